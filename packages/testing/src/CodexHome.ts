@@ -1,0 +1,134 @@
+/**
+ * A place of its own for a codex process under test: configuration, home directory and workspace in a temporary directory
+ * that disappears with the scope, and the environment that keeps everything else of the machine out.
+ *
+ * ```ts
+ * const home = yield* CodexHome.CodexHome
+ * // start codex with the variables home.env, in the directory home.workspace
+ * ```
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import type * as PlatformError from "effect/PlatformError"
+import type * as Scope from "effect/Scope"
+import * as NodeFs from "node:fs/promises"
+import * as toml from "./internal/toml.ts"
+import { ScriptedModel } from "./ScriptedModel.ts"
+
+/** What the service offers. All paths are absolute and have no symbolic links in them. */
+export interface Service {
+  /** `CODEX_HOME`: the directory with the configuration, the sessions and the login. */
+  readonly codexHome: string
+  /** An empty directory to work in. It is no Git repository. */
+  readonly workspace: string
+  /** `HOME`: a directory without a shell profile. Codex starts a login shell for each thread, and a real one is slow. */
+  readonly userHome: string
+  /** The environment variables of an isolated process, to be set on top of those of this process. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** The place, as a service. */
+export class CodexHome extends Context.Service<CodexHome, Service>()("@effect-codex/testing/CodexHome") {}
+
+/** A JSON value; what `config.toml` can hold of it. */
+export type Config = { readonly [key: string]: unknown }
+
+/** Options of {@link make}. */
+export interface Options {
+  /** The base URL of the model provider. Without one no provider is configured, and a turn would need an account. */
+  readonly modelUrl?: string
+  /** The model; `mock-model` by default. Codex looks up what it knows about it by name, e.g. which tools it offers. */
+  readonly model?: string
+  /** When Codex asks before it runs something; `never` by default. */
+  readonly approvalPolicy?: "untrusted" | "on-request" | "never"
+  /** What commands may do; `read-only` by default. */
+  readonly sandboxMode?: "read-only" | "workspace-write" | "danger-full-access"
+  /** Further keys of `config.toml`, as nested objects. They replace a default of the same top-level name. */
+  readonly config?: Config
+}
+
+/**
+ * Makes the place. It is removed with the scope; a file that a shell left behind by codex still writes delays the
+ * removal, and never fails the program.
+ *
+ * ```ts
+ * yield* CodexHome.make({ modelUrl: model.url, approvalPolicy: "on-request", config: { features: { goals: true } } })
+ * ```
+ */
+export const make: (
+  options?: Options
+) => Effect.Effect<Service, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect
+  .fnUntraced(function*(options: Options = {}) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const directory = yield* Effect.acquireRelease(
+      Effect.flatMap(fs.makeTempDirectory({ prefix: "effect-codex-" }), fs.realPath),
+      remove
+    )
+    const codexHome = path.join(directory, "codex")
+    const workspace = path.join(directory, "workspace")
+    const userHome = path.join(directory, "home")
+    yield* Effect.forEach([codexHome, workspace, userHome], (directory) => fs.makeDirectory(directory))
+    yield* fs.writeFileString(
+      path.join(codexHome, "config.toml"),
+      toml.document({ ...defaults(options), ...options.config })
+    )
+    return CodexHome.of({
+      codexHome,
+      workspace,
+      userHome,
+      env: {
+        CODEX_HOME: codexHome,
+        HOME: userHome,
+        USERPROFILE: userHome,
+        CODEX_APP_SERVER_DISABLE_MANAGED_CONFIG: "1",
+        RUST_LOG: "error",
+        OPENAI_API_KEY: "",
+        CODEX_API_KEY: "",
+        NO_PROXY: "127.0.0.1,localhost",
+        no_proxy: "127.0.0.1,localhost"
+      }
+    })
+  })
+
+/**
+ * The place as a Layer, configured for the {@link ScriptedModel} in context.
+ *
+ * ```ts
+ * const live = CodexHome.layer({ sandboxMode: "workspace-write" }).pipe(Layer.provideMerge(ScriptedModel.layer()))
+ * ```
+ */
+export const layer = (
+  options?: Omit<Options, "modelUrl">
+): Layer.Layer<CodexHome, PlatformError.PlatformError, ScriptedModel> =>
+  Layer.effect(CodexHome, ScriptedModel.use((model) => make({ ...options, modelUrl: model.url }))).pipe(
+    Layer.provide(NodeServices.layer)
+  )
+
+const defaults = (options: Options): Config => ({
+  model: options.model ?? "mock-model",
+  approval_policy: options.approvalPolicy ?? "never",
+  sandbox_mode: options.sandboxMode ?? "read-only",
+  ...(options.modelUrl === undefined ? {} : {
+    model_provider: "scripted",
+    model_providers: {
+      scripted: {
+        name: "Scripted model",
+        base_url: options.modelUrl,
+        wire_api: "responses",
+        request_max_retries: 0,
+        stream_max_retries: 0
+      }
+    }
+  })
+})
+
+// Node's own `rm` tries again, by its own timer, while something still writes into the directory.
+const remove = (directory: string): Effect.Effect<void> =>
+  Effect.ignore(
+    Effect.tryPromise(() => NodeFs.rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  )

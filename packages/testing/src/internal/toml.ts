@@ -1,0 +1,17 @@
+/** Writes TOML: one line for each top-level key, tables and arrays inline. */
+import * as Predicate from "effect/Predicate"
+
+const string = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f")
+
+const value = (input: unknown): string => {
+  if (Predicate.isString(input)) return string(input)
+  if (Array.isArray(input)) return `[${input.map(value).join(", ")}]`
+  if (Predicate.isObject(input)) return `{ ${entries(input).join(", ")} }`
+  return String(input)
+}
+
+const entries = (table: object): ReadonlyArray<string> =>
+  Object.entries(table).flatMap(([key, item]) => item === undefined ? [] : [`${string(key)} = ${value(item)}`])
+
+/** A TOML document. `undefined` leaves a key out; there is no null in TOML. */
+export const document = (table: object): string => entries(table).map((line) => `${line}\n`).join("")
