@@ -115,8 +115,10 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
             )
         }
       }
+      // A handler is uninterruptible by itself, the stream of its response is not.
       yield* Effect.forEach(reply.before, perform, { discard: true }).pipe(
-        Effect.onError(() => end(Exit.die("aborted")))
+        Effect.interruptible,
+        Effect.onError((cause) => end(Exit.failCause(cause)))
       )
       if (reply._tag === "HttpError") {
         yield* end(Exit.void)
