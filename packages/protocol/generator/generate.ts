@@ -1,0 +1,67 @@
+/**
+ * Generates `src/generated` from the schema that the pinned codex binary prints.
+ *
+ *     node generator/generate.ts              the sources, unless they are up to date
+ *     node generator/generate.ts --manifest   the sources and `protocol.manifest.json`
+ *     node generator/generate.ts --check      fails when the committed manifest is not that of the binary
+ */
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { type Bundle, readBundle } from "./bundle.ts"
+import { emitChecks } from "./emitChecks.ts"
+import { emitDefinitions } from "./emitDefinitions.ts"
+import { emitMethods } from "./emitMethods.ts"
+import { compareManifests, makeManifest, printManifest } from "./manifest.ts"
+import { type Protocol, readProtocol } from "./protocol.ts"
+
+const here = dirname(fileURLToPath(import.meta.url))
+const generated = join(here, "..", "src", "generated")
+const stampFile = join(generated, ".stamp")
+const manifestFile = join(here, "..", "protocol.manifest.json")
+
+/** Changes with the schema and with the generator. */
+const stampOf = (bundle: Bundle): string => {
+  const hash = createHash("sha256").update(JSON.stringify(bundle))
+  for (const file of readdirSync(here).sort()) hash.update(readFileSync(join(here, file)))
+  return hash.digest("hex")
+}
+
+const isUpToDate = (stamp: string): boolean => existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp
+
+const writeSources = (protocol: Protocol, stamp: string): void => {
+  const header = `// Generated from codex ${protocol.version} by generator/generate.ts. Not to be edited.\n`
+  const { incoming, outgoing } = emitDefinitions(protocol, header)
+  mkdirSync(generated, { recursive: true })
+  writeFileSync(join(generated, "incoming.ts"), incoming)
+  writeFileSync(join(generated, "outgoing.ts"), outgoing)
+  writeFileSync(join(generated, "checks.ts"), emitChecks(protocol, header))
+  writeFileSync(join(generated, "methods.ts"), emitMethods(protocol, header))
+  writeFileSync(stampFile, stamp)
+}
+
+const checkManifest = (protocol: Protocol): void => {
+  const differences = compareManifests(JSON.parse(readFileSync(manifestFile, "utf8")), makeManifest(protocol))
+  if (differences.length === 0) return
+  console.error(
+    `protocol.manifest.json is not that of codex ${protocol.version}:\n\n${differences.join("\n")}\n\n` +
+      "Look at what the changes mean, then run: npm run generate -w @effect-codex/protocol -- --manifest"
+  )
+  process.exitCode = 1
+}
+
+const { values: options } = parseArgs({ options: { manifest: { type: "boolean" }, check: { type: "boolean" } } })
+const bundle = readBundle()
+const stamp = stampOf(bundle)
+
+if (options.check || options.manifest || !isUpToDate(stamp)) {
+  const protocol = readProtocol(bundle)
+  if (options.check) {
+    checkManifest(protocol)
+  } else {
+    writeSources(protocol, stamp)
+    if (options.manifest) writeFileSync(manifestFile, printManifest(makeManifest(protocol)))
+  }
+}

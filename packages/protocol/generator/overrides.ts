@@ -1,0 +1,48 @@
+/**
+ * What the JSON Schema does not say. Every entry has to be used: one that is not fails the generator, so that none outlives its reason.
+ */
+
+/** Responses whose name follows neither the name of the params nor the method. */
+export const responses = {
+  "account/gatewayOAuth/cancel": "GatewayOAuthCancelResponse",
+  "account/logout": "LogoutAccountResponse",
+  "account/securitySetup/read": "GetAccountSecuritySetupResponse",
+  "account/workspaceMessages/read": "GetWorkspaceMessagesResponse",
+  "accountSession/list": "AccountSessionsResponse",
+  "config/batchWrite": "ConfigWriteResponse",
+  "config/mcpServer/reload": "McpServerRefreshResponse",
+  "config/value/write": "ConfigWriteResponse",
+  "externalAgentConfig/import/readHistories": "ExternalAgentConfigImportHistoriesReadResponse"
+}
+
+/** Notifications that only the TypeScript output of the binary lists; their params are in the JSON Schema. */
+export const notifications = {
+  "rawResponse/completed": "RawResponseCompletedNotification",
+  "rawResponseItem/completed": "RawResponseItemCompletedNotification"
+}
+
+/** Variants whose names would collide. */
+export const variantNames = {
+  "McpServerElicitationRequestParams openai/form": "NamespacedOpenaiFormMcpServerElicitationRequestParams"
+}
+
+/** Responses of the JSON-RPC envelope, which belong to no method. */
+export const envelopeResponses = { JSONRPCResponse: true }
+
+/** Reads entries of one of the tables above, and tells at the end which were never asked for. */
+export const tracked = <A>(name: string, table: { readonly [key: string]: A }) => {
+  const unused = new Set(Object.keys(table))
+  return {
+    get: (key: string): A | undefined => {
+      unused.delete(key)
+      return Object.hasOwn(table, key) ? table[key] : undefined
+    },
+    entries: (): ReadonlyArray<readonly [string, A]> => {
+      unused.clear()
+      return Object.entries(table)
+    },
+    assertUsed: (): void => {
+      if (unused.size > 0) throw new Error(`Unused override in ${name}: ${[...unused].join(", ")}`)
+    }
+  }
+}
