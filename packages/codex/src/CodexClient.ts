@@ -1,0 +1,210 @@
+/**
+ * The client of one app-server: its process, the handshake, and every method of the protocol as a typed request.
+ *
+ * Most programs use `Codex` above it. This is for the rest of the protocol's methods.
+ */
+import * as Methods from "@effect-codex/protocol/Methods"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as CodexConfig from "./CodexConfig.ts"
+import {
+  type CodexConnectionError,
+  CodexDecodeError,
+  type ConnectError,
+  type InvalidInputError,
+  type RequestError
+} from "./CodexError.ts"
+import * as Answering from "./internal/Answering.ts"
+import type { Metadata } from "./internal/Metadata.ts"
+import { encode, roundTrip } from "./internal/RoundTrip.ts"
+import * as Session from "./internal/Session.ts"
+import * as TurnStarts from "./internal/TurnStarts.ts"
+import type * as Notification from "./Notification.ts"
+import * as Router from "./Router.ts"
+import * as ServerRequests from "./ServerRequests.ts"
+import * as Transport from "./Transport.ts"
+
+export type { Metadata } from "./internal/Metadata.ts"
+
+/** A method of the protocol that a client can call. */
+export type Method = Methods.ClientRequestMethod
+
+/** The parameters of a method. */
+export type Params<M extends Method> = Methods.ClientRequests[M]["params"]
+
+/** The answer to a method. */
+export type Response<M extends Method> = Methods.ClientRequests[M]["response"]
+
+/**
+ * Options of one request.
+ *
+ * @category models
+ */
+export interface RequestOptions {
+  /** How long to wait for the answer. Default: the client's `requestTimeout`. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * When to send again what an overloaded server refused. Default: twice, after about 250 and 500 ms, if the request is
+   * safe to repeat; `false` for never. A schedule given here is followed whatever the method.
+   */
+  readonly retry?: Schedule.Schedule<unknown, RequestError> | false | undefined
+}
+
+/** The arguments of `request`: parameters may be left out where the method has none, or needs none. */
+export type RequestArgs<M extends Method> = undefined extends Params<M>
+  ? [params?: Params<M>, options?: RequestOptions]
+  : [params: Params<M>, options?: RequestOptions]
+
+/**
+ * The client of one app-server.
+ *
+ * @category services
+ */
+export class CodexClient extends Context.Service<CodexClient, {
+  /** What the server said of itself in the handshake. */
+  readonly metadata: Metadata
+  /**
+   * Calls a method of the protocol.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { CodexClient } from "effect-codex"
+   *
+   * const skills = Effect.gen(function*() {
+   *   const client = yield* CodexClient.CodexClient
+   *   const { data } = yield* client.request("skills/list", { cwds: ["."] })
+   *   return data
+   * })
+   * ```
+   */
+  readonly request: <M extends Method>(method: M, ...args: RequestArgs<M>) => Effect.Effect<Response<M>, RequestError>
+  /** Sends a notification. The protocol has one, `initialized`, which the client sends itself. */
+  readonly notify: (method: string, params?: unknown) => Effect.Effect<void, CodexConnectionError | InvalidInputError>
+  /** Every notification of the server, from the moment the stream is run. Fails when the connection is lost. */
+  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Ends when the connection does, with the way it ended. */
+  readonly closed: Effect.Effect<CodexConnectionError>
+  /** How many connections there have been: 1, and one more for each restart. */
+  readonly generation: () => number
+  /** Answers what the server asks for this thread with these handlers; what they leave out, with the client's. */
+  readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => void
+  /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
+  readonly turns: TurnStarts.TurnStarts
+}>()("effect-codex/CodexClient") {}
+
+/** The default of {@link RequestOptions.retry}. */
+const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 2 })
+)
+
+/** Requests that change nothing: sending one twice does no harm. */
+const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
+
+const mayRepeat = (method: string, error: RequestError): boolean =>
+  error._tag === "CodexRpcError" && error.reason === "Overloaded"
+  // With -32001 the server refuses before it looks at a request.
+  && (error.code === -32001 || isSafeToRepeat(method))
+
+const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
+  const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
+  return Result.isSuccess(response)
+    ? Exit.succeed(response.success)
+    : Exit.fail(new CodexDecodeError({ method, issue: String(response.failure), raw: result }))
+}
+
+/**
+ * Connects and shakes hands. The scope ends the connection.
+ *
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function*<R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Effect.fn.Return<
+  CodexClient["Service"],
+  ConnectError,
+  Transport.Transport | Router.Router | Scope.Scope | R
+> {
+  const router = yield* Router.Router
+  const context = yield* Effect.context<R>()
+  const requestTimeout = Duration.fromInputUnsafe(config.requestTimeout ?? CodexConfig.defaults.requestTimeout)
+
+  const handlers = ServerRequests.complete(ServerRequests.provideContext(config.serverRequests ?? {}, context))
+  const threadHandlers = new Map<string, ServerRequests.Complete>()
+  router.serve(
+    yield* Answering.make({
+      handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
+      send: (message) => Effect.ignore(sendLine(message))
+    })
+  )
+
+  const session = yield* Session.make(config)
+  const sendLine = (message: string) => Effect.flatMap(session.connection, (connection) => connection.send(message))
+
+  const send = <A>(
+    method: string,
+    params: unknown,
+    read: (result: unknown) => Exit.Exit<A, RequestError>,
+    options: RequestOptions
+  ): Effect.Effect<A, RequestError> => {
+    const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
+    const once = Effect.flatMap(
+      session.connection,
+      (connection) => roundTrip(router, connection, { method, params, read, timeout })
+    )
+    return (options.retry === false ? once : Effect.retry(once, {
+      schedule: options.retry ?? whenOverloaded,
+      while: (error) => options.retry !== undefined || mayRepeat(method, error)
+    })).pipe(
+      Effect.withSpan("codex.request", {
+        kind: "client",
+        attributes: { "rpc.system": "jsonrpc", "rpc.method": method }
+      })
+    )
+  }
+
+  return CodexClient.of({
+    metadata: session.metadata(),
+    request: (method, ...[params, options]) => send(method, params, decode(method), options ?? {}),
+    notify: (method, params) => {
+      const message = encode({ method, params })
+      return typeof message === "string" ? sendLine(message) : Effect.fail(message)
+    },
+    notifications: router.notifications,
+    closed: session.closed,
+    generation: session.generation,
+    handle: (threadId, own) => {
+      threadHandlers.set(threadId, ServerRequests.complete(own, handlers))
+    },
+    turns: TurnStarts.make(router, (method, params, read, timeout) => send(method, params, read, { timeout }))
+  })
+})
+
+/**
+ * A client over any Transport.
+ *
+ * @category layers
+ */
+export const layerTransport = <R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport.Transport | R> =>
+  Layer.effect(CodexClient, make(config)).pipe(Layer.provideMerge(Router.layer))
+
+/**
+ * A client of the `codex app-server` that it starts. Building the Layer starts the process and shakes hands; closing it
+ * ends the process, and waits until it is gone.
+ *
+ * @category layers
+ */
+export const layer = <R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
+  layerTransport(config).pipe(Layer.provide(Transport.layerStdio(config)))

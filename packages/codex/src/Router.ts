@@ -1,0 +1,398 @@
+/**
+ * Who receives each incoming message: a response goes to its request, an event to its turn, its thread and those who
+ * watch everything, a request of the server to who answers it.
+ *
+ * It is fed by the one reader of a connection, a chunk of messages at a time, and does the least: parse, look up, push.
+ * No Effect is run for a message, and nothing is kept that nobody can claim.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "./CodexError.ts"
+import { type Cursor, EventLog } from "./internal/EventLog.ts"
+import { TurnQueue } from "./internal/TurnQueue.ts"
+import * as Notification from "./Notification.ts"
+
+/** The answer to a request: its result as it was received, or why there is none. */
+export type Answer = Exit.Exit<unknown, CodexRpcError | CodexConnectionError>
+
+/** A request that waits for its answer. */
+export interface Pending {
+  readonly method: string
+  /** Named in errors. */
+  readonly threadId?: string | undefined
+  /** Runs in the reader, before the next message is looked at. */
+  readonly settle: (answer: Answer) => void
+}
+
+/** A request of the server. */
+export interface Incoming {
+  readonly id: string | number
+  readonly method: string
+  readonly params: unknown
+  readonly threadId: string | undefined
+  readonly turnId: string | undefined
+}
+
+/** Who answers requests of the server. */
+export interface Server {
+  readonly request: (request: Incoming) => void
+  /** The request needs no answer any more. */
+  readonly resolved: (id: string | number) => void
+  /** The turn has ended: its requests need no answer any more. */
+  readonly turnEnded: (turnId: string) => void
+}
+
+/** The events of a turn, from the place where its starter came in. */
+export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
+
+/** A turn that was claimed by who started it. */
+export interface Claimed {
+  readonly queue: TurnQueue
+  /** Before the first event; null if events were not asked for. */
+  readonly cursor: TurnCursor | null
+  /** Whether the turn was started by this claim; else it was running, and was steered. */
+  readonly owned: boolean
+}
+
+/** Counters, for tests and metrics. */
+export interface Stats {
+  /** Messages that were no JSON object, or could not be routed. */
+  readonly badLines: number
+  /** Answers to requests that nobody waits for. */
+  readonly strayAnswers: number
+  /** Entries that are held now: requests, turns, starts in flight, subscribers. All zero when idle. */
+  readonly pending: number
+  readonly turns: number
+  readonly starts: number
+  readonly subscribers: number
+}
+
+/**
+ * Routes what a connection brings. A client has one; it outlives a lost connection if the client restarts its server.
+ *
+ * @category services
+ */
+export class Router extends Context.Service<Router, {
+  /** Takes messages, JSON texts, in the order in which they arrived. Never fails: a bad one is logged and counted. */
+  readonly accept: (messages: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Registers a request before it is written. */
+  readonly expect: (id: number, pending: Pending) => void
+  /** Nobody waits for this answer any more. */
+  readonly forget: (id: number) => void
+  /**
+   * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
+   * thread are kept until the turn is claimed, or the start is closed.
+   */
+  readonly expectTurn: (threadId: string) => TurnStart
+  /** The queue of a turn that is running. */
+  readonly turn: (turnId: string) => TurnQueue | undefined
+  /** Every notification from now on. */
+  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Every notification from now on that belongs to no turn. */
+  readonly globals: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Every notification of one thread from now on. */
+  readonly thread: (threadId: string) => Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Sets who answers requests of the server. */
+  readonly serve: (server: Server) => void
+  /** A new connection: what comes after a failure is routed again. */
+  readonly open: () => void
+  /** The connection is lost: everything that waits gets the error, after what had arrived. */
+  readonly fail: (error: CodexConnectionError) => void
+  readonly stats: () => Stats
+}>()("effect-codex/Router") {}
+
+/** A turn that is being started. */
+export interface TurnStart {
+  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
+  readonly claim: (turnId: string, events: boolean) => Claimed
+  /** Frees what was kept and not claimed. */
+  readonly close: () => void
+}
+
+/** Events of turns that a start in flight may claim. */
+interface Window {
+  readonly threadId: string
+  readonly kept: Map<string, Array<Notification.Raw>>
+}
+
+/** Followers of events; costs nothing while there are none. */
+class Hub {
+  private log = new EventLog<Notification.Notification, CodexConnectionError>()
+  readers = 0
+
+  push(event: Notification.Notification): void {
+    this.log.push(event)
+  }
+
+  fail(error: CodexConnectionError): void {
+    this.log.end(Exit.fail(error))
+  }
+
+  reopen(): void {
+    if (this.log.exit !== null) this.log = new EventLog()
+  }
+
+  cursor(): Cursor<Notification.Notification, CodexConnectionError> {
+    return this.log.cursor()
+  }
+}
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The id in `params[flat]`, or in `params[nested].id`. */
+const idOf = (
+  params: { readonly [key: string]: unknown },
+  flat: "threadId" | "turnId",
+  nested: "thread" | "turn"
+): string | undefined => {
+  const id = params[flat]
+  if (typeof id === "string") return id
+  const object = params[nested]
+  return isObject(object) && typeof object["id"] === "string" ? object["id"] : undefined
+}
+
+/**
+ * A Router that waits to be fed.
+ *
+ * @category constructors
+ */
+export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
+  const requests = new Map<number, Pending>()
+  const turns = new Map<string, TurnQueue>()
+  const windows = new Set<Window>()
+  const threads = new Map<string, Hub>()
+  const everything = new Hub()
+  const globals = new Hub()
+  let subscribers = 0
+  let failure: CodexConnectionError | undefined
+  let server: Server | undefined
+  let badLines = 0
+  let strayAnswers = 0
+
+  const subscribe = (hub: () => Hub, release: (hub: Hub) => void) =>
+    Stream.unwrap(Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const joined = hub()
+          joined.readers++
+          subscribers++
+          if (failure !== undefined) joined.fail(failure)
+          return { hub: joined, cursor: joined.cursor() }
+        }),
+        ({ hub }) =>
+          Effect.sync(() => {
+            hub.readers--
+            subscribers--
+            release(hub)
+          })
+      ),
+      ({ cursor }) => Stream.fromPull(Effect.succeed(cursor.pull))
+    ))
+
+  const createTurn = (threadId: string, turnId: string): TurnQueue => {
+    const queue = new TurnQueue(threadId, turnId)
+    turns.set(turnId, queue)
+    queue.whenEnded(() => {
+      turns.delete(turnId)
+      server?.turnEnded(turnId)
+    })
+    return queue
+  }
+
+  /** Hands an event to those who watch a thread, or everything. */
+  const publish = (
+    raw: Notification.Raw,
+    event: Notification.Notification | undefined,
+    threadId: string | undefined,
+    turnId: string | undefined
+  ): void => {
+    const thread = threadId === undefined ? undefined : threads.get(threadId)
+    const inGlobals = turnId === undefined && globals.readers > 0
+    if (thread === undefined && !inGlobals && everything.readers === 0) return
+    event ??= Notification.fromMessage(raw)
+    thread?.push(event)
+    if (inGlobals) globals.push(event)
+    if (everything.readers > 0) everything.push(event)
+  }
+
+  const onNotification = (raw: Notification.Raw): void => {
+    const params = raw["params"]
+    let threadId: string | undefined
+    let turnId: string | undefined
+    if (isObject(params)) {
+      threadId = idOf(params, "threadId", "thread")
+      turnId = idOf(params, "turnId", "turn")
+    }
+    let event: Notification.Notification | undefined
+    if (turnId !== undefined) {
+      const queue = turns.get(turnId)
+      if (queue !== undefined) event = queue.offer(raw)
+      else if (windows.size > 0) keep(raw, threadId, turnId)
+    }
+    if (subscribers > 0) publish(raw, event, threadId, turnId)
+    if (raw["method"] === "serverRequest/resolved" && isObject(params)) {
+      const id = params["requestId"]
+      if (typeof id === "string" || typeof id === "number") server?.resolved(id)
+    }
+  }
+
+  /** Keeps an event of an unknown turn for the starts that may claim it. */
+  const keep = (raw: Notification.Raw, threadId: string | undefined, turnId: string): void => {
+    for (const window of windows) {
+      if (window.threadId !== threadId) continue
+      const kept = window.kept.get(turnId)
+      if (kept === undefined) window.kept.set(turnId, [raw])
+      else kept.push(raw)
+    }
+  }
+
+  const onAnswer = (id: unknown, message: { readonly [key: string]: unknown }): void => {
+    const pending = typeof id === "number" ? requests.get(id) : undefined
+    if (pending === undefined) {
+      strayAnswers++
+      return
+    }
+    requests.delete(id as number)
+    pending.settle(
+      message["error"] === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, message["error"]))
+    )
+  }
+
+  const onRequest = (id: string | number, method: string, params: unknown): void => {
+    const fields = isObject(params) ? params : {}
+    const conversation = fields["conversationId"]
+    server?.request({
+      id,
+      method,
+      params,
+      threadId: idOf(fields, "threadId", "thread") ?? (typeof conversation === "string" ? conversation : undefined),
+      turnId: idOf(fields, "turnId", "turn")
+    })
+  }
+
+  /** Routes one message; what is wrong with it otherwise. Never shows the text: it may hold prompts and keys. */
+  const route = (text: string): string | undefined => {
+    let message: unknown
+    try {
+      message = JSON.parse(text)
+    } catch {
+      return text.trim() === "" ? undefined : "is not JSON"
+    }
+    if (!isObject(message)) return "is not a JSON object"
+    const method = message["method"]
+    const id = message["id"]
+    if (typeof method === "string") {
+      if (id === undefined) onNotification(message)
+      else if (typeof id === "string" || typeof id === "number") onRequest(id, method, message["params"])
+      else return "is a request with an id that is neither a string nor a number"
+    } else if (id !== undefined) onAnswer(id, message)
+    else return "has neither a method nor an id"
+    return undefined
+  }
+
+  return Router.of({
+    accept: (messages) =>
+      Effect.suspend(() => {
+        let problems: Array<string> | undefined
+        for (let index = 0; index < messages.length; index++) {
+          const text = messages[index]!
+          const problem = route(text)
+          if (problem === undefined) continue
+          badLines++
+          if (problems === undefined) problems = []
+          if (problems.length < 3) problems.push(`a line of ${text.length} characters ${problem}`)
+        }
+        return problems === undefined
+          ? Effect.void
+          : Effect.logWarning(`Ignored what the Codex app-server wrote: ${problems.join("; ")}.`)
+      }),
+    expect: (id, pending) => {
+      if (failure === undefined) requests.set(id, pending)
+      else pending.settle(Exit.fail(failure))
+    },
+    forget: (id) => {
+      requests.delete(id)
+    },
+    expectTurn: (threadId) => {
+      const window: Window = { threadId, kept: new Map() }
+      windows.add(window)
+      return {
+        claim: (turnId, events) => {
+          const queue = turns.get(turnId) ?? createTurn(threadId, turnId)
+          const cursor = events ? queue.keepEvents().cursor() : null
+          for (const raw of window.kept.get(turnId) ?? []) queue.offer(raw)
+          windows.delete(window)
+          if (failure !== undefined) queue.fail(failure)
+          return { queue, cursor, owned: true }
+        },
+        close: () => {
+          windows.delete(window)
+        }
+      }
+    },
+    turn: (turnId) => turns.get(turnId),
+    notifications: subscribe(() => everything, () => {}),
+    globals: subscribe(() => globals, () => {}),
+    thread: (threadId) =>
+      subscribe(
+        () => {
+          const hub = threads.get(threadId) ?? new Hub()
+          threads.set(threadId, hub)
+          return hub
+        },
+        (hub) => {
+          if (hub.readers === 0 && threads.get(threadId) === hub) threads.delete(threadId)
+        }
+      ),
+    serve: (handler) => {
+      server = handler
+    },
+    open: () => {
+      failure = undefined
+      everything.reopen()
+      globals.reopen()
+      for (const hub of threads.values()) hub.reopen()
+    },
+    fail: (error) => {
+      failure = error
+      for (const pending of requests.values()) pending.settle(Exit.fail(error))
+      requests.clear()
+      windows.clear()
+      for (const queue of turns.values()) queue.fail(error)
+      for (const hub of [everything, globals, ...threads.values()]) hub.fail(error)
+    },
+    stats: () => ({
+      badLines,
+      strayAnswers,
+      pending: requests.size,
+      turns: turns.size,
+      starts: windows.size,
+      subscribers
+    })
+  })
+})
+
+const rpcError = (pending: Pending, error: unknown): CodexRpcError => {
+  const fields = isObject(error) ? error : {}
+  const code = typeof fields["code"] === "number" ? fields["code"] : -32000
+  const message = typeof fields["message"] === "string" ? fields["message"] : "the server gave no message"
+  return new CodexRpcError({
+    reason: rpcReason(pending.method, code, message, fields["data"]),
+    method: pending.method,
+    code,
+    serverMessage: message,
+    ...(fields["data"] === undefined ? {} : { data: fields["data"] }),
+    ...(pending.threadId === undefined ? {} : { threadId: pending.threadId })
+  })
+}
+
+/**
+ * A Router of its own.
+ *
+ * @category layers
+ */
+export const layer: Layer.Layer<Router> = Layer.effect(Router, make)

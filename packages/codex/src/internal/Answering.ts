@@ -1,0 +1,141 @@
+/**
+ * Answers the server's requests: each in a fiber of its own, never on the reader, and always.
+ */
+import * as Methods from "@effect-codex/protocol/Methods"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type * as Router from "../Router.ts"
+import * as ServerRequests from "../ServerRequests.ts"
+
+/** An error as JSON-RPC has it. */
+interface RpcError {
+  readonly code: number
+  readonly message: string
+  readonly data?: unknown
+}
+
+interface Running {
+  fiber: Fiber.Fiber<void> | undefined
+  readonly turnId: string | undefined
+}
+
+const internalError = -32603
+const invalidParams = -32602
+const methodNotFound = -32601
+
+/** What one handler comes to: the line to send. */
+const answer = (
+  request: Router.Incoming,
+  handlers: ServerRequests.Complete
+): Effect.Effect<string> => {
+  const entry = Methods.serverRequests.get(request.method)
+  if (entry === undefined) {
+    return Effect.succeed(
+      failure(request, { code: methodNotFound, message: `This client does not know the method ${request.method}` })
+    )
+  }
+  const params = Methods.decode<unknown>(entry, request.params)
+  if (Result.isFailure(params)) {
+    return Effect.as(
+      Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${params.failure}`),
+      failure(request, { code: invalidParams, message: `Invalid params: ${params.failure}` })
+    )
+  }
+  const method = request.method as ServerRequests.Method
+  // The parameters were decoded for this method, which TypeScript can't see.
+  const handler = handlers[method] as ServerRequests.AnyHandler
+  return Effect.suspend(() =>
+    handler(params.success, {
+      method,
+      requestId: request.id,
+      threadId: request.threadId,
+      turnId: request.turnId
+    })
+  ).pipe(
+    Effect.map((response) => JSON.stringify({ id: request.id, result: response ?? {} })),
+    Effect.catchCause((cause) => {
+      const error = Cause.findErrorOption(cause)
+      if (error._tag === "Some") {
+        const { code, data, message } = error.value
+        return Effect.succeed(
+          failure(request, { code: code ?? internalError, message, ...(data === undefined ? {} : { data }) })
+        )
+      }
+      return Effect.as(
+        Effect.logError(`The handler of ${request.method} died.`, cause),
+        failure(request, { code: internalError, message: "The client's handler failed" })
+      )
+    }),
+    Effect.withSpan("codex.server_request", {
+      kind: "server",
+      attributes: { "rpc.system": "jsonrpc", "rpc.method": request.method }
+    }),
+    Effect.annotateLogs(annotations(request))
+  )
+}
+
+const annotations = (request: Router.Incoming): Record<string, unknown> => ({
+  ...(request.threadId === undefined ? {} : { "codex.thread.id": request.threadId }),
+  ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
+})
+
+const failure = (request: Router.Incoming, error: RpcError): string => {
+  try {
+    return JSON.stringify({ id: request.id, error })
+  } catch {
+    return JSON.stringify({ id: request.id, error: { code: error.code, message: error.message } })
+  }
+}
+
+/**
+ * A server for the router: runs the handlers of the thread that asks, or the client's, and sends what they answer.
+ * Everything is interrupted when the scope closes.
+ */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
+  readonly send: (message: string) => Effect.Effect<void>
+}): Effect.fn.Return<Router.Server & { readonly interruptAll: () => void }, never, Scope.Scope> {
+  const running = new Map<string | number, Running>()
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+
+  const interrupt = (id: string | number, entry: Running) => {
+    // Forgotten first: who was cancelled gives no answer.
+    running.delete(id)
+    entry.fiber?.interruptUnsafe()
+  }
+  const interruptAll = () => {
+    for (const [id, entry] of running) interrupt(id, entry)
+  }
+  yield* Effect.addFinalizer(() => {
+    const fibers = Array.from(running.values()).flatMap((entry) => entry.fiber ?? [])
+    interruptAll()
+    return Fiber.awaitAll(fibers)
+  })
+
+  return {
+    interruptAll,
+    request: (request) => {
+      const entry: Running = { fiber: undefined, turnId: request.turnId }
+      running.set(request.id, entry)
+      entry.fiber = run(
+        answer(request, options.handlersOf(request.threadId)).pipe(
+          Effect.flatMap((message) => {
+            if (running.get(request.id) !== entry) return Effect.void
+            running.delete(request.id)
+            return options.send(message)
+          })
+        )
+      )
+    },
+    resolved: (id) => {
+      const entry = running.get(id)
+      if (entry !== undefined) interrupt(id, entry)
+    },
+    turnEnded: (turnId) => {
+      for (const [id, entry] of running) if (entry.turnId === turnId) interrupt(id, entry)
+    }
+  }
+})

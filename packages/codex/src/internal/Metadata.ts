@@ -1,0 +1,53 @@
+/**
+ * Who answered the handshake.
+ */
+
+/**
+ * What the server says of itself in `initialize`.
+ *
+ * @category models
+ */
+export interface Metadata {
+  /** As sent by the server, e.g. `my-app/0.169.0 (Debian 12.0.0; x86_64)`. */
+  readonly userAgent: string
+  /** The name in the user agent (it is ours: the server repeats `clientInfo.name`), or that of `serverInfo`. */
+  readonly serverName: string
+  /** The version of the server, e.g. `0.169.0`. */
+  readonly serverVersion: string
+  /** The server's CODEX_HOME, an absolute path; undefined for servers that do not tell. */
+  readonly codexHome: string | undefined
+  /** `"unix"` or `"windows"`; undefined for servers that do not tell. */
+  readonly platformFamily: string | undefined
+  /** `"linux"`, `"macos"`, `"windows"`, ...; undefined for servers that do not tell. */
+  readonly platformOs: string | undefined
+}
+
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value.trim() !== "" ? value.trim() : undefined
+
+/** `name/version (...)`, or `name version`. */
+const parseUserAgent = (userAgent: string): readonly [name: string | undefined, version: string | undefined] => {
+  const match = /^([^/\s]+)[/\s]+(\S+)/.exec(userAgent)
+  return [match?.[1], match?.[2]]
+}
+
+/** Reads the answer to `initialize`; undefined if it lacks the user agent, the name or the version. */
+export const fromResponse = (response: unknown): Metadata | undefined => {
+  if (typeof response !== "object" || response === null) return undefined
+  const fields: { readonly [key: string]: unknown } = { ...response }
+  const info: { readonly [key: string]: unknown } = { ...(fields["serverInfo"] ?? {}) }
+  const userAgent = text(fields["userAgent"])
+  if (userAgent === undefined) return undefined
+  const [name, version] = parseUserAgent(userAgent)
+  const serverName = text(info["name"]) ?? name
+  const serverVersion = text(info["version"]) ?? version
+  if (serverName === undefined || serverVersion === undefined) return undefined
+  return {
+    userAgent,
+    serverName,
+    serverVersion,
+    codexHome: text(fields["codexHome"]),
+    platformFamily: text(fields["platformFamily"]),
+    platformOs: text(fields["platformOs"])
+  }
+}

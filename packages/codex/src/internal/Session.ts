@@ -1,0 +1,170 @@
+/**
+ * One connection after another: connects, shakes hands, watches for the end, and connects again if the client is to.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as CodexConfig from "../CodexConfig.ts"
+import {
+  CodexConnectionError,
+  CodexHandshakeError,
+  CodexSpawnError,
+  type ConnectError,
+  type RequestError
+} from "../CodexError.ts"
+import * as Router from "../Router.ts"
+import { type Connection, Transport } from "../Transport.ts"
+import * as Metadata from "./Metadata.ts"
+import { roundTrip } from "./RoundTrip.ts"
+
+export interface Session {
+  /** The connection in use; waits while the server is started again; fails at once when there will be none. */
+  readonly connection: Effect.Effect<Connection, CodexConnectionError>
+  /** Ends when the connection in use is lost, or closed. */
+  readonly closed: Effect.Effect<CodexConnectionError>
+  /** How many connections there have been. */
+  readonly generation: () => number
+  /** Of the connection in use, or of the last one. */
+  readonly metadata: () => Metadata.Metadata
+}
+
+interface Opened {
+  readonly connection: Connection
+  readonly metadata: Metadata.Metadata
+  readonly lost: Effect.Effect<CodexConnectionError>
+  readonly close: Effect.Effect<void>
+}
+
+/** The first connection is there when this succeeds. All end with the scope. */
+export const make = Effect.fnUntraced(function*(
+  config: CodexConfig.CodexConfig<unknown>
+): Effect.fn.Return<Session, ConnectError, Transport | Router.Router | Scope.Scope> {
+  const transport = yield* Transport
+  const router = yield* Router.Router
+  const scope = yield* Effect.scope
+
+  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Closeable) {
+    const connection = yield* Scope.provide(transport.connect, connectionScope)
+    const lost = Deferred.makeUnsafe<CodexConnectionError>()
+    router.open()
+    yield* connection.messages.pipe(
+      Stream.runForEachArray(router.accept),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          const error = lossOf(exit)
+          router.fail(error)
+          Deferred.doneUnsafe(lost, Exit.succeed(error))
+        })
+      ),
+      Effect.exit,
+      Effect.forkIn(connectionScope)
+    )
+    const metadata = yield* handshake(router, connection, config)
+    return { connection, metadata, lost: Deferred.await(lost), close: Scope.close(connectionScope, Exit.void) }
+  })
+
+  /** Connects in a scope of its own, which is closed at once if that fails. */
+  const open: Effect.Effect<Opened, ConnectError> = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.fork(scope), (connectionScope) =>
+      restore(connect(connectionScope)).pipe(
+        Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(connectionScope, exit))
+      ))
+  )
+
+  let opened = yield* open
+  let generation = 1
+  let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
+  let closed = Deferred.makeUnsafe<CodexConnectionError>()
+  Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
+
+  /** From now on there is no connection, or not yet. */
+  const lose = (error: CodexConnectionError) => {
+    current = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(closed, Exit.succeed(error))
+  }
+
+  /** From now on there will be none. */
+  const giveUp = (error: CodexConnectionError) => {
+    lose(error)
+    Deferred.doneUnsafe(current, Exit.fail(error))
+  }
+
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      const error = new CodexConnectionError({ reason: "Closed" })
+      giveUp(error)
+      router.fail(error)
+    })
+  )
+
+  yield* Effect.gen(function*() {
+    while (true) {
+      const error = yield* opened.lost
+      if (config.restart === undefined || config.restart === false) {
+        giveUp(error)
+        return yield* opened.close
+      }
+      lose(error)
+      closed = Deferred.makeUnsafe()
+      yield* opened.close
+      yield* Effect.logWarning("The Codex app-server was lost; starting it again.", error)
+      const next = yield* Effect.exit(Effect.retry(open, config.restart))
+      if (Exit.isFailure(next)) return giveUp(error)
+      opened = next.value
+      generation++
+      Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
+    }
+  }).pipe(Effect.forkIn(scope))
+
+  return {
+    connection: Effect.suspend(() => Deferred.await(current)),
+    closed: Effect.suspend(() => Deferred.await(closed)),
+    generation: () => generation,
+    metadata: () => opened.metadata
+  }
+})
+
+const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionError => {
+  if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: "Disconnected" })
+  const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")
+  if (error !== undefined) return error.error
+  return Exit.hasInterrupts(exit)
+    ? new CodexConnectionError({ reason: "Closed" })
+    : new CodexConnectionError({ reason: "Disconnected", cause: exit.cause })
+}
+
+const handshake = Effect.fnUntraced(function*(
+  router: Router.Router["Service"],
+  connection: Connection,
+  config: CodexConfig.CodexConfig<unknown>
+): Effect.fn.Return<Metadata.Metadata, CodexSpawnError | CodexHandshakeError> {
+  const response = yield* roundTrip(router, connection, {
+    method: "initialize",
+    params: CodexConfig.initializeParams(config),
+    read: Exit.succeed,
+    timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout)
+  }).pipe(Effect.mapError(handshakeError))
+  const metadata = Metadata.fromResponse(response)
+  if (metadata === undefined) {
+    return yield* new CodexHandshakeError({
+      detail: "the initialize response is missing required metadata (user agent, server name, server version)"
+    })
+  }
+  yield* connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(handshakeError))
+  return metadata
+})
+
+const handshakeError = (error: RequestError): CodexSpawnError | CodexHandshakeError =>
+  error._tag === "CodexConnectionError" && error.reason === "Exited"
+    ? new CodexSpawnError({
+      reason: "Exited",
+      command: "codex app-server",
+      detail: "it ended before it had answered the handshake",
+      exitCode: error.exitCode ?? null,
+      signal: error.signal ?? null,
+      stderr: error.stderr ?? ""
+    })
+    : new CodexHandshakeError({ detail: error.message, cause: error })

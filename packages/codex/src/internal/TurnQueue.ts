@@ -1,0 +1,100 @@
+/**
+ * The queue of one turn: what its events add up to, and the events themselves for as long as somebody may want them.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Exit from "effect/Exit"
+import { CodexDecodeError, type TurnError, TurnFailedError, type TurnStreamError } from "../CodexError.ts"
+import * as Notification from "../Notification.ts"
+import * as TurnResult from "../TurnResult.ts"
+import { EventLog } from "./EventLog.ts"
+
+export class TurnQueue {
+  readonly threadId: string
+  readonly turnId: string
+
+  /** The turn's result, once it has ended. */
+  readonly result = Deferred.makeUnsafe<TurnResult.TurnResult, TurnError>()
+
+  /** The events; null as long as nobody asked for them. */
+  events: EventLog<Notification.Notification, TurnStreamError> | null = null
+
+  /** The event that completed the turn: what a consumer gets who comes after the end. */
+  completion: Notification.Notification | null = null
+
+  /** Whether the turn has ended, in whatever way. */
+  ended = false
+
+  private readonly fold: TurnResult.Fold
+  private readonly onEnd: Array<() => void> = []
+
+  constructor(threadId: string, turnId: string) {
+    this.threadId = threadId
+    this.turnId = turnId
+    this.fold = new TurnResult.Fold(threadId, turnId)
+  }
+
+  /** The events from now on. */
+  keepEvents(): EventLog<Notification.Notification, TurnStreamError> {
+    if (this.events === null) {
+      this.events = new EventLog()
+      if (this.ended) this.events.end(Exit.void)
+    }
+    return this.events
+  }
+
+  /** Runs when the turn has ended: at once if it has. */
+  whenEnded(f: () => void): void {
+    if (this.ended) f()
+    else this.onEnd.push(f)
+  }
+
+  /** Takes one message of this turn. Gives it typed if that was needed. */
+  offer(raw: Notification.Raw): Notification.Notification | undefined {
+    const wanted = TurnResult.Fold.wants(raw["method"])
+    if (this.events === null && !wanted) return undefined
+    const event = Notification.fromMessage(raw)
+    this.events?.push(event)
+    if (wanted) this.add(event)
+    return event
+  }
+
+  /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
+  fail(error: TurnStreamError): void {
+    this.end(Exit.fail(error), Exit.fail(error))
+  }
+
+  private add(event: Notification.Notification): void {
+    if (event.method === "$undecodable") {
+      if (event.raw["method"] === "turn/completed") this.fail(undecodable(this, event))
+      return
+    }
+    const result = this.fold.add(event)
+    if (result === undefined) return
+    this.completion = event
+    this.end(
+      Exit.void,
+      result.status === "failed"
+        ? Exit.fail(
+          new TurnFailedError({ threadId: this.threadId, turnId: this.turnId, error: result.error, result })
+        )
+        : Exit.succeed(result)
+    )
+  }
+
+  private end(events: Exit.Exit<void, TurnStreamError>, result: Exit.Exit<TurnResult.TurnResult, TurnError>): void {
+    if (this.ended) return
+    this.ended = true
+    Deferred.doneUnsafe(this.result, result)
+    this.events?.end(events)
+    for (const f of this.onEnd) f()
+  }
+}
+
+const undecodable = (turn: TurnQueue, event: Notification.Undecodable): CodexDecodeError =>
+  new CodexDecodeError({
+    method: String(event.raw["method"]),
+    issue: event.issue,
+    raw: event.raw,
+    threadId: turn.threadId,
+    turnId: turn.turnId
+  })

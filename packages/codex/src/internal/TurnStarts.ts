@@ -1,0 +1,171 @@
+/**
+ * Starts turns, one at a time for each thread, and claims their events; stops them.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import {
+  CodexConnectionError,
+  CodexDecodeError,
+  type RequestError,
+  type StartTurnError,
+  ThreadBusyError
+} from "../CodexError.ts"
+import type { Claimed, Router } from "../Router.ts"
+import { ThreadGate } from "./ThreadGate.ts"
+import type { TurnQueue } from "./TurnQueue.ts"
+
+/** What to do while another turn of the thread runs: await its end, fail with `ThreadBusyError`, or steer that turn. */
+export type WhenBusy = "wait" | "fail" | "steer"
+
+/** A request that starts a turn. */
+export type TurnRequest =
+  & (
+    | { readonly method: "turn/start"; readonly params: Protocol.TurnStartParams }
+    | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
+  )
+  & {
+    /** Whether the turn's events are wanted, or its result alone. */
+    readonly events: boolean
+    readonly whenBusy?: WhenBusy | undefined
+    readonly timeout?: Duration.Input | undefined
+  }
+
+export interface TurnStarts {
+  /** Starts a turn when the thread is free. Interrupting it stops the turn if its start was written already. */
+  readonly start: (request: TurnRequest) => Effect.Effect<Claimed, StartTurnError>
+  /** Interrupts a turn, and waits until it has ended; a server that does not end it is given {@link stopTimeout}. */
+  readonly stop: (queue: TurnQueue) => Effect.Effect<void>
+  /** Runs an effect while no turn of the thread runs, and keeps it from having one. */
+  readonly exclusive: <A, E, R>(threadId: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+export const stopTimeout = "10 seconds"
+
+/** How requests are sent: the result is read in the reader. */
+export interface Send {
+  <A>(
+    method: string,
+    params: unknown,
+    read: (result: unknown) => Exit.Exit<A, RequestError>,
+    timeout?: Duration.Input | undefined
+  ): Effect.Effect<A, RequestError>
+}
+
+export const make = (router: Router["Service"], send: Send): TurnStarts => {
+  const gate = new ThreadGate()
+  /** The turn that was started last on each thread that is busy with one. */
+  const started = new Map<string, Deferred.Deferred<TurnQueue, RequestError>>()
+
+  const release = (threadId: string) => {
+    started.delete(threadId)
+    gate.release(threadId)
+  }
+
+  /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
+  const startOwn = (request: TurnRequest): Effect.Effect<Claimed, RequestError> =>
+    Effect.suspend(() => {
+      const { method, params } = request
+      const turn = Deferred.makeUnsafe<TurnQueue, RequestError>()
+      started.set(params.threadId, turn)
+      const expected = router.expectTurn(params.threadId)
+      return send(method, params, (result) => {
+        const turnId = turnIdOf(result)
+        if (turnId === undefined) return Exit.fail(unnamed(request, result))
+        const claimed = expected.claim(turnId, request.events)
+        claimed.queue.whenEnded(() => release(params.threadId))
+        return Exit.succeed(claimed)
+      }, request.timeout).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            expected.close()
+            if (Exit.isFailure(exit)) release(params.threadId)
+            Deferred.doneUnsafe(turn, Exit.map(exit, (claimed) => claimed.queue))
+          })
+        )
+      )
+    })
+
+  /** Adds to the turn that runs. Undefined if it ended before the input could reach it. */
+  const steer = (
+    threadId: string,
+    input: Protocol.TurnStartParams["input"],
+    events: boolean
+  ): Effect.Effect<Claimed | undefined, RequestError> =>
+    Effect.suspend(() => {
+      const running = started.get(threadId)
+      if (running === undefined) return Effect.succeed(undefined)
+      return Effect.flatMap(Deferred.await(running), (queue) => {
+        const cursor = events ? queue.keepEvents().cursor() : null
+        return send(
+          "turn/steer",
+          { threadId, expectedTurnId: queue.turnId, input },
+          () => Exit.succeed({ queue, cursor, owned: false })
+        )
+      }).pipe(
+        Effect.catchTag("CodexRpcError", (error) =>
+          error.reason === "NoActiveTurn" || error.reason === "TurnMismatch"
+            ? Effect.succeed(undefined)
+            : Effect.fail(error))
+      )
+    })
+
+  const stop = (queue: TurnQueue): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (queue.ended) return Effect.void
+      return send("turn/interrupt", { threadId: queue.threadId, turnId: queue.turnId }, Exit.succeed).pipe(
+        Effect.ignore,
+        Effect.andThen(Effect.exit(Deferred.await(queue.result))),
+        Effect.timeoutOption(stopTimeout),
+        Effect.interruptible,
+        // Who does not end in time is given up: the thread shall not stay blocked.
+        Effect.ensuring(Effect.sync(() => queue.fail(new CodexConnectionError({ reason: "Disconnected" }))))
+      )
+    })
+
+  const start = (request: TurnRequest): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.suspend((): Effect.Effect<Claimed, StartTurnError> => {
+        const { threadId } = request.params
+        const run = Effect.suspend(() =>
+          // In a fiber of its own: what was written is awaited even if the caller is interrupted.
+          Effect.flatMap(Effect.forkDetach(startOwn(request)), (fiber) =>
+            Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+              Effect.flatMap(Fiber.await(fiber), (exit) =>
+                Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void)))
+        )
+        const wait = Effect.andThen(restore(gate.acquire(threadId)), run)
+        if (gate.tryAcquire(threadId)) return run
+        if (request.whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+        if (request.whenBusy !== "steer" || request.method !== "turn/start") return wait
+        return Effect.flatMap(
+          restore(steer(threadId, request.params.input, request.events)),
+          (claimed) => claimed === undefined ? wait : Effect.succeed(claimed)
+        )
+      })
+    )
+
+  return {
+    start,
+    stop,
+    exclusive: (threadId, effect) =>
+      Effect.acquireUseRelease(
+        Effect.interruptible(gate.acquire(threadId)),
+        () => effect,
+        () => Effect.sync(() => gate.release(threadId))
+      )
+  }
+}
+
+/** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */
+const turnIdOf = (result: unknown): string | undefined => {
+  if (typeof result !== "object" || result === null || !("turn" in result)) return undefined
+  const { turn } = result
+  return typeof turn === "object" && turn !== null && "id" in turn && typeof turn.id === "string" ? turn.id : undefined
+}
+
+const unnamed = ({ method, params }: TurnRequest, raw: unknown): CodexDecodeError =>
+  new CodexDecodeError({ method, issue: "the answer does not name a turn", raw, threadId: params.threadId })
