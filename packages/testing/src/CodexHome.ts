@@ -41,11 +41,14 @@ export type Config = { readonly [key: string]: unknown }
 export interface Options {
   /** The base URL of the model provider. Without one no provider is configured, and a turn would need an account. */
   readonly modelUrl?: string
-  /** The model; `mock-model` by default. Codex looks up what it knows about it by name, e.g. which tools it offers. */
+  /**
+   * The model; `mock-model` by default. Codex looks up by the name what the model can do. One that the binary knows, e.g.
+   * `gpt-5.5` with codex 0.169, has `apply_patch` too, and spares each turn a `warning` about missing metadata.
+   */
   readonly model?: string
   /** When Codex asks before it runs something; `never` by default. */
   readonly approvalPolicy?: "untrusted" | "on-request" | "never"
-  /** What commands may do; `read-only` by default. */
+  /** What commands may do; `read-only` by default. The sandbox is a real one. */
   readonly sandboxMode?: "read-only" | "workspace-write" | "danger-full-access"
   /** Further keys of `config.toml`, as nested objects. They replace a default of the same top-level name. */
   readonly config?: Config

@@ -8,6 +8,7 @@
  * ```
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
@@ -36,6 +37,13 @@ export const decodeBody: (text: string) => Effect.Effect<Body, Schema.SchemaErro
     [JsonObject]
   ))
 )
+
+const Metadata = Schema.Struct({
+  turn_id: Schema.optionalKey(Schema.String),
+  request_kind: Schema.optionalKey(Schema.String)
+})
+
+const decodeMetadata = Schema.decodeUnknownOption(Schema.fromJsonString(Metadata))
 
 /**
  * How an exchange ended: the whole reply was written, or the connection was closed before (the client disconnected, the
@@ -75,19 +83,40 @@ export class ModelRequest {
     return this.body.model
   }
 
-  /** The base instructions, if there are any. */
+  /** The thread that asks; `undefined` if the client is no Codex or an older one. */
+  get threadId(): string | undefined {
+    return this.headers["thread-id"]
+  }
+
+  /** The turn that asks. */
+  get turnId(): string | undefined {
+    return this.metadata.turn_id
+  }
+
+  /** What the request is for: `turn`, `compaction`, and whatever else Codex has a word for. */
+  get kind(): string | undefined {
+    return this.metadata.request_kind
+  }
+
+  private get metadata(): typeof Metadata.Type {
+    return Option.getOrElse(decodeMetadata(this.headers["x-codex-turn-metadata"]), () => ({}))
+  }
+
+  /** The base instructions, if they come in a field of their own; else they are the first of `texts("developer")`. */
   get instructions(): string | undefined {
     return this.body.instructions
   }
 
   /**
    * The names of the tools on offer: function tools and custom ones, by name; built-in ones such as `web_search`, by
-   * type; those of a namespace as `namespace.name`.
+   * type; those of a namespace as `namespace.name`. They come in `body.tools` or, for newer models, in an item of the
+   * input; both are read.
    */
   get toolNames(): ReadonlyArray<string> {
-    return (this.body.tools ?? []).flatMap((tool) => {
+    const additional = this.inputItems("additional_tools").flatMap((item) => objects(item.tools))
+    return [...this.body.tools ?? [], ...additional].flatMap((tool) => {
       const name = String(tool.name ?? tool.type)
-      return objects(tool.tools).length === 0 ? [name] : objects(tool.tools).map((inner) => `${name}.${inner.name}`)
+      return tool.type === "namespace" ? objects(tool.tools).map((inner) => `${name}.${inner.name}`) : [name]
     })
   }
 

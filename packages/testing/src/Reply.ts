@@ -107,12 +107,19 @@ export const functionCall = (call: Item.FunctionCallOptions, options?: Options):
 /**
  * The model gives up: the stream begins, then `response.failed`.
  *
- * Codex knows some codes and acts on them, e.g. `context_length_exceeded`, `insufficient_quota`, `rate_limit_exceeded`,
- * `invalid_prompt`, `server_is_overloaded`; with retries left (a `CodexHome` configures none) it asks again.
+ * Codex knows some codes; in 0.169 they become these `codexErrorInfo`: `server_is_overloaded` `serverOverloaded`,
+ * `rate_limit_exceeded` `rateLimitExceeded`, `context_length_exceeded` `contextWindowExceeded`, `insufficient_quota`
+ * `usageLimitExceeded`; any other one is `other`. The thread of a `context_length_exceeded` counts as full from then on:
+ * its next turn compacts first.
  */
 export const failed = (failed: Failure): Events => make([], { failed })
 
-/** No stream, but an HTTP status (200 to 599) with that body. */
+/**
+ * No stream, but an HTTP status (200 to 599) with that body.
+ *
+ * In 0.169, without retries, 500 becomes the `codexErrorInfo` `internalServerError`, 429 `responseTooManyFailedAttempts`,
+ * 401 `httpConnectionFailed`, 400 `other` with the body as its message.
+ */
 export const httpError = (status: number, body = ""): HttpError => ({ _tag: "HttpError", before: [], status, body })
 
 /** Takes the request and never says a word, until the client disconnects. */

@@ -10,8 +10,20 @@
  * assert.strictEqual(request.lastUserText, "Say hello")
  * ```
  *
- * **One turn, how many requests?** (codex 0.169) A turn asks once, and once more after each reply that calls a tool, with
- * the outputs of all its calls. Nothing is asked before the first turn.
+ * **How many requests?** Seen with codex 0.169, whose provider is a {@link CodexHome}'s (no retries):
+ *
+ * - Nothing before the first turn; not even the list of models is asked for.
+ * - A turn asks once. After each reply that calls tools it asks once more, with the outputs of all the calls; a call of
+ *   a tool that does not exist is answered to the model (`unsupported call: name`) and the turn goes on.
+ * - A steered turn asks once more when the reply that was under way is over. An interrupted one closes its connection:
+ *   `request.outcome` is then `aborted`.
+ * - Compaction asks once (`request.kind` is `compaction`), and the reply's text is the summary. A turn of a thread that
+ *   ran out of context (`context_length_exceeded`) compacts first, and so asks twice.
+ * - With the reviewer `auto_review`, each approval is one more request, of a thread of its own, with an
+ *   `outputFormat`; `Reply.text(`{"outcome":"allow"}`)` or `"deny"` answers it.
+ *
+ * **What a model may call** depends on its name: a name that the binary does not know, like `mock-model`, has
+ * `exec_command` but no `apply_patch`. See `request.toolNames`, and the option `model` of `CodexHome`.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
@@ -49,7 +61,11 @@ export interface Service {
   readonly awaitRequest: (index: number) => Effect.Effect<ModelRequest>
   /** Every request, from the first one on, as they arrive. It does not end. */
   readonly stream: Stream.Stream<ModelRequest>
-  /** Serves these bytes under `/files/<name>` and returns the URL. The type is guessed from the name's extension. */
+  /**
+   * Serves these bytes under `/files/<name>` and returns the URL. The type is guessed from the name's extension.
+   *
+   * Codex 0.169 refuses the URL of a remote image as an input; older ones pass it on to the model.
+   */
   readonly file: (name: string, bytes: Uint8Array) => Effect.Effect<string>
 }
 

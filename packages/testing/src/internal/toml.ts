@@ -3,6 +3,8 @@ import * as Predicate from "effect/Predicate"
 
 const string = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f")
 
+const key = (name: string): string => /^[\w-]+$/.test(name) ? name : string(name)
+
 const value = (input: unknown): string => {
   if (Predicate.isString(input)) return string(input)
   if (Array.isArray(input)) return `[${input.map(value).join(", ")}]`
@@ -11,7 +13,7 @@ const value = (input: unknown): string => {
 }
 
 const entries = (table: object): ReadonlyArray<string> =>
-  Object.entries(table).flatMap(([key, item]) => item === undefined ? [] : [`${string(key)} = ${value(item)}`])
+  Object.entries(table).flatMap(([name, item]) => item === undefined ? [] : [`${key(name)} = ${value(item)}`])
 
 /** A TOML document. `undefined` leaves a key out; there is no null in TOML. */
 export const document = (table: object): string => entries(table).map((line) => `${line}\n`).join("")
