@@ -58,6 +58,9 @@ export interface Options {
  * Makes the place. It is removed with the scope; a file that a shell left behind by codex still writes delays the
  * removal, and never fails the program.
  *
+ * End the codex process first: while it runs it makes its directories again. A Layer of the process on top of this one
+ * does; with `it.live`, whose own scope ends last, put `Effect.scoped` before `Effect.provide`.
+ *
  * ```ts
  * yield* CodexHome.make({ modelUrl: model.url, approvalPolicy: "on-request", config: { features: { goals: true } } })
  * ```

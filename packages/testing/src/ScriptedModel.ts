@@ -10,7 +10,7 @@
  * assert.strictEqual(request.lastUserText, "Say hello")
  * ```
  *
- * **How many requests?** Seen with codex 0.169, whose provider is a {@link CodexHome}'s (no retries):
+ * **How many requests?** Seen with codex 0.169, configured by `CodexHome` (no retries):
  *
  * - Nothing before the first turn; not even the list of models is asked for.
  * - A turn asks once. After each reply that calls tools it asks once more, with the outputs of all the calls; a call of

@@ -64,7 +64,7 @@ describe("the real codex with a scripted model", () => {
       assert.isTrue(request!.texts("developer")[0]?.startsWith("You are a coding agent"))
       assert.include(request!.toolNames, "exec_command")
       assert.notInclude(request!.toolNames, "apply_patch")
-    }).pipe(Effect.provide(live())))
+    }).pipe(Effect.scoped, Effect.provide(live())))
 
   it.live("runs a command and tells the model", () =>
     Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("the real codex with a scripted model", () => {
       assert.isUndefined(requests[0]!.toolOutput())
       assert.include(requests[1]!.toolOutput("where"), `Output:\n${home.workspace}\n`)
       assert.strictEqual(requests[1]!.toolOutput("call_0_1"), "unsupported call: nonesuch")
-    }).pipe(Effect.provide(live())))
+    }).pipe(Effect.scoped, Effect.provide(live())))
 
   it.live("patches files, when the model is one that can", () =>
     Effect.gen(function*() {
@@ -104,7 +104,7 @@ describe("the real codex with a scripted model", () => {
       assert.include(requests[0]!.toolNames, "apply_patch")
       assert.include(requests[1]!.toolOutput(), "Success. Updated the following files:\nA a.txt")
       assert.include(requests[2]!.toolOutput(), "Output:\nhi\n")
-    }).pipe(Effect.provide(live({ model: "gpt-5.5", sandboxMode: "workspace-write" }))))
+    }).pipe(Effect.scoped, Effect.provide(live({ model: "gpt-5.5", sandboxMode: "workspace-write" }))))
 
   it.live("fails as the model fails", () =>
     Effect.gen(function*() {
@@ -134,7 +134,7 @@ describe("the real codex with a scripted model", () => {
       assert.strictEqual((yield* codex.run(thread, "go on")).status, "completed")
       const [compaction, turn] = (yield* model.requests).slice(-2)
       assert.deepStrictEqual([compaction!.kind, turn!.kind], ["compaction", "turn"])
-    }).pipe(Effect.provide(live())))
+    }).pipe(Effect.scoped, Effect.provide(live())))
 
   it.live("waits at gates, to be steered and interrupted", () =>
     Effect.gen(function*() {
@@ -165,7 +165,7 @@ describe("the real codex with a scripted model", () => {
 
       yield* model.enqueue(Reply.text("three"))
       assert.strictEqual((yield* codex.run(thread, "and now?")).status, "completed")
-    }).pipe(Effect.provide(live())))
+    }).pipe(Effect.scoped, Effect.provide(live())))
 
   it.live("asks a person, or the reviewing model", () =>
     Effect.gen(function*() {
@@ -191,7 +191,11 @@ describe("the real codex with a scripted model", () => {
       assert.notStrictEqual(review!.threadId, reviewed)
       assert.strictEqual(review!.outputFormat?.name, "codex_output_schema")
       assert.notInclude(answer!.toolOutput(), "Process exited with code 0")
-    }).pipe(Effect.provide(live())))
+
+      yield* model.enqueue(escalate, Reply.text(`{"outcome":"allow"}`), Reply.text("made again"))
+      yield* codex.run(reviewed, "make it again")
+      assert.include((yield* model.awaitRequest(7)).toolOutput(), "Process exited with code 0")
+    }).pipe(Effect.scoped, Effect.provide(live())))
 
   it.live("serves many threads with one function", () =>
     Effect.gen(function*() {
@@ -203,5 +207,8 @@ describe("the real codex with a scripted model", () => {
           return turn.items.at(-1).text
         }), { concurrency: "unbounded" })
       assert.deepStrictEqual(answers, names.map((name) => `echo of ${name}`))
-    }).pipe(Effect.provide(live({}, { respond: (request) => Reply.text(`echo of ${request.lastUserText}`) }))))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(live({}, { respond: (request) => Reply.text(`echo of ${request.lastUserText}`) }))
+    ))
 })
