@@ -2,33 +2,24 @@
  * Emits, for every definition that the server sends, a plain function that says whether a value conforms as it is: what passes
  * needs neither decoding nor copying. Straight-line code, shared by name; no closures, nothing built at run time.
  */
-import { type Definition, type Field, lookup, pascal, type Type } from "./model.ts"
+import { type Definition, type Field, lookup, type Type, typeName } from "./model.ts"
 import type { Protocol } from "./protocol.ts"
 
 const quoted = (value: string): string => JSON.stringify(value)
 
 const access = (name: string): string => /^[A-Za-z_$][\w$]*$/.test(name) ? `u.${name}` : `u[${quoted(name)}]`
 
+/** An array has none of the fields that a struct requires, so only a struct that requires none has to exclude arrays. */
+const isAnObject = (fields: ReadonlyArray<Field>): string =>
+  fields.some((field) => field.required && field.type.kind !== "nullable") ? "isObject(u)" : "isJsonObject(u)"
+
+/** Enums and aliases are checked in place, unless they are all that a message consists of. */
+const isInlined = ({ shape }: Definition): boolean => shape.kind === "enum" || shape.kind === "alias"
+
 export const emitChecks = (protocol: Protocol, header: string): string => {
   const { directions, model } = protocol
   /** Loops over arrays and records, one for each type of element. */
   const loops = new Map<string, string>()
-
-  /** A name for a type, such as `ArrayOfThreadItem`. */
-  const typeName = (type: Type): string => {
-    switch (type.kind) {
-      case "ref":
-        return type.name
-      case "literal":
-        return pascal(type.value)
-      case "array":
-      case "record":
-      case "nullable":
-        return `${pascal(type.kind)}Of${typeName(type.of)}`
-      default:
-        return pascal(type.kind)
-    }
-  }
 
   const loop = (type: Extract<Type, { readonly of: Type }>): string => {
     const name = `is${typeName(type)}`
@@ -86,12 +77,6 @@ export const emitChecks = (protocol: Protocol, header: string): string => {
     return check === "true" ? `${value} !== undefined` : check
   }
 
-  /** An array has none of the fields that a struct requires, so only a struct that requires none has to exclude arrays. */
-  const isAnObject = (fields: ReadonlyArray<Field>): string =>
-    fields.some((field) => field.required && field.type.kind !== "nullable")
-      ? `typeof u === "object" && u !== null`
-      : "isJsonObject(u)"
-
   const body = ({ shape }: Definition): string => {
     switch (shape.kind) {
       case "alias":
@@ -104,7 +89,7 @@ export const emitChecks = (protocol: Protocol, header: string): string => {
       }
       case "tagged": {
         const cases = shape.variants.map(({ name, value }) => `    case ${quoted(value)}:\n      return is${name}(u)\n`)
-        return `  if (typeof u !== "object" || u === null) return false\n  switch (${access(shape.tag)}) {\n${
+        return `  if (!isObject(u)) return false\n  switch (${access(shape.tag)}) {\n${
           cases.join("")
         }` +
           `    default:\n      return false\n  }\n`
@@ -113,7 +98,7 @@ export const emitChecks = (protocol: Protocol, header: string): string => {
         const cases = shape.variants.map(({ name, value }) =>
           `  if (${access(value)} !== undefined) return is${name}(u)\n`
         )
-        return `  if (typeof u === "string") return true\n  if (typeof u !== "object" || u === null) return false\n` +
+        return `  if (typeof u === "string") return true\n  if (!isObject(u)) return false\n` +
           `${cases.join("")}  return false\n`
       }
       case "untagged":
@@ -121,22 +106,22 @@ export const emitChecks = (protocol: Protocol, header: string): string => {
     }
   }
 
-  /** Enums and names of primitive types are checked in place. */
-  const hasFunction = ({ name, shape }: Definition, roots: ReadonlySet<string>): boolean =>
-    roots.has(name) || (shape.kind !== "enum" && shape.kind !== "alias")
-
   const roots = new Set([
     ...protocol.methods.clientRequests.map((request) => request.response),
     ...protocol.methods.serverNotifications.map((notification) => notification.params.name),
     ...protocol.methods.serverRequests.map((request) => request.params.name)
   ])
   const checked = directions.sorted.filter((name) => directions.incoming.has(name))
-    .map((name) => lookup(model, name)).filter((definition) => hasFunction(definition, roots))
+    .map((name) => lookup(model, name)).filter((definition) => roots.has(definition.name) || !isInlined(definition))
   const functions = checked.map((definition) =>
     `export function is${definition.name}(u: any): u is In.${definition.name} {\n${body(definition)}}\n`
   )
 
   return `${header}import type * as In from "./incoming.ts"
+
+function isObject(u: any): boolean {
+  return typeof u === "object" && u !== null
+}
 
 function isJsonObject(u: any): boolean {
   return typeof u === "object" && u !== null && !Array.isArray(u)

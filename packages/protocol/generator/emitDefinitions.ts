@@ -1,185 +1,231 @@
-/** Emits an interface and a Schema for every definition. */
+/** Emits a type and a Schema for every definition. */
 import { isOpenUnion } from "./direction.ts"
 import { experimentalTag, jsDoc, propertyName } from "./jsDoc.ts"
-import { type Definition, type Field, lookup, type Type } from "./model.ts"
+import {
+  type Definition,
+  type Field,
+  lookup,
+  type Model,
+  pascal,
+  references,
+  type Shape,
+  type Type,
+  typeName
+} from "./model.ts"
 import { isExperimental, type Protocol } from "./protocol.ts"
 
 /** How a definition is written: as the server sends it, as we send it, or one way for both. */
 type Side = "incoming" | "outgoing" | "shared"
 
-interface Emitted {
-  readonly name: string
-  readonly references: ReadonlySet<string>
-  readonly source: string
+/** What it takes to print one definition. */
+interface Context {
+  readonly protocol: Protocol
+  readonly definition: Definition
+  readonly side: Side
+  /** The name under which this side knows a definition. */
+  readonly nameOf: (definition: string) => string
+  /** Gives a Schema that occurs often, and mentions no definition, a name to share. */
+  readonly share: (name: string, schema: string) => string
 }
+
+/** The printed right-hand sides of the two declarations. */
+interface Printed {
+  readonly type: string
+  readonly schema: string
+  /** More paragraphs for the comment. */
+  readonly doc?: string
+  /** Declarations that come before. */
+  readonly before?: string
+}
+
+type Of<Kind extends Shape["kind"]> = Extract<Shape, { readonly kind: Kind }>
 
 const quoted = (value: string): string => JSON.stringify(value)
 
-const emitDefinition = (protocol: Protocol, definition: Definition, side: Side): Emitted => {
-  const { directions, model } = protocol
-  const { shape } = definition
-  const outgoing = side === "outgoing"
-  const nameFor = (name: string): string => outgoing && directions.differs(name) ? `${name}Input` : name
-  const name = nameFor(definition.name)
-  const references = new Set<string>()
-  const refer = (target: string): string => {
-    const result = nameFor(target)
-    references.add(result)
-    return result
-  }
+/** Marked as pure, so that a bundler drops the Schemas that nobody uses. */
+const call = (callee: string, ...args: ReadonlyArray<string>): string => `/*#__PURE__*/ ${callee}(${args.join(", ")})`
 
-  const typeText = (type: Type): string => {
-    switch (type.kind) {
-      case "json":
-        return "Json"
-      case "jsonObject":
-        return "JsonObject"
-      case "literal":
-        return quoted(type.value)
-      case "array":
-        return `ReadonlyArray<${typeText(type.of)}>`
-      case "record":
-        return `{ readonly [key: string]: ${typeText(type.of)} }`
-      case "nullable":
-        return `${typeText(type.of)} | null`
-      case "ref":
-        return refer(type.name)
-      default:
-        return type.kind
+const list = (items: ReadonlyArray<string>): string => `[${items.join(", ")}]`
+
+const union = (members: ReadonlyArray<string>): string =>
+  members.length > 3 ? members.map((member) => `\n  | ${member}`).join("") : members.join(" | ")
+
+const printType = (context: Context, type: Type): string => {
+  switch (type.kind) {
+    case "json":
+      return "Json"
+    case "jsonObject":
+      return "JsonObject"
+    case "literal":
+      return quoted(type.value)
+    case "array":
+      return `ReadonlyArray<${printType(context, type.of)}>`
+    case "record":
+      return `{ readonly [key: string]: ${printType(context, type.of)} }`
+    case "nullable":
+      return `${printType(context, type.of)} | null`
+    case "ref":
+      return context.nameOf(type.name)
+    default:
+      return type.kind
+  }
+}
+
+const printSchema = (context: Context, type: Type): string => {
+  const wrap = (of: Type, callee: string, ...args: ReadonlyArray<string>): string => {
+    const schema = call(callee, ...args, printSchema(context, of))
+    return mentionsDefinition(of) ? schema : context.share(typeName(type), schema)
+  }
+  switch (type.kind) {
+    case "json":
+      return "Json"
+    case "jsonObject":
+      return "JsonObject"
+    case "literal":
+      return call("Schema.Literal", quoted(type.value))
+    case "array":
+      return wrap(type.of, "Schema.Array")
+    case "record":
+      return wrap(type.of, "Schema.Record", "Schema.String")
+    case "nullable":
+      return wrap(type.of, "Schema.NullOr")
+    case "ref":
+      return context.nameOf(type.name)
+    default:
+      return `Schema.${pascal(type.kind)}`
+  }
+}
+
+const mentionsDefinition = (type: Type): boolean =>
+  type.kind === "ref" || ("of" in type && mentionsDefinition(type.of))
+
+/** What can be null can be absent: other versions of the server omit it. */
+const isOptional = ({ side }: Context, { required, type }: Field): boolean =>
+  !required || (side !== "outgoing" && type.kind === "nullable")
+
+const printField = (context: Context, field: Field): string => {
+  const { definition, protocol, side } = context
+  const optional = isOptional(context, field)
+  const experimental = isExperimental(protocol, definition.name, field.name)
+  // Callers may write `undefined`, which JSON omits; what was parsed from JSON never has it.
+  const type = printType(context, field.type) + (optional && side !== "incoming" ? " | undefined" : "")
+  return jsDoc([field.description, experimentalTag(experimental)], "  ") +
+    `  readonly ${propertyName(field.name)}${optional ? "?" : ""}: ${type}\n`
+}
+
+const printFieldSchema = (context: Context, field: Field): string => {
+  const schema = printSchema(context, field.type)
+  if (!isOptional(context, field)) return schema
+  const optional = context.side === "incoming" ? "optionalKey" : "optional"
+  const wrapped = call(`Schema.${optional}`, schema)
+  return mentionsDefinition(field.type) ? wrapped : context.share(`${optional}Of${typeName(field.type)}`, wrapped)
+}
+
+const printStruct = (context: Context, { extensible, fields }: Of<"struct">): Printed => {
+  const rest = extensible ? "  readonly [key: string]: unknown\n" : ""
+  const schemas = fields.map((field) => `${propertyName(field.name)}: ${printFieldSchema(context, field)}`)
+  const struct = call("Schema.Struct", `{ ${schemas.join(", ")} }`)
+  return {
+    type: `{\n${fields.map((field) => printField(context, field)).join("")}${rest}}`,
+    schema: extensible ? call("extensible", struct) : struct
+  }
+}
+
+const printEnum = ({ definition, protocol, side }: Context, { members }: Of<"enum">): Printed => {
+  const values = members.map(({ value }) => quoted(value))
+  const described = members.filter(({ description }) => description !== undefined)
+    .map(({ description, value }) => `- \`${value}\`: ${description}`)
+  const doc = described.length === 0 ? {} : { doc: described.join("\n") }
+  if (side === "outgoing" || protocol.directions.closedEnums.has(definition.name)) {
+    return { ...doc, type: union(values), schema: call("Schema.Literals", list(values)) }
+  }
+  if (side === "incoming") return { ...doc, type: union([...values, "(string & {})"]), schema: "Schema.String" }
+  const literal = `${definition.name}Literal`
+  return {
+    ...doc,
+    type: `${literal} | (string & {})`,
+    schema: "Schema.String",
+    before: jsDoc([`The values of {@link ${definition.name}} that this version knows.`]) +
+      declareType(literal, union(values))
+  }
+}
+
+/** The variants by what tells them apart, as an object literal. */
+const printCases = ({ nameOf }: Context, { variants }: Of<"tagged"> | Of<"keyed">): string =>
+  `{ ${variants.map(({ name, value }) => `${propertyName(value)}: ${nameOf(name)}`).join(", ")} }`
+
+const printTagged = (context: Context, shape: Of<"tagged">): Printed => {
+  const variants = shape.variants.map(({ name }) => context.nameOf(name))
+  if (context.side === "outgoing") return { type: union(variants), schema: call("Schema.Union", list(variants)) }
+  const unknown = shape.tag === "type" ? "UnknownVariant" : `UnknownVariant<${quoted(shape.tag)}>`
+  const name = context.nameOf(context.definition.name)
+  return {
+    type: union([...variants, unknown]),
+    schema: call(`taggedUnion<${name}>`, quoted(shape.tag), printCases(context, shape))
+  }
+}
+
+const printKeyed = (context: Context, shape: Of<"keyed">): Printed => {
+  const variants = shape.variants.map(({ name }) => context.nameOf(name))
+  const literals = shape.literals.map(quoted)
+  if (context.side === "outgoing") {
+    return {
+      type: union([...literals, ...variants]),
+      schema: call("Schema.Union", list([call("Schema.Literals", list(literals)), ...variants]))
     }
   }
-
-  const call = (callee: string, argument: string): string => `/*#__PURE__*/ ${callee}(${argument})`
-
-  const schemaText = (type: Type): string => {
-    switch (type.kind) {
-      case "string":
-        return "Schema.String"
-      case "number":
-        return "Schema.Number"
-      case "boolean":
-        return "Schema.Boolean"
-      case "json":
-        return "Json"
-      case "jsonObject":
-        return "JsonObject"
-      case "literal":
-        return call("Schema.Literal", quoted(type.value))
-      case "array":
-        return call("Schema.Array", schemaText(type.of))
-      case "record":
-        return call("Schema.Record", `Schema.String, ${schemaText(type.of)}`)
-      case "nullable":
-        return call("Schema.NullOr", schemaText(type.of))
-      case "ref":
-        return refer(type.name)
-    }
+  return {
+    type: union([...literals, "(string & {})", ...variants, "UnknownVariant"]),
+    schema: call(`keyedUnion<${context.nameOf(context.definition.name)}>`, printCases(context, shape))
   }
+}
 
-  const isOptional = (field: Field): boolean => !field.required || (!outgoing && field.type.kind === "nullable")
-
-  const fieldType = (field: Field): string => {
-    const doc = jsDoc([field.description, experimentalTag(isExperimental(protocol, definition.name, field.name))], "  ")
-    const mark = isOptional(field) ? "?" : ""
-    const undefinable = isOptional(field) && side !== "incoming" ? " | undefined" : ""
-    return `${doc}  readonly ${propertyName(field.name)}${mark}: ${typeText(field.type)}${undefinable}\n`
+const printUntagged = (context: Context, shape: Of<"untagged">): Printed => {
+  const open = context.side !== "outgoing" && isOpenUnion(context.protocol.model, shape)
+  const types = shape.members.map((member) => printType(context, member))
+  const members = list(shape.members.map((member) => printSchema(context, member)))
+  return {
+    type: union(open ? [...types, "UnknownVariant"] : types),
+    schema: open
+      ? call(`untaggedUnion<${context.nameOf(context.definition.name)}>`, members)
+      : call("Schema.Union", members)
   }
+}
 
-  const fieldSchema = (field: Field): string => {
-    const schema = schemaText(field.type)
-    const optional = side === "incoming" ? "Schema.optionalKey" : "Schema.optional"
-    return `${propertyName(field.name)}: ${isOptional(field) ? call(optional, schema) : schema}`
+const printShape = (context: Context): Printed => {
+  const { shape } = context.definition
+  switch (shape.kind) {
+    case "alias":
+      return { type: printType(context, shape.type), schema: printSchema(context, shape.type) }
+    case "struct":
+      return printStruct(context, shape)
+    case "enum":
+      return printEnum(context, shape)
+    case "tagged":
+      return printTagged(context, shape)
+    case "keyed":
+      return printKeyed(context, shape)
+    case "untagged":
+      return printUntagged(context, shape)
   }
+}
 
-  const enumMembers = (): ReadonlyArray<string> =>
-    shape.kind === "enum" ? shape.members.map(({ value }) => quoted(value)) : []
+const declareType = (name: string, type: string): string =>
+  type.startsWith("{\n")
+    ? `export interface ${name} ${type}\n`
+    : `export type ${name} =${type.startsWith("\n") ? "" : " "}${type}\n`
 
-  const describe = (...more: ReadonlyArray<string | undefined>): string =>
-    jsDoc([
-      definition.description ?? derivedDescription(protocol, definition),
-      ...more,
-      experimentalTag(isExperimental(protocol, definition.name))
-    ])
-
-  const type = (text: string, doc = describe()): string =>
-    `${doc}export type ${name} =${text.startsWith("\n") ? "" : " "}${text}\n`
-  const schema = (text: string): string => `export const ${name}: Schema.Codec<${name}> = ${text}\n`
-
-  const union = (members: ReadonlyArray<string>): string =>
-    members.length > 3 ? members.map((member) => `\n  | ${member}`).join("") : members.join(" | ")
-
-  const source = (): string => {
-    switch (shape.kind) {
-      case "alias":
-        return type(typeText(shape.type)) + schema(schemaText(shape.type))
-
-      case "struct": {
-        const rest = shape.extensible ? "  readonly [key: string]: unknown\n" : ""
-        const fields = `{ ${shape.fields.map(fieldSchema).join(", ")} }`
-        return `${describe()}export interface ${name} {\n${shape.fields.map(fieldType).join("")}${rest}}\n` +
-          schema(
-            shape.extensible
-              ? call("extensible", call("Schema.Struct", fields))
-              : call("Schema.Struct", fields)
-          )
-      }
-
-      case "enum": {
-        const members = enumMembers()
-        const doc = describe(
-          shape.members.map((member) => member.description && `- \`${member.value}\`: ${member.description}`)
-            .filter((line) => line !== undefined).join("\n") || undefined
-        )
-        if (outgoing || directions.closedEnums.has(definition.name)) {
-          return type(union(members), doc) + schema(call("Schema.Literals", `[${members.join(", ")}]`))
-        }
-        const open = side === "shared"
-          ? `/** The values of {@link ${name}} that this version knows. */\nexport type ${name}Literal = ${
-            union(members)
-          }\n` +
-            type(`${name}Literal | (string & {})`, doc)
-          : type(union([...members, "(string & {})"]), doc)
-        return open + schema("Schema.String")
-      }
-
-      case "tagged": {
-        const variants = shape.variants.map((variant) => refer(variant.name))
-        if (outgoing) return type(union(variants)) + schema(call("Schema.Union", `[${variants.join(", ")}]`))
-        const unknown = shape.tag === "type" ? "UnknownVariant" : `UnknownVariant<${quoted(shape.tag)}>`
-        const cases = shape.variants.map((variant, index) => `${propertyName(variant.value)}: ${variants[index]}`)
-        return type(union([...variants, unknown])) +
-          schema(call(`taggedUnion<${name}>`, `${quoted(shape.tag)}, { ${cases.join(", ")} }`))
-      }
-
-      case "keyed": {
-        const variants = shape.variants.map((variant) => refer(variant.name))
-        const literals = shape.literals.map(quoted)
-        if (outgoing) {
-          return type(union([...literals, ...variants])) +
-            schema(
-              call("Schema.Union", `[${call("Schema.Literals", `[${literals.join(", ")}]`)}, ${variants.join(", ")}]`)
-            )
-        }
-        const cases = shape.variants.map((variant, index) => `${propertyName(variant.value)}: ${variants[index]}`)
-        return type(union([...literals, "(string & {})", ...variants, "UnknownVariant"])) +
-          schema(call(`keyedUnion<${name}>`, `{ ${cases.join(", ")} }`))
-      }
-
-      case "untagged": {
-        const open = !outgoing && isOpenUnion(model, shape)
-        const types = shape.members.map(typeText)
-        const schemas = shape.members.map(schemaText)
-        return type(union(open ? [...types, "UnknownVariant"] : types)) +
-          schema(
-            open
-              ? call(`untaggedUnion<${name}>`, `[${schemas.join(", ")}]`)
-              : call("Schema.Union", `[${schemas.join(", ")}]`)
-          )
-      }
-    }
-  }
-
-  return { name, source: source(), references }
+const printDefinition = (context: Context): string => {
+  const { definition, protocol } = context
+  const { before, doc, schema, type } = printShape(context)
+  const name = context.nameOf(definition.name)
+  const comment = jsDoc([
+    definition.description ?? derivedDescription(protocol, definition),
+    doc,
+    experimentalTag(isExperimental(protocol, definition.name))
+  ])
+  return `${before ?? ""}${comment}${declareType(name, type)}` +
+    `export const ${name}: Schema.Codec<${name}> = ${schema}\n`
 }
 
 /** For what upstream does not describe: where it occurs. */
@@ -191,51 +237,88 @@ const derivedDescription = ({ methods, model }: Protocol, { name, parent }: Defi
   if (request !== undefined) return `The params of \`${request.method}\`.`
   const notification = methods.serverNotifications.find((candidate) => candidate.params.name === name)
   if (notification !== undefined) return `The params of the notification \`${notification.method}\`.`
-  const union = parent === undefined ? undefined : lookup(model, parent).shape
-  if (parent === undefined || union === undefined) return `\`${name}\` of the codex protocol.`
+  if (parent === undefined) return `\`${name}\` of the codex protocol.`
+  const union = lookup(model, parent).shape
   const variant = "variants" in union ? union.variants.find((candidate) => candidate.name === name) : undefined
   return variant === undefined
     ? `A part of {@link ${parent}}.`
     : `The variant \`${variant.value}\` of {@link ${parent}}.`
 }
 
-const helpers = ["Json", "JsonObject", "UnknownVariant", "extensible", "keyedUnion", "taggedUnion", "untaggedUnion"]
+/** Exports of `src/internal/open.ts`. */
+const helpers = [
+  "extensible",
+  "Json",
+  "JsonObject",
+  "keyedUnion",
+  "taggedUnion",
+  "type UnknownVariant",
+  "untaggedUnion"
+]
 
-/** Imports of those names that the source mentions. */
-const imports = (names: ReadonlyArray<string>, from: string): string =>
+const printImport = (names: ReadonlyArray<string>, from: string): string =>
   names.length === 0 ? "" : `import {\n  ${names.join(",\n  ")}\n} from "${from}"\n`
 
-const emitModule = (header: string, definitions: ReadonlyArray<Emitted>, elsewhere: ReadonlySet<string>): string => {
-  const body = definitions.map((definition) => definition.source).join("\n")
-  const foreign = new Set(
-    definitions.flatMap((definition) => [...definition.references]).filter((name) => elsewhere.has(name))
-  )
-  // A helper is a type, a value, or both under one name; only one of the kinds may need an import.
-  const used = helpers.filter((helper) => new RegExp(`\\b${helper}\\b`).test(body))
-    .map((helper) => helper === "UnknownVariant" ? `type ${helper}` : helper)
+interface Module {
+  readonly header: string
+  readonly protocol: Protocol
+  /** Names of definitions, each after those that it mentions. */
+  readonly definitions: ReadonlyArray<string>
+  readonly sideOf: (definition: string) => Side
+  /** The definitions that this module imports rather than declares. */
+  readonly isImported: (definition: string) => boolean
+}
+
+const printModule = ({ definitions, header, isImported, protocol, sideOf }: Module): string => {
+  const { differs } = protocol.directions
+  const shared = new Map<string, string>()
+  const share = (name: string, schema: string): string => {
+    const constant = name.charAt(0).toLowerCase() + name.slice(1)
+    shared.set(constant, schema)
+    return constant
+  }
+  const body = definitions.map((name) => {
+    const side = sideOf(name)
+    return printDefinition({
+      protocol,
+      definition: lookup(protocol.model, name),
+      side,
+      share,
+      nameOf: (name) => side === "outgoing" && differs(name) ? `${name}Input` : name
+    })
+  }).join("\n")
+  const constants = [...shared].map(([name, schema]) => `const ${name} = ${schema}\n`).join("")
+  const mentioned = new Set((constants + body).match(/\b[A-Za-z]\w*\b/g))
   return header +
     `import * as Schema from "effect/Schema"\n` +
-    imports(used, "../internal/open.ts") +
-    imports([...foreign].sort(), "./incoming.ts") +
-    `\n${body}`
+    printImport(helpers.filter((helper) => mentioned.has(helper.replace("type ", ""))), "../internal/open.ts") +
+    printImport(referencedBy(protocol.model, definitions).filter(isImported), "./incoming.ts") +
+    `\n${constants}\n${body}`
 }
+
+const referencedBy = (model: Model, definitions: ReadonlyArray<string>): ReadonlyArray<string> =>
+  [...new Set(definitions.flatMap((name) => references(lookup(model, name).shape)))].sort()
 
 /** The modules `incoming.ts` (what the server sends, in part or as a whole) and `outgoing.ts` (what only we send). */
 export const emitDefinitions = (
   protocol: Protocol,
   header: string
 ): { readonly incoming: string; readonly outgoing: string } => {
-  const { directions: { differs, incoming, outgoing, sorted }, model } = protocol
-  const emit = (names: ReadonlyArray<string>, side: (name: string) => Side): ReadonlyArray<Emitted> =>
-    names.map((name) => emitDefinition(protocol, lookup(model, name), side(name)))
-
-  const received = emit(
-    sorted.filter((name) => incoming.has(name)),
-    (name) => outgoing.has(name) && !differs(name) ? "shared" : "incoming"
-  )
-  const sent = emit(sorted.filter((name) => !incoming.has(name) || differs(name)), () => "outgoing")
+  const { differs, incoming, outgoing, sorted } = protocol.directions
   return {
-    incoming: emitModule(header, received, new Set()),
-    outgoing: emitModule(header, sent, new Set(received.map((definition) => definition.name)))
+    incoming: printModule({
+      header,
+      protocol,
+      definitions: sorted.filter((name) => incoming.has(name)),
+      sideOf: (name) => outgoing.has(name) && !differs(name) ? "shared" : "incoming",
+      isImported: () => false
+    }),
+    outgoing: printModule({
+      header,
+      protocol,
+      definitions: sorted.filter((name) => !incoming.has(name) || differs(name)),
+      sideOf: () => "outgoing",
+      isImported: (name) => incoming.has(name) && !differs(name)
+    })
   }
 }

@@ -17,9 +17,10 @@ const route = ({ thread, turn }: Route): string => `${key("thread", thread)}, ${
 
 const decoder = (name: string): string => `schema: In.${name}, check: Checks.is${name}`
 
+const incoming = (name: string): string => `In.${name}`
+
 export const emitMethods = (protocol: Protocol, header: string): string => {
   const { directions, methods, model } = protocol
-  const incoming = (name: string): string => `In.${name}`
   const outgoing = (name: string): string =>
     directions.differs(name) ? `Out.${name}Input` : directions.incoming.has(name) ? `In.${name}` : `Out.${name}`
 

@@ -63,6 +63,21 @@ const readParams = (message: JsonSchema): Params | undefined => {
   return { name: refName($ref), nullable: params.anyOf !== undefined }
 }
 
+const readMethod = (message: JsonSchema, stable: ReadonlySet<string>): Method => {
+  const method = methodName(message)
+  return {
+    method,
+    params: readParams(message),
+    experimental: !stable.has(method),
+    description: message.description
+  }
+}
+
+const requiredParams = ({ method, params }: Method): Params => {
+  if (params === undefined) throw new Error(`${method} has no params`)
+  return params
+}
+
 const byMethod = (left: Method, right: Method): number => left.method < right.method ? -1 : 1
 
 /** Candidates in order: the first path that the params have is where the id is. */
@@ -99,21 +114,6 @@ export const readMethods = (bundle: Bundle, model: Model): Methods => {
   const notifications = Overrides.tracked("notifications", Overrides.notifications)
   const envelopeResponses = Overrides.tracked("envelopeResponses", Overrides.envelopeResponses)
 
-  const readMethod = (message: JsonSchema, stable: ReadonlySet<string>): Method => {
-    const method = methodName(message)
-    return {
-      method,
-      params: readParams(message),
-      experimental: !stable.has(method),
-      description: message.description
-    }
-  }
-
-  const required = (method: Method): Params => {
-    if (method.params === undefined) throw new Error(`${method.method} has no params`)
-    return method.params
-  }
-
   const responseOf = ({ method, params }: Method): string => {
     const candidates = [
       responses.get(method),
@@ -136,11 +136,11 @@ export const readMethods = (bundle: Bundle, model: Model): Methods => {
     return { method, params: { name, nullable: false }, experimental: false, description: undefined }
   })
   const serverNotifications = [...read("ServerNotification"), ...extra].sort(byMethod).map((method) => {
-    const params = required(method)
+    const params = requiredParams(method)
     return { ...method, params, route: readRoute(model, params.name) }
   })
   const serverRequests = read("ServerRequest").map((method) => {
-    const params = required(method)
+    const params = requiredParams(method)
     return { ...method, params, response: responseOf(method), route: readRoute(model, params.name) }
   })
 

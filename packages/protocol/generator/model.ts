@@ -59,6 +59,9 @@ const isEnum = (schema: JsonSchema): schema is JsonSchema & { readonly enum: Rea
 
 const alternatives = (schema: JsonSchema): ReadonlyArray<JsonSchema> => schema.oneOf ?? schema.anyOf ?? []
 
+/** Any JSON value can be null anyway. */
+const nullableIf = (nullable: boolean, of: Type): Type => nullable && of.kind !== "json" ? { kind: "nullable", of } : of
+
 /** Whether it is more than `X | null`. */
 const isUnion = (schema: JsonSchema): boolean => {
   const members = alternatives(schema)
@@ -96,6 +99,7 @@ const envelopes = /^(Client|Server)(Request|Notification)$|^JSONRPC/
 export const readModel = (definitions: Definitions): Model => {
   const model = new Map<string, Definition>()
   const variantNames = Overrides.tracked("variantNames", Overrides.variantNames)
+  const laterFields = Overrides.tracked("laterFields", Overrides.laterFields)
 
   const add = (name: string, parent: string | undefined, description: string | undefined, shape: Shape): void => {
     if (model.has(name)) throw new Error(`Two definitions are named ${name}: add one to variantNames`)
@@ -117,9 +121,6 @@ export const readModel = (definitions: Definitions): Model => {
     const types = typeof schema.type === "string" ? [schema.type] : schema.type ?? []
     return nullableIf(types.includes("null"), readPrimitive(types.find((type) => type !== "null"), schema, owner, key))
   }
-
-  const nullableIf = (nullable: boolean, of: Type): Type =>
-    nullable && of.kind !== "json" ? { kind: "nullable", of } : of
 
   const readPrimitive = (type: string | undefined, schema: JsonSchema, owner: string, key: string): Type => {
     switch (type) {
@@ -157,7 +158,7 @@ export const readModel = (definitions: Definitions): Model => {
     fields: Object.entries(schema.properties ?? {}).map(([name, property]) => ({
       name,
       type: readType(property, owner, name),
-      required: schema.required?.includes(name) ?? false,
+      required: schema.required?.includes(name) === true && laterFields.get(`${owner}.${name}`) === undefined,
       description: property === true ? undefined : property.description
     }))
   })
@@ -240,6 +241,7 @@ export const readModel = (definitions: Definitions): Model => {
     if (!envelopes.test(name)) addDefinition(name, undefined, schema)
   }
   variantNames.assertUsed()
+  laterFields.assertUsed()
   return model
 }
 
@@ -270,6 +272,22 @@ const typeReferences = (type: Type): ReadonlyArray<string> => {
       return typeReferences(type.of)
     default:
       return []
+  }
+}
+
+/** A name for a type, such as `ArrayOfThreadItem`. */
+export const typeName = (type: Type): string => {
+  switch (type.kind) {
+    case "ref":
+      return type.name
+    case "literal":
+      return pascal(type.value)
+    case "array":
+    case "record":
+    case "nullable":
+      return `${pascal(type.kind)}Of${typeName(type.of)}`
+    default:
+      return pascal(type.kind)
   }
 }
 

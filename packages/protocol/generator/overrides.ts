@@ -21,6 +21,21 @@ export const notifications = {
   "rawResponseItem/completed": "RawResponseItemCompletedNotification"
 }
 
+/** Fields that the pinned version requires and that some server from 0.130 on does not send: they are optional. */
+export const laterFields = {
+  "ExternalAgentConfigImportCompletedNotification.importId": true,
+  "ExternalAgentConfigImportCompletedNotification.itemTypeResults": true,
+  "ExternalAgentConfigImportResponse.importId": true,
+  "ManagedHooksRequirements.SubagentStart": true,
+  "ManagedHooksRequirements.SubagentStop": true,
+  "PermissionProfileSummary.allowed": true,
+  "PluginDetail.appTemplates": true,
+  "PluginSharePrincipal.role": true,
+  "RemoteControlStatusChangedNotification.installationId": true,
+  "RemoteControlStatusChangedNotification.serverName": true,
+  "ToolRequestUserInputParams.isBlocking": true
+}
+
 /** Variants whose names would collide. */
 export const variantNames = {
   "McpServerElicitationRequestParams openai/form": "NamespacedOpenaiFormMcpServerElicitationRequestParams"

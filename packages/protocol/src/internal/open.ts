@@ -62,7 +62,7 @@ interface Variants {
 }
 
 /** Decodes anything into an {@link UnknownVariant}, and encodes that as what it was. */
-const unknownVariant = (tag: string) =>
+const unknownVariant = (tag: string): Schema.Codec<unknown> =>
   Json.pipe(Schema.decodeTo(
     Schema.declare((u): u is { readonly raw: Json } => isObject(u) && u[tag] === "$unknown" && "raw" in u),
     SchemaTransformation.transform({
