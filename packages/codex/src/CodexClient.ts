@@ -58,8 +58,7 @@ export interface RequestOptions {
 }
 
 /** The arguments of `request`: parameters may be left out where the method has none, or needs none. */
-export type RequestArgs<M extends Method> = undefined extends Params<M>
-  ? [params?: Params<M>, options?: RequestOptions]
+export type RequestArgs<M extends Method> = undefined extends Params<M> ? [params?: Params<M>, options?: RequestOptions]
   : [params: Params<M>, options?: RequestOptions]
 
 /**

@@ -1,17 +1,17 @@
 /**
  * What a client can be configured with, and where the codex binary is found.
  */
-import { createRequire } from "node:module"
-import * as Fs from "node:fs"
-import * as Path from "node:path"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
-import { version } from "./internal/version.ts"
+import * as Fs from "node:fs"
+import { createRequire } from "node:module"
+import * as Path from "node:path"
 import { CodexSpawnError, InvalidInputError } from "./CodexError.ts"
+import { version } from "./internal/version.ts"
 import type { ServerRequestHandlers } from "./ServerRequests.ts"
 
 /** A value of Codex's configuration: what TOML can say. */
@@ -199,7 +199,8 @@ const findBinary = (
       new CodexSpawnError({
         reason: "NotFound",
         command: "codex",
-        detail: `no binary was given (codexPath, CODEX_PATH), the package @openai/codex has none for ${process.platform}-${process.arch}, `
+        detail:
+          `no binary was given (codexPath, CODEX_PATH), the package @openai/codex has none for ${process.platform}-${process.arch}, `
           + "and there is no codex on PATH"
       })
     )
@@ -316,7 +317,9 @@ const flatten = (
       const [key] = entries.find(([key]) => !bareKey.test(key))!
       return invalid(
         path,
-        `the key ${JSON.stringify(key)} can't be given at the top: use letters, digits, "_" and "-", and nest objects instead of dots`
+        `the key ${
+          JSON.stringify(key)
+        } can't be given at the top: use letters, digits, "_" and "-", and nest objects instead of dots`
       )
     }
     if (plain && (path.length === 0 || entries.length > 0)) {
@@ -340,7 +343,9 @@ const tomlOf = (value: unknown, path: ReadonlyArray<string>): string | InvalidIn
   if (typeof value === "string") return tomlString(value)
   if (typeof value === "boolean") return String(value)
   if (typeof value === "number") {
-    return Number.isFinite(value) ? String(value) : invalid(path, `${value} is not a number that a configuration can have`)
+    return Number.isFinite(value)
+      ? String(value)
+      : invalid(path, `${value} is not a number that a configuration can have`)
   }
   if (Array.isArray(value)) {
     return joined(value.map((item, index) => tomlOf(item, [...path, String(index)])), "[", ", ", "]")

@@ -51,7 +51,8 @@ const spawnHints = {
     "Install it with `npm install @openai/codex`, or say where it is: the option `codexPath`, or the environment variable CODEX_PATH.",
   NotExecutable: "Make the file executable, or point `codexPath` at the native codex binary.",
   BadCwd: "The option `cwd` must name a directory that exists and can be entered.",
-  Exited: "Run the command in a terminal to see why it stops at once; check `args` and the configuration in CODEX_HOME.",
+  Exited:
+    "Run the command in a terminal to see why it stops at once; check `args` and the configuration in CODEX_HOME.",
   Other: "See `cause` for what the operating system said."
 } as const
 
@@ -422,7 +423,9 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
 ) {
   override get message(): string {
     return sentence(
-      `The final answer does not fit the output schema ${where(this.threadId, this.turnId)}: ${excerpt(this.issue, 600)}.`,
+      `The final answer does not fit the output schema ${where(this.threadId, this.turnId)}: ${
+        excerpt(this.issue, 600)
+      }.`,
       "The text is in `text`; a retry or a simpler schema may help."
     )
   }

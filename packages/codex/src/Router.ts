@@ -104,8 +104,10 @@ export class Router extends Context.Service<Router, {
   readonly stats: () => Stats
 }>()("effect-codex/Router") {}
 
-/** A turn that is being started. */
+/** A thread that is expected to have a turn. */
 export interface TurnStart {
+  /** Claims the next turn of the thread that starts without anybody's asking, such as a compaction. */
+  readonly adopt: (onTurn: (turn: Claimed) => void) => void
   /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
   readonly claim: (turnId: string, events: boolean) => Claimed
   /** Frees what was kept and not claimed. */
@@ -115,6 +117,8 @@ export interface TurnStart {
 /** Events of turns that a start in flight may claim. */
 interface Window {
   readonly threadId: string
+  /** Takes any turn that starts. */
+  adopt: ((turn: Claimed) => void) | undefined
   readonly kept: Map<string, Array<Notification.Raw>>
 }
 
@@ -244,6 +248,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const keep = (raw: Notification.Raw, threadId: string | undefined, turnId: string): void => {
     for (const window of windows) {
       if (window.threadId !== threadId) continue
+      if (window.adopt !== undefined && raw["method"] === "turn/started") {
+        const queue = createTurn(threadId, turnId)
+        const cursor = queue.keepEvents().cursor()
+        queue.offer(raw)
+        return window.adopt({ queue, cursor, owned: true })
+      }
       const kept = window.kept.get(turnId)
       if (kept === undefined) window.kept.set(turnId, [raw])
       else kept.push(raw)
@@ -318,9 +328,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       requests.delete(id)
     },
     expectTurn: (threadId) => {
-      const window: Window = { threadId, kept: new Map() }
+      const window: Window = { threadId, adopt: undefined, kept: new Map() }
       windows.add(window)
       return {
+        adopt: (onTurn) => {
+          window.adopt = onTurn
+        },
         claim: (turnId, events) => {
           const queue = turns.get(turnId) ?? createTurn(threadId, turnId)
           const cursor = events ? queue.keepEvents().cursor() : null

@@ -1,9 +1,6 @@
 /**
  * The life of one child process: start, pipes, end. Nothing of it survives its scope.
  */
-import * as Node from "node:child_process"
-import * as Fs from "node:fs"
-import type { Readable, Writable } from "node:stream"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -12,6 +9,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Node from "node:child_process"
+import * as Fs from "node:fs"
+import type { Readable, Writable } from "node:stream"
 import type { Command } from "../CodexConfig.ts"
 import { CodexConnectionError, CodexSpawnError } from "../CodexError.ts"
 

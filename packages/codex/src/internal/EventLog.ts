@@ -37,13 +37,16 @@ export class Cursor<A, E> {
     return Effect.flatMap(this.more, () => this.pull)
   })
 
-  /** Succeeds as soon as there is something to take, or the log has ended. */
-  private readonly more: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.log.exit !== null || this.at.items.length > 0 || this.at.next !== null) return resume(Effect.void)
-    const wake = () => resume(Effect.void)
-    this.log.waiting.add(wake)
-    return Effect.sync(() => this.log.waiting.delete(wake))
-  })
+  /** Succeeds when there is something to take, or the log has ended. */
+  private readonly more: Effect.Effect<void> = Effect.withFiber((fiber) =>
+    Effect.callback<void>((resume) => {
+      if (this.log.exit !== null || this.at.items.length > 0 || this.at.next !== null) return resume(Effect.void)
+      // By way of the dispatcher: a reader wakes once for all that one chunk of messages brings.
+      const wake = () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
+      this.log.waiting.add(wake)
+      return Effect.sync(() => this.log.waiting.delete(wake))
+    })
+  )
 }
 
 export class EventLog<A, E> {

@@ -62,7 +62,10 @@ export const encode = (message: { readonly method: string; readonly [key: string
   try {
     return JSON.stringify(message)
   } catch (error) {
-    return new InvalidInputError({ field: message.method, detail: `its parameters can't be written as JSON (${error})` })
+    return new InvalidInputError({
+      field: message.method,
+      detail: `its parameters can't be written as JSON (${error})`
+    })
   }
 }
 

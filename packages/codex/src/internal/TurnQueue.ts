@@ -15,17 +15,26 @@ export class TurnQueue {
   /** The turn's result, once it has ended. */
   readonly result = Deferred.makeUnsafe<TurnResult.TurnResult, TurnError>()
 
+  /** Done when the turn's first event has come, or it has ended: the server refuses to steer or interrupt it before. */
+  readonly started = Deferred.makeUnsafe<void>()
+
   /** The events; null as long as nobody asked for them. */
   events: EventLog<Notification.Notification, TurnStreamError> | null = null
 
   /** The event that completed the turn: what a consumer gets who comes after the end. */
   completion: Notification.Notification | null = null
 
-  /** Whether the turn has ended, in whatever way. */
-  ended = false
+  /** How the events ended; null while the turn runs. */
+  private exit: Exit.Exit<void, TurnStreamError> | null = null
 
+  private isStarted = false
   private readonly fold: TurnResult.Fold
   private readonly onEnd: Array<() => void> = []
+
+  /** Whether the turn has ended, in whatever way. */
+  get ended(): boolean {
+    return this.exit !== null
+  }
 
   constructor(threadId: string, turnId: string) {
     this.threadId = threadId
@@ -37,7 +46,7 @@ export class TurnQueue {
   keepEvents(): EventLog<Notification.Notification, TurnStreamError> {
     if (this.events === null) {
       this.events = new EventLog()
-      if (this.ended) this.events.end(Exit.void)
+      if (this.exit !== null) this.events.end(this.exit)
     }
     return this.events
   }
@@ -50,6 +59,7 @@ export class TurnQueue {
 
   /** Takes one message of this turn. Gives it typed if that was needed. */
   offer(raw: Notification.Raw): Notification.Notification | undefined {
+    if (!this.isStarted) this.start()
     const wanted = TurnResult.Fold.wants(raw["method"])
     if (this.events === null && !wanted) return undefined
     const event = Notification.fromMessage(raw)
@@ -61,6 +71,11 @@ export class TurnQueue {
   /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
   fail(error: TurnStreamError): void {
     this.end(Exit.fail(error), Exit.fail(error))
+  }
+
+  private start(): void {
+    this.isStarted = true
+    Deferred.doneUnsafe(this.started, Exit.void)
   }
 
   private add(event: Notification.Notification): void {
@@ -83,7 +98,8 @@ export class TurnQueue {
 
   private end(events: Exit.Exit<void, TurnStreamError>, result: Exit.Exit<TurnResult.TurnResult, TurnError>): void {
     if (this.ended) return
-    this.ended = true
+    this.exit = events
+    this.start()
     Deferred.doneUnsafe(this.result, result)
     this.events?.end(events)
     for (const f of this.onEnd) f()

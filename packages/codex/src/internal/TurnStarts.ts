@@ -37,6 +37,10 @@ export type TurnRequest =
 export interface TurnStarts {
   /** Starts a turn when the thread is free. Interrupting it stops the turn if its start was written already. */
   readonly start: (request: TurnRequest) => Effect.Effect<Claimed, StartTurnError>
+  /** Asks the server to interrupt a turn; nothing is to be done for one that has ended. */
+  readonly interrupt: (queue: TurnQueue) => Effect.Effect<void, RequestError>
+  /** Gives a running turn more input. */
+  readonly steer: (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
   /** Interrupts a turn, and waits until it has ended; a server that does not end it is given {@link stopTimeout}. */
   readonly stop: (queue: TurnQueue) => Effect.Effect<void>
   /** Runs an effect while no turn of the thread runs, and keeps it from having one. */
@@ -89,10 +93,29 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
       )
     })
 
+  const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> =>
+    Effect.andThen(
+      Deferred.await(queue.started),
+      Effect.suspend(() =>
+        queue.ended
+          ? Effect.void
+          : send("turn/interrupt", { threadId: queue.threadId, turnId: queue.turnId }, () => Exit.void)
+      )
+    ).pipe(
+      // It ended while it was asked.
+      Effect.catchTag("CodexRpcError", (error) => queue.ended ? Effect.void : Effect.fail(error))
+    )
+
+  const steer = (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>): Effect.Effect<void, RequestError> =>
+    Effect.andThen(
+      Deferred.await(queue.started),
+      send("turn/steer", { threadId: queue.threadId, expectedTurnId: queue.turnId, input }, () => Exit.void)
+    )
+
   /** Adds to the turn that runs. Undefined if it ended before the input could reach it. */
-  const steer = (
+  const join = (
     threadId: string,
-    input: Protocol.TurnStartParams["input"],
+    input: ReadonlyArray<Protocol.UserInputInput>,
     events: boolean
   ): Effect.Effect<Claimed | undefined, RequestError> =>
     Effect.suspend(() => {
@@ -100,11 +123,7 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
       if (running === undefined) return Effect.succeed(undefined)
       return Effect.flatMap(Deferred.await(running), (queue) => {
         const cursor = events ? queue.keepEvents().cursor() : null
-        return send(
-          "turn/steer",
-          { threadId, expectedTurnId: queue.turnId, input },
-          () => Exit.succeed({ queue, cursor, owned: false })
-        )
+        return Effect.as(steer(queue, input), { queue, cursor, owned: false })
       }).pipe(
         Effect.catchTag("CodexRpcError", (error) =>
           error.reason === "NoActiveTurn" || error.reason === "TurnMismatch"
@@ -116,7 +135,7 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
   const stop = (queue: TurnQueue): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (queue.ended) return Effect.void
-      return send("turn/interrupt", { threadId: queue.threadId, turnId: queue.turnId }, Exit.succeed).pipe(
+      return interrupt(queue).pipe(
         Effect.ignore,
         Effect.andThen(Effect.exit(Deferred.await(queue.result))),
         Effect.timeoutOption(stopTimeout),
@@ -134,15 +153,17 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
           // In a fiber of its own: what was written is awaited even if the caller is interrupted.
           Effect.flatMap(Effect.forkDetach(startOwn(request)), (fiber) =>
             Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-              Effect.flatMap(Fiber.await(fiber), (exit) =>
-                Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void)))
+              Effect.flatMap(
+                Fiber.await(fiber),
+                (exit) => Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void
+              )))
         )
         const wait = Effect.andThen(restore(gate.acquire(threadId)), run)
         if (gate.tryAcquire(threadId)) return run
         if (request.whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
         if (request.whenBusy !== "steer" || request.method !== "turn/start") return wait
         return Effect.flatMap(
-          restore(steer(threadId, request.params.input, request.events)),
+          restore(join(threadId, request.params.input, request.events)),
           (claimed) => claimed === undefined ? wait : Effect.succeed(claimed)
         )
       })
@@ -150,6 +171,8 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
 
   return {
     start,
+    interrupt,
+    steer,
     stop,
     exclusive: (threadId, effect) =>
       Effect.acquireUseRelease(

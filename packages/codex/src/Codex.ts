@@ -1,0 +1,191 @@
+/**
+ * Codex: the service that a program starts from.
+ *
+ * @example
+ * ```ts
+ * import * as Console from "effect/Console"
+ * import * as Effect from "effect/Effect"
+ * import { Codex } from "effect-codex"
+ *
+ * const program = Effect.gen(function*() {
+ *   const codex = yield* Codex.Codex
+ *   const thread = yield* codex.threadStart()
+ *   const result = yield* thread.run("Say hello in one sentence.")
+ *   yield* Console.log(result.finalResponse)
+ * }).pipe(Effect.provide(Codex.layer()))
+ * ```
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as CodexClient from "./CodexClient.ts"
+import * as CodexConfig from "./CodexConfig.ts"
+import type { CodexConnectionError, ConnectError, RequestError } from "./CodexError.ts"
+import type * as Notification from "./Notification.ts"
+import * as Options from "./Options.ts"
+import * as Router from "./Router.ts"
+import * as ServerRequests from "./ServerRequests.ts"
+import * as Thread from "./Thread.ts"
+import type { Transport } from "./Transport.ts"
+
+/**
+ * Threads, models and accounts of one app-server.
+ *
+ * @category services
+ */
+export class Codex extends Context.Service<Codex, {
+  /** What the server said of itself in the handshake. */
+  readonly metadata: CodexClient.Metadata
+  /** Starts a thread (`thread/start`). `R` is what the handlers in `serverRequests` require. */
+  readonly threadStart: <R = never>(
+    options?: Options.ThreadStartOptions<R>
+  ) => Effect.Effect<Thread.Thread, RequestError, R>
+  /** Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. */
+  readonly threadResume: <R = never>(
+    threadId: string,
+    options?: Options.ThreadResumeOptions<R>
+  ) => Effect.Effect<Thread.Thread, RequestError, R>
+  /** Starts a thread with the history of another (`thread/fork`), which stays as it is. */
+  readonly threadFork: <R = never>(
+    threadId: string,
+    options?: Options.ThreadForkOptions<R>
+  ) => Effect.Effect<Thread.Thread, RequestError, R>
+  /**
+   * Every stored thread that passes the filter (`thread/list`), page after page, read as the stream is pulled. Servers
+   * before 0.169 page by whole seconds: threads made within one second may be missing after a page's end.
+   */
+  readonly threadList: (
+    filter?: Omit<Protocol.ThreadListParams, "cursor">
+  ) => Stream.Stream<Protocol.Thread, RequestError>
+  /** One page of `thread/list`: `data`, and `nextCursor` for the next one. */
+  readonly threadListPage: (
+    filter?: Protocol.ThreadListParams
+  ) => Effect.Effect<Protocol.ThreadListResponse, RequestError>
+  /** A thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
+  readonly threadRead: (
+    threadId: string,
+    options?: { readonly includeTurns?: boolean | undefined }
+  ) => Effect.Effect<Protocol.Thread, RequestError>
+  /** Archives a thread (`thread/archive`). A running turn is interrupted. */
+  readonly threadArchive: (threadId: string) => Effect.Effect<void, RequestError>
+  /** Brings an archived thread back (`thread/unarchive`). It is not loaded: resume it before its next turn. */
+  readonly threadUnarchive: (threadId: string) => Effect.Effect<Protocol.Thread, RequestError>
+  /** Deletes a thread for good (`thread/delete`). */
+  readonly threadDelete: (threadId: string) => Effect.Effect<void, RequestError>
+  /** The handle of a thread that is loaded already, without a request. */
+  readonly thread: (threadId: string) => Thread.Thread
+  /** Every model that can be used (`model/list`), page after page. */
+  readonly models: (options?: Omit<Protocol.ModelListParams, "cursor">) => Stream.Stream<Protocol.Model, RequestError>
+  /** Every notification that belongs to no turn, from the moment the stream is run. */
+  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** The client below, for the rest of the protocol's methods. */
+  readonly client: CodexClient.CodexClient["Service"]
+}>()("effect-codex/Codex") {}
+
+/** Every entry of a list that comes in pages. */
+const pages = <A, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
+  page: (cursor: string | undefined) => Effect.Effect<P, RequestError>
+): Stream.Stream<A, RequestError> =>
+  Stream.paginate(
+    undefined as string | undefined,
+    (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
+  )
+
+/**
+ * Codex, on a client that is there.
+ *
+ * @category constructors
+ */
+export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Router.Router> = Effect.gen(
+  function*() {
+    const client = yield* CodexClient.CodexClient
+    const router = yield* Router.Router
+    const { serverVersion } = client.metadata
+    const thread = (threadId: string) => Thread.make({ client, router }, threadId)
+
+    /** A thread that the server has just loaded, with its handlers. */
+    const opened = Effect.fnUntraced(function*<R>(
+      { thread: { id } }: { readonly thread: Protocol.Thread },
+      serverRequests: ServerRequests.ServerRequestHandlers<R> | undefined
+    ) {
+      if (serverRequests !== undefined) {
+        client.handle(id, ServerRequests.provideContext(serverRequests, yield* Effect.context<R>()))
+      }
+      return thread(id)
+    })
+
+    const threadListPage = (filter: Protocol.ThreadListParams = {}) => client.request("thread/list", filter)
+
+    return Codex.of({
+      metadata: client.metadata,
+      threadStart: (options = {}) =>
+        Options.threadParams(options, serverVersion).pipe(
+          Effect.flatMap((params) => client.request("thread/start", params)),
+          Effect.flatMap((response) => opened(response, options.serverRequests))
+        ),
+      threadResume: (threadId, options = {}) =>
+        Options.threadParams(options, serverVersion).pipe(
+          Effect.flatMap((params) => client.request("thread/resume", { ...params, threadId })),
+          Effect.flatMap((response) => opened(response, options.serverRequests))
+        ),
+      threadFork: (threadId, options = {}) =>
+        Options.threadParams(options, serverVersion).pipe(
+          Effect.flatMap((params) => client.request("thread/fork", { ...params, threadId })),
+          Effect.flatMap((response) => opened(response, options.serverRequests))
+        ),
+      threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
+      threadListPage,
+      threadRead: (threadId, options) => thread(threadId).read(options),
+      threadArchive: (threadId) => Effect.asVoid(client.request("thread/archive", { threadId })),
+      threadUnarchive: (threadId) =>
+        Effect.map(client.request("thread/unarchive", { threadId }), ({ thread }) => thread),
+      threadDelete: (threadId) => Effect.asVoid(client.request("thread/delete", { threadId })),
+      thread,
+      models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
+      notifications: router.globals,
+      client
+    })
+  }
+)
+
+/**
+ * Codex over any Transport.
+ *
+ * @category layers
+ */
+export const layerTransport = <R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError, Transport | R> =>
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(config)))
+
+/**
+ * Codex on an app-server of its own, started with the Layer and ended with it.
+ *
+ * @example
+ * ```ts
+ * import * as ManagedRuntime from "effect/ManagedRuntime"
+ * import { Codex } from "effect-codex"
+ *
+ * const runtime = ManagedRuntime.make(Codex.layer({ codexHome: "/var/lib/my-agent" }))
+ * ```
+ *
+ * @category layers
+ */
+export const layer = <R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError, R> =>
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(config)))
+
+/**
+ * As {@link layer}, with options read from Effect's `Config`: see `CodexConfig.fromConfig`. Options given here win.
+ *
+ * @category layers
+ */
+export const layerConfig = <R = never>(
+  options: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError | Config.ConfigError, R> =>
+  Layer.unwrap(Effect.map(CodexConfig.fromConfig, (config) => layer({ ...config, ...options })))

@@ -1,0 +1,117 @@
+/**
+ * What a turn is told: text, images, sound, skills, mentions, or a message from outside.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Effect from "effect/Effect"
+import { InvalidInputError } from "./CodexError.ts"
+
+/**
+ * One item of a user's input, as the protocol has it.
+ *
+ * @category models
+ */
+export type Item = Protocol.UserInputInput
+
+/**
+ * Input that does not come from the user, and is not to be trusted as if it did: shown to the model as the output of a
+ * tool.
+ *
+ * @category models
+ */
+export interface ExternalMessage {
+  readonly type: "externalMessage"
+  readonly toolName: string
+  readonly namespace: string | undefined
+  readonly content: Protocol.FunctionCallOutputBodyInput
+}
+
+/**
+ * What `run`, `turn`, `stream` and `steer` take: a text, an item, a list of both, or an external message by itself.
+ *
+ * @category models
+ */
+export type Input = string | Item | ExternalMessage | ReadonlyArray<string | Item>
+
+/** A text. A plain string means the same. */
+export const text = (text: string): Item => ({ type: "text", text, text_elements: [] })
+
+/** An image at a URL; `data:` URLs work too. The server fetches it. */
+export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item => ({
+  type: "image",
+  url,
+  ...(detail === undefined ? {} : { detail })
+})
+
+/** An image file. The path is read by the server: give an absolute one. */
+export const localImage = (path: string, detail?: Protocol.ImageDetailLiteral): Item => ({
+  type: "localImage",
+  path,
+  ...(detail === undefined ? {} : { detail })
+})
+
+/** A recording at a URL. */
+export const audio = (url: string): Item => ({ type: "audio", url })
+
+/** A recording in a file. The path is read by the server: give an absolute one. */
+export const localAudio = (path: string): Item => ({ type: "localAudio", path })
+
+/** A skill, by its name and the path of its SKILL.md: its text is put before the model. */
+export const skill = (name: string, path: string): Item => ({ type: "skill", name, path })
+
+/** A mention of something the server can find under this path: a file, an app, a plugin. */
+export const mention = (name: string, path: string): Item => ({ type: "mention", name, path })
+
+/**
+ * A message from outside, such as an e-mail or a web hook: the model sees it as the output of the tool `toolName`, not as
+ * the user's word. It starts a turn by itself: it can't be combined with other items, and no turn is steered with it.
+ * Needs Codex 0.151.0.
+ */
+export const externalMessage = (options: {
+  readonly toolName: string
+  readonly content: Protocol.FunctionCallOutputBodyInput
+  readonly namespace?: string | undefined
+}): ExternalMessage => ({
+  type: "externalMessage",
+  toolName: options.toolName,
+  namespace: options.namespace,
+  content: options.content
+})
+
+const isExternal = (input: unknown): input is ExternalMessage =>
+  typeof input === "object" && input !== null && "type" in input && input.type === "externalMessage"
+
+const isList = (input: Input): input is ReadonlyArray<string | Item> => Array.isArray(input)
+
+const invalid = (detail: string) => Effect.fail(new InvalidInputError({ field: "input", detail }))
+
+/** The items of an input that a user gives. */
+export const toItems = (input: Input): Effect.Effect<ReadonlyArray<Item>, InvalidInputError> => {
+  if (isExternal(input)) return invalid("an external message can't be combined with other input, nor steer a turn")
+  const items = isList(input) ? input : [input]
+  if (items.length === 0) return invalid("the list is empty; give at least one item")
+  const result: Array<Item> = []
+  for (const item of items) {
+    if (isExternal(item)) return invalid("an external message can't be combined with other input, nor steer a turn")
+    if (typeof item === "string") result.push(text(item))
+    else if (typeof item === "object" && item !== null && typeof item.type === "string") result.push(item)
+    else return invalid("an item is a string, or made with a function of the module Input")
+  }
+  const empty = result.every((item) => item.type === "text" && item.text.trim() === "")
+  return empty ? invalid("the text is empty") : Effect.succeed(result)
+}
+
+/** What of `turn/start` an input stands for. */
+export const toTurnParams = (
+  input: Input
+): Effect.Effect<Pick<Protocol.TurnStartParams, "input" | "toolOutput">, InvalidInputError> => {
+  if (!isExternal(input)) return Effect.map(toItems(input), (input) => ({ input }))
+  if (input.toolName.trim() === "") return invalid("the toolName of an external message is blank")
+  return Effect.succeed({
+    input: [],
+    toolOutput: {
+      name: input.toolName,
+      output: input.content,
+      ...(input.namespace === undefined ? {} : { namespace: input.namespace })
+    }
+  })
+}

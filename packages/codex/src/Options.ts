@@ -1,0 +1,143 @@
+/**
+ * Options of threads and turns: the protocol's own fields, with presets for what is long to say.
+ *
+ * Nothing is sent that the caller did not say.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ApprovalMode from "./ApprovalMode.ts"
+import { InvalidInputError, UnsupportedByServerError } from "./CodexError.ts"
+import * as ServerVersion from "./internal/ServerVersion.ts"
+import type { WhenBusy } from "./internal/TurnStarts.ts"
+import * as Sandbox from "./Sandbox.ts"
+import type { ServerRequestHandlers } from "./ServerRequests.ts"
+
+export type { WhenBusy } from "./internal/TurnStarts.ts"
+
+/** Presets, in place of the protocol's fields. */
+interface Presets {
+  /** Who decides on approvals; in place of `approvalPolicy` and `approvalsReviewer`. */
+  readonly approvalMode?: ApprovalMode.ApprovalMode | undefined
+  /** What commands may do. */
+  readonly sandbox?: Sandbox.Sandbox | undefined
+}
+
+/** Options that all ways to a thread share. */
+interface ThreadOptions<R> extends Presets {
+  /** Answers to what the server asks on this thread; what they leave out, the client's handlers answer. */
+  readonly serverRequests?: ServerRequestHandlers<R> | undefined
+}
+
+/**
+ * Options of `threadStart`: the fields of `thread/start`, and presets.
+ *
+ * @category models
+ */
+export interface ThreadStartOptions<R = never> extends Omit<Protocol.ThreadStartParams, "sandbox">, ThreadOptions<R> {}
+
+/** Whether the answer shall hold the turns of the thread, in place of `excludeTurns`. */
+interface IncludeTurns {
+  /** Whether the server loads the thread's turns with it. Default: the server's. Needs Codex 0.151.0. */
+  readonly includeTurns?: boolean | undefined
+}
+
+/**
+ * Options of `threadResume`: the fields of `thread/resume`, and presets. What is left out stays as it was stored.
+ *
+ * @category models
+ */
+export interface ThreadResumeOptions<R = never>
+  extends Omit<Protocol.ThreadResumeParams, "threadId" | "sandbox" | "excludeTurns">, ThreadOptions<R>, IncludeTurns
+{}
+
+/**
+ * Options of `threadFork`: the fields of `thread/fork`, and presets. What is left out is inherited.
+ *
+ * @category models
+ */
+export interface ThreadForkOptions<R = never>
+  extends Omit<Protocol.ThreadForkParams, "threadId" | "sandbox" | "excludeTurns">, ThreadOptions<R>, IncludeTurns
+{}
+
+/**
+ * Options of `run`, `turn` and `stream`: the fields of `turn/start`, and presets. Most hold for this turn and the later
+ * ones of the thread; `serviceTierForTurn`, `outputSchema` and `turnTrigger` for this turn alone.
+ *
+ * @category models
+ */
+export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" | "input" | "toolOutput">, Presets {
+  /** What to do while another turn of the thread runs. Default: `"wait"` for its end. */
+  readonly whenBusy?: WhenBusy | undefined
+  /** How long the server may take to accept the turn. Default: the client's `requestTimeout`. */
+  readonly startTimeout?: Duration.Input | undefined
+}
+
+/** What options can be refused with, before anything is sent. */
+export type OptionsError = InvalidInputError | UnsupportedByServerError
+
+/** Options that a server knows only since some version. */
+const introduced: { readonly [field: string]: { readonly version: string; readonly option: string } } = {
+  toolOutput: { version: "0.151.0", option: "Input.externalMessage" },
+  turnTrigger: { version: "0.151.0", option: "turnTrigger" },
+  serviceTierForTurn: { version: "0.151.0", option: "serviceTierForTurn" },
+  excludeTurns: { version: "0.151.0", option: "includeTurns" }
+}
+
+/** Refuses parameters that the connected server is too old for. */
+export const supported = <P extends object>(
+  params: P,
+  serverVersion: string
+): Effect.Effect<P, UnsupportedByServerError> => {
+  for (const [field, value] of Object.entries(params)) {
+    const since = value === undefined || value === null ? undefined : introduced[field]
+    if (since !== undefined && !ServerVersion.isAtLeast(serverVersion, since.version)) {
+      return Effect.fail(
+        new UnsupportedByServerError({ feature: since.option, needs: since.version, has: serverVersion })
+      )
+    }
+  }
+  return Effect.succeed(params)
+}
+
+const approvals = Effect.fnUntraced(function*(
+  { approvalMode, approvalPolicy }: Presets & { readonly approvalPolicy?: unknown }
+) {
+  if (approvalMode === undefined) return {}
+  if (approvalPolicy !== undefined) {
+    return yield* new InvalidInputError({
+      field: "approvalMode",
+      detail: "it can't be combined with approvalPolicy; give one of them"
+    })
+  }
+  return yield* ApprovalMode.toParams(approvalMode)
+})
+
+/** The options of a thread as the protocol has them. */
+export const threadParams = Effect.fnUntraced(function*<
+  O extends ThreadOptions<unknown> & IncludeTurns & { readonly approvalPolicy?: unknown }
+>(options: O, serverVersion: string) {
+  const { approvalMode: _, includeTurns, sandbox, serverRequests: __, ...fields } = options
+  return yield* supported({
+    ...fields,
+    ...yield* approvals(options),
+    ...(sandbox === undefined ? {} : { sandbox: yield* Sandbox.toMode(sandbox) }),
+    ...(includeTurns === undefined ? {} : { excludeTurns: !includeTurns })
+  }, serverVersion)
+})
+
+/** The options of a turn as the protocol has them. */
+export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
+  const { approvalMode: _, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
+    return yield* new InvalidInputError({
+      field: "sandbox",
+      detail: "it can't be combined with sandboxPolicy; give one of them"
+    })
+  }
+  return {
+    ...fields,
+    ...yield* approvals(options),
+    ...(sandbox === undefined ? {} : { sandboxPolicy: yield* Sandbox.toPolicy(sandbox) })
+  }
+})

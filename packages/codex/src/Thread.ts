@@ -1,0 +1,167 @@
+/**
+ * A thread: a conversation with the agent, turn after turn.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { CodexClient } from "./CodexClient.ts"
+import type { CodexConnectionError, RequestError, StartTurnError, TurnError, TurnStreamError } from "./CodexError.ts"
+import * as Input from "./Input.ts"
+import type * as Notification from "./Notification.ts"
+import * as Options from "./Options.ts"
+import type { Claimed, Router } from "./Router.ts"
+import * as Turn from "./Turn.ts"
+import type { TurnResult } from "./TurnResult.ts"
+
+/**
+ * A thread. A handle: cheap, bound to its client, and one of any number for the same thread. Its Effects need no services.
+ *
+ * Turns of one thread run one after the other, whatever handle starts them: a second `run` waits for the first, unless
+ * `whenBusy` says otherwise. Different threads run at the same time.
+ *
+ * @category models
+ */
+export interface Thread {
+  readonly id: string
+  /**
+   * Runs a turn to its end. Interrupting it, also by `Effect.timeout` or `Effect.race`, interrupts the turn on the server
+   * and waits until it has ended. Fails with `TurnFailedError` if the turn failed; an interrupted turn is a result.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Codex } from "effect-codex"
+   *
+   * const program = Effect.gen(function*() {
+   *   const codex = yield* Codex.Codex
+   *   const thread = yield* codex.threadStart()
+   *   const result = yield* thread.run("Say hello in one sentence.", { sandbox: "readOnly" })
+   *   return result.finalResponse
+   * })
+   * ```
+   */
+  readonly run: (
+    input: Input.Input,
+    options?: Options.TurnOptions
+  ) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  /** Starts a turn and gives its handle: to stream it, to steer it, to interrupt it. It goes on if the handle is dropped. */
+  readonly turn: (input: Input.Input, options?: Options.TurnOptions) => Effect.Effect<Turn.Turn, StartTurnError>
+  /**
+   * The events of a turn that starts when the stream is run. A consumer that leaves early, or is interrupted, interrupts
+   * the turn; the stream then ends when the turn has.
+   */
+  readonly stream: (
+    input: Input.Input,
+    options?: Options.TurnOptions
+  ) => Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+  /** Every notification of this thread, of its turns too, from the moment the stream is run. */
+  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** The thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
+  readonly read: (
+    options?: { readonly includeTurns?: boolean | undefined }
+  ) => Effect.Effect<Protocol.Thread, RequestError>
+  /** Names the thread (`thread/name/set`). */
+  readonly setName: (name: string) => Effect.Effect<void, RequestError>
+  /** Compacts the thread's history (`thread/compact/start`), after the turns that are waiting; succeeds when it is done. */
+  readonly compact: Effect.Effect<void, RequestError | TurnError>
+  /** Starts a review (`review/start`): a turn like any other. */
+  readonly review: (target: Protocol.ReviewTarget) => Effect.Effect<Turn.Turn, StartTurnError>
+}
+
+/** What a handle is bound to. */
+export interface Services {
+  readonly client: CodexClient["Service"]
+  readonly router: Router["Service"]
+}
+
+/** The handle of a thread that is loaded in the connected server, or of which the caller says so. */
+export const make = ({ client, router }: Services, id: string): Thread => {
+  let loaded = client.generation()
+
+  /** A server that was started again knows no threads: they are resumed on their next use. */
+  const ready: Effect.Effect<void, RequestError> = Effect.suspend(() => {
+    const generation = client.generation()
+    if (loaded === generation) return Effect.void
+    return Effect.map(client.request("thread/resume", { threadId: id }), () => {
+      loaded = generation
+    })
+  })
+
+  const start = (
+    input: Input.Input,
+    options: Options.TurnOptions = {},
+    events: boolean
+  ): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.gen(function*() {
+      const what = yield* Input.toTurnParams(input)
+      const how = yield* Options.turnParams(options)
+      const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
+      yield* ready
+      return yield* client.turns.start({
+        method: "turn/start",
+        params,
+        events,
+        whenBusy: options.whenBusy,
+        timeout: options.startTimeout
+      })
+    })
+
+  /** Stops a turn whose consumer has gone, unless it is somebody else's. */
+  const abandon = ({ owned, queue }: Claimed) => owned ? client.turns.stop(queue) : Effect.void
+
+  const run: Thread["run"] = (input, options) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        restore(start(input, options, false)),
+        (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
+      )
+    )
+
+  const compact = Effect.suspend(() => {
+    const compaction = Deferred.makeUnsafe<Claimed>()
+    const expected = router.expectTurn(id)
+    expected.adopt((turn) => {
+      expected.close()
+      Deferred.doneUnsafe(compaction, Effect.succeed(turn))
+    })
+    return client.request("thread/compact/start", { threadId: id }).pipe(
+      Effect.andThen(Effect.raceFirst(
+        Effect.flatMap(
+          Deferred.await(compaction),
+          (turn) => Effect.onInterrupt(Deferred.await(turn.queue.result), () => abandon(turn))
+        ),
+        Effect.flatMap(client.closed, Effect.fail)
+      )),
+      Effect.asVoid,
+      Effect.ensuring(Effect.sync(expected.close))
+    )
+  })
+
+  return {
+    id,
+    run: (input, options) => run(input, options),
+    turn: (input, options) => Effect.map(start(input, options, true), (claimed) => Turn.make(client, claimed)),
+    stream: (input, options) =>
+      Stream.unwrap(Effect.map(
+        Effect.acquireRelease(start(input, options, true), abandon, { interruptible: true }),
+        (claimed) => Turn.make(client, claimed).stream
+      )),
+    notifications: router.thread(id),
+    read: (options) =>
+      Effect.map(
+        client.request("thread/read", { threadId: id, includeTurns: options?.includeTurns }),
+        ({ thread }) => thread
+      ),
+    setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
+    compact: Effect.andThen(ready, client.turns.exclusive(id, compact)),
+    review: (target) =>
+      Effect.map(
+        Effect.andThen(
+          ready,
+          client.turns.start({ method: "review/start", params: { threadId: id, target }, events: true })
+        ),
+        (claimed) => Turn.make(client, claimed)
+      )
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * A turn: one task of the agent, from its input to its result.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Arr from "effect/Array"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import type { CodexClient } from "./CodexClient.ts"
+import type { RequestError, TurnError, TurnStreamError } from "./CodexError.ts"
+import * as Input from "./Input.ts"
+import type { TurnQueue } from "./internal/TurnQueue.ts"
+import type * as Notification from "./Notification.ts"
+import type { Claimed, TurnCursor } from "./Router.ts"
+import type { TurnResult } from "./TurnResult.ts"
+
+/**
+ * A turn that was started. It goes on whether or not somebody looks: dropping a consumer leaves it running.
+ *
+ * The first consumer of `stream`, `text` or `items` sees the turn from its first event, one that joins later what comes
+ * from then on; each at its own pace. After the end a new consumer gets the completion, and ends. Events that no consumer
+ * has seen yet are kept for as long as the `Turn` itself is.
+ *
+ * @category models
+ */
+export interface Turn {
+  readonly id: string
+  readonly threadId: string
+  /** The notifications of this turn, up to its `turn/completed`. A failed turn ends it like any other. */
+  readonly stream: Stream.Stream<Notification.Notification, TurnStreamError>
+  /** The text of the agent's messages, piece by piece. Fails with `TurnFailedError` if the turn failed. */
+  readonly text: Stream.Stream<string, TurnError>
+  /** The completed items. Fails with `TurnFailedError` if the turn failed. */
+  readonly items: Stream.Stream<Protocol.ThreadItem, TurnError>
+  /** The result, when the turn has ended. Needs no consumer of `stream`, and may be run any number of times. */
+  readonly run: Effect.Effect<TurnResult, TurnError>
+  /** Gives the running turn more input (`turn/steer`). Fails with reason `NoActiveTurn` when it has ended. */
+  readonly steer: (input: Input.Input) => Effect.Effect<void, RequestError>
+  /** Asks the server to stop the turn (`turn/interrupt`). It ends a little later, with status `interrupted`. */
+  readonly interrupt: Effect.Effect<void, RequestError>
+}
+
+/** The handle of a turn that was claimed with its events. */
+export const make = (client: CodexClient["Service"], { cursor, queue }: Claimed): Turn => {
+  const { threadId, turnId } = queue
+  let first = cursor
+
+  const open = (): TurnCursor => {
+    const taken = first ?? queue.keepEvents().cursor()
+    first = null
+    return taken
+  }
+  const stream = follow(queue, open)
+
+  return {
+    id: turnId,
+    threadId,
+    stream,
+    text: unlessFailed(queue, select(stream, textOf)),
+    items: unlessFailed(queue, select(stream, itemOf)),
+    run: Deferred.await(queue.result),
+    steer: (input) => Effect.flatMap(Input.toItems(input), (items) => client.turns.steer(queue, items)),
+    interrupt: client.turns.interrupt(queue)
+  }
+}
+
+/** The events from a cursor on; for who comes after the end, the completion. */
+const follow = (
+  queue: TurnQueue,
+  open: () => TurnCursor
+): Stream.Stream<Notification.Notification, TurnStreamError> =>
+  Stream.fromPull(Effect.sync((): Pull.Pull<Arr.NonEmptyReadonlyArray<Notification.Notification>, TurnStreamError> => {
+    const { pull } = open()
+    if (!queue.ended) return pull
+    let seen = false
+    return Effect.matchCauseEffect(pull, {
+      onSuccess: (events) => {
+        seen = true
+        return Effect.succeed(events)
+      },
+      onFailure: (cause) => {
+        if (seen || queue.completion === null) return Effect.failCause(cause)
+        seen = true
+        return Effect.succeed(Arr.of(queue.completion))
+      }
+    })
+  }))
+
+/** What `pick` finds in the events, a chunk at a time. */
+const select = <A, E>(
+  stream: Stream.Stream<Notification.Notification, E>,
+  pick: (event: Notification.Notification) => A | undefined
+): Stream.Stream<A, E> =>
+  Stream.transformPull(stream, (pull) => {
+    const next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E> = Effect.flatMap(pull, (events) => {
+      const picked: Array<A> = []
+      for (let index = 0; index < events.length; index++) {
+        const value = pick(events[index]!)
+        if (value !== undefined) picked.push(value)
+      }
+      return Arr.isArrayNonEmpty(picked) ? Effect.succeed(picked) : next
+    })
+    return Effect.succeed(next)
+  })
+
+const textOf = (event: Notification.Notification): string | undefined =>
+  event.method === "item/agentMessage/delta" ? event.params.delta : undefined
+
+const itemOf = (event: Notification.Notification): Protocol.ThreadItem | undefined =>
+  event.method === "item/completed" ? event.params.item : undefined
+
+/** Ends as the turn did. */
+const unlessFailed = <A>(
+  queue: TurnQueue,
+  stream: Stream.Stream<A, TurnStreamError>
+): Stream.Stream<A, TurnError> => Stream.concat(stream, Stream.fromEffectDrain(Deferred.await(queue.result)))

@@ -1,0 +1,32 @@
+/** Drive OpenAI's Codex agent from TypeScript: typed effects, streams and structured concurrency above `codex app-server`. */
+
+/** Who decides when a command needs more than the sandbox allows. */
+export * as ApprovalMode from "./ApprovalMode.ts"
+/** The service that a program starts from. */
+export * as Codex from "./Codex.ts"
+/** The client of one app-server: every method of the protocol as a typed request. */
+export * as CodexClient from "./CodexClient.ts"
+/** Options of the client, and where the codex binary is found. */
+export * as CodexConfig from "./CodexConfig.ts"
+/** Every error that can be met. */
+export * as CodexError from "./CodexError.ts"
+/** What a turn is told. */
+export * as Input from "./Input.ts"
+/** What the server tells. */
+export * as Notification from "./Notification.ts"
+/** Options of threads and turns. */
+export * as Options from "./Options.ts"
+/** Who receives each incoming message. */
+export * as Router from "./Router.ts"
+/** What commands may do. */
+export * as Sandbox from "./Sandbox.ts"
+/** What the server asks, and how it is answered. */
+export * as ServerRequests from "./ServerRequests.ts"
+/** A conversation with the agent. */
+export * as Thread from "./Thread.ts"
+/** The way to an app-server. */
+export * as Transport from "./Transport.ts"
+/** One task of the agent. */
+export * as Turn from "./Turn.ts"
+/** What a turn has come to. */
+export * as TurnResult from "./TurnResult.ts"
