@@ -181,9 +181,12 @@ const printKeyed = (context: Context, shape: Of<"keyed">): Printed => {
 }
 
 const printUntagged = (context: Context, shape: Of<"untagged">): Printed => {
-  const open = context.side !== "outgoing" && isOpenUnion(context.protocol.model, shape)
+  const { model } = context.protocol
+  const open = context.side !== "outgoing" && isOpenUnion(model, shape)
   const types = shape.members.map((member) => printType(context, member))
-  const members = list(shape.members.map((member) => printSchema(context, member)))
+  // A member that is open itself would take what belongs to the members after it.
+  const schemas = open ? untaggedMembers(model, shape) : shape.members
+  const members = list(schemas.map((member) => printSchema(context, member)))
   return {
     type: union(open ? [...types, "UnknownVariant"] : types),
     schema: open
@@ -191,6 +194,13 @@ const printUntagged = (context: Context, shape: Of<"untagged">): Printed => {
       : call("Schema.Union", members)
   }
 }
+
+/** The members of an untagged union and of the untagged unions among them. */
+const untaggedMembers = (model: Model, { members }: Of<"untagged">): ReadonlyArray<Type> =>
+  members.flatMap((member) => {
+    const shape = member.kind === "ref" ? lookup(model, member.name).shape : undefined
+    return shape?.kind === "untagged" ? untaggedMembers(model, shape) : [member]
+  })
 
 const printShape = (context: Context): Printed => {
   const { shape } = context.definition

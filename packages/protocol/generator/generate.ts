@@ -3,13 +3,14 @@
  *
  *     node generator/generate.ts              the sources, unless they are up to date
  *     node generator/generate.ts --manifest   the sources and `protocol.manifest.json`
- *     node generator/generate.ts --check      fails when the committed manifest is not that of the binary
+ *     node generator/generate.ts --check      fails when the committed manifest is not that of the binary, or a budget is exceeded
  */
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { measureCosts } from "./budget.ts"
 import { type Bundle, readBundle } from "./bundle.ts"
 import { emitChecks } from "./emitChecks.ts"
 import { emitDefinitions } from "./emitDefinitions.ts"
@@ -52,16 +53,26 @@ const checkManifest = (protocol: Protocol): void => {
   process.exitCode = 1
 }
 
+const checkBudget = async (): Promise<void> => {
+  for (const { limit, name, value } of await measureCosts()) {
+    const exceeded = value > limit
+    console.log(`${exceeded ? "EXCEEDED " : ""}${name}: ${Number(value.toFixed(3))} of ${limit}`)
+    if (exceeded) process.exitCode = 1
+  }
+}
+
 const { values: options } = parseArgs({ options: { manifest: { type: "boolean" }, check: { type: "boolean" } } })
 const bundle = readBundle()
 const stamp = stampOf(bundle)
 
-if (options.check || options.manifest || !isUpToDate(stamp)) {
+const upToDate = isUpToDate(stamp)
+
+if (options.check || options.manifest || !upToDate) {
   const protocol = readProtocol(bundle)
+  if (!upToDate) writeSources(protocol, stamp)
+  if (options.manifest) writeFileSync(manifestFile, printManifest(makeManifest(protocol)))
   if (options.check) {
     checkManifest(protocol)
-  } else {
-    writeSources(protocol, stamp)
-    if (options.manifest) writeFileSync(manifestFile, printManifest(makeManifest(protocol)))
+    await checkBudget()
   }
 }

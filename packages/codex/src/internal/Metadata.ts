@@ -35,7 +35,7 @@ const parseUserAgent = (userAgent: string): readonly [name: string | undefined, 
 export const fromResponse = (response: unknown): Metadata | undefined => {
   if (typeof response !== "object" || response === null) return undefined
   const fields: { readonly [key: string]: unknown } = { ...response }
-  const info: { readonly [key: string]: unknown } = { ...(fields["serverInfo"] ?? {}) }
+  const info: { readonly [key: string]: unknown } = Object(fields["serverInfo"])
   const userAgent = text(fields["userAgent"])
   if (userAgent === undefined) return undefined
   const [name, version] = parseUserAgent(userAgent)
