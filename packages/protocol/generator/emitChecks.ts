@@ -89,9 +89,7 @@ export const emitChecks = (protocol: Protocol, header: string): string => {
       }
       case "tagged": {
         const cases = shape.variants.map(({ name, value }) => `    case ${quoted(value)}:\n      return is${name}(u)\n`)
-        return `  if (!isObject(u)) return false\n  switch (${access(shape.tag)}) {\n${
-          cases.join("")
-        }` +
+        return `  if (!isObject(u)) return false\n  switch (${access(shape.tag)}) {\n${cases.join("")}` +
           `    default:\n      return false\n  }\n`
       }
       case "keyed": {

@@ -96,8 +96,7 @@ const printSchema = (context: Context, type: Type): string => {
   }
 }
 
-const mentionsDefinition = (type: Type): boolean =>
-  type.kind === "ref" || ("of" in type && mentionsDefinition(type.of))
+const mentionsDefinition = (type: Type): boolean => type.kind === "ref" || ("of" in type && mentionsDefinition(type.of))
 
 /** What can be null can be absent: other versions of the server omit it. */
 const isOptional = ({ side }: Context, { required, type }: Field): boolean =>

@@ -1,0 +1,94 @@
+/** Measures what the generated code costs its users, against what it may cost. */
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { gzipSync } from "node:zlib"
+
+export interface Cost {
+  readonly name: string
+  readonly value: number
+  readonly limit: number
+}
+
+const project = join(dirname(fileURLToPath(import.meta.url)), "..")
+const dist = join(project, "dist")
+
+const build = (): void => {
+  const typescript = createRequire(import.meta.url).resolve("typescript/package.json")
+  execFileSync(process.execPath, [join(dirname(typescript), "bin", "tsc"), "-b", project], { stdio: "inherit" })
+}
+
+const kilobytes = (bytes: number): number => Math.round(bytes / 1024)
+
+const size = (name: string, files: ReadonlyArray<string>, raw: number, zipped: number): ReadonlyArray<Cost> => {
+  const content = Buffer.concat(files.map((file) => readFileSync(join(dist, "generated", file))))
+  return [
+    { name: `${name}, KB`, value: kilobytes(content.length), limit: raw },
+    { name: `${name}, KB zipped`, value: kilobytes(gzipSync(content).length), limit: zipped }
+  ]
+}
+
+/** The least of a few runs: what a busy machine adds is not ours. */
+const least = (runs: number, measure: () => number): number => Math.min(...Array.from({ length: runs }, measure))
+
+const time = (work: () => void): number =>
+  least(50, () => {
+    const start = performance.now()
+    for (let round = 0; round < 20; round++) work()
+    return performance.now() - start
+  })
+
+const importTime = (before: string, module: string): number => {
+  const script = `${before}; const start = performance.now(); await import(${JSON.stringify(module)}); ` +
+    "console.log(performance.now() - start)"
+  return least(
+    7,
+    () =>
+      Number(
+        execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project, encoding: "utf8" })
+      )
+  )
+}
+
+const importCost = (): Cost => {
+  const schema = importTime("", "effect/Schema")
+  const methods = importTime(
+    "await import(\"effect/Schema\"); await import(\"effect/SchemaTransformation\")",
+    pathToFileURL(join(dist, "Methods.js")).href
+  )
+  return { name: "import of Methods / import of effect/Schema", value: methods / schema, limit: 0.25 }
+}
+
+/** Over every notification of a captured session. */
+const checkCost = async (): Promise<Cost> => {
+  const { serverNotifications } = await import(pathToFileURL(join(dist, "Methods.js")).href)
+  const lines = readFileSync(join(project, "test", "fixtures", "0.169.0.jsonl"), "utf8").trim().split("\n")
+    .map((line): unknown => JSON.parse(line).received)
+    .filter((message): message is { readonly method: string; readonly params: unknown } =>
+      typeof message === "object" && message !== null && "method" in message && !("id" in message)
+    )
+    .map((message) => JSON.stringify(message))
+  const messages = lines.map((line) => JSON.parse(line))
+  let passed = 0
+  const checking = time(() => {
+    for (const { method, params } of messages) if (serverNotifications.get(method).check(params)) passed++
+  })
+  const parsing = time(() => {
+    for (const line of lines) passed += JSON.parse(line).method.length
+  })
+  if (passed === 0) throw new Error("Nothing was measured")
+  return { name: "lookup and check / JSON.parse", value: checking / parsing, limit: 0.2 }
+}
+
+export const measureCosts = async (): Promise<ReadonlyArray<Cost>> => {
+  build()
+  return [
+    ...size("Schemas", ["incoming.js", "outgoing.js"], 300, 40),
+    ...size("checks", ["checks.js"], 270, 30),
+    ...size("types", ["incoming.d.ts", "outgoing.d.ts"], 500, 100),
+    importCost(),
+    await checkCost()
+  ]
+}

@@ -1,0 +1,69 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaParser from "effect/SchemaParser"
+import * as Checks from "../src/generated/checks.ts"
+import * as Incoming from "../src/generated/incoming.ts"
+import { mutants, sample } from "./utils/sample.ts"
+
+const schemas = new Map<string, Schema.Codec<unknown>>(Object.entries(Incoming))
+
+const definitions = Object.entries(Checks).map(([name, check]) => {
+  const schema = schemas.get(name.slice("is".length))
+  assert.isDefined(schema, `${name} checks no definition`)
+  return { name: name.slice("is".length), check: check as (u: unknown) => boolean, schema: schema! }
+})
+
+const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null
+
+const hasUnknownVariant = (value: unknown): boolean =>
+  isRecord(value) && (
+    ("raw" in value && Object.values(value).includes("$unknown")) || Object.values(value).some(hasUnknownVariant)
+  )
+
+/** Whether decoding only stripped fields. */
+const isStripped = (decoded: unknown, input: unknown): boolean => {
+  if (!isRecord(decoded) || !isRecord(input)) return decoded === input
+  return Array.isArray(decoded) === Array.isArray(input) &&
+    (!Array.isArray(decoded) || decoded.length === Object.keys(input).length) &&
+    Object.keys(decoded).every((key) => Object.hasOwn(input, key) && isStripped(decoded[key], input[key]))
+}
+
+/** What the check has to say: whether the Schema decodes the value to itself. */
+const assertAgree = ({ check, decode, name }: {
+  readonly name: string
+  readonly check: (u: unknown) => boolean
+  readonly decode: (u: unknown) => Result.Result<unknown, unknown>
+}, input: unknown): void => {
+  const decoded = decode(input)
+  const conforms = Result.isSuccess(decoded) && !hasUnknownVariant(decoded.success)
+  if (check(input) !== conforms) {
+    assert.fail(`The check of ${name} says ${check(input)}, its Schema ${conforms}: ${JSON.stringify(input)}`)
+  }
+  if (conforms && !isStripped(decoded.success, input)) {
+    assert.fail(`Decoding ${name} changes what passes the check: ${JSON.stringify(input)}`)
+  }
+}
+
+describe("Checks", () => {
+  it("there is one for every struct and union that the server sends", () => {
+    const unchecked = [...schemas].filter(([name, { ast }]) =>
+      (ast._tag === "Objects" || (ast._tag === "Declaration" && ast.typeParameters.length > 0)) &&
+      !Object.hasOwn(Checks, `is${name}`)
+    )
+    assert.deepStrictEqual(unchecked.map(([name]) => name), [])
+  })
+
+  it("passes what the Schema gives back as it is, and nothing else", () => {
+    for (const { check, name, schema } of definitions) {
+      const decode = SchemaParser.decodeUnknownResult(schema)
+      const subject = { name, check, decode }
+      for (let seed = 1; seed <= 20; seed++) {
+        const value = sample(schema.ast, seed)
+        assert.isTrue(check(value), `${name} rejects ${JSON.stringify(value)}`)
+        assertAgree(subject, value)
+        if (seed <= 3) { for (const mutant of mutants(value)) assertAgree(subject, mutant) }
+      }
+    }
+  })
+})

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Bundle, type JsonSchema, readBundle } from "../generator/bundle.ts"
+import { compareManifests, makeManifest, printManifest } from "../generator/manifest.ts"
+import { tracked } from "../generator/overrides.ts"
+import { readProtocol } from "../generator/protocol.ts"
+
+const bundle = readBundle()
+
+/** The real bundle with some definitions replaced or added. */
+const withDefinitions = (definitions: { readonly [name: string]: JsonSchema }): Bundle => ({
+  ...bundle,
+  experimental: { ...bundle.experimental, ...definitions }
+})
+
+const withClientRequest = (request: JsonSchema): Bundle => {
+  const envelope = bundle.experimental["ClientRequest"]!
+  return withDefinitions({ ClientRequest: { ...envelope, oneOf: [...envelope.oneOf ?? [], request] } })
+}
+
+describe("the generator", () => {
+  it("resolves the params and the response of every method", () => {
+    const { methods, model } = readProtocol(bundle)
+    assert.strictEqual(methods.clientRequests.length, 184)
+    for (const { response } of [...methods.clientRequests, ...methods.serverRequests]) {
+      assert.isTrue(model.has(response), response)
+    }
+    for (const { params } of methods.serverNotifications) assert.isTrue(model.has(params.name), params.name)
+  })
+
+  it("fails on a method without a response", () => {
+    const params = { $ref: "#/definitions/v2/ThreadReadParams" }
+    const request = { type: "object", properties: { method: { type: "string", enum: ["thread/levitate"] }, params } }
+    assert.doesNotThrow(() => readProtocol(withClientRequest(request)))
+    const unresolved = { ...request, properties: { ...request.properties, params: { type: "null" } } }
+    assert.throws(() => readProtocol(withClientRequest(unresolved)), /No response found for thread\/levitate/)
+  })
+
+  it("fails on a response that no method has", () => {
+    const orphan = withDefinitions({ OrphanResponse: { type: "object" } })
+    assert.throws(() => readProtocol(orphan), /OrphanResponse is the response of no method/)
+  })
+
+  it("fails on a recursive definition", () => {
+    const recursive = withDefinitions({
+      Turn: { type: "object", properties: { next: { $ref: "#/definitions/v2/Turn" } } }
+    })
+    assert.throws(() => readProtocol(recursive), /Recursive definition: .*Turn -> Turn/)
+  })
+
+  it("fails on a union without a name and on two definitions of one name", () => {
+    const nested = { oneOf: [{ type: "string" }, { type: "integer" }] }
+    const anonymous = withDefinitions({ Turn: { type: "object", properties: { id: nested } } })
+    assert.throws(() => readProtocol(anonymous), /A union without a name at Turn.id/)
+    const collision = withDefinitions({ AgentMessageThreadItem: { type: "string" } })
+    assert.throws(() => readProtocol(collision), /Two definitions are named AgentMessageThreadItem/)
+  })
+
+  it("fails on an override that is not used", () => {
+    const overrides = tracked("names", { used: 1, unused: 2 })
+    assert.strictEqual(overrides.get("used"), 1)
+    assert.isUndefined(overrides.get("constructor"))
+    assert.throws(() => overrides.assertUsed(), "Unused override in names: unused")
+  })
+
+  it("says how two manifests differ", () => {
+    const now = makeManifest(readProtocol(bundle))
+    assert.deepStrictEqual(compareManifests(JSON.parse(printManifest(now)), now), [])
+    const before = { version: "1", methods: { gone: { thread: null }, moved: { thread: "threadId" } } }
+    const after = { version: "2", methods: { moved: { thread: "thread.id" }, new: { thread: null } } }
+    assert.deepStrictEqual(compareManifests(before, after), [
+      "- methods gone {\"thread\":null}",
+      "~ methods moved {\"thread\":\"threadId\"} -> {\"thread\":\"thread.id\"}",
+      "+ methods new {\"thread\":null}",
+      "~ version 1 -> 2"
+    ])
+  })
+})

@@ -1,0 +1,74 @@
+/** Valid samples of a Schema, and everything that is one step away from one. */
+import type * as SchemaAST from "effect/SchemaAST"
+
+/** A small generator of pseudo-random numbers: the same seed gives the same samples. */
+const random = (seed: number) => {
+  let state = seed
+  return (below: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+/** What closes an open union: a dispatch without any variant that is known. */
+const isUnknownVariant = (ast: SchemaAST.AST): boolean => ast._tag === "Declaration" && ast.typeParameters.length === 1
+
+/** A JSON value that the Schema decodes without any unknown variant. */
+export const sample = (ast: SchemaAST.AST, seed: number): unknown => {
+  const next = random(seed)
+  const pick = <A>(items: ReadonlyArray<A>): A => items[next(items.length)]!
+  const json = [null, true, 1, "text", ["text"], { key: "text" }]
+
+  const go = (ast: SchemaAST.AST): unknown => {
+    switch (ast._tag) {
+      case "String":
+        return pick(["", "text", "$unknown", "__proto__"])
+      case "Number":
+        return pick([0, 1, -1, 1.5, 1795258870309])
+      case "Boolean":
+        return pick([true, false])
+      case "Null":
+        return null
+      case "Literal":
+        return ast.literal
+      case "Unknown":
+        return pick(json)
+      case "Arrays":
+        return Array.from({ length: next(3) }, () => go(ast.rest[0]!))
+      case "Union":
+        return go(pick(ast.types.filter((type) => type._tag !== "Undefined" && !isUnknownVariant(type))))
+      case "Declaration":
+        // The last parameter of an open union stands for what is unknown; one without parameters is an object.
+        return ast.typeParameters.length > 1 ? go(pick(ast.typeParameters.slice(0, -1))) : { key: pick(json) }
+      case "Objects": {
+        const required = ast.propertySignatures.filter(({ type }) => type.context?.isOptional !== true || next(2) === 0)
+        const properties = required.map(({ name, type }) => [name, go(type)])
+        const rest = ast.indexSignatures.map(({ type }) => ["extra key", go(type)])
+        return Object.fromEntries([...properties, ...rest])
+      }
+      default:
+        throw new Error(`No sample of ${ast._tag}`)
+    }
+  }
+  return go(ast)
+}
+
+const replacements = [null, 0, "something else", true, [], {}, [null], { key: null }]
+
+/** Every value that comes of one replacement, removal or addition somewhere in a JSON value. */
+export function* mutants(value: unknown): Generator<unknown> {
+  yield* replacements
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) {
+      for (const mutant of mutants(element)) yield value.with(index, mutant)
+    }
+    for (const replacement of replacements) yield [...value, replacement]
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, field] of Object.entries(value)) {
+      for (const mutant of mutants(field)) yield { ...value, [key]: mutant }
+      const { [key]: _, ...rest } = value as Record<string, unknown>
+      yield rest
+    }
+    yield { ...value, "an extra field": "text" }
+  }
+}
