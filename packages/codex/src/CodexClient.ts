@@ -92,7 +92,9 @@ export class CodexClient extends Context.Service<CodexClient, {
   /** Ends when the connection does, with the way it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
   /** How many connections there have been: 1, and one more for each restart. */
-  readonly generation: () => number
+  readonly connections: () => number
+  /** Waits for a connection, if the server is being started again, and tells its number. */
+  readonly connected: Effect.Effect<number, CodexConnectionError>
   /** Answers what the server asks for this thread with these handlers; what they leave out, with the client's. */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => void
   /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
@@ -179,7 +181,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
     },
     notifications: router.notifications,
     closed: session.closed,
-    generation: session.generation,
+    connections: session.connections,
+    connected: Effect.map(session.connection, session.connections),
     handle: (threadId, own) => {
       threadHandlers.set(threadId, ServerRequests.complete(own, handlers))
     },

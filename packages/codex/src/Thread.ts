@@ -77,16 +77,20 @@ export interface Services {
 
 /** The handle of a thread that is loaded in the connected server, or of which the caller says so. */
 export const make = ({ client, router }: Services, id: string): Thread => {
-  let loaded = client.generation()
+  /** The connection in which the thread is loaded. */
+  let loaded = client.connections()
 
   /** A server that was started again knows no threads: they are resumed on their next use. */
-  const ready: Effect.Effect<void, RequestError> = Effect.suspend(() => {
-    const generation = client.generation()
-    if (loaded === generation) return Effect.void
+  const ready: Effect.Effect<void, RequestError> = Effect.flatMap(client.connected, (connection) => {
+    if (loaded === connection) return Effect.void
     return Effect.map(client.request("thread/resume", { threadId: id }), () => {
-      loaded = generation
+      loaded = connection
     })
   })
+
+  /** Whether the server was started again between `ready` and the request, and so refused it. */
+  const lostMeanwhile = (error: StartTurnError): boolean =>
+    error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && loaded !== client.connections()
 
   const start = (
     input: Input.Input,
@@ -97,14 +101,14 @@ export const make = ({ client, router }: Services, id: string): Thread => {
       const what = yield* Input.toTurnParams(input)
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
-      yield* ready
       return yield* client.turns.start({
         method: "turn/start",
         params,
+        prepare: ready,
         events,
         whenBusy: options.whenBusy,
         timeout: options.startTimeout
-      })
+      }).pipe(Effect.retry({ while: lostMeanwhile }))
     })
 
   /** Stops a turn whose consumer has gone, unless it is somebody else's. */
@@ -154,13 +158,10 @@ export const make = ({ client, router }: Services, id: string): Thread => {
         ({ thread }) => thread
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
-    compact: Effect.andThen(ready, client.turns.exclusive(id, compact)),
+    compact: client.turns.exclusive(id, Effect.andThen(ready, compact)),
     review: (target) =>
       Effect.map(
-        Effect.andThen(
-          ready,
-          client.turns.start({ method: "review/start", params: { threadId: id, target }, events: true })
-        ),
+        client.turns.start({ method: "review/start", params: { threadId: id, target }, prepare: ready, events: true }),
         (claimed) => Turn.make(client, claimed)
       )
   }

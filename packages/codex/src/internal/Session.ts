@@ -26,7 +26,7 @@ export interface Session {
   /** Ends when the connection in use is lost, or closed. */
   readonly closed: Effect.Effect<CodexConnectionError>
   /** How many connections there have been. */
-  readonly generation: () => number
+  readonly connections: () => number
   /** Of the connection in use, or of the last one. */
   readonly metadata: () => Metadata.Metadata
 }
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function*(
   )
 
   let opened = yield* open
-  let generation = 1
+  let connections = 1
   let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
   let closed = Deferred.makeUnsafe<CodexConnectionError>()
   Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
@@ -103,7 +103,7 @@ export const make = Effect.fnUntraced(function*(
   yield* Effect.gen(function*() {
     while (true) {
       const error = yield* opened.lost
-      if (config.restart === undefined || config.restart === false) {
+      if (config.restart === undefined || config.restart === false || error.reason === "Closed") {
         giveUp(error)
         return yield* opened.close
       }
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function*(
       const next = yield* Effect.exit(Effect.retry(open, config.restart))
       if (Exit.isFailure(next)) return giveUp(error)
       opened = next.value
-      generation++
+      connections++
       Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
     }
   }).pipe(Effect.forkIn(scope))
@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     connection: Effect.suspend(() => Deferred.await(current)),
     closed: Effect.suspend(() => Deferred.await(closed)),
-    generation: () => generation,
+    connections: () => connections,
     metadata: () => opened.metadata
   }
 })

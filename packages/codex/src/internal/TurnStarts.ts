@@ -28,6 +28,8 @@ export type TurnRequest =
     | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
   )
   & {
+    /** Runs when it is the request's turn, before it is sent. */
+    readonly prepare: Effect.Effect<void, RequestError>
     /** Whether the turn's events are wanted, or its result alone. */
     readonly events: boolean
     readonly whenBusy?: WhenBusy | undefined
@@ -76,13 +78,14 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
       const turn = Deferred.makeUnsafe<TurnQueue, RequestError>()
       started.set(params.threadId, turn)
       const expected = router.expectTurn(params.threadId)
-      return send(method, params, (result) => {
+      const sent = send(method, params, (result) => {
         const turnId = turnIdOf(result)
         if (turnId === undefined) return Exit.fail(unnamed(request, result))
         const claimed = expected.claim(turnId, request.events)
         claimed.queue.whenEnded(() => release(params.threadId))
         return Exit.succeed(claimed)
-      }, request.timeout).pipe(
+      }, request.timeout)
+      return Effect.andThen(request.prepare, sent).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
             expected.close()
