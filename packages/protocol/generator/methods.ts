@@ -1,7 +1,8 @@
 /** Reads the methods from the envelopes of a bundle, with the response of each and where it says whom it is for. */
 import type { Bundle, Definitions, JsonSchema } from "./bundle.ts"
-import { lookup, type Model, pascal, refName, type Type } from "./model.ts"
+import { lookup, type Model, pascal, type Type } from "./model.ts"
 import * as Overrides from "./overrides.ts"
+import { refName } from "./readModel.ts"
 
 export interface Params {
   readonly name: string

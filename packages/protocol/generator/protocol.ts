@@ -2,7 +2,8 @@
 import type { Bundle } from "./bundle.ts"
 import { type Directions, readDirections } from "./direction.ts"
 import { type Methods, readMethods } from "./methods.ts"
-import { type Model, readModel } from "./model.ts"
+import type { Model } from "./model.ts"
+import { readModel } from "./readModel.ts"
 
 export interface Protocol {
   readonly version: string

@@ -55,6 +55,14 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(collision), /Two definitions are named AgentMessageThreadItem/)
   })
 
+  it("fails on a schema that it does not understand", () => {
+    const constant: JsonSchema & { readonly const: string } = { const: "a" }
+    const unknown = withDefinitions({ Turn: { type: "object", properties: { id: constant } } })
+    assert.throws(() => readProtocol(unknown), /Turn.id has keywords that are not understood: const/)
+    const intersection = withDefinitions({ Turn: { allOf: [{ type: "object" }, { type: "object" }] } })
+    assert.throws(() => readProtocol(intersection), /Turn is an intersection/)
+  })
+
   it("fails on an override that is not used", () => {
     const overrides = tracked("names", { used: 1, unused: 2 })
     assert.strictEqual(overrides.get("used"), 1)

@@ -57,21 +57,22 @@ export type UnknownVariant<Tag extends string = "type"> =
   & { readonly [K in Tag]: "$unknown" }
   & { readonly raw: Json }
 
-interface Variants {
-  readonly [value: string]: Schema.Codec<unknown>
+interface Variants<A> {
+  readonly [value: string]: Schema.Codec<A>
 }
 
-/** Decodes anything into an {@link UnknownVariant}, and encodes that as what it was. */
-const unknownVariant = (tag: string): Schema.Codec<unknown> =>
+/**
+ * Decodes anything into an {@link UnknownVariant}, and encodes that as what it was. The cast says what the generator sees to: an
+ * open union `A` has this variant.
+ */
+const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
   Json.pipe(Schema.decodeTo(
     Schema.declare((u): u is { readonly raw: Json } => isObject(u) && u[tag] === "$unknown" && "raw" in u),
     SchemaTransformation.transform({
       decode: (raw) => ({ [tag]: "$unknown", raw }),
       encode: (unknown) => unknown.raw
     })
-  ))
-
-type Parse = (input: unknown, options: SchemaAST.ParseOptions) => Effect.Effect<unknown, SchemaIssue.Issue>
+  )) as Schema.Codec<unknown> as Schema.Codec<A>
 
 /**
  * A union that asks `select` which variant the input claims to be. In the direction of encoding the variants are the flipped
@@ -79,47 +80,48 @@ type Parse = (input: unknown, options: SchemaAST.ParseOptions) => Effect.Effect<
  */
 const dispatch = <A>(
   tag: string,
-  variants: Variants,
+  variants: Variants<A>,
   select: (input: { readonly [key: string]: unknown }) => string | SchemaIssue.Issue
 ): Schema.Codec<A> => {
-  const values = Object.keys(variants)
+  const indexes = new Map(Object.keys(variants).map((value, index) => [value, index]))
   return Schema.declareConstructor<A>()(
-    [...Object.values(variants), unknownVariant(tag)],
+    [...Object.values(variants), unknownVariant<A>(tag)],
     (codecs) => {
-      const indexes = new Map(values.map((value, index) => [value, index]))
-      const parsers: Array<Parse | undefined> = []
+      const parsers = codecs.map((): Parser<A> | undefined => undefined)
       return (input, ast, options) => {
         if (!isObject(input)) return Effect.fail(new SchemaIssue.InvalidType(ast, input, options))
         const value = select(input)
         if (typeof value !== "string") return Effect.fail(value)
-        const index = indexes.get(value) ?? values.length
+        const index = indexes.get(value) ?? indexes.size
         const parse = parsers[index] ??= SchemaParser.decodeUnknownEffect(codecs[index]!)
-        return parse(input, options) as Effect.Effect<A, SchemaIssue.Issue>
+        return parse(input, options)
       }
     }
   )
 }
 
+type Parser<A> = (input: unknown, options: SchemaAST.ParseOptions) => Effect.Effect<A, SchemaIssue.Issue>
+
 /** A union whose variants carry their name in the field `tag`. */
-export const taggedUnion = <A>(
-  tag: string,
-  variants: { readonly [value: string]: Schema.Codec<A> }
-): Schema.Codec<A> =>
+export const taggedUnion = <A>(tag: string, variants: Variants<A>): Schema.Codec<A> =>
   dispatch(tag, variants, (input) => {
     const value = input[tag]
-    return typeof value === "string"
-      ? value
-      : new SchemaIssue.Pointer(
-        [tag],
-        value === undefined ? new SchemaIssue.MissingKey(undefined) : new SchemaIssue.InvalidValue(undefined, value)
-      )
+    if (typeof value === "string") return value
+    const issue = value === undefined
+      ? new SchemaIssue.MissingKey(undefined)
+      : new SchemaIssue.InvalidValue(undefined, value)
+    return new SchemaIssue.Pointer([tag], issue)
   })
 
 /** A union of bare strings and of objects that carry their name as their only key. */
-export const keyedUnion = <A>(variants: { readonly [key: string]: Schema.Codec<A> }): Schema.Codec<A> => {
+export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> => {
   const keys = Object.keys(variants)
-  const objects = dispatch<A>("type", variants, (input) => keys.find((key) => Object.hasOwn(input, key)) ?? "$unknown")
-  return Schema.Union([Schema.String, objects]) as Schema.Codec<A>
+  const objects = dispatch(
+    "type",
+    variants,
+    (input) => keys.find((key) => Object.hasOwn(input, key)) ?? "$unknown"
+  )
+  return Schema.Union([Schema.String, objects])
 }
 
 /** A union whose members are tried in order. Any other object is unknown, also a malformed one. */
