@@ -38,6 +38,9 @@ interface Opened {
   readonly close: Effect.Effect<void>
 }
 
+/** A connection that lived this long was sound: the schedule of restarts begins anew. */
+const soundAfter = Duration.seconds(30)
+
 /** The first connection is there when this succeeds. All end with the scope. */
 export const make = Effect.fnUntraced(function*(
   config: CodexConfig.CodexConfig<unknown>
@@ -74,22 +77,29 @@ export const make = Effect.fnUntraced(function*(
       ))
   )
 
-  let opened = yield* open
+  const first = yield* open
   let connections = 1
+  let metadata = first.metadata
   let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
   let closed = Deferred.makeUnsafe<CodexConnectionError>()
-  Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
+  Deferred.doneUnsafe(current, Exit.succeed(first.connection))
 
   /** From now on there is no connection, or not yet. */
   const lose = (error: CodexConnectionError) => {
-    current = Deferred.makeUnsafe()
     Deferred.doneUnsafe(closed, Exit.succeed(error))
+    current = Deferred.makeUnsafe()
   }
 
   /** From now on there will be none. */
   const giveUp = (error: CodexConnectionError) => {
     lose(error)
     Deferred.doneUnsafe(current, Exit.fail(error))
+  }
+
+  /** Ends what is left of a lost connection, before there is another. */
+  const clear = (opened: Opened, error: CodexConnectionError) => {
+    lose(error)
+    return Effect.andThen(opened.close, Effect.logWarning("Starting the app-server again.", error.message))
   }
 
   yield* Effect.addFinalizer(() =>
@@ -100,30 +110,34 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
+  /** Connects again, and succeeds when a connection is lost that was sound. */
+  const reconnect = Effect.gen(function*() {
+    const opened = yield* open
+    connections++
+    metadata = opened.metadata
+    closed = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
+    const [lifetime, error] = yield* Effect.timed(opened.lost)
+    yield* clear(opened, error)
+    if (Duration.isLessThan(lifetime, soundAfter)) return yield* error
+  })
+
   yield* Effect.gen(function*() {
-    while (true) {
-      const error = yield* opened.lost
-      if (config.restart === undefined || config.restart === false || error.reason === "Closed") {
-        giveUp(error)
-        return yield* opened.close
-      }
-      lose(error)
-      closed = Deferred.makeUnsafe()
-      yield* opened.close
-      yield* Effect.logWarning("The Codex app-server was lost; starting it again.", error)
-      const next = yield* Effect.exit(Effect.retry(open, config.restart))
-      if (Exit.isFailure(next)) return giveUp(error)
-      opened = next.value
-      connections++
-      Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
+    const error = yield* first.lost
+    if (config.restart === undefined || config.restart === false || error.reason === "Closed") {
+      giveUp(error)
+      return yield* first.close
     }
+    yield* clear(first, error)
+    const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, config.restart)))
+    giveUp(last._tag === "CodexConnectionError" ? last : error)
   }).pipe(Effect.forkIn(scope))
 
   return {
     connection: Effect.suspend(() => Deferred.await(current)),
     closed: Effect.suspend(() => Deferred.await(closed)),
     connections: () => connections,
-    metadata: () => opened.metadata
+    metadata: () => metadata
   }
 })
 
