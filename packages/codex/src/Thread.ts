@@ -77,11 +77,13 @@ export interface Services {
 
 /** The handle of a thread that is loaded in the connected server, or of which the caller says so. */
 export const make = ({ client, router }: Services, id: string): Thread => {
-  /** The connection in which the thread is loaded. */
+  /** The connection in which the thread is loaded, and the one that was asked last. */
   let loaded = client.connections()
+  let asked = loaded
 
   /** A server that was started again knows no threads: they are resumed on their next use. */
   const ready: Effect.Effect<void, RequestError> = Effect.flatMap(client.connected, (connection) => {
+    asked = connection
     if (loaded === connection) return Effect.void
     return Effect.map(client.request("thread/resume", { threadId: id }), () => {
       loaded = connection
@@ -90,7 +92,7 @@ export const make = ({ client, router }: Services, id: string): Thread => {
 
   /** Whether the server was started again between `ready` and the request, and so refused it. */
   const lostMeanwhile = (error: StartTurnError): boolean =>
-    error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && loaded !== client.connections()
+    error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
 
   const start = (
     input: Input.Input,

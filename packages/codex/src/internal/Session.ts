@@ -35,7 +35,6 @@ interface Opened {
   readonly connection: Connection
   readonly metadata: Metadata.Metadata
   readonly lost: Effect.Effect<CodexConnectionError>
-  readonly close: Effect.Effect<void>
 }
 
 /** A connection that lived this long was sound: the schedule of restarts begins anew. */
@@ -49,7 +48,7 @@ export const make = Effect.fnUntraced(function*(
   const router = yield* Router.Router
   const scope = yield* Effect.scope
 
-  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Closeable) {
+  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Scope) {
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
     router.open()
@@ -66,16 +65,26 @@ export const make = Effect.fnUntraced(function*(
       Effect.forkIn(connectionScope)
     )
     const metadata = yield* handshake(router, connection, config)
-    return { connection, metadata, lost: Deferred.await(lost), close: Scope.close(connectionScope, Exit.void) }
+    return { connection, metadata, lost: Deferred.await(lost) }
   })
+
+  /** Ends the connection in use. */
+  let close = Effect.void
 
   /** Connects in a scope of its own, which is closed at once if that fails. */
   const open: Effect.Effect<Opened, ConnectError> = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.fork(scope), (connectionScope) =>
+    Effect.flatMap(Scope.make(), (connectionScope) =>
       restore(connect(connectionScope)).pipe(
-        Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(connectionScope, exit))
+        Effect.onExit((exit) => {
+          const closing = Scope.close(connectionScope, exit)
+          if (Exit.isFailure(exit)) return closing
+          close = closing
+          return Effect.void
+        })
       ))
   )
+
+  yield* Effect.addFinalizer(() => Effect.suspend(() => close))
 
   const first = yield* open
   let connections = 1
@@ -97,9 +106,9 @@ export const make = Effect.fnUntraced(function*(
   }
 
   /** Ends what is left of a lost connection, before there is another. */
-  const clear = (opened: Opened, error: CodexConnectionError) => {
+  const clear = (error: CodexConnectionError) => {
     lose(error)
-    return Effect.andThen(opened.close, Effect.logWarning("Starting the app-server again.", error.message))
+    return Effect.andThen(close, Effect.logWarning("Starting the app-server again.", error.message))
   }
 
   yield* Effect.addFinalizer(() =>
@@ -118,17 +127,17 @@ export const make = Effect.fnUntraced(function*(
     closed = Deferred.makeUnsafe()
     Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
     const [lifetime, error] = yield* Effect.timed(opened.lost)
-    yield* clear(opened, error)
+    yield* clear(error)
     if (Duration.isLessThan(lifetime, soundAfter)) return yield* error
   })
 
   yield* Effect.gen(function*() {
     const error = yield* first.lost
-    if (config.restart === undefined || config.restart === false || error.reason === "Closed") {
+    if (config.restart === undefined || config.restart === false) {
       giveUp(error)
-      return yield* first.close
+      return yield* close
     }
-    yield* clear(first, error)
+    yield* clear(error)
     const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, config.restart)))
     giveUp(last._tag === "CodexConnectionError" ? last : error)
   }).pipe(Effect.forkIn(scope))
