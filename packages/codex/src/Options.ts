@@ -10,6 +10,7 @@ import * as ApprovalMode from "./ApprovalMode.ts"
 import { InvalidInputError, UnsupportedByServerError } from "./CodexError.ts"
 import * as ServerVersion from "./internal/ServerVersion.ts"
 import type { WhenBusy } from "./internal/TurnStarts.ts"
+import type { OutputSchema } from "./Output.ts"
 import * as Sandbox from "./Sandbox.ts"
 import type { ServerRequestHandlers } from "./ServerRequests.ts"
 
@@ -71,6 +72,16 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
   readonly whenBusy?: WhenBusy | undefined
   /** How long the server may take to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
+}
+
+/**
+ * As {@link TurnOptions}, with a Schema for the final answer.
+ *
+ * @category models
+ */
+export interface TypedTurnOptions<A, RD = never> extends Omit<TurnOptions, "outputSchema"> {
+  /** The model is held to this Schema, and its final answer is decoded with it. */
+  readonly output: OutputSchema<A, RD>
 }
 
 /** What options can be refused with, before anything is sent. */

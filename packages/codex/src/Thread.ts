@@ -6,10 +6,18 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
-import type { CodexConnectionError, RequestError, StartTurnError, TurnError, TurnStreamError } from "./CodexError.ts"
+import type {
+  CodexConnectionError,
+  OutputDecodeError,
+  RequestError,
+  StartTurnError,
+  TurnError,
+  TurnStreamError
+} from "./CodexError.ts"
 import * as Input from "./Input.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
+import * as Output from "./Output.ts"
 import type { Claimed, Router } from "./Router.ts"
 import * as Turn from "./Turn.ts"
 import type { TurnResult } from "./TurnResult.ts"
@@ -41,20 +49,41 @@ export interface Thread {
    * })
    * ```
    */
-  readonly run: (
-    input: Input.Input,
-    options?: Options.TurnOptions
-  ) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  readonly run: {
+    /** With `output`, a Schema: the final answer decoded, as `result.output`. */
+    <A, RD = never>(
+      input: Input.Input,
+      options: Options.TypedTurnOptions<A, RD>
+    ): Effect.Effect<Output.TypedResult<A>, StartTurnError | TurnError | OutputDecodeError, RD>
+    (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, StartTurnError | TurnError>
+  }
   /** Starts a turn and gives its handle: to stream it, to steer it, to interrupt it. It goes on if the handle is dropped. */
-  readonly turn: (input: Input.Input, options?: Options.TurnOptions) => Effect.Effect<Turn.Turn, StartTurnError>
+  readonly turn: {
+    <A, RD = never>(
+      input: Input.Input,
+      options: Options.TypedTurnOptions<A, RD>
+    ): Effect.Effect<Turn.TypedTurn<A, RD>, StartTurnError>
+    (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
+  }
   /**
    * The events of a turn that starts when the stream is run. A consumer that leaves early, or is interrupted, interrupts
-   * the turn; the stream then ends when the turn has.
+   * the turn; the stream then ends when the turn has. With `output`, a Schema, the last event is `$output` with the
+   * decoded answer.
    */
-  readonly stream: (
-    input: Input.Input,
-    options?: Options.TurnOptions
-  ) => Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+  readonly stream: {
+    <A, RD = never>(
+      input: Input.Input,
+      options: Options.TypedTurnOptions<A, RD>
+    ): Stream.Stream<
+      Notification.Notification | Output.OutputEvent<A>,
+      StartTurnError | TurnError | OutputDecodeError,
+      RD
+    >
+    (
+      input: Input.Input,
+      options?: Options.TurnOptions
+    ): Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+  }
   /** Every notification of this thread, of its turns too, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** The thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
@@ -116,13 +145,78 @@ export const make = ({ client, router }: Services, id: string): Thread => {
   /** Stops a turn whose consumer has gone, unless it is somebody else's. */
   const abandon = ({ owned, queue }: Claimed) => owned ? client.turns.stop(queue) : Effect.void
 
-  const run: Thread["run"] = (input, options) =>
+  const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         restore(start(input, options, false)),
         (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
       )
     )
+
+  const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
+    Effect.map(start(input, options, true), (claimed) => Turn.make(client, claimed))
+
+  /** A turn that is stopped with the scope. */
+  const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
+    Effect.map(
+      Effect.acquireRelease(start(input, options, true), abandon, { interruptible: true }),
+      (claimed) => Turn.make(client, claimed)
+    )
+
+  function run<A, RD>(
+    input: Input.Input,
+    options: Options.TypedTurnOptions<A, RD>
+  ): Effect.Effect<Output.TypedResult<A>, StartTurnError | TurnError | OutputDecodeError, RD>
+  function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, StartTurnError | TurnError>
+  function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
+    if (!isTyped(options)) return runPlain(input, options)
+    return Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+  }
+
+  function turn<A, RD>(
+    input: Input.Input,
+    options: Options.TypedTurnOptions<A, RD>
+  ): Effect.Effect<Turn.TypedTurn<A, RD>, StartTurnError>
+  function turn(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
+  function turn<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
+    if (!isTyped(options)) return turnPlain(input, options)
+    return Effect.flatMap(
+      typed(options),
+      ({ output, plain }) =>
+        Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
+    )
+  }
+
+  function stream<A, RD>(
+    input: Input.Input,
+    options: Options.TypedTurnOptions<A, RD>
+  ): Stream.Stream<
+    Notification.Notification | Output.OutputEvent<A>,
+    StartTurnError | TurnError | OutputDecodeError,
+    RD
+  >
+  function stream(
+    input: Input.Input,
+    options?: Options.TurnOptions
+  ): Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+  function stream<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
+    if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(input, options), (turn) => turn.stream))
+    return Stream.unwrap(
+      Effect.flatMap(
+        typed(options),
+        ({ output, plain }) =>
+          Effect.map(turnScoped(input, plain), (turn) =>
+            Stream.concat(
+              turn.stream,
+              Stream.fromEffect(Effect.map(Effect.flatMap(turn.run, output.decode), ({ output, ...result }) => ({
+                method: "$output" as const,
+                output,
+                result
+              })))
+            ))
+      )
+    )
+  }
 
   const compact = Effect.suspend(() => {
     const compaction = Deferred.makeUnsafe<Claimed>()
@@ -146,13 +240,9 @@ export const make = ({ client, router }: Services, id: string): Thread => {
 
   return {
     id,
-    run: (input, options) => run(input, options),
-    turn: (input, options) => Effect.map(start(input, options, true), (claimed) => Turn.make(client, claimed)),
-    stream: (input, options) =>
-      Stream.unwrap(Effect.map(
-        Effect.acquireRelease(start(input, options, true), abandon, { interruptible: true }),
-        (claimed) => Turn.make(client, claimed).stream
-      )),
+    run,
+    turn,
+    stream,
     notifications: router.thread(id),
     read: (options) =>
       Effect.map(
@@ -168,3 +258,12 @@ export const make = ({ client, router }: Services, id: string): Thread => {
       )
   }
 }
+
+const isTyped = <A, RD>(
+  options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined
+): options is Options.TypedTurnOptions<A, RD> =>
+  options !== undefined && "output" in options && options.output !== undefined
+
+/** The options without the Schema, and what the Schema comes to. */
+const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
+  Effect.map(Output.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))

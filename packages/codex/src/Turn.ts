@@ -8,10 +8,11 @@ import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
-import type { RequestError, TurnError, TurnStreamError } from "./CodexError.ts"
+import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./CodexError.ts"
 import * as Input from "./Input.ts"
 import type { TurnQueue } from "./internal/TurnQueue.ts"
 import type * as Notification from "./Notification.ts"
+import type { TypedResult } from "./Output.ts"
 import type { Claimed, TurnCursor } from "./Router.ts"
 import type { TurnResult } from "./TurnResult.ts"
 
@@ -39,6 +40,16 @@ export interface Turn {
   readonly steer: (input: Input.Input) => Effect.Effect<void, RequestError>
   /** Asks the server to stop the turn (`turn/interrupt`). It ends a little later, with status `interrupted`. */
   readonly interrupt: Effect.Effect<void, RequestError>
+}
+
+/**
+ * A {@link Turn} whose final answer is decoded with a Schema; `RD` is what decoding requires.
+ *
+ * @category models
+ */
+export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
+  /** The result with the decoded answer, when the turn has ended. Fails with `OutputDecodeError` if it does not fit. */
+  readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
 /** The handle of a turn that was claimed with its events. */

@@ -16,6 +16,8 @@ export * as Input from "./Input.ts"
 export * as Notification from "./Notification.ts"
 /** Options of threads and turns. */
 export * as Options from "./Options.ts"
+/** Typed answers. */
+export * as Output from "./Output.ts"
 /** Who receives each incoming message. */
 export * as Router from "./Router.ts"
 /** What commands may do. */
