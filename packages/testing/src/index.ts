@@ -1,5 +1,7 @@
 /** For tests of programs that use Codex: a scripted model for the real binary, and a place for that binary to run in. */
 export * as CodexHome from "./CodexHome.ts"
+export * as FakeAppServer from "./FakeAppServer.ts"
+export * as Fixture from "./Fixture.ts"
 export * as Gate from "./Gate.ts"
 export * as Item from "./Item.ts"
 export * as ModelRequest from "./ModelRequest.ts"

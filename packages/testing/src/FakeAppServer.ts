@@ -1,0 +1,384 @@
+/**
+ * An app-server in memory: for tests that need no real binary, and for what the real one can't be made to do.
+ *
+ * Out of the box it behaves like a small Codex: threads are started, resumed, forked and listed, and a turn answers with
+ * a text that you script. Everything else is yours: handlers by method, notifications, requests to the client, raw bytes,
+ * a crash.
+ *
+ * ```ts
+ * it.effect("greets", () =>
+ *   Effect.gen(function*() {
+ *     const server = yield* FakeAppServer.FakeAppServer
+ *     yield* server.enqueue(["Hel", "lo."])
+ *     const codex = yield* Codex.Codex
+ *     const thread = yield* codex.threadStart({ model: "gpt-5.4" })
+ *     const result = yield* thread.run("Say hello")
+ *     assert.strictEqual(result.finalResponse, "Hello.")
+ *     const request = yield* server.awaitRequest("thread/start")
+ *     assert.strictEqual(request.params.model, "gpt-5.4")
+ *   }).pipe(Effect.provide(FakeAppServer.layerCodex())))
+ * ```
+ */
+import type * as Methods from "@effect-codex/protocol/Methods"
+import * as Codex from "effect-codex/Codex"
+import type * as CodexClient from "effect-codex/CodexClient"
+import type { CodexConfig } from "effect-codex/CodexConfig"
+import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
+import type * as Router from "effect-codex/Router"
+import * as Transport from "effect-codex/Transport"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Fixture from "./Fixture.ts"
+import {
+  type Method,
+  type Params,
+  type Raw,
+  type Request,
+  type Response,
+  RpcError,
+  type TurnScript
+} from "./internal/exchange.ts"
+import * as SmallCodex from "./internal/SmallCodex.ts"
+
+export {
+  type Method,
+  type Params,
+  type Raw,
+  type Request,
+  type Response,
+  RpcError,
+  type TurnScript
+} from "./internal/exchange.ts"
+
+/** The parameters of a notification of the server. */
+export type NotificationParams<M extends string> = M extends Methods.ServerNotificationMethod
+  ? Methods.ServerNotifications[M]
+  : unknown
+
+/** The parameters of a request of the server. */
+export type QuestionParams<M extends string> = M extends Methods.ServerRequestMethod
+  ? Methods.ServerRequests[M]["params"]
+  : unknown
+
+/** What a client answers to a request of the server. It is not checked: it is what the client sent. */
+export type QuestionResponse<M extends string> = M extends Methods.ServerRequestMethod
+  ? Methods.ServerRequests[M]["response"]
+  : unknown
+
+/** Any value, sent as it is where a typed one is expected: see {@link verbatim}. */
+export class Verbatim {
+  readonly value: unknown
+
+  constructor(value: unknown) {
+    this.value = value
+  }
+}
+
+/**
+ * Sends what the types forbid: an answer without its fields, an enum of tomorrow.
+ *
+ * ```ts
+ * yield* server.on("model/list", () => FakeAppServer.verbatim({ data: "none" }))
+ * ```
+ */
+export const verbatim = (value: unknown): Verbatim => new Verbatim(value)
+
+/** How an overloaded server refuses a request. */
+export const overloaded = new RpcError({ code: -32001, message: "Server overloaded; retry later." })
+
+/**
+ * Answers a method: a value, or an Effect of one. An Effect that never ends leaves the request unanswered (see also
+ * {@link Service.respond}); one that dies is answered with -32603.
+ */
+export type Handler<M extends string = string> = (
+  params: Params<M>,
+  request: Request<M>
+) => Response<M> | Verbatim | Effect.Effect<Response<M> | Verbatim, RpcError>
+
+/** Handlers by method. */
+export type Handlers = { readonly [M in Method]?: Handler<M> }
+
+/** What the server is like. */
+export interface Options {
+  /** The version that it tells in its user agent. Default: that of the protocol, `"0.169.0"`. */
+  readonly version?: string | undefined
+  /** Handlers that are there before the client connects: see {@link Service.on}. */
+  readonly handlers?: Handlers | undefined
+  /**
+   * What turns say when no script is enqueued: `(text) => text` is an echo. Default: a fixed greeting.
+   */
+  readonly reply?: ((text: string, request: Request<"turn/start">) => TurnScript) | undefined
+  /** Ids of stored threads, which can be resumed, read and listed. */
+  readonly threads?: ReadonlyArray<string> | undefined
+}
+
+/** What the service offers. Whatever writes waits until a client is connected. */
+export interface Service {
+  /** Answers a method from now on, in place of what the server does by itself. Any string is a method. */
+  readonly on: <M extends string>(method: M, handler: Handler<M>) => Effect.Effect<void>
+  /** Appends scripts: each is what one turn says, in the order in which turns are started. */
+  readonly enqueue: (...scripts: ReadonlyArray<TurnScript>) => Effect.Effect<void>
+
+  /** Everything that the client has sent, over all connections. */
+  readonly received: Effect.Effect<ReadonlyArray<Raw>>
+  /** The first message, past or to come, of which this holds. */
+  readonly awaitMessage: (holds: (message: Raw) => boolean) => Effect.Effect<Raw>
+  /** The requests that the client has sent, without notifications and answers. */
+  readonly requests: Effect.Effect<ReadonlyArray<Request>>
+  /** The request of that method and number, counted from 0; waits until it has arrived. */
+  readonly awaitRequest: <M extends string>(method: M, index?: number) => Effect.Effect<Request<M>>
+  /** How many connections there have been. */
+  readonly connections: Effect.Effect<number>
+
+  /** Sends a notification. */
+  readonly notify: <M extends string>(method: M, params: NotificationParams<M> | Verbatim) => Effect.Effect<void>
+  /** Sends notifications in one piece, as a pipe brings them under load. */
+  readonly notifyAll: (notifications: ReadonlyArray<Fixture.Notification>) => Effect.Effect<void>
+  /**
+   * Asks the client, and awaits its answer. Interrupting it tells the client that no answer is needed any more
+   * (`serverRequest/resolved`). Ids are numbers from 0, unless one is given.
+   */
+  readonly ask: <M extends string>(
+    method: M,
+    params: QuestionParams<M> | Verbatim,
+    options?: { readonly id?: string | number | undefined }
+  ) => Effect.Effect<QuestionResponse<M>, RpcError | CodexConnectionError>
+  /** Answers a request by hand: one whose handler never ends, one twice, or one that nobody sent. */
+  readonly respond: (id: string | number, result: unknown) => Effect.Effect<void>
+  /** Refuses a request by hand. */
+  readonly refuse: (id: string | number, error: RpcError) => Effect.Effect<void>
+  /** Writes text or bytes as they are, in any pieces; a line break ends a message. */
+  readonly write: (data: string | Uint8Array) => Effect.Effect<void>
+
+  /** Ends the connection after what was written, as the death of a process does. Default: it was ended by SIGKILL. */
+  readonly crash: (error?: CodexConnectionError) => Effect.Effect<void>
+  /** Serves one connection: what {@link layer} gives to `Transport.layerMemory`. */
+  readonly serve: (connection: Transport.MemoryServer) => Effect.Effect<void>
+}
+
+/** The app-server in memory, as a service. */
+export class FakeAppServer extends Context.Service<FakeAppServer, Service>()("@effect-codex/testing/FakeAppServer") {}
+
+/** A connection that lives. */
+interface Live {
+  readonly number: number
+  readonly wire: Transport.MemoryServer
+  readonly scope: Scope.Scope
+  readonly session: SmallCodex.Session
+  /** What the client was asked, and has not answered. */
+  readonly asked: Map<string | number, Deferred.Deferred<unknown, RpcError | CodexConnectionError>>
+}
+
+const killed = new CodexConnectionError({ reason: "Exited", exitCode: null, signal: "SIGKILL" })
+
+const methodNotFound = (method: string): RpcError =>
+  new RpcError({
+    code: -32600,
+    message: `Invalid request: unknown variant \`${method}\`: give the fake app-server a handler for it`
+  })
+
+const isObject = (value: unknown): value is Raw => typeof value === "object" && value !== null
+
+const unwrapped = (value: unknown): unknown => value instanceof Verbatim ? value.value : value
+
+const errorFields = ({ code, data, message }: RpcError) => ({
+  code,
+  message,
+  ...(data === undefined ? {} : { data })
+})
+
+/** A server that waits for connections: see {@link Service.serve}. */
+export const make = (options: Options = {}): Effect.Effect<Service> =>
+  Effect.gen(function*() {
+    const received = yield* SubscriptionRef.make<ReadonlyArray<Raw>>([])
+    const requests = yield* SubscriptionRef.make<ReadonlyArray<Request>>([])
+    const handlers = new Map<string, Handler>(Object.entries(options.handlers ?? {}) as Array<[string, Handler]>)
+    const codex = SmallCodex.make(options)
+    let current: Live | undefined
+    let live = Deferred.makeUnsafe<Live>()
+    let connections = 0
+    let questions = 0
+
+    const connected = Effect.suspend(() => Deferred.await(live))
+    const write = (data: string | Uint8Array) => Effect.flatMap(connected, ({ wire }) => wire.write(data))
+    const send = (message: object) => write(Fixture.line(message))
+
+    /** From now on this connection is not there. */
+    const forget = (gone: Live) => {
+      if (current === gone) {
+        current = undefined
+        live = Deferred.makeUnsafe()
+      }
+      for (const answer of gone.asked.values()) {
+        Deferred.doneUnsafe(answer, Exit.fail(new CodexConnectionError({ reason: "Disconnected" })))
+      }
+      gone.asked.clear()
+    }
+
+    const onRequest = Effect.fnUntraced(function*(
+      { number, session, wire }: Live,
+      id: string | number,
+      method: string,
+      message: Raw
+    ) {
+      const followUp: Array<Effect.Effect<void>> = []
+      const request: Request = {
+        id,
+        method,
+        params: message["params"],
+        message,
+        connection: number,
+        byDefault: Effect.suspend(() => codex.answer(session, request, followUp) ?? Effect.fail(methodNotFound(method)))
+      }
+      yield* SubscriptionRef.update(requests, (requests) => [...requests, request])
+      const handler = handlers.get(method)
+      const exit = yield* Effect.exit(Effect.suspend(() => {
+        const answer = handler === undefined ? request.byDefault : handler(request.params, request)
+        return Effect.isEffect(answer) ? answer as Effect.Effect<unknown, RpcError> : Effect.succeed(answer)
+      }))
+      if (Exit.isSuccess(exit)) {
+        yield* wire.write(Fixture.line({ id, result: unwrapped(exit.value) }))
+      } else {
+        const error = Option.getOrElse(
+          Cause.findErrorOption(exit.cause),
+          () => new RpcError({ code: -32603, message: `The handler died: ${Cause.pretty(exit.cause)}` })
+        )
+        yield* wire.write(Fixture.line({ id, error: errorFields(error) }))
+      }
+      yield* Effect.all(followUp, { discard: true })
+    })
+
+    const onAnswer = (connection: Live, id: string | number, message: Raw) => {
+      const answer = connection.asked.get(id)
+      if (answer === undefined) return
+      connection.asked.delete(id)
+      const error = message["error"]
+      Deferred.doneUnsafe(
+        answer,
+        isObject(error)
+          ? Exit.fail(
+            new RpcError({
+              code: Number(error["code"]),
+              message: String(error["message"]),
+              ...(error["data"] === undefined ? {} : { data: error["data"] })
+            })
+          )
+          : Exit.succeed(message["result"])
+      )
+    }
+
+    const onMessage = Effect.fnUntraced(function*(connection: Live, text: string) {
+      const message: unknown = JSON.parse(text)
+      if (!isObject(message)) return yield* Effect.die(new Error("The client sent no JSON object."))
+      yield* SubscriptionRef.update(received, (received) => [...received, message])
+      const { id, method } = message
+      if (typeof id !== "number" && typeof id !== "string") return
+      if (typeof method !== "string") return onAnswer(connection, id, message)
+      yield* Effect.forkIn(onRequest(connection, id, method, message), connection.scope, { startImmediately: true })
+    })
+
+    const serve = (wire: Transport.MemoryServer): Effect.Effect<void> =>
+      Effect.scoped(Effect.gen(function*() {
+        const scope = yield* Effect.scope
+        const connection: Live = {
+          number: ++connections,
+          wire,
+          scope,
+          session: codex.connect((event) => wire.write(Fixture.line(event)), scope),
+          asked: new Map()
+        }
+        yield* Effect.addFinalizer(() => Effect.sync(() => forget(connection)))
+        current = connection
+        Deferred.doneUnsafe(live, Exit.succeed(connection))
+        yield* Stream.runForEach(wire.messages, (text) => onMessage(connection, text)).pipe(
+          // Not JSON: the client shall hear of it, rather than wait.
+          Effect.catchDefect((cause) => wire.close(new CodexConnectionError({ reason: "Disconnected", cause })))
+        )
+      }))
+
+    const ask: Service["ask"] = (method, params, options) =>
+      Effect.flatMap(connected, ({ asked, wire }) => {
+        const id = options?.id ?? questions++
+        const answer = Deferred.makeUnsafe<unknown, RpcError | CodexConnectionError>()
+        const sent = unwrapped(params)
+        asked.set(id, answer)
+        return wire.write(Fixture.line({ id, method, params: sent })).pipe(
+          Effect.andThen(Deferred.await(answer)),
+          Effect.onInterrupt(() => {
+            asked.delete(id)
+            const threadId = isObject(sent) ? sent["threadId"] : undefined
+            return wire.write(
+              Fixture.line({ method: "serverRequest/resolved", params: { threadId: threadId ?? "", requestId: id } })
+            )
+          }),
+          // What the client sent is not checked.
+          Effect.map((result) => result as QuestionResponse<typeof method>)
+        )
+      })
+
+    return FakeAppServer.of({
+      on: (method, handler) => Effect.sync(() => void handlers.set(method, handler as unknown as Handler)),
+      enqueue: (...scripts) => Effect.sync(() => void codex.scripts.push(...scripts)),
+      received: SubscriptionRef.get(received),
+      awaitMessage: (holds) =>
+        SubscriptionRef.changes(received).pipe(
+          Stream.map((messages) => messages.find(holds)),
+          Stream.filter((message) => message !== undefined),
+          Stream.runHead,
+          Effect.map(Option.getOrThrow)
+        ),
+      requests: SubscriptionRef.get(requests),
+      awaitRequest: <M extends string>(method: M, index = 0) =>
+        SubscriptionRef.changes(requests).pipe(
+          Stream.map((requests) => requests.filter((request) => request.method === method)[index]),
+          Stream.filter((request) => request !== undefined),
+          Stream.runHead,
+          // It is a request of this method.
+          Effect.map((request) => Option.getOrThrow(request) as Request<M>)
+        ),
+      connections: Effect.sync(() => connections),
+      notify: (method, params) => send({ method, params: unwrapped(params) }),
+      notifyAll: (notifications) => write(notifications.map(Fixture.line).join("")),
+      ask,
+      respond: (id, result) => send({ id, result }),
+      refuse: (id, error) => send({ id, error: errorFields(error) }),
+      write,
+      crash: (error = killed) =>
+        Effect.flatMap(connected, (connection) => {
+          forget(connection)
+          return connection.wire.close(error)
+        }),
+      serve
+    })
+  })
+
+/**
+ * The server, and the Transport that leads to it. For the whole of Codex on top see {@link layerCodex}.
+ */
+export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.Transport> =>
+  Layer.unwrap(Effect.map(FakeAppServer, (server) => Transport.layerMemory(server.serve))).pipe(
+    Layer.provideMerge(Layer.effect(FakeAppServer, make(options)))
+  )
+
+/**
+ * Codex on a server in memory: the options are the server's, but for `client`.
+ *
+ * ```ts
+ * FakeAppServer.layerCodex({ reply: (text) => `You said: ${text}`, client: { requestTimeout: "5 seconds" } })
+ * ```
+ */
+export const layerCodex = <R = never>(
+  options: Options & { readonly client?: CodexConfig<R> | undefined } = {}
+): Layer.Layer<
+  Codex.Codex | CodexClient.CodexClient | Router.Router | FakeAppServer | Transport.Transport,
+  ConnectError,
+  R
+> => Codex.layerTransport(options.client).pipe(Layer.provideMerge(layer(options)))

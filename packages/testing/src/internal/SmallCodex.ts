@@ -1,0 +1,290 @@
+/**
+ * What the fake app-server does by itself: a small Codex of threads, and turns that say what a script says.
+ *
+ * The texts of its refusals are those of the real server.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Fixture from "../Fixture.ts"
+import type * as Gate from "../Gate.ts"
+import { type Method, type Params, type Request, type Response, RpcError, type TurnScript } from "./exchange.ts"
+
+export interface Options {
+  readonly version?: string | undefined
+  readonly reply?: ((text: string, request: Request<"turn/start">) => TurnScript) | undefined
+  readonly threads?: ReadonlyArray<string> | undefined
+}
+
+/** What the small Codex keeps of one connection. */
+export interface Session {
+  readonly notify: (event: Fixture.Notification) => Effect.Effect<void>
+  readonly scope: Scope.Scope
+  /** The threads that can have turns. */
+  readonly loaded: Set<string>
+  /** The turn that runs, by its thread. */
+  readonly running: Map<string, Running>
+}
+
+interface Running {
+  readonly turnId: string
+  fiber: Fiber.Fiber<void> | undefined
+}
+
+interface Stored {
+  thread: Protocol.Thread
+  archived: boolean
+}
+
+/** What a default handler is given beside the parameters. */
+interface Exchange<M extends Method> {
+  readonly session: Session
+  readonly request: Request<M>
+  /** Runs when the answer is written. */
+  readonly afterwards: (effect: Effect.Effect<void>) => void
+}
+
+type Defaults = {
+  readonly [M in Method]?: (
+    params: Params<M>,
+    exchange: Exchange<M>
+  ) => Response<M> | Effect.Effect<Response<M>, RpcError>
+}
+
+const refuse = (message: string) => Effect.fail(new RpcError({ code: -32600, message }))
+
+const textOf = (input: ReadonlyArray<Protocol.UserInputInput>): string =>
+  input.map((item) => item.type === "text" ? item.text : "").join("")
+
+const contentOf = (script: TurnScript): Fixture.TurnContent<Gate.Gate> =>
+  typeof script === "string"
+    ? { deltas: script.match(/\S+\s*|\s+/g) ?? [script] }
+    : isList(script)
+    ? { deltas: script }
+    : script
+
+const isList = (script: TurnScript): script is ReadonlyArray<string | Gate.Gate> => Array.isArray(script)
+
+/** What is told of a thread when nobody asks for its turns. */
+const bare = ({ thread }: Stored): Protocol.Thread => ({ ...thread, turns: [] })
+
+const open = <M extends Method>(
+  { afterwards, session }: Exchange<M>,
+  thread: Protocol.Thread,
+  model?: string | null | undefined
+) => {
+  session.loaded.add(thread.id)
+  afterwards(session.notify({ method: "thread/started", params: { thread } }))
+  return Fixture.openedThread(thread, model === undefined || model === null ? {} : { model })
+}
+
+/** The turn that runs, if it is the one that is meant. */
+const running = (
+  session: Session,
+  threadId: string,
+  turnId: string,
+  what: "steer" | "interrupt"
+): Effect.Effect<Running, RpcError> => {
+  const turn = session.running.get(threadId)
+  if (turn === undefined) return refuse(`no active turn to ${what}`)
+  if (turn.turnId !== turnId) return refuse(`expected active turn id \`${turnId}\` but found \`${turn.turnId}\``)
+  return Effect.succeed(turn)
+}
+
+export const make = (options: Options) => {
+  const version = options.version ?? "0.169.0"
+  const scripts: Array<TurnScript> = []
+  const threads = new Map<string, Stored>()
+  let threadCount = 0
+  let turnCount = 0
+
+  const store = (thread: Protocol.Thread): Protocol.Thread => {
+    threads.set(thread.id, { thread, archived: false })
+    return thread
+  }
+  for (const id of options.threads ?? []) {
+    store(Fixture.thread({ id, turns: [Fixture.turn({ id: `turn-of-${id}`, status: "completed" })] }))
+  }
+
+  const stored = (threadId: string): Effect.Effect<Stored, RpcError> => {
+    const found = threads.get(threadId)
+    return found === undefined ? refuse(`no rollout found for thread id ${threadId}`) : Effect.succeed(found)
+  }
+
+  const loaded = (session: Session, threadId: string): Effect.Effect<Stored, RpcError> =>
+    session.loaded.has(threadId) ? stored(threadId) : refuse(`thread not found: ${threadId}`)
+
+  const end = (session: Session, threadId: string, turnId: string, fields: Partial<Protocol.Turn>) => {
+    session.running.delete(threadId)
+    const entry = threads.get(threadId)
+    if (entry !== undefined) {
+      const turn = Fixture.turn({ id: turnId, status: "completed", ...fields })
+      entry.thread = { ...entry.thread, turns: [...entry.thread.turns, turn] }
+    }
+  }
+
+  /** Plays a turn, when the request that starts it has been answered. */
+  const play = <M extends Method>(
+    { afterwards, session }: Exchange<M>,
+    threadId: string,
+    content: Fixture.TurnContent<Gate.Gate>
+  ): Protocol.Turn => {
+    const turnId = `turn-${++turnCount}`
+    const turn: Running = { turnId, fiber: undefined }
+    session.running.set(threadId, turn)
+    const steps = Effect.forEach(
+      Fixture.turnEvents({ ...content, threadId, turnId }),
+      (step) => {
+        if ("_tag" in step) return step.pass
+        if (step.method === "turn/completed") end(session, threadId, turnId, step.params.turn)
+        return session.notify(step)
+      },
+      { discard: true }
+    )
+    afterwards(Effect.map(Effect.forkIn(steps, session.scope, { startImmediately: true }), (fiber) => {
+      turn.fiber = fiber
+    }))
+    return Fixture.turn({ id: turnId })
+  }
+
+  const defaults: Defaults = {
+    initialize: ({ clientInfo }) => ({
+      userAgent: `${clientInfo.name}/${version} (in memory)`,
+      codexHome: "/codex-home",
+      platformFamily: "unix",
+      platformOs: "linux"
+    }),
+    "thread/start": (params, exchange) => {
+      const thread = store(
+        Fixture.thread({
+          id: `thread-${++threadCount}`,
+          ephemeral: params?.ephemeral ?? false,
+          ...(typeof params?.cwd === "string" ? { cwd: params.cwd } : {})
+        })
+      )
+      return open(exchange, thread, params?.model)
+    },
+    "thread/resume": ({ model, threadId }, exchange) =>
+      Effect.flatMap(stored(threadId), (entry) => {
+        if (entry.archived) {
+          return refuse(`session ${threadId} is archived. Run \`codex unarchive ${threadId}\` to unarchive it first.`)
+        }
+        if (entry.thread.turns.length === 0 && !exchange.session.loaded.has(threadId)) {
+          return refuse(`no rollout found for thread id ${threadId}`)
+        }
+        return Effect.succeed(open(exchange, entry.thread, model))
+      }),
+    "thread/fork": ({ model, threadId }, exchange) =>
+      Effect.map(
+        stored(threadId),
+        ({ thread }) =>
+          open(exchange, store({ ...thread, id: `thread-${++threadCount}`, forkedFromId: threadId }), model)
+      ),
+    "thread/read": ({ includeTurns, threadId }) =>
+      Effect.map(stored(threadId), (entry) => ({ thread: includeTurns === true ? entry.thread : bare(entry) })),
+    "thread/list": (params) => ({
+      data: Array.from(threads.values()).filter((entry) => entry.archived === (params?.archived ?? false)).map(bare)
+        .toReversed(),
+      nextCursor: null
+    }),
+    "thread/archive": ({ threadId }, { session }) =>
+      Effect.map(stored(threadId), (entry) => {
+        entry.archived = true
+        session.loaded.delete(threadId)
+        return {}
+      }),
+    "thread/unarchive": ({ threadId }) =>
+      Effect.map(stored(threadId), (entry) => {
+        entry.archived = false
+        return { thread: bare(entry) }
+      }),
+    "thread/delete": ({ threadId }, { session }) =>
+      Effect.map(stored(threadId), () => {
+        threads.delete(threadId)
+        session.loaded.delete(threadId)
+        return {}
+      }),
+    "thread/name/set": ({ name, threadId }, { afterwards, session }) =>
+      Effect.map(stored(threadId), (entry) => {
+        entry.thread = { ...entry.thread, name }
+        afterwards(session.notify({ method: "thread/name/updated", params: { threadId, threadName: name } }))
+        return {}
+      }),
+    "thread/compact/start": ({ threadId }, exchange) =>
+      Effect.map(loaded(exchange.session, threadId), () => {
+        play(exchange, threadId, { items: [{ type: "contextCompaction", id: "compaction-1" }], usage: null })
+        return {}
+      }),
+    "turn/start": ({ input, threadId }, exchange) =>
+      Effect.map(loaded(exchange.session, threadId), () => {
+        // A real server steers the turn that runs.
+        const current = exchange.session.running.get(threadId)
+        if (current !== undefined) return { turn: Fixture.turn({ id: current.turnId }) }
+        const script = scripts.shift() ?? options.reply?.(textOf(input), exchange.request)
+          ?? "Hello from the fake app-server."
+        return { turn: play(exchange, threadId, contentOf(script)) }
+      }),
+    "turn/steer": ({ expectedTurnId, threadId }, { session }) =>
+      Effect.map(running(session, threadId, expectedTurnId, "steer"), ({ turnId }) => ({ turnId })),
+    "turn/interrupt": ({ threadId, turnId }, { afterwards, session }) =>
+      Effect.map(running(session, threadId, turnId, "interrupt"), ({ fiber }) => {
+        afterwards(Effect.andThen(
+          fiber === undefined ? Effect.void : Fiber.interrupt(fiber),
+          Effect.suspend(() => {
+            end(session, threadId, turnId, { status: "interrupted" })
+            return session.notify(Fixture.turnCompleted(threadId, turnId, { status: "interrupted" }))
+          })
+        ))
+        return {}
+      }),
+    "review/start": ({ threadId }, exchange) =>
+      Effect.map(loaded(exchange.session, threadId), () => ({
+        turn: play(exchange, threadId, contentOf(scripts.shift() ?? "Nothing to complain about.")),
+        reviewThreadId: threadId
+      })),
+    "model/list": () => ({
+      data: [{
+        id: "fake-model",
+        model: "fake-model",
+        displayName: "Fake model",
+        description: "Says what the test tells it to.",
+        hidden: false,
+        isDefault: true,
+        defaultReasoningEffort: "medium",
+        supportedReasoningEfforts: [{ reasoningEffort: "medium", description: "The only one." }]
+      }],
+      nextCursor: null
+    }),
+    "account/read": () => ({ account: null, requiresOpenaiAuth: false })
+  }
+
+  return {
+    /** What the next turns say. */
+    scripts,
+    connect: (notify: Session["notify"], scope: Scope.Scope): Session => ({
+      notify,
+      scope,
+      loaded: new Set(),
+      running: new Map()
+    }),
+    /** The answer to a request, and what follows when it is written; undefined for what this Codex can't do. */
+    answer: (
+      session: Session,
+      request: Request,
+      followUp: Array<Effect.Effect<void>>
+    ): Effect.Effect<unknown, RpcError> | undefined => {
+      // The request is of the method that the handler is for.
+      const handler = defaults[request.method as Method] as
+        | ((params: unknown, exchange: Exchange<never>) => unknown)
+        | undefined
+      if (handler === undefined) return undefined
+      const answer = handler(request.params, {
+        session,
+        request: request as unknown as Request<never>,
+        afterwards: (effect) => void followUp.push(effect)
+      })
+      return Effect.isEffect(answer) ? answer as Effect.Effect<unknown, RpcError> : Effect.succeed(answer)
+    }
+  }
+}
