@@ -138,7 +138,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const context = yield* Effect.context<R>()
   const requestTimeout = Duration.fromInputUnsafe(config.requestTimeout ?? CodexConfig.defaults.requestTimeout)
 
-  const handlers = ServerRequests.complete(ServerRequests.provideContext(config.serverRequests ?? {}, context))
+  const handlers = ServerRequests.orElse(
+    ServerRequests.provideContext(config.serverRequests ?? {}, context),
+    ServerRequests.declineAll
+  )
   const threadHandlers = new Map<string, ServerRequests.Complete>()
   router.serve(
     yield* Answering.make({
@@ -184,7 +187,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     connections: session.connections,
     connected: Effect.map(session.connection, session.connections),
     handle: (threadId, own) => {
-      threadHandlers.set(threadId, ServerRequests.complete(own, handlers))
+      threadHandlers.set(threadId, ServerRequests.orElse(own, handlers))
     },
     turns: TurnStarts.make(router, (method, params, read, timeout) => send(method, params, read, { timeout }))
   })

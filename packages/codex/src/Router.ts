@@ -43,6 +43,8 @@ export interface Server {
   readonly resolved: (id: string | number) => void
   /** The turn has ended: its requests need no answer any more. */
   readonly turnEnded: (turnId: string) => void
+  /** The connection is lost, and with it every request. */
+  readonly lost: () => void
 }
 
 /** The events of a turn, from the place where its starter came in. */
@@ -372,6 +374,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     },
     fail: (error) => {
       failure = error
+      server?.lost()
       for (const pending of requests.values()) pending.settle(Exit.fail(error))
       requests.clear()
       windows.clear()

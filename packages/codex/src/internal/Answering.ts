@@ -97,7 +97,7 @@ const failure = (request: Router.Incoming, error: RpcError): string => {
 export const make = Effect.fnUntraced(function*(options: {
   readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
   readonly send: (message: string) => Effect.Effect<void>
-}): Effect.fn.Return<Router.Server & { readonly interruptAll: () => void }, never, Scope.Scope> {
+}): Effect.fn.Return<Router.Server, never, Scope.Scope> {
   const running = new Map<string | number, Running>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function*(options: {
   })
 
   return {
-    interruptAll,
+    lost: interruptAll,
     request: (request) => {
       const entry: Running = { fiber: undefined, turnId: request.turnId }
       running.set(request.id, entry)
