@@ -12,6 +12,9 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 /** The moment at which everything here happens: Unix time in seconds. */
 export const time = 1_800_000_000
 
+/** The version of the server that all this is like: the one that the protocol was generated from. */
+export const version = "0.169.0"
+
 /** A notification as the server sends it: its method, and the parameters that belong to it. */
 export type Notification = Methods.ServerNotification
 
@@ -31,7 +34,7 @@ export const thread = (fields: Partial<Protocol.Thread> & { readonly id: string 
   status: { type: "idle" },
   path: null,
   cwd: "/workspace",
-  cliVersion: "0.169.0",
+  cliVersion: version,
   source: "appServer",
   gitInfo: null,
   name: null,

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { createRequire } from "node:module"
 
 const approval: FakeAppServer.QuestionParams<"item/commandExecution/requestApproval"> = {
   threadId: "thread-1",
@@ -208,6 +209,10 @@ describe("FakeAppServer", () => {
         })
       )
     ))
+
+  it("is of the version that the SDK pins", () => {
+    assert.strictEqual(Fixture.version, createRequire(import.meta.url)("@openai/codex/package.json").version)
+  })
 
   it.effect("speaks for the version that it is given", () =>
     Effect.gen(function*() {

@@ -93,7 +93,7 @@ const running = (
 }
 
 export const make = (options: Options) => {
-  const version = options.version ?? "0.169.0"
+  const version = options.version ?? Fixture.version
   const scripts: Array<TurnScript> = []
   const threads = new Map<string, Stored>()
   let threadCount = 0
