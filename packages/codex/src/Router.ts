@@ -50,6 +50,16 @@ export interface Server {
 /** The events of a turn, from the place where its starter came in. */
 export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
 
+/**
+ * Takes what belongs to no claimed turn. Runs in the reader, so a follower that stands before a request is written misses
+ * nothing that comes of it.
+ */
+export interface Follower {
+  readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
+  /** The connection is lost. */
+  readonly fail: (error: CodexConnectionError) => void
+}
+
 /** A turn that was claimed by who started it. */
 export interface Claimed {
   readonly queue: TurnQueue
@@ -65,9 +75,10 @@ export interface Stats {
   readonly badLines: number
   /** Answers to requests that nobody waits for. */
   readonly strayAnswers: number
-  /** Entries that are held now: requests, turns, starts in flight, subscribers. All zero when idle. */
+  /** Entries that are held now. All zero when idle. */
   readonly pending: number
   readonly turns: number
+  /** Followers: starts in flight, goals, logins. */
   readonly starts: number
   readonly subscribers: number
 }
@@ -89,6 +100,11 @@ export class Router extends Context.Service<Router, {
    * thread are kept until the turn is claimed, or the start is closed.
    */
   readonly expectTurn: (threadId: string) => TurnStart
+  /**
+   * Follows a thread: what happens on it and belongs to no claimed turn, such as turns that start by themselves.
+   * Without a thread: what belongs to no thread at all. Gives how to stop.
+   */
+  readonly follow: (threadId: string | undefined, follower: Follower) => () => void
   /** The queue of a turn that is running. */
   readonly turn: (turnId: string) => TurnQueue | undefined
   /** Every notification from now on. */
@@ -116,15 +132,7 @@ export interface TurnStart {
   readonly close: () => void
 }
 
-/** Events of turns that a start in flight may claim. */
-interface Window {
-  readonly threadId: string
-  /** Takes any turn that starts. */
-  adopt: ((turn: Claimed) => void) | undefined
-  readonly kept: Map<string, Array<Notification.Raw>>
-}
-
-/** Followers of events; costs nothing while there are none. */
+/** Who watches events; costs nothing while there is nobody. */
 class Hub {
   private log = new EventLog<Notification.Notification, CodexConnectionError>()
   readers = 0
@@ -169,7 +177,7 @@ const idOf = (
 export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const requests = new Map<number, Pending>()
   const turns = new Map<string, TurnQueue>()
-  const windows = new Set<Window>()
+  const followers = new Map<string | undefined, Set<Follower>>()
   const threads = new Map<string, Hub>()
   const everything = new Hub()
   const globals = new Hub()
@@ -234,10 +242,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       turnId = idOf(params, "turnId", "turn")
     }
     let event: Notification.Notification | undefined
-    if (turnId !== undefined) {
-      const queue = turns.get(turnId)
-      if (queue !== undefined) event = queue.offer(raw)
-      else if (windows.size > 0) keep(raw, threadId, turnId)
+    const queue = turnId === undefined ? undefined : turns.get(turnId)
+    if (queue !== undefined) event = queue.offer(raw)
+    else {
+      const following = followers.size === 0 ? undefined : followers.get(threadId)
+      if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
+      if (turnId !== undefined && raw["method"] === "turn/completed") server?.turnEnded(turnId)
     }
     if (subscribers > 0) publish(raw, event, threadId, turnId)
     if (raw["method"] === "serverRequest/resolved" && isObject(params)) {
@@ -246,19 +256,13 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     }
   }
 
-  /** Keeps an event of an unknown turn for the starts that may claim it. */
-  const keep = (raw: Notification.Raw, threadId: string | undefined, turnId: string): void => {
-    for (const window of windows) {
-      if (window.threadId !== threadId) continue
-      if (window.adopt !== undefined && raw["method"] === "turn/started") {
-        const queue = createTurn(threadId, turnId)
-        const cursor = queue.keepEvents().cursor()
-        queue.offer(raw)
-        return window.adopt({ queue, cursor, owned: true })
-      }
-      const kept = window.kept.get(turnId)
-      if (kept === undefined) window.kept.set(turnId, [raw])
-      else kept.push(raw)
+  const follow = (threadId: string | undefined, follower: Follower): () => void => {
+    const following = followers.get(threadId) ?? new Set()
+    followers.set(threadId, following)
+    following.add(follower)
+    return () => {
+      following.delete(follower)
+      if (following.size === 0 && followers.get(threadId) === following) followers.delete(threadId)
     }
   }
 
@@ -330,25 +334,39 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       requests.delete(id)
     },
     expectTurn: (threadId) => {
-      const window: Window = { threadId, adopt: undefined, kept: new Map() }
-      windows.add(window)
+      const kept = new Map<string, Array<Notification.Raw>>()
+      let adopt: ((turn: Claimed) => void) | undefined
+      const close = follow(threadId, {
+        offer: (raw, turnId) => {
+          if (turnId === undefined) return
+          if (adopt !== undefined && raw["method"] === "turn/started") {
+            const queue = createTurn(threadId, turnId)
+            const cursor = queue.keepEvents().cursor()
+            queue.offer(raw)
+            return adopt({ queue, cursor, owned: true })
+          }
+          const events = kept.get(turnId)
+          if (events === undefined) kept.set(turnId, [raw])
+          else events.push(raw)
+        },
+        fail: () => kept.clear()
+      })
       return {
         adopt: (onTurn) => {
-          window.adopt = onTurn
+          adopt = onTurn
         },
         claim: (turnId, events) => {
           const queue = turns.get(turnId) ?? createTurn(threadId, turnId)
           const cursor = events ? queue.keepEvents().cursor() : null
-          for (const raw of window.kept.get(turnId) ?? []) queue.offer(raw)
-          windows.delete(window)
+          for (const raw of kept.get(turnId) ?? []) queue.offer(raw)
+          close()
           if (failure !== undefined) queue.fail(failure)
           return { queue, cursor, owned: true }
         },
-        close: () => {
-          windows.delete(window)
-        }
+        close
       }
     },
+    follow,
     turn: (turnId) => turns.get(turnId),
     notifications: subscribe(() => everything, () => {}),
     globals: subscribe(() => globals, () => {}),
@@ -377,8 +395,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       server?.lost()
       for (const pending of requests.values()) pending.settle(Exit.fail(error))
       requests.clear()
-      windows.clear()
       for (const queue of turns.values()) queue.fail(error)
+      for (const following of followers.values()) for (const follower of following) follower.fail(error)
       for (const hub of [everything, globals, ...threads.values()]) hub.fail(error)
     },
     stats: () => ({
@@ -386,7 +404,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       strayAnswers,
       pending: requests.size,
       turns: turns.size,
-      starts: windows.size,
+      starts: Array.from(followers.values()).reduce((sum, following) => sum + following.size, 0),
       subscribers
     })
   })
