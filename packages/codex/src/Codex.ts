@@ -21,10 +21,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import type { CodexConnectionError, ConnectError, RequestError } from "./CodexError.ts"
+import * as Login from "./Login.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
 import * as Router from "./Router.ts"
@@ -80,6 +82,38 @@ export class Codex extends Context.Service<Codex, {
   readonly thread: (threadId: string) => Thread.Thread
   /** Every model that can be used (`model/list`), page after page. */
   readonly models: (options?: Omit<Protocol.ModelListParams, "cursor">) => Stream.Stream<Protocol.Model, RequestError>
+  /**
+   * The account in use (`account/read`): `account` is null when nobody is logged in, or the model provider needs no
+   * OpenAI account. `refreshToken` renews the token of a ChatGPT login first.
+   */
+  readonly account: (
+    options?: { readonly refreshToken?: boolean | undefined }
+  ) => Effect.Effect<Protocol.GetAccountResponse, RequestError>
+  /** Logs in with an API key (`account/login/start`). It is stored in CODEX_HOME, and never shows in an error, log or span. */
+  readonly loginApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void, RequestError>
+  /**
+   * Starts a login with ChatGPT in the browser (`account/login/start`): show the person its `authUrl`, and `wait`.
+   *
+   * @example
+   * ```ts
+   * import * as Console from "effect/Console"
+   * import * as Effect from "effect/Effect"
+   * import { Codex } from "effect-codex"
+   *
+   * const login = Effect.gen(function*() {
+   *   const codex = yield* Codex.Codex
+   *   const attempt = yield* codex.loginChatgpt
+   *   yield* Console.log(`Please log in: ${attempt.authUrl}`)
+   *   const { error, success } = yield* attempt.wait.pipe(Effect.onInterrupt(() => Effect.ignore(attempt.cancel)))
+   *   return success ? "welcome" : `not logged in: ${error}`
+   * })
+   * ```
+   */
+  readonly loginChatgpt: Effect.Effect<Login.ChatgptLogin, RequestError>
+  /** Starts a login with ChatGPT on another device (`account/login/start`): show the person `verificationUrl` and `userCode`. */
+  readonly loginChatgptDeviceCode: Effect.Effect<Login.DeviceCodeLogin, RequestError>
+  /** Logs out, and forgets the key or token (`account/logout`). */
+  readonly logout: Effect.Effect<void, RequestError>
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** The client below, for the rest of the protocol's methods. */
@@ -146,6 +180,14 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       threadDelete: (threadId) => Effect.asVoid(client.request("thread/delete", { threadId })),
       thread,
       models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
+      account: (options = {}) => client.request("account/read", options),
+      loginApiKey: (apiKey) =>
+        Effect.suspend(() =>
+          Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
+        ),
+      loginChatgpt: Login.chatgpt({ client, router }),
+      loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
+      logout: Effect.asVoid(client.request("account/logout")),
       notifications: router.globals,
       client
     })

@@ -12,6 +12,8 @@ export * as CodexConfig from "./CodexConfig.ts"
 export * as CodexError from "./CodexError.ts"
 /** What a turn is told. */
 export * as Input from "./Input.ts"
+/** Logging in. */
+export * as Login from "./Login.ts"
 /** What the server tells. */
 export * as Notification from "./Notification.ts"
 /** Options of threads and turns. */

@@ -1,0 +1,150 @@
+/**
+ * Logging in: an attempt that a person completes elsewhere, in a browser or with a code.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { CodexClient } from "./CodexClient.ts"
+import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./CodexError.ts"
+import * as Notification from "./Notification.ts"
+import type { Router } from "./Router.ts"
+
+/**
+ * An attempt to log in. The server knows one at a time: starting another, in any process of this machine, ends it.
+ *
+ * @category models
+ */
+export interface Login {
+  readonly loginId: string
+  /**
+   * How the attempt has ended, at whatever time it did: `success`, or `error` with the reason (denied, cancelled, replaced
+   * by another attempt). Fails when the connection is lost. May be awaited any number of times.
+   */
+  readonly wait: Effect.Effect<Protocol.AccountLoginCompletedNotification, LoginError>
+  /**
+   * Gives up the attempt (`account/login/cancel`): `"canceled"`, and `wait` ends without success; `"notFound"` if it has
+   * ended already.
+   */
+  readonly cancel: Effect.Effect<Protocol.CancelLoginAccountStatus, RequestError>
+}
+
+/**
+ * A login in the browser. Nothing is opened: show the URL, or open it.
+ *
+ * @category models
+ */
+export interface ChatgptLogin extends Login {
+  /** Where the person logs in. The browser is led back to a port of this machine. */
+  readonly authUrl: string
+}
+
+/**
+ * A login with a code, for a machine without a browser.
+ *
+ * @category models
+ */
+export interface DeviceCodeLogin extends Login {
+  /** Where the person enters the code, on any device. */
+  readonly verificationUrl: string
+  /** The code to enter. */
+  readonly userCode: string
+}
+
+/** What waiting for the end of a login can fail with. */
+export type LoginError = CodexConnectionError | CodexDecodeError
+
+/** What a login is bound to. */
+export interface Services {
+  readonly client: CodexClient["Service"]
+  readonly router: Router["Service"]
+}
+
+/** Starts a login in the browser. */
+export const chatgpt = (services: Services): Effect.Effect<ChatgptLogin, RequestError> =>
+  start(
+    services,
+    "chatgpt",
+    (response) => response.type === "chatgpt" ? { loginId: response.loginId, authUrl: response.authUrl } : undefined
+  )
+
+/** Starts a login with a code. */
+export const chatgptDeviceCode = (services: Services): Effect.Effect<DeviceCodeLogin, RequestError> =>
+  start(services, "chatgptDeviceCode", (response) =>
+    response.type === "chatgptDeviceCode"
+      ? { loginId: response.loginId, verificationUrl: response.verificationUrl, userCode: response.userCode }
+      : undefined)
+
+const start = <A extends { readonly loginId: string }>(
+  { client, router }: Services,
+  type: "chatgpt" | "chatgptDeviceCode",
+  pick: (response: Protocol.LoginAccountResponse) => A | undefined
+): Effect.Effect<A & Login, RequestError> =>
+  Effect.suspend(() => {
+    const attempt = new Attempt(router)
+    return client.request("account/login/start", { type }).pipe(
+      Effect.flatMap((raw) => {
+        const details = pick(raw)
+        if (details === undefined) {
+          return Effect.fail(
+            new CodexDecodeError({ method: "account/login/start", issue: `it is not of type ${type}`, raw })
+          )
+        }
+        const { loginId } = details
+        return Effect.succeed({
+          ...details,
+          wait: attempt.completion(loginId),
+          cancel: Effect.map(client.request("account/login/cancel", { loginId }), ({ status }) => status)
+        })
+      }),
+      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(attempt.close))
+    )
+  })
+
+const method = "account/login/completed"
+
+/** Awaits the completion of one login: from before it is asked for, when its id is not known yet, until it has ended. */
+class Attempt {
+  private readonly result = Deferred.makeUnsafe<Protocol.AccountLoginCompletedNotification, LoginError>()
+  /** What came before the id was known. */
+  private readonly early: Array<Notification.Raw> = []
+  private loginId: string | undefined
+
+  /** Nobody waits any more. */
+  readonly close: () => void
+
+  constructor(router: Router["Service"]) {
+    this.close = router.follow(undefined, {
+      offer: (raw) => {
+        if (raw["method"] !== method) return
+        if (this.loginId === undefined) this.early.push(raw)
+        else this.take(raw)
+      },
+      fail: (error) => this.end(Exit.fail(error))
+    })
+  }
+
+  /** How the login with this id ends. */
+  completion(loginId: string): Login["wait"] {
+    this.loginId = loginId
+    for (const raw of this.early.splice(0)) this.take(raw)
+    return Deferred.await(this.result)
+  }
+
+  private take(raw: Notification.Raw): void {
+    const event = Notification.fromMessage(raw)
+    if (event.method === method) {
+      if (event.params.loginId === this.loginId) this.end(Exit.succeed(event.params))
+    } else if (event.method === "$undecodable" && idOf(raw) === this.loginId) {
+      this.end(Exit.fail(new CodexDecodeError({ method, issue: event.issue, raw })))
+    }
+  }
+
+  private end(exit: Exit.Exit<Protocol.AccountLoginCompletedNotification, LoginError>): void {
+    this.close()
+    Deferred.doneUnsafe(this.result, exit)
+  }
+}
+
+const idOf = ({ params }: Notification.Raw): unknown =>
+  typeof params === "object" && params !== null && "loginId" in params ? params.loginId : undefined
