@@ -100,9 +100,10 @@ export class TurnQueue {
     if (this.ended) return
     this.exit = events
     this.start()
-    Deferred.doneUnsafe(this.result, result)
     this.events?.end(events)
     for (const f of this.onEnd) f()
+    // Last: it resumes who waits at once, and for them the thread is free.
+    Deferred.doneUnsafe(this.result, result)
   }
 }
 
