@@ -15,6 +15,7 @@ import type {
   TurnStreamError
 } from "./CodexError.ts"
 import * as Input from "./Input.ts"
+import type { Restore, TurnRequest } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
@@ -123,23 +124,26 @@ export const make = ({ client, router }: Services, id: string): Thread => {
   const lostMeanwhile = (error: StartTurnError): boolean =>
     error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
 
+  /** Starts a turn. What it is bound to, such as its stop on interruption, has to follow before interruption is on again. */
   const start = (
     input: Input.Input,
     options: Options.TurnOptions = {},
-    events: boolean
+    events: boolean,
+    restore: Restore
   ): Effect.Effect<Claimed, StartTurnError> =>
     Effect.gen(function*() {
       const what = yield* Input.toTurnParams(input)
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
-      return yield* client.turns.start({
+      const request: TurnRequest = {
         method: "turn/start",
         params,
         prepare: ready,
         events,
         whenBusy: options.whenBusy,
         timeout: options.startTimeout
-      }).pipe(Effect.retry({ while: lostMeanwhile }))
+      }
+      return yield* Effect.retry(client.turns.start(request, restore), { while: lostMeanwhile })
     })
 
   /** Stops a turn whose consumer has gone, unless it is somebody else's. */
@@ -148,19 +152,23 @@ export const make = ({ client, router }: Services, id: string): Thread => {
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        restore(start(input, options, false)),
+        start(input, options, false, restore),
         (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
       )
     )
 
   const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.map(start(input, options, true), (claimed) => Turn.make(client, claimed))
+    Effect.uninterruptibleMask((restore) =>
+      Effect.map(start(input, options, true, restore), (claimed) => Turn.make(client, claimed))
+    )
 
   /** A turn that is stopped with the scope. */
   const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.map(
-      Effect.acquireRelease(start(input, options, true), abandon, { interruptible: true }),
-      (claimed) => Turn.make(client, claimed)
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        start(input, options, true, restore),
+        (claimed) => Effect.as(Effect.addFinalizer(() => abandon(claimed)), Turn.make(client, claimed))
+      )
     )
 
   function run<A, RD>(
@@ -252,9 +260,14 @@ export const make = ({ client, router }: Services, id: string): Thread => {
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact: client.turns.exclusive(id, Effect.andThen(ready, compact)),
     review: (target) =>
-      Effect.map(
-        client.turns.start({ method: "review/start", params: { threadId: id, target }, prepare: ready, events: true }),
-        (claimed) => Turn.make(client, claimed)
+      Effect.uninterruptibleMask((restore) =>
+        Effect.map(
+          client.turns.start(
+            { method: "review/start", params: { threadId: id, target }, prepare: ready, events: true },
+            restore
+          ),
+          (claimed) => Turn.make(client, claimed)
+        )
       )
   }
 }

@@ -37,8 +37,11 @@ export type TurnRequest =
   }
 
 export interface TurnStarts {
-  /** Starts a turn when the thread is free. Interrupting it stops the turn if its start was written already. */
-  readonly start: (request: TurnRequest) => Effect.Effect<Claimed, StartTurnError>
+  /**
+   * Starts a turn when the thread is free. To be run where interruption is off, with the `restore` of that region:
+   * interrupted while it waits, it stops the turn if its start was written already; what it gives is never lost.
+   */
+  readonly start: (request: TurnRequest, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
   /** Asks the server to interrupt a turn; nothing is to be done for one that has ended. */
   readonly interrupt: (queue: TurnQueue) => Effect.Effect<void, RequestError>
   /** Gives a running turn more input. */
@@ -48,6 +51,9 @@ export interface TurnStarts {
   /** Runs an effect while no turn of the thread runs, and keeps it from having one. */
   readonly exclusive: <A, E, R>(threadId: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
+
+/** What `Effect.uninterruptibleMask` gives. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 export const stopTimeout = "10 seconds"
 
@@ -138,39 +144,36 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
   const stop = (queue: TurnQueue): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (queue.ended) return Effect.void
-      return interrupt(queue).pipe(
+      const stopping = interrupt(queue).pipe(
         Effect.ignore,
         Effect.andThen(Effect.exit(Deferred.await(queue.result))),
         Effect.timeoutOption(stopTimeout),
-        Effect.interruptible,
         // Who does not end in time is given up: the thread shall not stay blocked.
         Effect.ensuring(Effect.sync(() => queue.fail(new CodexConnectionError({ reason: "Disconnected" }))))
       )
+      // In a fiber of its own: the one that was interrupted can't be timed any more.
+      return Effect.asVoid(Effect.flatMap(Effect.forkDetach(stopping), Fiber.await))
     })
 
-  const start = (request: TurnRequest): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.suspend((): Effect.Effect<Claimed, StartTurnError> => {
-        const { threadId } = request.params
-        const run = Effect.suspend(() =>
-          // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-          Effect.flatMap(Effect.forkDetach(startOwn(request)), (fiber) =>
-            Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-              Effect.flatMap(
-                Fiber.await(fiber),
-                (exit) => Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void
-              )))
-        )
-        const wait = Effect.andThen(restore(gate.acquire(threadId)), run)
-        if (gate.tryAcquire(threadId)) return run
-        if (request.whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
-        if (request.whenBusy !== "steer" || request.method !== "turn/start") return wait
-        return Effect.flatMap(
-          restore(join(threadId, request.params.input, request.events)),
-          (claimed) => claimed === undefined ? wait : Effect.succeed(claimed)
-        )
-      })
-    )
+  const start = (request: TurnRequest, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.suspend((): Effect.Effect<Claimed, StartTurnError> => {
+      const { threadId } = request.params
+      const run = Effect.suspend(() =>
+        // In a fiber of its own: what was written is awaited even if the caller is interrupted.
+        Effect.flatMap(Effect.forkDetach(startOwn(request)), (fiber) =>
+          Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+            Effect.flatMap(Fiber.await(fiber), (exit) =>
+              Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void)))
+      )
+      const wait = Effect.andThen(restore(gate.acquire(threadId)), run)
+      if (gate.tryAcquire(threadId)) return run
+      if (request.whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      if (request.whenBusy !== "steer" || request.method !== "turn/start") return wait
+      return Effect.flatMap(
+        restore(join(threadId, request.params.input, request.events)),
+        (claimed) => claimed === undefined ? wait : Effect.succeed(claimed)
+      )
+    })
 
   return {
     start,
@@ -178,10 +181,11 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
     steer,
     stop,
     exclusive: (threadId, effect) =>
-      Effect.acquireUseRelease(
-        Effect.interruptible(gate.acquire(threadId)),
-        () => effect,
-        () => Effect.sync(() => gate.release(threadId))
+      Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(
+          restore(gate.acquire(threadId)),
+          Effect.ensuring(restore(effect), Effect.sync(() => gate.release(threadId)))
+        )
       )
   }
 }
