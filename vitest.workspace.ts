@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { ClosingLine } from "./packages/checks/src/ClosingLine.ts"
 
 const conditions = ["@effect-codex/source"]
 
@@ -13,6 +14,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     projects: ["protocol", "codex", "testing", "examples", "checks"].map(project),
+    reporters: ["default", new ClosingLine()],
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

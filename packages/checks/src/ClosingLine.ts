@@ -1,0 +1,18 @@
+/**
+ * A reporter whose last word is one plain line: `12 passed, 0 failed`, with `, 1 skipped` if there are such. For those who
+ * read a log by machine.
+ */
+import type { Reporter, TestModule } from "vitest/node"
+
+export class ClosingLine implements Reporter {
+  onTestRunEnd(modules: ReadonlyArray<TestModule>, errors: ReadonlyArray<unknown>): void {
+    const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 }
+    for (const module of modules) {
+      count.failed += module.errors().length
+      for (const suite of module.children.allSuites()) count.failed += suite.errors().length
+      for (const test of module.children.allTests()) count[test.result().state]++
+    }
+    const skipped = count.skipped + count.pending
+    console.log(`${count.passed} passed, ${count.failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`)
+  }
+}
