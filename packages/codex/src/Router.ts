@@ -135,7 +135,10 @@ export interface TurnStart {
 /** Who watches events; costs nothing while there is nobody. */
 class Hub {
   private log = new EventLog<Notification.Notification, CodexConnectionError>()
-  readers = 0
+
+  get isWatched(): boolean {
+    return this.log.isFollowed
+  }
 
   push(event: Notification.Notification): void {
     this.log.push(event)
@@ -192,19 +195,18 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       Effect.acquireRelease(
         Effect.sync(() => {
           const joined = hub()
-          joined.readers++
           subscribers++
           if (failure !== undefined) joined.fail(failure)
           return { hub: joined, cursor: joined.cursor() }
         }),
-        ({ hub }) =>
+        ({ cursor, hub }) =>
           Effect.sync(() => {
-            hub.readers--
+            cursor.close()
             subscribers--
             release(hub)
           })
       ),
-      ({ cursor }) => Stream.fromPull(Effect.succeed(cursor.pull))
+      ({ cursor }) => cursor.stream
     ))
 
   const createTurn = (threadId: string, turnId: string): TurnQueue => {
@@ -225,12 +227,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     turnId: string | undefined
   ): void => {
     const thread = threadId === undefined ? undefined : threads.get(threadId)
-    const inGlobals = turnId === undefined && globals.readers > 0
-    if (thread === undefined && !inGlobals && everything.readers === 0) return
+    const inGlobals = turnId === undefined && globals.isWatched
+    if (thread === undefined && !inGlobals && !everything.isWatched) return
     event ??= Notification.fromMessage(raw)
     thread?.push(event)
     if (inGlobals) globals.push(event)
-    if (everything.readers > 0) everything.push(event)
+    everything.push(event)
   }
 
   const onNotification = (raw: Notification.Raw): void => {
@@ -378,7 +380,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           return hub
         },
         (hub) => {
-          if (hub.readers === 0 && threads.get(threadId) === hub) threads.delete(threadId)
+          if (!hub.isWatched && threads.get(threadId) === hub) threads.delete(threadId)
         }
       ),
     serve: (handler) => {

@@ -379,8 +379,8 @@ class Requests<M extends Method> {
   readonly waiting = (): ReadonlyArray<Pending<M>> => Array.from(this.declines.keys())
 
   readonly stream: Stream.Stream<Pending<M>> = Stream.suspend(() => {
-    const { pull } = this.arrivals.cursor()
-    return Stream.concat(Stream.fromIterable(this.waiting()), Stream.fromPull(Effect.succeed(pull))).pipe(
+    const { stream } = this.arrivals.cursor()
+    return Stream.concat(Stream.fromIterable(this.waiting()), stream).pipe(
       Stream.filter((request) => this.declines.has(request))
     )
   })

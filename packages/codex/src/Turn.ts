@@ -81,22 +81,14 @@ const follow = (
   queue: TurnQueue,
   open: () => TurnCursor
 ): Stream.Stream<Notification.Notification, TurnStreamError> =>
-  Stream.fromPull(Effect.sync((): Pull.Pull<Arr.NonEmptyReadonlyArray<Notification.Notification>, TurnStreamError> => {
-    const { pull } = open()
-    if (!queue.ended) return pull
-    let seen = false
-    return Effect.matchCauseEffect(pull, {
-      onSuccess: (events) => {
-        seen = true
-        return Effect.succeed(events)
-      },
-      onFailure: (cause) => {
-        if (seen || queue.completion === null) return Effect.failCause(cause)
-        seen = true
-        return Effect.succeed(Arr.of(queue.completion))
-      }
-    })
-  }))
+  Stream.suspend(() => {
+    const { stream } = open()
+    if (!queue.ended) return stream
+    return Stream.orElseIfEmpty(
+      stream,
+      () => queue.completion === null ? Stream.empty : Stream.succeed(queue.completion)
+    )
+  })
 
 /** What `pick` finds in the events, a chunk at a time. */
 const select = <A, E>(

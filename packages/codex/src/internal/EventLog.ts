@@ -1,9 +1,9 @@
 /**
- * A log that one writer appends to and many readers follow, each at its own pace.
+ * Events of one writer for any number of readers, each at its own pace.
  *
- * It is a linked list of batches, and the log itself knows only the newest: what every reader has passed is reachable
- * from nowhere, so the garbage collector frees it, and nobody has to unsubscribe. Appending costs one array push; a
- * reader takes a whole batch a step.
+ * Each reader has a buffer of its own and takes the whole of it a step: what it has taken is held by nobody else. (One list
+ * of batches for all readers looks cheaper, but a batch that V8 has moved to its old space keeps all later ones alive
+ * until the next full garbage collection.)
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,40 +11,60 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 
-interface Batch<A> {
-  readonly items: Array<A>
-  next: Batch<A> | null
-}
-
-const batch = <A>(): Batch<A> => ({ items: [], next: null })
-
-/** A place in a log. What lies before it is not kept on its account. */
+/** A reader's place: it has the events since it was made, or was read last, until it is closed. */
 export class Cursor<A, E> {
-  readonly log: EventLog<A, E>
-  at: Batch<A>
+  private readonly log: EventLog<A, E>
+  private events: Array<A> = []
+  /** Wakes the reader that waits for events. */
+  private wake: (() => void) | null = null
 
-  constructor(log: EventLog<A, E>, at: Batch<A>) {
+  constructor(log: EventLog<A, E>) {
     this.log = log
-    this.at = at
   }
 
-  /** Takes everything between here and the end of the log; waits while there is nothing; ends when the log ended. */
+  push(event: A): void {
+    this.events.push(event)
+    if (this.wake !== null) this.wakeUp()
+  }
+
+  wakeUp(): void {
+    this.wake?.()
+    this.wake = null
+  }
+
+  /** No more events are kept for this reader. */
+  close(): void {
+    this.log.close(this)
+  }
+
+  /** Takes all events there are; waits while there are none; ends as the log did. */
   readonly pull: Pull.Pull<readonly [A, ...Array<A>], E> = Effect.suspend(() => {
-    const items = this.log.takeFrom(this)
-    if (items !== null) return Effect.succeed(items)
-    const exit = this.log.exit
+    const { events } = this
+    if (isNonEmpty(events)) {
+      this.events = []
+      return Effect.succeed(events)
+    }
+    const { exit } = this.log
     if (exit !== null) return Exit.isSuccess(exit) ? Cause.done() : Effect.failCause(exit.cause)
     return Effect.flatMap(this.more, () => this.pull)
   })
 
-  /** Succeeds when there is something to take, or the log has ended. */
+  /** Takes events a batch at a time, and closes when the stream ends or is left. To be run once. */
+  readonly stream: Stream.Stream<A, E> = Stream.ensuring(
+    Stream.fromPull(Effect.succeed(this.pull)),
+    Effect.sync(() => this.close())
+  )
+
+  /** Succeeds when there are events, or there will be no more. */
   private readonly more: Effect.Effect<void> = Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
-      if (this.log.exit !== null || this.at.items.length > 0 || this.at.next !== null) return resume(Effect.void)
+      if (this.events.length > 0 || this.log.exit !== null) return resume(Effect.void)
       // By way of the dispatcher: a reader wakes once for all that one chunk of messages brings.
       const wake = () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
-      this.log.waiting.add(wake)
-      return Effect.sync(() => this.log.waiting.delete(wake))
+      this.wake = wake
+      return Effect.sync(() => {
+        if (this.wake === wake) this.wake = null
+      })
     })
   )
 }
@@ -53,55 +73,36 @@ export class EventLog<A, E> {
   /** How the log ended; null while it goes on. */
   exit: Exit.Exit<void, E> | null = null
 
-  /** How to wake each reader that waits for more. */
-  readonly waiting = new Set<() => void>()
+  private readonly cursors: Array<Cursor<A, E>> = []
 
-  private tail: Batch<A> = batch()
-
-  /** Appends one event, and wakes those who wait. */
-  push(event: A): void {
-    this.tail.items.push(event)
-    if (this.waiting.size > 0) this.wake()
+  /** Whether somebody gets what is pushed. */
+  get isFollowed(): boolean {
+    return this.cursors.length > 0
   }
 
-  /** Ends the log: readers get what is left, then this exit. Only the first end counts. */
+  /** Hands one event to all readers. */
+  push(event: A): void {
+    for (let index = 0; index < this.cursors.length; index++) this.cursors[index]!.push(event)
+  }
+
+  /** Ends the log: readers get what they have, then this exit. Only the first end counts. */
   end(exit: Exit.Exit<void, E>): void {
     if (this.exit !== null) return
     this.exit = exit
-    this.wake()
+    for (const cursor of this.cursors.splice(0)) cursor.wakeUp()
   }
 
-  /** A cursor at the end of the log: it sees what comes from now on. */
+  /** A reader that gets what is pushed from now on. */
   cursor(): Cursor<A, E> {
-    if (this.tail.items.length > 0) this.seal()
-    return new Cursor(this, this.tail)
+    const cursor = new Cursor(this)
+    if (this.exit === null) this.cursors.push(cursor)
+    return cursor
   }
 
-  /** What lies between a cursor and the end, moving the cursor there; null if there is nothing. */
-  takeFrom(cursor: Cursor<A, E>): readonly [A, ...Array<A>] | null {
-    while (cursor.at.items.length === 0 && cursor.at.next !== null) cursor.at = cursor.at.next
-    const taken = cursor.at
-    if (!isNonEmpty(taken.items)) return null
-    // A batch that was handed out is never written to again.
-    if (taken.next === null) this.seal()
-    cursor.at = taken.next ?? this.tail
-    return taken.items
-  }
-
-  private seal(): void {
-    const next = batch<A>()
-    this.tail.next = next
-    this.tail = next
-  }
-
-  private wake(): void {
-    for (const wake of this.waiting) wake()
-    this.waiting.clear()
+  close(cursor: Cursor<A, E>): void {
+    const index = this.cursors.indexOf(cursor)
+    if (index >= 0) this.cursors.splice(index, 1)
   }
 }
 
 const isNonEmpty = <A>(items: Array<A>): items is [A, ...Array<A>] => items.length > 0
-
-/** Follows a log from the cursor that `open` gives when the stream is run. */
-export const stream = <A, E>(open: () => Cursor<A, E>): Stream.Stream<A, E> =>
-  Stream.fromPull(Effect.sync(() => open().pull))
