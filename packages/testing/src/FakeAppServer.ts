@@ -35,7 +35,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Fixture from "./Fixture.ts"
 import {
   type Method,
@@ -46,6 +45,7 @@ import {
   RpcError,
   type TurnScript
 } from "./internal/exchange.ts"
+import { History } from "./internal/History.ts"
 import * as SmallCodex from "./internal/SmallCodex.ts"
 
 export {
@@ -197,9 +197,9 @@ const errorFields = ({ code, data, message }: RpcError) => ({
 
 /** A server that waits for connections: see {@link Service.serve}. */
 export const make = (options: Options = {}): Effect.Effect<Service> =>
-  Effect.gen(function*() {
-    const received = yield* SubscriptionRef.make<ReadonlyArray<Raw>>([])
-    const requests = yield* SubscriptionRef.make<ReadonlyArray<Request>>([])
+  Effect.sync(() => {
+    const received = new History<Raw>()
+    const requests = new History<Request>()
     const handlers = new Map<string, Handler>(Object.entries(options.handlers ?? {}) as Array<[string, Handler]>)
     const codex = SmallCodex.make(options)
     let current: Live | undefined
@@ -223,12 +223,8 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       gone.asked.clear()
     }
 
-    const onRequest = Effect.fnUntraced(function*(
-      { number, session, wire }: Live,
-      id: string | number,
-      method: string,
-      message: Raw
-    ) {
+    /** A request, and what is to be done when it is answered. */
+    const requestOf = ({ number, session }: Live, id: string | number, method: string, message: Raw) => {
       const followUp: Array<Effect.Effect<void>> = []
       const request: Request = {
         id,
@@ -238,22 +234,33 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         connection: number,
         byDefault: Effect.suspend(() => codex.answer(session, request, followUp) ?? Effect.fail(methodNotFound(method)))
       }
-      yield* SubscriptionRef.update(requests, (requests) => [...requests, request])
+      return { request, followUp }
+    }
+
+    const answer = Effect.fnUntraced(function*(wire: Transport.MemoryServer, request: Request) {
+      const { id, method, params } = request
       const handler = handlers.get(method)
       const exit = yield* Effect.exit(Effect.suspend(() => {
-        const answer = handler === undefined ? request.byDefault : handler(request.params, request)
+        const answer = handler === undefined ? request.byDefault : handler(params, request)
         return Effect.isEffect(answer) ? answer as Effect.Effect<unknown, RpcError> : Effect.succeed(answer)
       }))
-      if (Exit.isSuccess(exit)) {
-        yield* wire.write(Fixture.line({ id, result: unwrapped(exit.value) }))
-      } else {
-        const error = Option.getOrElse(
-          Cause.findErrorOption(exit.cause),
-          () => new RpcError({ code: -32603, message: `The handler died: ${Cause.pretty(exit.cause)}` })
-        )
-        yield* wire.write(Fixture.line({ id, error: errorFields(error) }))
-      }
-      yield* Effect.all(followUp, { discard: true })
+      if (Exit.isSuccess(exit)) return yield* wire.write(Fixture.line({ id, result: unwrapped(exit.value) }))
+      const error = Option.getOrElse(
+        Cause.findErrorOption(exit.cause),
+        () => new RpcError({ code: -32603, message: `The handler died: ${Cause.pretty(exit.cause)}` })
+      )
+      yield* wire.write(Fixture.line({ id, error: errorFields(error) }))
+    })
+
+    const onRequest = Effect.fnUntraced(function*(connection: Live, id: string | number, method: string, message: Raw) {
+      const { followUp, request } = requestOf(connection, id, method, message)
+      requests.add(request)
+      yield* Effect.andThen(
+        answer(connection.wire, request),
+        Effect.suspend(() => Effect.all(followUp, { discard: true }))
+      ).pipe(Effect.forkIn(connection.scope, { startImmediately: true }))
+      // It is in the hands of its handler before anybody who waits hears of it.
+      requests.tell()
     })
 
     const onAnswer = (connection: Live, id: string | number, message: Raw) => {
@@ -278,11 +285,13 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
     const onMessage = Effect.fnUntraced(function*(connection: Live, text: string) {
       const message: unknown = JSON.parse(text)
       if (!isObject(message)) return yield* Effect.die(new Error("The client sent no JSON object."))
-      yield* SubscriptionRef.update(received, (received) => [...received, message])
+      received.add(message)
       const { id, method } = message
-      if (typeof id !== "number" && typeof id !== "string") return
-      if (typeof method !== "string") return onAnswer(connection, id, message)
-      yield* Effect.forkIn(onRequest(connection, id, method, message), connection.scope, { startImmediately: true })
+      if (typeof id === "number" || typeof id === "string") {
+        if (typeof method === "string") yield* onRequest(connection, id, method, message)
+        else onAnswer(connection, id, message)
+      }
+      received.tell()
     })
 
     const serve = (wire: Transport.MemoryServer): Effect.Effect<void> =>
@@ -327,22 +336,15 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
     return FakeAppServer.of({
       on: (method, handler) => Effect.sync(() => void handlers.set(method, handler as unknown as Handler)),
       enqueue: (...scripts) => Effect.sync(() => void codex.scripts.push(...scripts)),
-      received: SubscriptionRef.get(received),
-      awaitMessage: (holds) =>
-        SubscriptionRef.changes(received).pipe(
-          Stream.map((messages) => messages.find(holds)),
-          Stream.filter((message) => message !== undefined),
-          Stream.runHead,
-          Effect.map(Option.getOrThrow)
-        ),
-      requests: SubscriptionRef.get(requests),
+      received: Effect.sync(() => received.items.slice()),
+      awaitMessage: (holds) => received.find((messages) => messages.find(holds)),
+      requests: Effect.sync(() => requests.items.slice()),
       awaitRequest: <M extends string>(method: M, index = 0) =>
-        SubscriptionRef.changes(requests).pipe(
-          Stream.map((requests) => requests.filter((request) => request.method === method)[index]),
-          Stream.filter((request) => request !== undefined),
-          Stream.runHead,
-          // It is a request of this method.
-          Effect.map((request) => Option.getOrThrow(request) as Request<M>)
+        // It is a request of this method.
+        requests.find((requests) =>
+          requests.filter((request) => request.method === method)[index] as
+            | Request<M>
+            | undefined
         ),
       connections: Effect.sync(() => connections),
       notify: (method, params) => send({ method, params: unwrapped(params) }),

@@ -1,0 +1,356 @@
+import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Codex, CodexError, Router } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import { idle, inBackground, scenario } from "./scenario.ts"
+
+/** A thread whose turns the test plays by hand. */
+const setup = Effect.gen(function*() {
+  const server = yield* FakeAppServer.FakeAppServer
+  const codex = yield* Codex.Codex
+  const thread = yield* codex.threadStart()
+  return { server, codex, thread, threadId: thread.id }
+})
+
+const turnAnswer = (id: string) => ({ turn: Fixture.turn({ id }) })
+
+const gone = new CodexError.CodexConnectionError({ reason: "Exited", exitCode: 1, signal: null, stderr: "oops" })
+
+/** What `turn/start` is answered with, after the whole turn, in one piece; then the connection dies. */
+const wholeTurnThenDeath = Effect.gen(function*() {
+  const { server, thread, threadId } = yield* setup
+  yield* server.on("turn/start", (_, { id }) =>
+    Effect.gen(function*() {
+      const events = Fixture.turnEvents({ threadId, turnId: "turn-1", deltas: ["do", "ne"] })
+      yield* server.write([...events, { id, result: turnAnswer("turn-1") }].map(Fixture.line).join(""))
+      yield* server.crash(gone)
+      return yield* Effect.never
+    }))
+  return thread
+})
+
+describe("events that come before the answer to turn/start", () => {
+  scenario("reach run, with the completion, though the connection dies right after", () =>
+    Effect.gen(function*() {
+      const thread = yield* wholeTurnThenDeath
+      const result = yield* thread.run("go")
+      assert.strictEqual(result.status, "completed")
+      assert.strictEqual(result.finalResponse, "done")
+      assert.strictEqual(result.usage?.last.totalTokens, 15)
+      assert.strictEqual(yield* Effect.flip(thread.run("again")), gone)
+    }))
+
+  scenario("reach turn.stream and turn.run, though the connection dies right after", () =>
+    Effect.gen(function*() {
+      const thread = yield* wholeTurnThenDeath
+      const turn = yield* thread.turn("go")
+      assert.deepStrictEqual((yield* Stream.runCollect(turn.stream)).map(({ method }) => method), [
+        "turn/started",
+        "item/started",
+        "item/agentMessage/delta",
+        "item/agentMessage/delta",
+        "item/completed",
+        "thread/tokenUsage/updated",
+        "turn/completed"
+      ])
+      assert.deepStrictEqual((yield* Stream.runCollect(turn.stream)).map(({ method }) => method), ["turn/completed"])
+      assert.strictEqual((yield* turn.run).finalResponse, "done")
+    }))
+
+  scenario("reach thread.stream, though the connection dies right after", () =>
+    Effect.gen(function*() {
+      const thread = yield* wholeTurnThenDeath
+      const events = yield* Stream.runCollect(thread.stream("go"))
+      assert.strictEqual(events.at(-1)?.method, "turn/completed")
+      assert.lengthOf(events, 7)
+    }))
+
+  scenario("are freed when the start is refused", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      yield* server.on("turn/start", () =>
+        Effect.gen(function*() {
+          yield* server.notifyAll(Fixture.turnEvents({ threadId, turnId: "turn-1", deltas: ["early"] }))
+          return yield* new FakeAppServer.RpcError({ code: -32600, message: "no" })
+        }))
+      const error = yield* Effect.flip(thread.run("go"))
+      assert.isTrue(error._tag === "CodexRpcError" && error.threadId === threadId && error.serverMessage === "no")
+      yield* idle
+      yield* server.on("turn/start", (_, { byDefault }) => byDefault)
+      assert.strictEqual((yield* thread.run("again")).status, "completed")
+    }))
+
+  scenario("of other turns of the thread are freed when the start is answered", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      yield* server.on("turn/start", () =>
+        Effect.as(
+          server.notifyAll([
+            ...Fixture.turnEvents({ threadId, turnId: "another", deltas: ["not ours"] }),
+            ...Fixture.turnEvents({ threadId, turnId: "turn-1", deltas: ["ours"] })
+          ]),
+          turnAnswer("turn-1")
+        ))
+      const turn = yield* thread.turn("go")
+      assert.deepStrictEqual(yield* Stream.runCollect(turn.text), ["ours"])
+      assert.deepStrictEqual((yield* turn.run).items.map(({ type }) => type), ["agentMessage"])
+    }))
+})
+
+describe("the connection dies", () => {
+  for (const answered of [true, false]) {
+    scenario(
+      `before the completion, ${answered ? "after" : "before"} the answer: everything fails with the error`,
+      () =>
+        Effect.gen(function*() {
+          const { server, thread, threadId } = yield* setup
+          yield* server.on("turn/start", (_, { id }) =>
+            Effect.gen(function*() {
+              const events = Fixture.turnEvents({ threadId, turnId: "turn-1", deltas: ["half"] }).slice(0, -1)
+              yield* server.write(
+                [...events, ...(answered ? [{ id, result: turnAnswer("turn-1") }] : [])].map(Fixture.line).join("")
+              )
+              yield* server.crash(gone)
+              return yield* Effect.never
+            }))
+          assert.strictEqual(yield* Effect.flip(thread.run("go")), gone)
+          assert.strictEqual(yield* Effect.flip(Stream.runDrain(thread.stream("go"))), gone)
+        })
+    )
+  }
+
+  scenario("in a turn: what had arrived is delivered, then the error, to each consumer", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      yield* server.on("turn/start", () => turnAnswer("turn-1"))
+      const turn = yield* thread.turn("go")
+      const seen: Array<string> = []
+      const consumer = yield* turn.stream.pipe(
+        Stream.runForEach((event) => Effect.sync(() => void seen.push(event.method))),
+        Effect.flip,
+        inBackground
+      )
+      const result = yield* inBackground(Effect.flip(turn.run))
+      const text = yield* inBackground(Effect.flip(Stream.runDrain(turn.text)))
+      const items = yield* inBackground(Effect.flip(Stream.runDrain(turn.items)))
+      yield* server.notifyAll([Fixture.turnStarted(threadId, "turn-1"), Fixture.delta(threadId, "turn-1", "half")])
+      yield* server.crash(gone)
+      for (const fiber of [consumer, result, text, items]) assert.strictEqual(yield* Fiber.join(fiber), gone)
+      assert.deepStrictEqual(seen, ["turn/started", "item/agentMessage/delta"])
+      assert.strictEqual(yield* Effect.flip(Stream.runDrain(turn.stream)), gone)
+      assert.strictEqual(yield* Effect.flip(turn.interrupt.pipe(Effect.andThen(turn.steer("more")))), gone)
+    }))
+})
+
+describe("a start that is not answered", () => {
+  scenario("times out, frees what was kept, and frees the thread", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      yield* server.on("turn/start", () => Effect.never)
+      const run = yield* inBackground(Effect.flip(thread.run("go")))
+      const queued = yield* inBackground(thread.run("next"))
+      yield* server.awaitRequest("turn/start")
+      yield* server.on("turn/start", (_, { byDefault }) => byDefault)
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(run.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(run)
+      assert.isTrue(error._tag === "CodexTimeoutError" && error.timeoutMs === 60_000 && error.threadId === threadId)
+      assert.strictEqual((yield* Fiber.join(queued)).status, "completed")
+    }))
+
+  scenario("has a limit of its own", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      yield* server.on("turn/start", () => Effect.never)
+      const run = yield* inBackground(Effect.flip(thread.run("go", { startTimeout: "2 seconds" })))
+      yield* server.awaitRequest("turn/start")
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(run))._tag, "CodexTimeoutError")
+    }))
+})
+
+describe("interruption", () => {
+  for (
+    const [name, use] of [
+      ["run", (thread: Effect.Success<typeof setup>["thread"]) => thread.run("go")],
+      ["stream", (thread: Effect.Success<typeof setup>["thread"]) => Stream.runDrain(thread.stream("go"))],
+      ["turn", (thread: Effect.Success<typeof setup>["thread"]) => thread.turn("go")]
+    ] as const
+  ) {
+    scenario(
+      `of ${name} while its start is in flight: the start is awaited, then its turn is interrupted`,
+      () =>
+        Effect.gen(function*() {
+          const { server, thread } = yield* setup
+          const gate = yield* Gate.make
+          yield* server.enqueue(["going on", yield* Gate.make, "for ever"])
+          yield* server.on("turn/start", (_, { byDefault }) => Effect.andThen(gate.pass, byDefault))
+          const fiber = yield* inBackground(use(thread))
+          yield* gate.arrived
+          const interrupting = yield* inBackground(Fiber.interrupt(fiber))
+          assert.isUndefined(fiber.pollUnsafe())
+          yield* gate.open
+          const { params } = yield* server.awaitRequest("turn/interrupt")
+          assert.deepStrictEqual(params, { threadId: thread.id, turnId: "turn-1" })
+          yield* Fiber.join(interrupting)
+          assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+          yield* idle
+          yield* server.on("turn/start", (_, { byDefault }) => byDefault)
+          assert.strictEqual((yield* thread.run("after")).status, "completed")
+        })
+    )
+  }
+
+  scenario("while the start is in flight, and it is refused: nothing is interrupted", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const gate = yield* Gate.make
+      yield* server.on("turn/start", () =>
+        Effect.andThen(gate.pass, Effect.fail(new FakeAppServer.RpcError({ code: -32600, message: "no" }))))
+      const fiber = yield* inBackground(thread.run("go"))
+      yield* gate.arrived
+      const interrupting = yield* inBackground(Fiber.interrupt(fiber))
+      yield* gate.open
+      yield* Fiber.join(interrupting)
+      assert.isFalse((yield* server.requests).some(({ method }) =>
+        method === "turn/interrupt"
+      ))
+    }))
+
+  scenario("while the start waits for the thread: it is never written", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const gate = yield* Gate.make
+      yield* server.enqueue([gate, "one"])
+      const first = yield* inBackground(thread.run("first"))
+      yield* gate.arrived
+      const second = yield* inBackground(thread.run("second"))
+      const third = yield* inBackground(thread.run("third"))
+      yield* Fiber.interrupt(second)
+      yield* gate.open
+      yield* Fiber.join(first)
+      yield* Fiber.join(third)
+      const inputs = (yield* server.requests).filter(({ method }) => method === "turn/start")
+        .map(({ message }) => JSON.stringify(message).match(/first|second|third/)?.[0])
+      assert.deepStrictEqual(inputs, ["first", "third"])
+    }))
+
+  scenario("of a running turn: interrupted on the server, and its end awaited", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const gate = yield* Gate.make
+      const ending = yield* Gate.make
+      yield* server.enqueue(["a", gate, "b"])
+      yield* server.on("turn/interrupt", (_, { byDefault }) => Effect.andThen(ending.pass, byDefault))
+      const fiber = yield* inBackground(thread.run("go"))
+      yield* gate.arrived
+      const interrupting = yield* inBackground(Fiber.interrupt(fiber))
+      yield* ending.arrived
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* ending.open
+      yield* Fiber.join(interrupting)
+    }))
+
+  scenario(
+    "of a running turn that the server does not end: the fiber comes back, and the thread is free",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread } = yield* setup
+        const gate = yield* Gate.make
+        yield* server.enqueue(["a", gate, "b"])
+        yield* server.on("turn/interrupt", () => Effect.never)
+        const fiber = yield* inBackground(thread.run("go"))
+        yield* gate.arrived
+        const interrupting = yield* inBackground(Fiber.interrupt(fiber))
+        yield* server.awaitRequest("turn/interrupt")
+        yield* TestClock.adjust("9 seconds")
+        assert.isUndefined(interrupting.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(interrupting)
+        yield* idle
+        const next = yield* inBackground(thread.turn("next"))
+        yield* server.awaitRequest("turn/start", 1)
+        yield* gate.open
+        const turn = yield* Fiber.join(next)
+        assert.strictEqual((yield* turn.run).status, "completed")
+      })
+  )
+
+  scenario(
+    "of a consumer of thread.stream interrupts the turn, of a consumer of turn.stream does not",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread } = yield* setup
+        yield* server.enqueue(["a", yield* Gate.make, "b"])
+        const some = yield* Stream.runCollect(Stream.take(thread.stream("go"), 2))
+        assert.lengthOf(some, 2)
+        yield* server.awaitRequest("turn/interrupt")
+        yield* idle
+
+        const gate = yield* Gate.make
+        yield* server.enqueue(["a", gate, "b"])
+        const turn = yield* thread.turn("go")
+        yield* Stream.runDrain(Stream.take(turn.stream, 1))
+        yield* gate.open
+        assert.strictEqual((yield* turn.run).finalResponse, "ab")
+        assert.lengthOf((yield* server.requests).filter(({ method }) => method === "turn/interrupt"), 1)
+      })
+  )
+})
+
+describe("turns of one thread", () => {
+  scenario(
+    "run one after the other, over every handle; those of two threads at the same time",
+    () =>
+      Effect.gen(function*() {
+        const { codex, server, thread } = yield* setup
+        const other = yield* codex.threadStart()
+        const gates = [yield* Gate.make, yield* Gate.make] as const
+        yield* server.enqueue([gates[0], "one"], [gates[1], "other"])
+        const one = yield* inBackground(thread.run("one"))
+        yield* gates[0].arrived
+        const two = yield* inBackground(codex.thread(thread.id).run("two"))
+        const elsewhere = yield* inBackground(other.run("other"))
+        yield* gates[1].arrived
+        assert.lengthOf((yield* server.requests).filter(({ method }) => method === "turn/start"), 2)
+        assert.strictEqual((yield* Effect.flip(thread.run("busy", { whenBusy: "fail" })))._tag, "ThreadBusyError")
+        yield* gates[0].open
+        assert.strictEqual((yield* Fiber.join(one)).finalResponse, "one")
+        assert.strictEqual((yield* Fiber.join(two)).finalResponse, "Hello from the fake app-server.")
+        yield* gates[1].open
+        assert.strictEqual((yield* Fiber.join(elsewhere)).finalResponse, "other")
+      })
+  )
+
+  scenario("steer the one that runs, if they are told to", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const gate = yield* Gate.make
+      yield* server.enqueue(["a", gate, "b"])
+      const one = yield* inBackground(thread.run("one"))
+      yield* gate.arrived
+      const two = yield* inBackground(thread.run("two", { whenBusy: "steer" }))
+      const { params } = yield* server.awaitRequest("turn/steer")
+      assert.deepStrictEqual(params.input, [{ type: "text", text: "two", text_elements: [] }])
+      yield* gate.open
+      assert.deepStrictEqual(yield* Fiber.join(one), yield* Fiber.join(two))
+    }))
+
+  it.effect("answered with a turn that is not named fail with CodexDecodeError, and free the thread", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      for (const answer of [{}, { turn: null }, { turn: { id: 7 } }, null, "turn"]) {
+        yield* server.on("turn/start", () => FakeAppServer.verbatim(answer))
+        const error = yield* Effect.flip(thread.run("go"))
+        assert.isTrue(error._tag === "CodexDecodeError" && error.threadId === threadId && error.method === "turn/start")
+      }
+      yield* idle
+      const router = yield* Router.Router
+      assert.strictEqual(router.stats().strayAnswers, 0)
+    }).pipe(Effect.provide(FakeAppServer.layerCodex())))
+})
