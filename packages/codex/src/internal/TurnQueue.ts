@@ -1,12 +1,26 @@
 /**
  * The queue of one turn: what its events add up to, and the events themselves for as long as somebody may want them.
  */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { CodexDecodeError, type TurnError, TurnFailedError, type TurnStreamError } from "../CodexError.ts"
+import {
+  CodexDecodeError,
+  type RequestError,
+  type TurnError,
+  TurnFailedError,
+  type TurnStreamError
+} from "../CodexError.ts"
 import * as Notification from "../Notification.ts"
 import * as TurnResult from "../TurnResult.ts"
 import { EventLog } from "./EventLog.ts"
+
+/** How a turn is steered and interrupted that is more than one turn of the server. */
+export interface TurnControl {
+  readonly steer: (input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
+  readonly interrupt: Effect.Effect<void, RequestError>
+}
 
 export class TurnQueue {
   readonly threadId: string
@@ -17,6 +31,9 @@ export class TurnQueue {
 
   /** Done when the turn's first event has come, or it has ended: the server refuses to steer or interrupt it before. */
   readonly started = Deferred.makeUnsafe<void>()
+
+  /** Null for a turn that the server knows by its id. */
+  control: TurnControl | null = null
 
   /** The events; null as long as nobody asked for them. */
   events: EventLog<Notification.Notification, TurnStreamError> | null = null

@@ -36,12 +36,22 @@ export type TurnRequest =
     readonly timeout?: Duration.Input | undefined
   }
 
+/** A turn that is to be started in some other way than by one request. */
+export interface TurnBeginning {
+  readonly threadId: string
+  /** Starts the turn, on a thread that is free. It is not interrupted. */
+  readonly begin: Effect.Effect<Claimed, StartTurnError>
+  readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
+}
+
 export interface TurnStarts {
   /**
    * Starts a turn when the thread is free. To be run where interruption is off, with the `restore` of that region:
    * interrupted while it waits, it stops the turn if its start was written already; what it gives is never lost.
    */
   readonly start: (request: TurnRequest, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
+  /** As {@link start}, in some other way. The thread is busy until the turn has ended. */
+  readonly begin: (beginning: TurnBeginning, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
   /** Asks the server to interrupt a turn; nothing is to be done for one that has ended. */
   readonly interrupt: (queue: TurnQueue) => Effect.Effect<void, RequestError>
   /** Gives a running turn more input. */
@@ -70,40 +80,42 @@ export interface Send {
 export const make = (router: Router["Service"], send: Send): TurnStarts => {
   const gate = new ThreadGate()
   /** The turn that was started last on each thread that is busy with one. */
-  const started = new Map<string, Deferred.Deferred<TurnQueue, RequestError>>()
+  const started = new Map<string, Deferred.Deferred<TurnQueue, StartTurnError>>()
 
   const release = (threadId: string) => {
     started.delete(threadId)
     gate.release(threadId)
   }
 
-  /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
-  const startOwn = (request: TurnRequest): Effect.Effect<Claimed, RequestError> =>
+  /** Starts a turn by its request. */
+  const write = ({ events, method, params, prepare, timeout }: TurnRequest): Effect.Effect<Claimed, RequestError> =>
     Effect.suspend(() => {
-      const { method, params } = request
-      const turn = Deferred.makeUnsafe<TurnQueue, RequestError>()
-      started.set(params.threadId, turn)
       const expected = router.expectTurn(params.threadId)
       const sent = send(method, params, (result) => {
         const turnId = turnIdOf(result)
-        if (turnId === undefined) return Exit.fail(unnamed(request, result))
-        const claimed = expected.claim(turnId, request.events)
-        claimed.queue.whenEnded(() => release(params.threadId))
-        return Exit.succeed(claimed)
-      }, request.timeout)
-      return Effect.andThen(request.prepare, sent).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            expected.close()
-            if (Exit.isFailure(exit)) release(params.threadId)
-            Deferred.doneUnsafe(turn, Exit.map(exit, (claimed) => claimed.queue))
-          })
-        )
-      )
+        return turnId === undefined
+          ? Exit.fail(unnamed(method, params.threadId, result))
+          : Exit.succeed(expected.claim(turnId, events))
+      }, timeout)
+      return Effect.ensuring(Effect.andThen(prepare, sent), Effect.sync(expected.close))
     })
 
-  const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> =>
-    Effect.andThen(
+  /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
+  const own = ({ begin, threadId }: TurnBeginning): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.suspend(() => {
+      const turn = Deferred.makeUnsafe<TurnQueue, StartTurnError>()
+      started.set(threadId, turn)
+      return Effect.onExit(begin, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) exit.value.queue.whenEnded(() => release(threadId))
+          else release(threadId)
+          Deferred.doneUnsafe(turn, Exit.map(exit, (claimed) => claimed.queue))
+        }))
+    })
+
+  const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> => {
+    if (queue.control !== null) return queue.control.interrupt
+    return Effect.andThen(
       Deferred.await(queue.started),
       Effect.suspend(() =>
         queue.ended
@@ -114,19 +126,25 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
       // It ended while it was asked.
       Effect.catchTag("CodexRpcError", (error) => queue.ended ? Effect.void : Effect.fail(error))
     )
+  }
 
-  const steer = (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>): Effect.Effect<void, RequestError> =>
-    Effect.andThen(
+  const steer = (
+    queue: TurnQueue,
+    input: ReadonlyArray<Protocol.UserInputInput>
+  ): Effect.Effect<void, RequestError> => {
+    if (queue.control !== null) return queue.control.steer(input)
+    return Effect.andThen(
       Deferred.await(queue.started),
       send("turn/steer", { threadId: queue.threadId, expectedTurnId: queue.turnId, input }, () => Exit.void)
     )
+  }
 
   /** Adds to the turn that runs. Undefined if it ended before the input could reach it. */
   const join = (
     threadId: string,
     input: ReadonlyArray<Protocol.UserInputInput>,
     events: boolean
-  ): Effect.Effect<Claimed | undefined, RequestError> =>
+  ): Effect.Effect<Claimed | undefined, StartTurnError> =>
     Effect.suspend(() => {
       const running = started.get(threadId)
       if (running === undefined) return Effect.succeed(undefined)
@@ -155,28 +173,38 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
       return Effect.asVoid(Effect.flatMap(Effect.forkDetach(stopping), Fiber.await))
     })
 
+  /** Starts a turn on a thread that is free. */
+  const run = (beginning: TurnBeginning, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
+    // In a fiber of its own: what was written is awaited even if the caller is interrupted.
+    Effect.flatMap(Effect.forkDetach(own(beginning)), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+        Effect.flatMap(Fiber.await(fiber), (exit) =>
+          Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void)))
+
+  const begin = (beginning: TurnBeginning, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.suspend(() => {
+      const { threadId, whenBusy } = beginning
+      if (gate.tryAcquire(threadId)) return run(beginning, restore)
+      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      return Effect.andThen(restore(gate.acquire(threadId)), run(beginning, restore))
+    })
+
   const start = (request: TurnRequest, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend((): Effect.Effect<Claimed, StartTurnError> => {
-      const { threadId } = request.params
-      const run = Effect.suspend(() =>
-        // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-        Effect.flatMap(Effect.forkDetach(startOwn(request)), (fiber) =>
-          Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-            Effect.flatMap(Fiber.await(fiber), (exit) =>
-              Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void)))
-      )
-      const wait = Effect.andThen(restore(gate.acquire(threadId)), run)
-      if (gate.tryAcquire(threadId)) return run
-      if (request.whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
-      if (request.whenBusy !== "steer" || request.method !== "turn/start") return wait
+    Effect.suspend(() => {
+      const { events, method, params, whenBusy } = request
+      const { threadId } = params
+      const steers = whenBusy === "steer"
+      const begun = begin({ threadId, begin: write(request), whenBusy: steers ? "wait" : whenBusy }, restore)
+      if (!steers || method !== "turn/start" || !gate.isBusy(threadId)) return begun
       return Effect.flatMap(
-        restore(join(threadId, request.params.input, request.events)),
-        (claimed) => claimed === undefined ? wait : Effect.succeed(claimed)
+        restore(join(threadId, params.input, events)),
+        (claimed) => claimed === undefined ? begun : Effect.succeed(claimed)
       )
     })
 
   return {
     start,
+    begin,
     interrupt,
     steer,
     stop,
@@ -197,5 +225,5 @@ const turnIdOf = (result: unknown): string | undefined => {
   return typeof turn === "object" && turn !== null && "id" in turn && typeof turn.id === "string" ? turn.id : undefined
 }
 
-const unnamed = ({ method, params }: TurnRequest, raw: unknown): CodexDecodeError =>
-  new CodexDecodeError({ method, issue: "the answer does not name a turn", raw, threadId: params.threadId })
+const unnamed = (method: string, threadId: string, raw: unknown): CodexDecodeError =>
+  new CodexDecodeError({ method, issue: "the answer does not name a turn", raw, threadId })
