@@ -151,7 +151,7 @@ export const turnCompleted = (
   }
 })
 
-/** What happens in a turn, apart from its beginning and its end. `G` stands among the deltas: a gate, for example. */
+/** What happens in a turn, apart from its beginning and its end. `G` may stand among the deltas: a gate, for example. */
 export interface TurnContent<G = never> {
   /** Items that are completed before the agent's answer. */
   readonly items?: ReadonlyArray<Protocol.ThreadItem> | undefined
@@ -165,15 +165,18 @@ export interface TurnContent<G = never> {
   readonly error?: Protocol.TurnError | undefined
 }
 
-/**
- * Every notification of a whole turn, from `turn/started` to `turn/completed`, in the order of a real server. What is no
- * text among the deltas stays where it stands.
- */
-export const turnEvents = <G extends object = never>(
-  { deltas = [], error, items = [], phase = "final_answer", threadId, turnId, usage }: TurnContent<G> & {
-    readonly threadId: string
-    readonly turnId: string
-  }
+/** The turn that something happens in. */
+export interface TurnPlace {
+  readonly threadId: string
+  readonly turnId: string
+}
+
+/** Every notification of a whole turn, from `turn/started` to `turn/completed`, in the order of a real server. */
+export const turnEvents = (content: TurnContent & TurnPlace): ReadonlyArray<Notification> => turnSteps<never>(content)
+
+/** As {@link turnEvents}; what is no text among the deltas stays where it stands. */
+export const turnSteps = <G>(
+  { deltas = [], error, items = [], phase = "final_answer", threadId, turnId, usage }: TurnContent<G> & TurnPlace
 ): ReadonlyArray<Notification | G> => {
   const text = deltas.filter((delta) => typeof delta === "string").join("")
   const answer = agentMessage(text, { id: `message-of-${turnId}`, phase })

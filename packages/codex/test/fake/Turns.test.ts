@@ -139,7 +139,8 @@ describe("the connection dies", () => {
       const items = yield* inBackground(Effect.flip(Stream.runDrain(turn.items)))
       yield* server.notifyAll([Fixture.turnStarted(threadId, "turn-1"), Fixture.delta(threadId, "turn-1", "half")])
       yield* server.crash(gone)
-      for (const fiber of [consumer, result, text, items]) assert.strictEqual(yield* Fiber.join(fiber), gone)
+      const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [consumer, text, items]
+      for (const fiber of [...fibers, result]) assert.strictEqual(yield* Fiber.join(fiber), gone)
       assert.deepStrictEqual(seen, ["turn/started", "item/agentMessage/delta"])
       assert.strictEqual(yield* Effect.flip(Stream.runDrain(turn.stream)), gone)
       assert.strictEqual(yield* Effect.flip(turn.interrupt.pipe(Effect.andThen(turn.steer("more")))), gone)

@@ -134,7 +134,7 @@ export const make = (options: Options) => {
     const turn: Running = { turnId, fiber: undefined }
     session.running.set(threadId, turn)
     const steps = Effect.forEach(
-      Fixture.turnEvents({ ...content, threadId, turnId }),
+      Fixture.turnSteps({ ...content, threadId, turnId }),
       (step) => {
         if ("_tag" in step) return step.pass
         if (step.method === "turn/completed") end(session, threadId, turnId, step.params.turn)
