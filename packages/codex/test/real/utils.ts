@@ -1,0 +1,53 @@
+/** What the tests of the real binary share. */
+import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { Codex, type Notification, Router, type TurnResult } from "effect-codex"
+import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync } from "node:fs"
+
+/** All that `TestCodex.layer` gives. */
+export const setup = Effect.gen(function*() {
+  return {
+    codex: yield* Codex.Codex,
+    model: yield* ScriptedModel.ScriptedModel,
+    home: yield* CodexHome.CodexHome,
+    router: yield* Router.Router
+  }
+})
+
+/** Codex on a model that says nothing by itself. */
+export const scripted = Effect.provide(TestCodex.layer())
+
+/** Codex on a model that repeats what it is told. */
+export const echoing = Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
+
+/** Nothing is left of any turn, request or subscriber. */
+export const idle = { pending: 0, turns: 0, starts: 0, subscribers: 0 } satisfies Partial<Router.Stats>
+
+/** The pieces of the agent's messages among events. */
+export const deltas = (events: ReadonlyArray<Notification.Notification>): ReadonlyArray<string> =>
+  events.flatMap((event) => event.method === "item/agentMessage/delta" ? [event.params.delta] : [])
+
+/** The texts of the agent's messages in a result, or among the turns of a thread. */
+export const agentTexts = ({ items }: Pick<TurnResult.TurnResult, "items">): ReadonlyArray<string> =>
+  items.flatMap((item) => item.type === "agentMessage" ? [item.text] : [])
+
+/** The processes that have this CODEX_HOME in their environment: the app-server, and whatever it has left behind. */
+export const processesOf = (codexHome: string): Effect.Effect<ReadonlyArray<number>> =>
+  Effect.sync(() =>
+    readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)).map(Number).filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`CODEX_HOME=${codexHome}`)
+      } catch {
+        // It has ended meanwhile, or is not ours.
+        return false
+      }
+    })
+  )
+
+/** The app-server's own process: the one that runs the codex binary. */
+export const serverOf = (codexHome: string): Effect.Effect<number> =>
+  Effect.map(processesOf(codexHome), (pids) => {
+    const servers = pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("app-server"))
+    if (servers.length !== 1) throw new Error(`expected one app-server, found ${servers.length}`)
+    return servers[0]!
+  })
