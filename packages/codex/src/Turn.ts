@@ -36,7 +36,10 @@ export interface Turn {
   readonly items: Stream.Stream<Protocol.ThreadItem, TurnError>
   /** The result, when the turn has ended. Needs no consumer of `stream`, and may be run any number of times. */
   readonly run: Effect.Effect<TurnResult, TurnError>
-  /** Gives the running turn more input (`turn/steer`). Fails with reason `NoActiveTurn` when it has ended. */
+  /**
+   * Gives the running turn more input (`turn/steer`). What the agent is saying is broken off: items that were complete by
+   * then stay. Fails with reason `NoActiveTurn` when the turn has ended.
+   */
   readonly steer: (input: Input.Input) => Effect.Effect<void, RequestError>
   /** Asks the server to stop the turn (`turn/interrupt`). It ends a little later, with status `interrupted`. */
   readonly interrupt: Effect.Effect<void, RequestError>
