@@ -15,8 +15,8 @@
  * - Nothing before the first turn; not even the list of models is asked for.
  * - A turn asks once. After each reply that calls tools it asks once more, with the outputs of all the calls; a call of
  *   a tool that does not exist is answered to the model (`unsupported call: name`) and the turn goes on.
- * - A steered turn asks once more when the reply that was under way is over; a message that was half said is cut off at
- *   once, and is not among the items. An interrupted turn closes its connection too: `request.outcome` is then `aborted`.
+ * - A steered turn asks once more. The reply under way is broken off, as soon as it has begun, and what was no complete
+ *   item by then is lost. An interrupted turn closes its connection too: `request.outcome` is then `aborted`.
  * - Compaction asks once (`request.kind` is `compaction`), and the reply's text is the summary. A turn of a thread that
  *   ran out of context (`context_length_exceeded`) compacts first, and so asks twice.
  * - With the reviewer `auto_review`, each approval is one more request, of a thread of its own, with an
