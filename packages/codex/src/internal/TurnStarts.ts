@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import {
   CodexConnectionError,
   CodexDecodeError,
+  type CodexRpcError,
   type RequestError,
   type StartTurnError,
   ThreadBusyError
@@ -115,14 +116,15 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
 
   const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> => {
     if (queue.control !== null) return queue.control.interrupt
-    return Effect.andThen(
-      Deferred.await(queue.started),
-      Effect.suspend(() =>
-        queue.ended
-          ? Effect.void
-          : send("turn/interrupt", { threadId: queue.threadId, turnId: queue.turnId }, () => Exit.void)
-      )
-    ).pipe(
+    const { threadId } = queue
+    const ask = (turnId: string): Effect.Effect<void, RequestError> =>
+      queue.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
+    return Effect.andThen(Deferred.await(queue.started), Effect.suspend(() => ask(queue.turnId))).pipe(
+      // A review runs in a turn of another id, which the server tells only when it refuses.
+      Effect.catchTag("CodexRpcError", (error) => {
+        const active = activeTurnOf(error)
+        return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
+      }),
       // It ended while it was asked.
       Effect.catchTag("CodexRpcError", (error) => queue.ended ? Effect.void : Effect.fail(error))
     )
@@ -224,6 +226,10 @@ const turnIdOf = (result: unknown): string | undefined => {
   const { turn } = result
   return typeof turn === "object" && turn !== null && "id" in turn && typeof turn.id === "string" ? turn.id : undefined
 }
+
+/** The turn that the server runs instead of the one that was meant. */
+const activeTurnOf = ({ reason, serverMessage }: CodexRpcError): string | undefined =>
+  reason === "TurnMismatch" ? /but found `?([\w-]+)/.exec(serverMessage)?.[1] : undefined
 
 const unnamed = (method: string, threadId: string, raw: unknown): CodexDecodeError =>
   new CodexDecodeError({ method, issue: "the answer does not name a turn", raw, threadId })
