@@ -14,6 +14,17 @@ const patient: ScriptedModel.Script = {
 /** The turns of a thread, as the server has them. */
 const turnsOf = (thread: Thread.Thread) => Effect.map(thread.read({ includeTurns: true }), ({ turns }) => turns)
 
+/** The turn was interrupted on the server, which was awaited, and nothing is left of it. */
+const wasInterrupted = (thread: Thread.Thread) =>
+  Effect.gen(function*() {
+    const { model, router } = yield* setup
+    assert.deepInclude(router.stats(), idle)
+    assert.strictEqual((yield* turnsOf(thread)).at(-1)?.status, "interrupted")
+    assert.strictEqual((yield* thread.read()).status.type, "idle")
+    assert.strictEqual(yield* (yield* model.requests).at(-1)!.outcome, "aborted")
+    assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
+  })
+
 describe("turns of one thread", () => {
   it.live("follow each other, and the model sees what was said before", () =>
     Effect.gen(function*() {
@@ -147,17 +158,6 @@ describe("32 threads at once", () => {
 })
 
 describe("interruption", () => {
-  /** The turn was interrupted on the server, which was awaited, and nothing is left of it. */
-  const wasInterrupted = (thread: Thread.Thread) =>
-    Effect.gen(function*() {
-      const { model, router } = yield* setup
-      assert.deepInclude(router.stats(), idle)
-      assert.strictEqual((yield* turnsOf(thread)).at(-1)?.status, "interrupted")
-      assert.strictEqual((yield* thread.read()).status.type, "idle")
-      assert.strictEqual(yield* (yield* model.requests).at(-1)!.outcome, "aborted")
-      assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
-    })
-
   it.live("of the fiber of a run", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -348,16 +348,15 @@ describe("review", () => {
       assert.strictEqual((yield* model.awaitRequest(0)).lastUserText, "look at everything")
     }).pipe(scripted))
 
-  it.live("waits its turn, and can be interrupted", () =>
+  it.live("waits its turn, and can be interrupted: at once, and while the model is asked", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
       const gate = yield* Gate.make
-      yield* model.enqueue(Reply.after(gate, Reply.text("one")), Reply.hang)
+      yield* model.enqueue(Reply.after(gate, Reply.text("one")))
       const turn = yield* thread.turn("first")
-      const starting = yield* Effect.forkChild(thread.review({ type: "custom", instructions: "look" }), {
-        startImmediately: true
-      })
+      const look = thread.review({ type: "custom", instructions: "wait" })
+      const starting = yield* Effect.forkChild(look, { startImmediately: true })
       yield* gate.arrived
       yield* gate.open
       assert.strictEqual((yield* turn.run).finalResponse, "one")
@@ -365,6 +364,13 @@ describe("review", () => {
       yield* model.awaitRequest(1)
       yield* review.interrupt
       assert.strictEqual((yield* review.run).status, "interrupted")
+
+      for (let round = 0; round < 5; round++) {
+        const review = yield* look
+        yield* review.interrupt
+        assert.strictEqual((yield* review.run).status, "interrupted")
+      }
       assert.deepInclude(router.stats(), idle)
-    }).pipe(scripted))
+      assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
+    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
 })

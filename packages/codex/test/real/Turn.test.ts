@@ -9,6 +9,9 @@ import { agentTexts, deltas, idle, scripted, setup } from "./utils.ts"
 
 const methods = (events: ReadonlyArray<Notification.Notification>) => events.map((event) => event.method)
 
+const said = (text: string, phase?: "commentary" | "final_answer") =>
+  Item.message(phase === undefined ? { text } : { text, phase })
+
 describe("the result", () => {
   it.live("holds the answer, the items, the usage and the times", () =>
     Effect.gen(function*() {
@@ -62,8 +65,6 @@ describe("the result", () => {
   it.live("finds the final answer among the messages", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
-      const said = (text: string, phase?: "commentary" | "final_answer") =>
-        Item.message(phase === undefined ? { text } : { text, phase })
       const cases: ReadonlyArray<readonly [ReadonlyArray<Item.Message>, string | null]> = [
         [[said("A"), said("B")], "B"],
         [[said("A"), said("")], ""],
