@@ -79,9 +79,11 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
  *
  * @category models
  */
-export interface TypedTurnOptions<A, RD = never> extends Omit<TurnOptions, "outputSchema"> {
+export interface TypedTurnOptions<A, RD = never> extends Omit<TurnOptions, "outputSchema" | "whenBusy"> {
   /** The model is held to this Schema, and its final answer is decoded with it. */
   readonly output: OutputSchema<A, RD>
+  /** As in {@link TurnOptions}, without `"steer"`: the turn that runs was started without this Schema. */
+  readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
 }
 
 /** What options can be refused with, before anything is sent. */

@@ -52,7 +52,7 @@ type Codec<A, RD> = {
 
 /**
  * Prepares a Schema. One whose JSON Schema is not an object, such as a union or an array, is wrapped in an object for the
- * model, and unwrapped again. Fails if JSON Schema, as the model takes it, can't express it.
+ * model, as its `value`, and unwrapped again. Fails if JSON Schema, as the model takes it, can't express it.
  */
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
@@ -66,30 +66,65 @@ export const make = Effect.fnUntraced(function*<A, RD>(
         // Its type says unknown values, but a JSON Schema is JSON.
         return { codec, jsonSchema: jsonSchema as Protocol.JsonObject }
       },
-      catch: (error) =>
-        new InvalidInputError({
-          field: "output",
-          detail: `the Schema can't be expressed as JSON Schema (${error instanceof Error ? error.message : error})`
-        })
+      catch: (error) => refused(error instanceof Error ? error.message : String(error))
     })
-  return yield* Effect.map(convert(schema), ({ codec, jsonSchema }) => output(jsonSchema, codec, (value) => value))
-    .pipe(
-      Effect.catch(() =>
-        Effect.map(
-          convert(Schema.Struct({ value: schema })),
-          ({ codec, jsonSchema }) => output(jsonSchema, codec, ({ value }) => value)
-        )
-      )
-    )
+  return yield* Effect.matchEffect(convert(schema), {
+    onFailure: () =>
+      Effect.flatMap(
+        convert(Schema.Struct({ value: schema })),
+        (codec) => output(codec, ({ value }) => value)
+      ),
+    onSuccess: (codec) => output(codec, (value) => value)
+  })
 })
 
+const refused = (detail: string) =>
+  new InvalidInputError({ field: "output", detail: `the model can't be held to this Schema: ${detail}` })
+
+/**
+ * The path to the first place of a JSON Schema that leaves open what stands there. The model takes none of that, and
+ * it is also what becomes of a value that has no JSON form, such as an instance of a class.
+ */
+const openPlace = (root: Protocol.JsonObject): string | undefined => {
+  const seen = new Set<string>()
+  const visit = (schema: Protocol.Json | undefined, path: string): string | undefined => {
+    if (!isObject(schema)) return path
+    if (typeof schema["$ref"] === "string") {
+      const name = schema["$ref"].replace("#/$defs/", "")
+      if (seen.has(name)) return undefined
+      seen.add(name)
+      return visit(isObject(root["$defs"]) ? root["$defs"][name] : undefined, path)
+    }
+    if (Array.isArray(schema["anyOf"])) return first(schema["anyOf"], (member) => visit(member, path))
+    if (schema["type"] === "array") return visit(schema["items"], `${path}[]`)
+    if (schema["type"] !== "object") return schema["type"] === undefined ? path : undefined
+    if (!isObject(schema["properties"])) return path
+    return first(Object.entries(schema["properties"]), ([key, property]) => visit(property, `${path}["${key}"]`))
+  }
+  return visit(root, "")
+}
+
+const isObject = (value: Protocol.Json | undefined): value is Protocol.JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const first = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B | undefined): B | undefined => {
+  for (const item of items) {
+    const found = f(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 const output = <A, B, RD>(
-  jsonSchema: Protocol.JsonObject,
-  codec: Schema.ConstraintCodec<B, unknown, RD, unknown>,
+  { codec, jsonSchema }: Codec<B, RD>,
   unwrap: (value: B) => A
-): Output<A, RD> => {
-  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec))
-  return {
+): Effect.Effect<Output<A, RD>, InvalidInputError> => {
+  const open = openPlace(jsonSchema)
+  if (open !== undefined) {
+    return Effect.fail(refused(`it does not say what JSON stands at ${open}, and needs a type with a JSON form there`))
+  }
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec), { errors: "all" })
+  return Effect.succeed({
     jsonSchema,
     decode: (result) => {
       const failed = (issue: string) =>
@@ -108,5 +143,5 @@ const output = <A, B, RD>(
         onSuccess: (value) => ({ ...result, output: unwrap(value) })
       })
     }
-  }
+  })
 }
