@@ -22,6 +22,7 @@ import {
   type RequestError
 } from "./CodexError.ts"
 import * as Answering from "./internal/Answering.ts"
+import { describe } from "./internal/issue.ts"
 import type { Metadata } from "./internal/Metadata.ts"
 import { encode, roundTrip } from "./internal/RoundTrip.ts"
 import * as Session from "./internal/Session.ts"
@@ -119,7 +120,7 @@ const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Res
   const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
   return Result.isSuccess(response)
     ? Exit.succeed(response.success)
-    : Exit.fail(new CodexDecodeError({ method, issue: String(response.failure), raw: result }))
+    : Exit.fail(new CodexDecodeError({ method, issue: describe(response.failure), raw: result }))
 }
 
 /**

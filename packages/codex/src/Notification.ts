@@ -6,6 +6,7 @@
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Result from "effect/Result"
+import { describe } from "./internal/issue.ts"
 
 /** A JSON object as it was received. */
 export type Raw = { readonly [key: string]: unknown }
@@ -82,5 +83,5 @@ export const fromMessage = (raw: Raw): Notification => {
   const decoded = Methods.decode<unknown>(entry, params)
   return Result.isSuccess(decoded)
     ? { method, params: decoded.success, raw } as Notification
-    : { method: "$undecodable", raw, issue: String(decoded.failure) }
+    : { method: "$undecodable", raw, issue: describe(decoded.failure) }
 }

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Router from "../Router.ts"
 import * as ServerRequests from "../ServerRequests.ts"
+import { describe } from "./issue.ts"
 
 /** An error as JSON-RPC has it. */
 interface RpcError {
@@ -39,9 +40,10 @@ const answer = (
   }
   const params = Methods.decode<unknown>(entry, request.params)
   if (Result.isFailure(params)) {
+    const issue = describe(params.failure)
     return Effect.as(
-      Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${params.failure}`),
-      failure(request, { code: invalidParams, message: `Invalid params: ${params.failure}` })
+      Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${issue}`),
+      failure(request, { code: invalidParams, message: `Invalid params: ${issue}` })
     )
   }
   const method = request.method as ServerRequests.Method
