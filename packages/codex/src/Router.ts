@@ -275,9 +275,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return
     }
     requests.delete(id as number)
-    pending.settle(
-      message["error"] === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, message["error"]))
-    )
+    const error = message["error"] ?? undefined
+    pending.settle(error === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, error)))
   }
 
   const onRequest = (id: string | number, method: string, params: unknown): void => {
