@@ -3,8 +3,11 @@ import { FakeAppServer } from "@effect-codex/testing"
 import { assert, it } from "@effect/vitest"
 import { type Codex, type CodexClient, type CodexConfig, Router, type Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 
 export type Services =
   | Codex.Codex
@@ -19,12 +22,23 @@ export const idle = Effect.map(Router.Router, (router) => {
   assert.deepStrictEqual(held, { pending: 0, turns: 0, starts: 0, subscribers: 0 })
 })
 
-type Options = FakeAppServer.Options & { readonly client?: CodexConfig.CodexConfig }
+export type Options = FakeAppServer.Options & {
+  readonly client?: CodexConfig.CodexConfig
+  /** Takes what is logged, as `LEVEL message`. */
+  readonly logs?: Array<string>
+}
+
+const logger = (logs: Array<string> | undefined) =>
+  logs === undefined
+    ? Layer.empty
+    : Logger.layer([
+      Logger.make(({ logLevel, message }) => void logs.push(`${logLevel} ${[message].flat().map(String).join(" ")}`))
+    ])
 
 const body = <E>(run: () => Effect.Effect<void, E, Services | Scope.Scope>, options: Options) => () =>
   Effect.scoped(run()).pipe(
     Effect.andThen(idle),
-    Effect.provide(FakeAppServer.layerCodex(options))
+    Effect.provide(FakeAppServer.layerCodex(options).pipe(Layer.provideMerge(logger(options.logs))))
   )
 
 /** A test on a Codex in memory, under the test clock; when it is over, the router must hold nothing. */
@@ -45,5 +59,6 @@ export const liveScenario = <E>(
 export const inBackground = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
   Effect.forkChild(effect, { startImmediately: true })
 
-/** A thread, and the server that it is on. */
-export const messageOf = (error: { readonly message: string }): string => error.message
+/** The first `count` elements from now on. */
+export const collecting = <A, E, R>(stream: Stream.Stream<A, E, R>, count: number) =>
+  stream.pipe(Stream.take(count), Stream.runCollect, inBackground)
