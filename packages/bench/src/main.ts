@@ -1,1 +1,37 @@
-export {}
+/**
+ * `npm run bench`: how fast the SDK is, measured against the limit and against other clients, on this machine, in one run.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as EndToEnd from "./EndToEnd.ts"
+import * as Firehose from "./Firehose.ts"
+import * as Imports from "./Imports.ts"
+import { render } from "./Measure.ts"
+import * as RoundTrip from "./RoundTrip.ts"
+
+const parts = { firehose: Firehose.run, requests: RoundTrip.run, turns: EndToEnd.run, imports: Imports.run }
+const partNames = ["firehose", "requests", "turns", "imports"] as const
+
+const bench = Command.make("bench", {
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print the rows as JSON"), Flag.withDefault(false)),
+  quick: Flag.Boolean("quick").pipe(
+    Flag.withDescription("Less traffic and fewer rounds: a minute at most, and noisier"),
+    Flag.withDefault(false)
+  ),
+  only: Flag.Literals("only", partNames).pipe(Flag.withDescription("One part alone"), Flag.optional)
+}, ({ json, only, quick }) =>
+  Effect.gen(function*() {
+    const chosen = only._tag === "Some" ? [only.value] : partNames
+    const rows = (yield* Effect.forEach(chosen, (part) => parts[part](quick))).flat()
+    yield* Console.log(json ? JSON.stringify(rows, null, 2) : render(rows))
+  })).pipe(Command.withDescription("Measures effect-codex against the limit of the machine and against other clients"))
+
+bench.pipe(
+  Command.run({ version: "0.0.0" }),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,47 @@
+/**
+ * What importing the SDK costs, beside the modules of Effect that it uses.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { fileURLToPath } from "node:url"
+import { median, type Row, summary } from "./Measure.ts"
+import * as Script from "./Script.ts"
+
+const specifiers = /^(?:import|export) [^"]*?from "([^"]+)"/gm
+
+/** The modules outside of this repository that a module uses, itself or through others. */
+const foreign = (module: string, seen = new Set<string>(), found = new Set<string>()): ReadonlySet<string> => {
+  if (seen.has(module)) return found
+  seen.add(module)
+  const source = Fs.readFileSync(fileURLToPath(module), "utf8")
+  for (const [, specifier = ""] of source.matchAll(specifiers)) {
+    if (specifier.startsWith(".")) foreign(new URL(specifier, module).href, seen, found)
+    else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
+    else if (!specifier.startsWith("node:")) found.add(specifier)
+  }
+  return found
+}
+
+const measure = (...specifiers: ReadonlyArray<string>) => Script.run<number>("imports", specifiers)
+
+export const run = Effect.fnUntraced(function*(quick: boolean) {
+  const modules = Array.from(foreign(import.meta.resolve("effect-codex")))
+  const rounds = yield* Effect.replicateEffect(
+    Effect.all({ own: measure(...modules), sdk: measure("effect-codex") }),
+    quick ? 3 : 9
+  )
+  const row = (name: string, values: ReadonlyArray<number>, atMost?: number): Row => ({
+    section: "import",
+    name,
+    unit: "ms",
+    value: summary(values),
+    ratio: {
+      median: median(values.map((value, index) => value / rounds[index]!.own)),
+      goal: atMost === undefined ? undefined : { atMost }
+    }
+  })
+  return [
+    row(`the ${modules.length} modules of Effect that it uses`, rounds.map(({ own }) => own)),
+    row("effect-codex", rounds.map(({ sdk }) => sdk), 1.5)
+  ]
+})

@@ -1,0 +1,97 @@
+/**
+ * What a measurement comes to, and how the table shows it.
+ */
+
+/** Some measurements of the same thing. */
+export interface Summary {
+  readonly median: number
+  /** Half the distance between the lowest and the highest, as a share of the median. */
+  readonly spread: number
+}
+
+export const summary = (values: ReadonlyArray<number>): Summary => {
+  const sorted = Array.from(values).sort((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  return { median, spread: (sorted.at(-1)! - sorted[0]!) / 2 / median }
+}
+
+export const median = (values: ReadonlyArray<number>): number => summary(values).median
+
+/** What a ratio is to reach. */
+export interface Goal {
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+/** A figure that is compared with that of another one, round by round. */
+export interface Ratio {
+  readonly median: number
+  readonly goal?: Goal | undefined
+}
+
+/** One line of the table. */
+export interface Row {
+  readonly section: string
+  readonly name: string
+  readonly unit: string
+  readonly value: Summary
+  /** To the section's first line. */
+  readonly ratio?: Ratio | undefined
+  /** CPU time, to that of the section's first line. */
+  readonly cpu?: Ratio | undefined
+  /** MiB of resident memory at most, above what the process had at the start. */
+  readonly peak?: number | undefined
+  /** MiB of heap that stayed. */
+  readonly kept?: number | undefined
+}
+
+export const isMet = ({ goal, median }: Ratio): boolean =>
+  median >= (goal?.atLeast ?? -Infinity) && median <= (goal?.atMost ?? Infinity)
+
+const number = (value: number): string =>
+  value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)
+
+const ratio = (value: Ratio | undefined): string => {
+  if (value === undefined) return ""
+  const { goal } = value
+  const wanted = goal === undefined
+    ? ""
+    : ` (${goal.atLeast === undefined ? "≤" : "≥"} ${(goal.atLeast ?? goal.atMost)!.toFixed(2)}${
+      isMet(value) ? "" : ", missed"
+    })`
+  return `${value.median.toFixed(2)}${wanted}`
+}
+
+const mebibytes = (value: number | undefined): string => value === undefined ? "" : `${value.toFixed(1)} MiB`
+
+const header = ["median", "spread", "ratio", "CPU", "peak memory", "kept"]
+
+const cells = (row: Row): ReadonlyArray<string> => [
+  row.name,
+  `${number(row.value.median)} ${row.unit}`,
+  `±${(row.value.spread * 100).toFixed(0)} %`,
+  ratio(row.ratio),
+  ratio(row.cpu),
+  mebibytes(row.peak),
+  mebibytes(row.kept)
+]
+
+/** The rows of one section as a table in Markdown, without the columns that none of them fills. */
+const table = (section: string, rows: ReadonlyArray<Row>): string => {
+  const lines = rows.map(cells)
+  const columns = [section, ...header].map((title, column) => [title, ...lines.map((line) => line[column]!)])
+    .filter(([, ...values]) => values.some((value) => value !== ""))
+    .map((column) => {
+      const width = Math.max(...column.map((cell) => cell.length))
+      const [title, ...values] = column.map((cell) => cell.padEnd(width))
+      return [title!, "-".repeat(width), ...values]
+    })
+  return columns[0]!.map((_, line) => `| ${columns.map((column) => column[line]).join(" | ")} |`).join("\n")
+}
+
+/** The rows as tables in Markdown, one a section. */
+export const render = (rows: ReadonlyArray<Row>): string =>
+  Array.from(new Set(rows.map((row) => row.section)))
+    .map((section) => table(section, rows.filter((row) => row.section === section)))
+    .join("\n\n")

@@ -1,0 +1,45 @@
+/**
+ * Measures one reader in this process, and prints what it took as JSON.
+ *
+ * `node --expose-gc read.ts <reader> <file> <scenario as JSON>`
+ */
+import { fileURLToPath } from "node:url"
+import type { ReaderName, Reading } from "../Firehose.ts"
+import { problem, type Reader } from "../readers/Reader.ts"
+import type { Scenario } from "../Traffic.ts"
+
+const readers: { readonly [Name in ReaderName]: () => Promise<Reader> } = {
+  "limit": async () => (await import("../readers/limit.ts")).reader,
+  "plain": async () => (await import("../readers/plain.ts")).reader,
+  "vscode-jsonrpc": async () => (await import("../readers/vscodeJsonrpc.ts")).reader,
+  "acp": async () => (await import("../readers/acp.ts")).reader,
+  "stream": async () => (await import("../readers/effectCodex.ts")).chunks,
+  "stream-each": async () => (await import("../readers/effectCodex.ts")).events,
+  "text": async () => (await import("../readers/effectCodex.ts")).text,
+  "run": async () => (await import("../readers/effectCodex.ts")).run
+}
+
+const [name, file, json] = process.argv.slice(2)
+const scenario = JSON.parse(json!) as Scenario
+const server = fileURLToPath(import.meta.resolve("./appServer.ts"))
+const mebibytes = (bytes: number) => bytes / 1024 / 1024
+const heap = () => {
+  globalThis.gc?.()
+  return mebibytes(process.memoryUsage().heapUsed)
+}
+
+const reader = await readers[name as ReaderName]()
+const session = await reader.open([process.execPath, server, file!, String(scenario.write)], scenario)
+const heapBefore = heap()
+const rssBefore = mebibytes(process.memoryUsage().rss)
+const cpu = process.cpuUsage()
+const start = performance.now()
+const seen = await session.pour()
+const wall = performance.now() - start
+const { system, user } = process.cpuUsage(cpu)
+const peak = process.resourceUsage().maxRSS / 1024 - rssBefore
+const wrong = problem(seen, scenario)
+if (wrong !== undefined) throw new Error(`The reader ${name} has seen ${wrong}.`)
+const reading: Reading = { wall, cpu: (user + system) / 1000, peak, kept: heap() - heapBefore }
+await session.close()
+process.stdout.write(JSON.stringify(reading))
