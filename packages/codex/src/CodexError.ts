@@ -124,7 +124,10 @@ export class CodexHandshakeError extends Schema.TaggedError<CodexHandshakeError>
 export class CodexConnectionError extends Schema.TaggedError<CodexConnectionError>("effect-codex/CodexConnectionError")(
   "CodexConnectionError",
   {
-    /** `Exited`: the process ended. `Disconnected`: it lives, but a pipe broke. `Closed`: this side closed the scope. */
+    /**
+     * `Exited`: the process ended. `Disconnected`: it lives, but a pipe broke. `Closed`: this side closed, because the
+     * scope has ended or for the reason in `cause`.
+     */
     reason: Schema.Literals(["Exited", "Disconnected", "Closed"]),
     /** The exit code of the process; null when a signal ended it. */
     exitCode: Schema.optionalKey(Schema.NullOr(Schema.Number)),
@@ -136,6 +139,9 @@ export class CodexConnectionError extends Schema.TaggedError<CodexConnectionErro
   }
 ) {
   override get message(): string {
+    if (this.reason === "Closed" && this.cause instanceof Error) {
+      return `The connection to the Codex app-server was closed: ${this.cause.message}`
+    }
     if (this.reason === "Closed") {
       return "The Codex client is closed: its scope has ended. Keep the Layer or ManagedRuntime alive for as long as its threads are used."
     }
@@ -230,7 +236,7 @@ const rpcTexts: ReadonlyArray<readonly [RegExp, RpcReason]> = [
   [/expected active turn id .* but found/i, "TurnMismatch"],
   [/already has an active writer/i, "ThreadBusyElsewhere"],
   [/is archived/i, "ThreadArchived"],
-  [/thread not found|no rollout found|thread not loaded|no such thread/i, "ThreadNotFound"]
+  [/thread not found|no (archived )?rollout found|thread not loaded|no such thread/i, "ThreadNotFound"]
 ]
 
 /**
@@ -494,12 +500,13 @@ export type TurnError = TurnStreamError | TurnFailedError
  * ```ts
  * import * as Effect from "effect/Effect"
  * import * as Schedule from "effect/Schedule"
- * import { CodexError } from "effect-codex"
+ * import { CodexError, type Thread } from "effect-codex"
  *
- * const again = Effect.retry({
- *   while: CodexError.isRetryable,
- *   schedule: Schedule.exponential("200 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
- * })
+ * const ask = (thread: Thread.Thread, question: string) =>
+ *   thread.run(question).pipe(Effect.retry({
+ *     while: CodexError.isRetryable,
+ *     schedule: Schedule.exponential("200 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+ *   }))
  * ```
  *
  * @category guards
