@@ -1,0 +1,280 @@
+/**
+ * The API reference, `packages/codex/docs/api.md`: every export with its docstring, read from the declarations that `tsc`
+ * has written.
+ *
+ *     node packages/checks/src/reference.ts           # writes it
+ *     node packages/checks/src/reference.ts --check   # fails if it is not current
+ */
+import { execFileSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import type { ESTree } from "vite"
+import { report, root } from "./problem.ts"
+import { type Node, readSource } from "./source.ts"
+
+/** A module of a package, as its users import it. */
+interface Module {
+  readonly name: string
+  readonly summary: string
+  readonly exports: ReadonlyArray<Export>
+}
+
+interface Export {
+  readonly name: string
+  readonly doc: Doc
+  /** Declarations, as TypeScript. */
+  readonly code: ReadonlyArray<string>
+}
+
+/** What a docstring says: its text as Markdown, and its examples. */
+interface Doc {
+  readonly text: string
+  readonly examples: ReadonlyArray<string>
+}
+
+const packages = [
+  { folder: "codex", name: "effect-codex" },
+  { folder: "testing", name: "@effect-codex/testing" }
+]
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Docstrings
+// ---------------------------------------------------------------------------------------------------------------------
+
+const exampleTag = /@example\s*(```ts\n[\s\S]*?```)/g
+
+/** Reads a docstring: the text of a comment between its delimiters. */
+const docOf = (comment: string | undefined): Doc => {
+  const text = (comment ?? "").replace(/^\*/, "").replaceAll(/^[ \t]*\* ?/gm, "").trim()
+  return {
+    examples: [...text.matchAll(exampleTag)].map(([, example]) => example ?? ""),
+    text: text.replaceAll(exampleTag, "").replaceAll(/^@category .*$/gm, "")
+      .replaceAll(/\{@link (?:\S+ )?([^}\s]+)\}/g, "`$1`").trim()
+  }
+}
+
+/** Takes the examples out of the comments inside a declaration: they follow it, as blocks of their own. */
+const withoutExamples = (code: string): readonly [code: string, examples: ReadonlyArray<string>] => {
+  const examples: Array<string> = []
+  const rest = code.replaceAll(/\/\*\*[\s\S]*?\*\//g, (comment) => {
+    const found = docOf(comment.slice(2, -2)).examples
+    if (found.length === 0) return comment
+    examples.push(...found)
+    return comment.replaceAll(/(?:[ \t]*\*[ \t]*\n)?[ \t]*\* @example\s[\s\S]*?```ts[\s\S]*?```[ \t]*\n/g, "")
+  })
+  return [rest, examples]
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Declarations
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The text of a node. */
+type Text = (node: Node) => string
+
+const typeArguments = (node: Node): ReadonlyArray<Node> =>
+  node.type === "TSTypeReference" ? node.typeArguments?.params ?? [] : []
+
+const nameOfType = (node: Node, text: Text): string => node.type === "TSTypeReference" ? text(node.typeName) : ""
+
+const plainTypes: { readonly [schema: string]: string } = {
+  "Schema.String": "string",
+  "Schema.Number": "number",
+  "Schema.Boolean": "boolean",
+  "Schema.Unknown": "unknown",
+  "Schema.Defect": "unknown"
+}
+
+/** The type that a Schema in a declaration stands for, and whether it stands for an optional key. */
+const typeOfSchema = (node: Node, text: Text): readonly [type: string, optional: boolean] => {
+  const name = nameOfType(node, text)
+  const [argument] = typeArguments(node)
+  const plain = plainTypes[name]
+  if (plain !== undefined) return [plain, false]
+  if (argument === undefined) return [text(node), false]
+  switch (name) {
+    case "Schema.optionalKey":
+      return [typeOfSchema(argument, text)[0], true]
+    case "Schema.NullOr":
+      return [`${typeOfSchema(argument, text)[0]} | null`, false]
+    case "Schema.Codec":
+      return [text(argument), false]
+    case "Schema.Literals":
+      return [text(argument).replace(/^readonly \[/, "").replace(/\]$/, "").split(", ").join(" | "), false]
+    default:
+      return [text(node), false]
+  }
+}
+
+/** The fields of a tagged error, without their Schemas. */
+const errorFields = (shape: Node, text: Text, docBefore: (offset: number) => string | undefined): string =>
+  shape.type !== "TSTypeLiteral" ? "" : shape.members.map((member) => {
+    if (member.type !== "TSPropertySignature" || member.typeAnnotation == null) return text(member)
+    const [type, optional] = typeOfSchema(member.typeAnnotation.typeAnnotation, text)
+    const doc = docBefore(member.start)
+    return `${doc === undefined ? "" : `/*${doc}*/\n`}readonly ${text(member.key)}${optional ? "?" : ""}: ${type}`
+  }).join("\n")
+
+/** The declarations of a file, by name, in their order. */
+const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
+  const source = readSource(file)
+  const whole = readFileSync(file, "utf8")
+  const text: Text = (node) => whole.slice(node.start, node.end)
+  const exports = new Map<string, Export>()
+  /** The type of each value, also of those that are not exported: the bases of classes. */
+  const types = new Map<string, Node>()
+  /** How each service's shape is written, to be named where it is repeated. */
+  const shapes = new Map<string, string>()
+
+  const add = (name: string, at: Node, code: string) => {
+    const before = exports.get(name)
+    const doc = docOf(source.docBefore(at.start))
+    const [own, examples] = withoutExamples(
+      [...shapes].reduce((code, [shape, service]) => code.replaceAll(`Effect<${shape}`, `Effect<${service}`), code)
+    )
+    exports.set(name, {
+      name,
+      code: [...before?.code ?? [], own],
+      doc: before === undefined ? { text: doc.text, examples: [...doc.examples, ...examples] } : before.doc
+    })
+  }
+
+  const classCode = (name: string, node: ESTree.Class): string => {
+    const base = node.superClass?.type === "Identifier" ? types.get(node.superClass.name) : undefined
+    const body = node.body.body.map(text).filter((member) => !member.startsWith("get message()")).join("\n")
+    if (base === undefined) return text(node).replace(/^declare /, "")
+    const [self, id, shape] = typeArguments(base)
+    switch (nameOfType(base, text)) {
+      case "Context.ServiceClass":
+        if (shape === undefined || id === undefined) break
+        shapes.set(text(shape), `${name}["Service"]`)
+        return `class ${name} extends Context.Service<${name}, ${text(shape)}>()(${text(id)}) {${body}}`
+      case "Schema.Class": {
+        // Class<Self, TaggedStruct<Tag, Fields>, Base>
+        const [tag, fields] = typeArguments(id ?? base)
+        if (self === undefined || tag === undefined || fields === undefined) break
+        return `class ${name} extends Error {\nreadonly _tag: ${text(tag)}\n${
+          errorFields(fields, text, source.docBefore)
+        }\n${body}}`
+      }
+    }
+    return text(node).replace(/^declare /, "")
+  }
+
+  for (const statement of source.body) {
+    if (statement.type === "VariableDeclaration") {
+      const id = statement.declarations[0]?.id
+      if (id?.type === "Identifier" && id.typeAnnotation != null) types.set(id.name, id.typeAnnotation.typeAnnotation)
+      continue
+    }
+    if (statement.type !== "ExportNamedDeclaration") continue
+    if (statement.declaration === null) {
+      if (statement.source === null) continue
+      const from = declarationsOf(join(dirname(file), statement.source.value.replace(/\.ts$/, ".d.ts")))
+      for (const { exported } of statement.specifiers) {
+        const found = exported.type === "Identifier" ? from.get(exported.name) : undefined
+        if (found === undefined) throw new Error(`${file}: can't find ${text(exported)}`)
+        exports.set(found.name, found)
+      }
+      continue
+    }
+    const node = statement.declaration
+    switch (node.type) {
+      case "VariableDeclaration": {
+        const id = node.declarations[0]?.id
+        if (id?.type === "Identifier") add(id.name, statement, text(node).replace(/^declare /, ""))
+        break
+      }
+      case "FunctionDeclaration":
+      case "TSDeclareFunction":
+        if (node.id !== null) add(node.id.name, statement, text(node).replace(/^declare /, ""))
+        break
+      case "ClassDeclaration":
+        if (node.id !== null) add(node.id.name, statement, classCode(node.id.name, node))
+        break
+      case "TSInterfaceDeclaration":
+      case "TSTypeAliasDeclaration":
+        add(node.id.name, statement, text(node))
+        break
+      default:
+        throw new Error(`${file}: a declaration of a kind that is not known here: ${node.type}`)
+    }
+  }
+  return exports
+}
+
+/** The docstring at the top of a file. */
+const headerOf = (file: string): Doc => {
+  const [, comment] = /^\/\*(\*[\s\S]*?)\*\//.exec(readFileSync(file, "utf8")) ?? []
+  return docOf(comment)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The page
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The modules that an index exports as namespaces. */
+export const modulesOf = (index: string): ReadonlyArray<Module> => {
+  const source = readSource(index)
+  return source.body.flatMap((statement) => {
+    if (statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier") return []
+    const file = join(dirname(index), statement.source.value.replace(/\.ts$/, ".d.ts"))
+    const { examples, text } = headerOf(file)
+    return [{
+      name: statement.exported.name,
+      summary: [text, ...examples].join("\n\n"),
+      exports: [...declarationsOf(file).values()]
+    }]
+  })
+}
+
+const fenced = (code: ReadonlyArray<string>): string => ["```typescript", ...code, "```"].join("\n")
+
+/** One module as Markdown. */
+export const renderModule = (packageName: string, { exports, name, summary }: Module): string =>
+  [
+    `## ${name}`,
+    summary,
+    fenced([`import { ${name} } from "${packageName}"`]),
+    ...exports.flatMap((item) => [`### ${name}.${item.name}`, item.doc.text, fenced(item.code), ...item.doc.examples])
+  ].filter((part) => part !== "").join("\n\n")
+
+const intro = `# API reference
+
+Every export of \`effect-codex\` and \`@effect-codex/testing\`, with its docstring. This page is generated: \`npm run docs\`.
+
+Each module can be imported from its package, or by itself: \`import * as Codex from "effect-codex/Codex"\`. The types of the protocol are in
+\`@effect-codex/protocol\`.`
+
+const contents = (name: string, modules: ReadonlyArray<Module>): string =>
+  `**\`${name}\`**: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`
+
+/** The whole page, formatted as \`dprint\` has it. */
+const render = (): string => {
+  const all = packages.map(({ folder, name }) => ({
+    name,
+    modules: modulesOf(join(root, "packages", folder, "dist/index.d.ts"))
+  }))
+  const page = [
+    intro,
+    ...all.map(({ modules, name }) => contents(name, modules)),
+    ...all.flatMap(({ modules, name }) => modules.map((module) => renderModule(name, module)))
+  ].join("\n\n")
+  const dprint = join(root, "node_modules/dprint/bin.cjs")
+  return execFileSync(process.execPath, [dprint, "fmt", "--stdin", "api.md"], {
+    cwd: root,
+    input: `${page}\n`,
+    encoding: "utf8"
+  })
+}
+
+if (import.meta.main) {
+  const file = join(root, "packages/codex/docs/api.md")
+  const page = render()
+  if (process.argv.includes("--check")) {
+    report(
+      "reference",
+      readFileSync(file, "utf8") === page ? [] : [{ file, line: 1, message: "is not current: npm run docs" }]
+    )
+  } else writeFileSync(file, page)
+}

@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { root } from "../src/problem.ts"
+import { modulesOf, renderModule } from "../src/reference.ts"
+import { type Node, readSource } from "../src/source.ts"
+import { directoryOf } from "./fixture.ts"
+
+const codex = join(root, "packages/codex")
+const page = readFileSync(join(codex, "docs/api.md"), "utf8")
+const headings = [...page.matchAll(/^### (\S+)$/gm)].map(([, name]) => name!)
+
+/** The names that a statement exports. */
+const exportedBy = (statement: Node): ReadonlyArray<string> => {
+  if (statement.type !== "ExportNamedDeclaration") return []
+  const node = statement.declaration
+  switch (node?.type) {
+    case undefined:
+      return statement.specifiers.flatMap(({ exported }) => exported.type === "Identifier" ? [exported.name] : [])
+    case "VariableDeclaration":
+      return node.declarations.flatMap(({ id }) => id.type === "Identifier" ? [id.name] : [])
+    case "FunctionDeclaration":
+    case "TSDeclareFunction":
+    case "ClassDeclaration":
+    case "TSInterfaceDeclaration":
+    case "TSTypeAliasDeclaration":
+      return node.id === null ? [] : [node.id.name]
+    default:
+      return assert.fail(`an export of an unknown kind: ${node?.type}`)
+  }
+}
+
+/** Every export of a package, as `Module.name`, read from its sources. */
+const exportsOf = (src: string): ReadonlyArray<string> =>
+  readSource(join(src, "index.ts")).body.flatMap((statement) => {
+    if (statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier") return []
+    const module = statement.exported.name
+    const names = readSource(join(src, statement.source.value)).body.flatMap(exportedBy)
+    return [...new Set(names)].map((name) => `${module}.${name}`)
+  })
+
+describe("docs/api.md", () => {
+  it("has every export, and nothing else", () => {
+    const exports = [...exportsOf(join(codex, "src")), ...exportsOf(join(root, "packages/testing/src"))]
+    assert.isAbove(exports.length, 100)
+    assert.deepStrictEqual([...headings].sort(), [...exports].sort())
+  })
+
+  it("is written from declarations", () => {
+    const directory = directoryOf({
+      "index.d.ts": `/** A. */\nexport * as Things from "./Things.ts";\n`,
+      "Hidden.d.ts": `/** From elsewhere. */\nexport interface Elsewhere {\n    readonly a: string;\n}\n`,
+      "Things.d.ts": [
+        "/**\n * Things.\n *\n * More of them.\n */",
+        `import * as Context from "effect/Context";`,
+        `export type { Elsewhere } from "./Hidden.ts";`,
+        `declare const Store_base: Context.ServiceClass<Store, "app/Store", {`,
+        "    /**\n     * Gets.\n     *\n     * @example\n     * ```ts\n     * get()\n     * ```\n     */",
+        "    readonly get: () => string;\n}>;",
+        "/**\n * A {@link Elsewhere}.\n *\n * @category services\n */\nexport declare class Store extends Store_base {\n}",
+        `declare const Bad_base: Schema.Class<Bad, Schema.TaggedStruct<"Bad", {`,
+        "    /** Why. */\n    readonly why: Schema.optionalKey<Schema.NullOr<Schema.Literals<readonly [\"a\", \"b\"]>>>;",
+        "}>, Base>;\n/** Bad. */\nexport declare class Bad extends Bad_base {\n    get message(): string;\n}",
+        "/** First. */\nexport declare function twice(a: string): string;\nexport declare function twice(a: number): number;",
+        ""
+      ].join("\n")
+    })
+    const [module] = modulesOf(join(directory, "index.d.ts"))
+    assert.strictEqual(
+      renderModule("pkg", module!).replaceAll("```", "'''"),
+      [
+        "## Things",
+        "Things.\n\nMore of them.",
+        `'''typescript\nimport { Things } from "pkg"\n'''`,
+        "### Things.Elsewhere",
+        "From elsewhere.",
+        "'''typescript\ninterface Elsewhere {\n    readonly a: string;\n}\n'''",
+        "### Things.Store",
+        "A `Elsewhere`.",
+        "'''typescript\nclass Store extends Context.Service<Store, {\n    /**\n     * Gets.\n     */\n"
+        + "    readonly get: () => string;\n}>()(\"app/Store\") {}\n'''",
+        "'''ts\nget()\n'''",
+        "### Things.Bad",
+        "Bad.",
+        "'''typescript\nclass Bad extends Error {\nreadonly _tag: \"Bad\"\n/** Why. */\nreadonly why?: \"a\" | \"b\" | null\n}\n'''",
+        "### Things.twice",
+        "First.",
+        "'''typescript\nfunction twice(a: string): string;\nfunction twice(a: number): number;\n'''"
+      ].join("\n\n")
+    )
+  })
+})
+
+const pages = [
+  ...readdirSync(join(codex, "docs")).map((name) => join(codex, "docs", name)),
+  join(codex, "AGENTS.md")
+]
+
+/** The anchor that GitHub gives a heading. */
+const anchorOf = (heading: string) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+
+it("links lead to pages and headings that exist", () => {
+  const broken = pages.flatMap((file) => {
+    const text = readFileSync(file, "utf8").replaceAll(/^```[\s\S]*?^```/gm, "")
+    return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!).filter((link) => {
+      if (link.startsWith("https://")) return false
+      const [path, anchor] = link.split("#")
+      const target = path === "" ? file : resolve(dirname(file), path!)
+      if (!existsSync(target)) return true
+      if (anchor === undefined) return false
+      const headings = [...readFileSync(target, "utf8").matchAll(/^#+ (.*)$/gm)]
+      return !headings.some(([, heading]) => anchorOf(heading!) === anchor)
+    }).map((link) => `${file}: ${link}`)
+  })
+  assert.deepStrictEqual(broken, [])
+})
+
+it("the index names every page", () => {
+  const index = readFileSync(join(codex, "docs/README.md"), "utf8")
+  const missing = readdirSync(join(codex, "docs")).filter((name) =>
+    name !== "README.md" && !index.includes(`(${name})`)
+  )
+  assert.deepStrictEqual(missing, [])
+})
+
+/** Whether Effect has it; undefined for what is no member of a module. */
+const exists = async (name: string) => {
+  const [, module, member] = /^([A-Z]\w+)\.(\w+)/.exec(name) ?? []
+  if (module === undefined || member === undefined) return undefined
+  const exports: object = await import(`effect/${module}`)
+  return member in exports
+}
+
+it("AGENTS.md names what exists in Effect, and not what does not", async () => {
+  const text = readFileSync(join(codex, "AGENTS.md"), "utf8")
+  const [, table] = /## Effect 4\.1 names[\s\S]*?\n((?:\|.*\n)+)/.exec(text) ?? []
+  let checked = 0
+  for (const row of (table ?? "").trim().split("\n").slice(2)) {
+    const [gone, instead] = row.split("|").slice(1, 3).map((
+      cell
+    ) => [...cell.matchAll(/`(?:class X extends )?([^`]+)`/g)])
+    for (const [cells, expected] of [[gone, false], [instead, true]] as const) {
+      for (const [, name] of cells!) {
+        const found = await exists(name!)
+        if (found === undefined || name!.includes("(") && !expected) continue
+        assert.strictEqual(found, expected, name)
+        checked++
+      }
+    }
+  }
+  assert.isAbove(checked, 25)
+})
