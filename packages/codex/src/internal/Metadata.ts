@@ -25,9 +25,9 @@ export interface Metadata {
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value.trim() !== "" ? value.trim() : undefined
 
-/** `name/version (...)`, or `name version`. */
+/** `name/version (...)`, or `name version`. The name is the client's, and may hold spaces and slashes. */
 const parseUserAgent = (userAgent: string): readonly [name: string | undefined, version: string | undefined] => {
-  const match = /^([^/\s]+)[/\s]+(\S+)/.exec(userAgent)
+  const match = /^(.+?)\/(\d+\.\d+\.\d+[^\s/]*)(?=\s|$)/.exec(userAgent) ?? /^([^/\s]+)[/\s]+(\S+)/.exec(userAgent)
   return [match?.[1], match?.[2]]
 }
 
