@@ -180,14 +180,30 @@ const handshake = Effect.fnUntraced(function*(
   return metadata
 })
 
-const handshakeError = (error: RequestError): CodexSpawnError | CodexHandshakeError =>
-  error._tag === "CodexConnectionError" && error.reason === "Exited"
-    ? new CodexSpawnError({
-      reason: "Exited",
-      command: "codex app-server",
-      detail: "it ended before it had answered the handshake",
-      exitCode: error.exitCode ?? null,
-      signal: error.signal ?? null,
-      stderr: error.stderr ?? ""
-    })
-    : new CodexHandshakeError({ detail: error.message, cause: error })
+const handshakeError = (error: RequestError): CodexSpawnError | CodexHandshakeError => {
+  switch (error._tag) {
+    case "CodexConnectionError":
+      return error.reason === "Exited"
+        ? new CodexSpawnError({
+          reason: "Exited",
+          command: "codex app-server",
+          detail: "it ended before it had answered the handshake",
+          exitCode: error.exitCode ?? null,
+          signal: error.signal ?? null,
+          stderr: error.stderr ?? ""
+        })
+        : new CodexHandshakeError({ detail: "the connection broke", stderr: error.stderr ?? "", cause: error })
+    case "CodexTimeoutError":
+      return new CodexHandshakeError({
+        detail: `there was no answer within ${Duration.format(Duration.millis(error.timeoutMs))}`,
+        cause: error
+      })
+    case "CodexRpcError":
+      return new CodexHandshakeError({
+        detail: `the server refused it with ${error.code}: ${error.serverMessage}`,
+        cause: error
+      })
+    default:
+      return new CodexHandshakeError({ detail: error.message, cause: error })
+  }
+}
