@@ -35,7 +35,7 @@ export type Input = string | Item | ExternalMessage | ReadonlyArray<string | Ite
 /** A text. A plain string means the same. */
 export const text = (text: string): Item => ({ type: "text", text, text_elements: [] })
 
-/** An image at a URL; `data:` URLs work too. The server fetches it. */
+/** An image as a `data:` URL. Older servers fetch `http` URLs as well; 0.169 refuses them with `InvalidRequest`. */
 export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item => ({
   type: "image",
   url,
@@ -55,7 +55,10 @@ export const audio = (url: string): Item => ({ type: "audio", url })
 /** A recording in a file. The path is read by the server: give an absolute one. */
 export const localAudio = (path: string): Item => ({ type: "localAudio", path })
 
-/** A skill, by its name and the path of its SKILL.md: its text is put before the model. */
+/**
+ * A skill, by its name and the path of its SKILL.md: its text is put before the model. It must be one that the server
+ * has found (`skills/list`); another one is silently left out.
+ */
 export const skill = (name: string, path: string): Item => ({ type: "skill", name, path })
 
 /** A mention of something the server can find under this path: a file, an app, a plugin. */
