@@ -46,7 +46,7 @@ export interface Options {
    * `gpt-5.5` with codex 0.169, has `apply_patch` too, and spares each turn a `warning` about missing metadata.
    */
   readonly model?: string
-  /** When Codex asks before it runs something; `never` by default. */
+  /** When Codex asks before it runs something; `never` by default. Codex 0.169 does not start with `untrusted`. */
   readonly approvalPolicy?: "untrusted" | "on-request" | "never"
   /** What commands may do; `read-only` by default. The sandbox is a real one. */
   readonly sandboxMode?: "read-only" | "workspace-write" | "danger-full-access"
