@@ -14,6 +14,7 @@ import type {
   TurnError,
   TurnStreamError
 } from "./CodexError.ts"
+import * as Goal from "./Goal.ts"
 import * as Input from "./Input.ts"
 import type { Restore, TurnRequest } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
@@ -97,6 +98,38 @@ export interface Thread {
   readonly compact: Effect.Effect<void, RequestError | TurnError>
   /** Starts a review (`review/start`): a turn like any other. */
   readonly review: (target: Protocol.ReviewTarget) => Effect.Effect<Turn.Turn, StartTurnError>
+  /**
+   * Gives the thread a goal of 1 to 4000 characters, in place of any it has, and gives its handle when its first turn has
+   * started. It goes on if the handle is dropped. Needs a thread that is not ephemeral and, with some versions, the
+   * feature `goals` in Codex's configuration.
+   *
+   * @example
+   * ```ts
+   * import * as Console from "effect/Console"
+   * import * as Effect from "effect/Effect"
+   * import * as Stream from "effect/Stream"
+   * import { Codex } from "effect-codex"
+   *
+   * const program = Effect.gen(function*() {
+   *   const codex = yield* Codex.Codex
+   *   const thread = yield* codex.threadStart({ sandbox: "workspaceWrite" })
+   *   const goal = yield* thread.startGoal("All tests of this project pass.")
+   *   yield* Stream.runForEach(goal.text, Console.log)
+   *   return yield* thread.goal.read
+   * })
+   * ```
+   */
+  readonly startGoal: (objective: string, options?: Goal.GoalOptions) => Effect.Effect<Goal.Goal, StartTurnError>
+  /**
+   * Pursues a goal to its end: as `startGoal`, then `run`. Interrupting it pauses the goal, interrupts the turn that runs,
+   * and waits until it has ended.
+   */
+  readonly runGoal: (
+    objective: string,
+    options?: Goal.GoalOptions
+  ) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  /** The goal that the thread has: to read, pause, resume and clear it. */
+  readonly goal: Goal.StoredGoal
 }
 
 /** What a handle is bound to. */
@@ -145,6 +178,16 @@ export const make = ({ client, router }: Services, id: string): Thread => {
       }
       return yield* Effect.retry(client.turns.start(request, restore), { while: lostMeanwhile })
     })
+
+  const goals = Goal.make({
+    client,
+    router,
+    begin: (beginning, restore) =>
+      Effect.retry(
+        client.turns.begin({ ...beginning, begin: Effect.andThen(ready, beginning.begin) }, restore),
+        { while: lostMeanwhile }
+      )
+  }, id)
 
   /** Stops a turn whose consumer has gone, unless it is somebody else's. */
   const abandon = ({ owned, queue }: Claimed) => owned ? client.turns.stop(queue) : Effect.void
@@ -268,7 +311,10 @@ export const make = ({ client, router }: Services, id: string): Thread => {
           ),
           (claimed) => Turn.make(client, claimed)
         )
-      )
+      ),
+    startGoal: goals.start,
+    runGoal: goals.run,
+    goal: goals.stored
   }
 }
 

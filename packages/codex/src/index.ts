@@ -10,6 +10,8 @@ export * as CodexClient from "./CodexClient.ts"
 export * as CodexConfig from "./CodexConfig.ts"
 /** Every error that can be met. */
 export * as CodexError from "./CodexError.ts"
+/** Objectives that the agent pursues turn after turn. */
+export * as Goal from "./Goal.ts"
 /** What a turn is told. */
 export * as Input from "./Input.ts"
 /** Logging in. */
