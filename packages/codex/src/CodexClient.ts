@@ -111,10 +111,11 @@ const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedul
 /** Requests that change nothing: sending one twice does no harm. */
 const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
 
-const mayRepeat = (method: string, error: RequestError): boolean =>
+/** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
+const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
   error._tag === "CodexRpcError" && error.reason === "Overloaded"
   // With -32001 the server refuses before it looks at a request.
-  && (error.code === -32001 || isSafeToRepeat(method))
+  && (always || error.code === -32001 || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
   const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
@@ -167,7 +168,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     )
     return (options.retry === false ? once : Effect.retry(once, {
       schedule: options.retry ?? whenOverloaded,
-      while: (error) => options.retry !== undefined || mayRepeat(method, error)
+      while: (error) => mayRepeat(method, error, options.retry !== undefined)
     })).pipe(
       Effect.withSpan("codex.request", {
         kind: "client",
