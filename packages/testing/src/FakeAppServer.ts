@@ -129,6 +129,8 @@ export interface Service {
 
   /** Everything that the client has sent, over all connections. */
   readonly received: Effect.Effect<ReadonlyArray<Raw>>
+  /** Forgets what the client has sent so far. For tests so long that it would fill the memory. */
+  readonly clear: Effect.Effect<void>
   /** The first message, past or to come, of which this holds. */
   readonly awaitMessage: (holds: (message: Raw) => boolean) => Effect.Effect<Raw>
   /** The requests that the client has sent, without notifications and answers. */
@@ -337,6 +339,10 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       on: (method, handler) => Effect.sync(() => void handlers.set(method, handler as unknown as Handler)),
       enqueue: (...scripts) => Effect.sync(() => void codex.scripts.push(...scripts)),
       received: Effect.sync(() => received.items.slice()),
+      clear: Effect.sync(() => {
+        received.clear()
+        requests.clear()
+      }),
       awaitMessage: (holds) => received.find((messages) => messages.find(holds)),
       requests: Effect.sync(() => requests.items.slice()),
       awaitRequest: <M extends string>(method: M, index = 0) =>

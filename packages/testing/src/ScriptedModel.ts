@@ -57,6 +57,8 @@ export interface Service {
   readonly pending: Effect.Effect<number>
   /** The requests so far. */
   readonly requests: Effect.Effect<ReadonlyArray<ModelRequest>>
+  /** Forgets the requests so far; the next one has the number 0. For tests so long that they would fill the memory. */
+  readonly clear: Effect.Effect<void>
   /** The request of that number, counted from 0; waits until it has arrived. */
   readonly awaitRequest: (index: number) => Effect.Effect<ModelRequest>
   /** Every request, from the first one on, as they arrive. It does not end. */
@@ -187,6 +189,7 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
         SubscriptionRef.update(state, (state) => ({ ...state, replies: [...state.replies, ...replies] })),
       pending: Effect.map(SubscriptionRef.get(state), (state) => state.replies.length),
       requests: Effect.map(SubscriptionRef.get(state), (state) => state.requests),
+      clear: SubscriptionRef.update(state, (state) => ({ ...state, requests: [] })),
       awaitRequest: (index) =>
         requests.pipe(
           Stream.filter((requests) => requests.length > index),
@@ -194,7 +197,10 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
           Effect.map((requests) => Option.getOrThrow(requests)[index]!)
         ),
       stream: requests.pipe(
-        Stream.mapAccum(() => 0, (seen, requests) => [requests.length, requests.slice(seen)] as const)
+        Stream.mapAccum(
+          () => 0,
+          (seen, requests) => [requests.length, requests.slice(seen > requests.length ? 0 : seen)] as const
+        )
       ),
       file: (name, bytes) =>
         Effect.sync(() => {

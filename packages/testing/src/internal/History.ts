@@ -10,6 +10,11 @@ export class History<A> {
     this.items.push(item)
   }
 
+  /** Forgets every item. */
+  clear(): void {
+    this.items.length = 0
+  }
+
   /** Lets those who wait look at what was added; they go on at once. */
   tell(): void {
     for (const look of this.waiting) look()
