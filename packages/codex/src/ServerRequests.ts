@@ -393,8 +393,9 @@ class Requests<M extends Method> {
       const answer = Deferred.makeUnsafe<Effect.Effect<Response<K>, ServerRequestError>>()
       const closed = Deferred.makeUnsafe<void>()
       const close = () => {
+        const open = this.declines.delete(request)
         Deferred.doneUnsafe(closed, Exit.void)
-        return this.declines.delete(request)
+        return open
       }
       const settle = (response: Effect.Effect<Response<K>, ServerRequestError>) => {
         const open = close()
