@@ -1,0 +1,30 @@
+/**
+ * From a program that is written with Promises: a runtime holds the process, and threads and turns are bound to it.
+ */
+import { Codex } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Stream from "effect/Stream"
+import * as ExampleCodex from "./shared/ExampleCodex.ts"
+
+const runtime = ManagedRuntime.make(ExampleCodex.layer())
+try {
+  const codex = await runtime.runPromise(Codex.Codex)
+
+  // What comes from the service needs nothing any more: any runtime runs it.
+  const thread = await Effect.runPromise(codex.threadStart())
+  const result = await Effect.runPromise(thread.run("Say hello in one sentence."))
+  console.log(result.finalResponse)
+
+  // A Stream is an async iterable, if you like.
+  for await (const event of Stream.toAsyncIterable(thread.stream("And now in French."))) {
+    if (event.method === "item/agentMessage/delta") process.stdout.write(event.params.delta)
+  }
+  console.log()
+
+  // An AbortSignal interrupts the turn, on the server too.
+  const signal = AbortSignal.timeout(300)
+  await Effect.runPromise(thread.run("Count slowly to 1000."), { signal }).catch(() => console.log("aborted"))
+} finally {
+  await runtime.dispose()
+}

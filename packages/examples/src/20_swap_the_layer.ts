@@ -1,0 +1,34 @@
+/**
+ * A program that uses Codex is tested by giving it another Layer: the real binary, and a model that says what the test
+ * wants it to say.
+ */
+import { Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Codex } from "effect-codex"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as ExampleCodex from "./shared/ExampleCodex.ts"
+
+/** What is tested. It does not know where its Codex comes from. */
+const review = Effect.fn(function*(diff: string) {
+  const codex = yield* Codex.Codex
+  const thread = yield* codex.threadStart({ sandbox: "readOnly", ephemeral: true })
+  const { finalResponse } = yield* thread.run(`Answer yes or no: is this diff safe?\n${diff}`)
+  return finalResponse?.trim().toLowerCase().startsWith("yes") ? "approved" as const : "needs a person" as const
+})
+
+/** A test. With a test runner: `it.live("...", () => test)`. */
+const test = Effect.gen(function*() {
+  const model = yield* ScriptedModel.ScriptedModel
+  yield* model.enqueue(Reply.text("Yes."), Reply.text("No: it deletes the backups."))
+
+  const verdicts = [yield* review("+ comment"), yield* review("- backups")]
+  const asked = (yield* model.awaitRequest(1)).lastUserText
+  yield* Console.log("in the test:   ", verdicts, "after", JSON.stringify(asked))
+}).pipe(Effect.provide(TestCodex.layer()))
+
+const production = Effect.gen(function*() {
+  yield* Console.log("in production: ", yield* review("+ console.log(1)"))
+}).pipe(Effect.provide(ExampleCodex.layer()))
+
+test.pipe(Effect.andThen(production), NodeRuntime.runMain)

@@ -1,0 +1,44 @@
+/**
+ * `Codex.layer` for the examples, so that each runs at once and costs nothing: the real Codex binary, with a scripted model
+ * in place of an account. With `--live` it is `Codex.layer` itself, on your own account. In a program of yours, write
+ * `Codex.layer`.
+ */
+import { TestCodex } from "@effect-codex/testing"
+import { Codex, type CodexClient, type CodexConfig, type CodexError } from "effect-codex"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as OfflineModel from "./OfflineModel.ts"
+
+const [options, words] = [true, false].map((wanted) =>
+  process.argv.slice(2).filter((argument) => argument.startsWith("--") === wanted)
+) as [Array<string>, Array<string>]
+
+/** What stands on the command line beside the options. */
+export const prompt: string | undefined = words.length === 0 ? undefined : words.join(" ")
+
+/** Nobody is logged in to Codex. */
+export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>("examples/NotLoggedIn")("NotLoggedIn", {}) {
+  override get message(): string {
+    return "Nobody is logged in to Codex: run `npx codex login` first, or leave out --live."
+  }
+}
+
+const requireLogin = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const { account, requiresOpenaiAuth } = yield* codex.account()
+  if (requiresOpenaiAuth && (account ?? null) === null) return yield* new NotLoggedIn()
+  yield* Console.log("[live: your own Codex account]\n")
+})
+
+/** `Codex.layer` with `--live`, Codex on a scripted model without. */
+export const layer = <R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<Codex.Codex | CodexClient.CodexClient, TestCodex.Error | CodexError.RequestError | NotLoggedIn, R> =>
+  options.includes("--live")
+    ? Layer.effectDiscard(requireLogin).pipe(Layer.provideMerge(Codex.layer(config)))
+    : Layer.effectDiscard(Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n"))
+      .pipe(
+        Layer.provideMerge(TestCodex.layer({ script: OfflineModel.script, home: { model: "gpt-5.5" }, client: config }))
+      )

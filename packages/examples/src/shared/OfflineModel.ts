@@ -1,0 +1,93 @@
+/**
+ * What the scripted model says when an example runs without an account: enough to show every feature, decided by what it
+ * is asked. It knows no more than the rules below.
+ */
+import { Item, type ModelRequest, Reply, type ScriptedModel } from "@effect-codex/testing"
+
+const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
+  const text = request.lastUserText ?? ""
+  const tokens = { inputTokens: 40 + text.length, cachedInputTokens: 20, outputTokens: 12, reasoningOutputTokens: 4 }
+  const usage = { usage: tokens }
+
+  const answer = (text: string) =>
+    Reply.make([
+      Item.reasoning({ text: "The script says what to answer." }),
+      Item.message({ deltas: text.split(/(?<= )/), phase: "final_answer" })
+    ], usage)
+
+  if (request.kind === "compaction") return answer("The conversation so far, in short.")
+
+  if (/hopeless/.test(text)) return Reply.failed({ code: "context_length_exceeded", message: "This is too much." })
+  if (/flaky/.test(text) && request.userTexts.filter((text) => /flaky/.test(text)).length < 3) {
+    return Reply.failed({ code: "server_is_overloaded", message: "Not now." })
+  }
+
+  const schema = request.outputFormat?.schema
+  if (schema !== undefined) return Reply.text(JSON.stringify(sampleOf(schema, text)), usage)
+
+  if (String(request.body.input.at(-1)?.type).endsWith("_output")) {
+    return answer(`The result: ${lastLine(request.toolOutput())}`)
+  }
+
+  const [, command] = /run `([^`]+)`/i.exec(text) ?? []
+  if (command !== undefined) {
+    return Reply.make([
+      Item.message({ text: "I will run that.", phase: "commentary" }),
+      Item.functionCall({
+        name: "exec_command",
+        arguments: {
+          cmd: command,
+          ...(/permission/i.test(text)
+            ? { sandbox_permissions: "require_escalated", justification: "You asked for it." }
+            : {})
+        }
+      })
+    ], usage)
+  }
+
+  const [, to] = /count .*?(\d+)/i.exec(text) ?? []
+  if (to !== undefined) {
+    const deltas = Array.from({ length: Number(to) }, (_, index) => `${index + 1} `)
+    return Reply.make([Item.message({ deltas })], { ...usage, pace: "20 millis" })
+  }
+
+  if (request.imageUrls.length > 0) {
+    const kinds = request.imageUrls.map((url) => url.slice(0, url.indexOf(";")).replace("data:", ""))
+    return answer(`I was shown ${kinds.join(" and ")}, and I am a script: I can't see it.`)
+  }
+
+  if (/what did i say/i.test(text)) return answer(`You said: ${request.userTexts.at(-2)}`)
+
+  return answer(`Hello from a script. You said: ${text}`)
+}
+
+/** The script: see the rules in this module. */
+export const script: ScriptedModel.Script = { respond }
+
+const lastLine = (text = ""): string => text.trimEnd().split("\n").at(-1) ?? ""
+
+/** A value that a JSON schema allows, with the text wherever it allows one. */
+const sampleOf = (schema: unknown, text: string): unknown => {
+  if (typeof schema !== "object" || schema === null) return null
+  const { anyOf, const: only, enum: members, items, properties, type } = schema as {
+    readonly [key: string]: unknown
+  }
+  if (only !== undefined) return only
+  if (Array.isArray(members)) return members[0]
+  if (Array.isArray(anyOf)) return sampleOf(anyOf[0], text)
+  switch (type) {
+    case "object":
+      return Object.fromEntries(
+        Object.entries(properties ?? {}).map(([name, property]) => [name, sampleOf(property, text)])
+      )
+    case "array":
+      return [sampleOf(items, text)]
+    case "integer":
+    case "number":
+      return 1
+    case "boolean":
+      return true
+    default:
+      return text
+  }
+}

@@ -1,0 +1,191 @@
+import { CodexHome, Reply, ScriptedModel } from "@effect-codex/testing"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { examples, type Options, run, start } from "./program.ts"
+
+const offline = "[offline: a scripted model answers; --live asks your own Codex account]"
+const hello = "Hello from a script. You said:"
+
+/** What each example prints: these, in this order, among other things. */
+const prints: Readonly<
+  Record<string, ReadonlyArray<string | RegExp> | (Options & { readonly lines: ReadonlyArray<string | RegExp> })>
+> = {
+  "01_quickstart": {
+    args: ["Are", "you there?"],
+    lines: [
+      offline,
+      /^server {2}effect-codex \d+\.\d+\.\d+$/m,
+      /^thread {2}[0-9a-f-]{36}$/m,
+      /^turn {4}[0-9a-f-]{36}$/m,
+      `${hello} Are you there?`,
+      `answer  ${hello} Are you there?`,
+      "items   userMessage, reasoning, agentMessage",
+      /^usage {3}\d+ in, 12 out$/m
+    ]
+  },
+  "02_turn_result": [
+    /^status +completed$/m,
+    /^duration +\d+ ms$/m,
+    /^answer +The result: hello$/m,
+    "the agent (commentary): I will run that.",
+    /the command .* exited with 0: hello/,
+    "the agent (final_answer): The result: hello",
+    "outputTokens: 12",
+    /^stored +1 turn in .*\.jsonl$/m
+  ],
+  "03_stream_events": [
+    "turn/started",
+    "item/started commandExecution",
+    "item/agentMessage/delta \"The \"",
+    "turn/completed completed",
+    "the first three: turn/started, item/started, item/completed",
+    "the second turn: interrupted"
+  ],
+  "04_models_and_metadata": [/^version +\d+\.\d+\.\d+$/m, /^account +none$/m, /^\* .*: low medium high/m, "(hidden)"],
+  "05_resume_thread": [`first:  ${hello} Remember the word heron.`, "second: You said: Remember the word heron."],
+  "06_thread_lifecycle": [
+    /^listed +\[ 'A greeting' \]$/m,
+    /^turns +\[ 1, 2 \]$/m,
+    /^compacted/m,
+    /^archived +1$/m,
+    /^resumed +You said: Say hello\.$/m,
+    /^deleted +CodexRpcError$/m
+  ],
+  "07_image_url": ["I was shown image/png"],
+  "08_local_image": ["I was shown image/png"],
+  "09_promises": [`${hello} Say hello in one sentence.`, `${hello} And now in French.`, "aborted"],
+  "10_errors_and_retry": [
+    "no rollout found",
+    "TurnFailedError, again: true\nTurnFailedError, again: true\n",
+    `${hello} A flaky question.`,
+    "TurnFailedError, again: false",
+    "failed with \"contextWindowExceeded\" after 1 items",
+    "refused, and nothing was sent: input: the text is empty."
+  ],
+  "11_chat": {
+    input: "Hello\nWhat did I say?\n",
+    lines: [`> ${hello} Hello`, /\[completed, \d+ tokens, \d+ in all\]/, "> You said: Hello", "> "]
+  },
+  "12_options": [
+    "my-agent/",
+    "{\"purpose\":\"What is this directory for?\",\"sure\":true}",
+    "The result: From: Ada. Lunch at noon?"
+  ],
+  "13_choose_model": [/ with effort \w+, of \d+ models$/m, `${hello} Say hello in one sentence.`],
+  "14_steer_and_interrupt": [
+    `agent: ${hello} In French, please.`,
+    "the second turn: interrupted",
+    "too late: NoActiveTurn"
+  ],
+  "18_race": [/^the winner: +quick$/m, /^its answer: +Hello/m, /^the other: +interrupted$/m],
+  "19_timeout": ["first:  no answer in time", `second: ${hello} Then say hello.`],
+  "20_swap_the_layer": [
+    "in the test:    [ 'approved', 'needs a person' ]",
+    "- backups",
+    offline,
+    "in production:  needs a person"
+  ],
+  "21_parallel_threads": [
+    `herons: ${hello} One fact about herons.`,
+    `water lilies: ${hello} One fact about water lilies.`
+  ],
+  "23_files": [
+    "entries  [ 'copy.txt', 'hello.txt' ]",
+    "content  Hello.",
+    "metadata { isFile: true, modified: true }",
+    "removed  fs/readFile was refused"
+  ],
+  "24_commands": [
+    "echo exited with 0 \"hello\\n\"",
+    "stdout one",
+    "stdout two",
+    "stdout three",
+    "sh exited with 4",
+    "sleep ended with 137"
+  ],
+  "25_review": ["review: ", "Look for mistakes", "status: completed"],
+  "26_workspace": ["'26_workspace.ts'", "skills: [", "0 errors", "model: 'gpt-5.5'"],
+  "27_typed_answer": ["low at line 1: Review this directory."]
+}
+
+const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {
+  let rest = stdout
+  for (const line of lines) {
+    const [at, length] = typeof line === "string" ? [rest.indexOf(line), line.length] : [rest.search(line), 1]
+    assert.isAtLeast(at, 0, `${line} is missing in what follows of\n${stdout}`)
+    rest = rest.slice(at + length)
+  }
+}
+
+const names = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((name) => name.slice(0, -".ts".length))
+  .sort()
+
+it("each example is tested, and is in the index", () => {
+  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server"].sort(), names)
+  const index = readFileSync(join(examples, "../README.md"), "utf8")
+  assert.deepStrictEqual([...index.matchAll(/\]\(src\/(\w+)\.ts\)/g)].map(([, name]) => name), names)
+})
+
+describe.concurrent("examples", () => {
+  for (const [name, expected] of Object.entries(prints)) {
+    const { lines, ...options } = "lines" in expected ? expected : { lines: expected }
+    it.live(name, () =>
+      Effect.gen(function*() {
+        const { exitCode, stderr, stdout } = yield* run(join(examples, `${name}.ts`), options)
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(exitCode, 0)
+        assertPrints(stdout, lines)
+      }).pipe(Effect.provide(NodeServices.layer)))
+  }
+
+  it.live("22_sse_server", () =>
+    Effect.gen(function*() {
+      const server = yield* start(join(examples, "22_sse_server.ts"), { env: { PORT: "0" } })
+      const url = yield* server.stdout.pipe(
+        Stream.decodeText,
+        Stream.splitLines,
+        Stream.map((line) => /Listening on (\S+)/.exec(line)?.[1]),
+        Stream.filter((url) => url !== undefined),
+        Stream.runHead,
+        Effect.flatMap(Effect.fromOption)
+      )
+      const ask = (search: string) => HttpClient.get(`${url}/ask${search}`)
+
+      const answer = yield* ask("?question=hello")
+      assert.strictEqual(answer.headers["content-type"], "text/event-stream")
+      assertPrints(yield* answer.text, [
+        "event: turn/started\ndata: {",
+        "event: item/agentMessage/delta\n",
+        "event: turn/completed\n"
+      ])
+      assert.strictEqual((yield* ask("")).status, 400)
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
+
+  const quickstart = join(examples, "01_quickstart.ts")
+  const home = CodexHome.layer({ model: "gpt-5.5" }).pipe(
+    Layer.provideMerge(ScriptedModel.layer({ replies: [Reply.text("As you have configured me.")] })),
+    Layer.provideMerge(NodeServices.layer)
+  )
+
+  it.live("--live uses the Codex of the user, as it is configured", () =>
+    Effect.gen(function*() {
+      const { env, workspace } = yield* CodexHome.CodexHome
+      const { stdout } = yield* run(quickstart, { args: ["--live"], env, cwd: workspace })
+      assertPrints(stdout, ["[live: your own Codex account]", "answer  As you have configured me."])
+    }).pipe(Effect.provide(home)))
+
+  it.live("--live says so when nobody is logged in", () =>
+    Effect.gen(function*() {
+      const { env } = yield* CodexHome.make()
+      const { exitCode, stderr, stdout } = yield* run(quickstart, { args: ["--live"], env })
+      assert.strictEqual(exitCode, 1)
+      assert.include(stdout + stderr, "Nobody is logged in to Codex: run `npx codex login` first")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+})
