@@ -32,6 +32,7 @@ import * as Options from "./Options.ts"
 import * as Router from "./Router.ts"
 import * as ServerRequests from "./ServerRequests.ts"
 import * as Thread from "./Thread.ts"
+import * as Tools from "./Tools.ts"
 import type { Transport } from "./Transport.ts"
 
 /**
@@ -42,20 +43,20 @@ import type { Transport } from "./Transport.ts"
 export class Codex extends Context.Service<Codex, {
   /** What the server said of itself in the handshake. */
   readonly metadata: CodexClient.Metadata
-  /** Starts a thread (`thread/start`). `R` is what the handlers in `serverRequests` require. */
-  readonly threadStart: <R = never>(
-    options?: Options.ThreadStartOptions<R>
-  ) => Effect.Effect<Thread.Thread, RequestError, R>
+  /** Starts a thread (`thread/start`). It requires what the handlers in `serverRequests` and the `tools` do. */
+  readonly threadStart: <R = never, T extends Tools.ByName = {}, RT = never>(
+    options?: Options.ThreadStartOptions<R, T, RT>
+  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
   /** Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. */
-  readonly threadResume: <R = never>(
+  readonly threadResume: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
-    options?: Options.ThreadResumeOptions<R>
-  ) => Effect.Effect<Thread.Thread, RequestError, R>
+    options?: Options.ThreadResumeOptions<R, T, RT>
+  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
   /** Starts a thread with the history of another (`thread/fork`), which stays as it is. */
-  readonly threadFork: <R = never>(
+  readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
-    options?: Options.ThreadForkOptions<R>
-  ) => Effect.Effect<Thread.Thread, RequestError, R>
+    options?: Options.ThreadForkOptions<R, T, RT>
+  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
   /**
    * Every stored thread that passes the filter (`thread/list`), page after page, read as the stream is pulled. Servers
    * before 0.169 page by whole seconds: threads made within one second may be missing after a page's end.
@@ -141,36 +142,61 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     const { serverVersion } = client.metadata
     const thread = (threadId: string) => Thread.make({ client, router }, threadId)
 
-    /** A thread that the server has just loaded, with its handlers. */
-    const opened = Effect.fnUntraced(function*<R>(
-      { thread: { id } }: { readonly thread: Protocol.Thread },
-      serverRequests: ServerRequests.ServerRequestHandlers<R> | undefined
+    /** Who answers what the server asks on a thread, and the tools that the server is told of. */
+    const prepare = Effect.fnUntraced(function*<R, T extends Tools.ByName, RT>(
+      { serverRequests, tools }: Options.ThreadOptions<R, T, RT>
     ) {
-      if (serverRequests !== undefined) {
-        client.handle(id, ServerRequests.provideContext(serverRequests, yield* Effect.context<R>()))
+      if (tools === undefined) {
+        return {
+          dynamicTools: undefined,
+          handlers: serverRequests && ServerRequests.provideContext(serverRequests, yield* Effect.context<R>())
+        }
       }
-      return thread(id)
+      const { dynamicTools, handler } = yield* Tools.make(
+        tools,
+        serverRequests?.["item/tool/call"] ?? ServerRequests.declineAll["item/tool/call"],
+        serverVersion
+      )
+      const context = yield* Effect.context<R | Tools.Services<T>>()
+      return {
+        dynamicTools,
+        handlers: ServerRequests.provideContext({ ...serverRequests, "item/tool/call": handler }, context)
+      }
     })
+
+    /** The handle of a thread that the server has just loaded. */
+    const opened = ({ id }: Protocol.Thread, handlers: ServerRequests.ServerRequestHandlers | undefined) => {
+      if (handlers !== undefined) client.handle(id, handlers)
+      return thread(id)
+    }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) => client.request("thread/list", filter)
 
     return Codex.of({
       metadata: client.metadata,
-      threadStart: (options = {}) =>
-        Options.threadParams(options, serverVersion).pipe(
-          Effect.flatMap((params) => client.request("thread/start", params)),
-          Effect.flatMap((response) => opened(response, options.serverRequests))
-        ),
-      threadResume: (threadId, options = {}) =>
-        Options.threadParams(options, serverVersion).pipe(
-          Effect.flatMap((params) => client.request("thread/resume", { ...params, threadId })),
-          Effect.flatMap((response) => opened(response, options.serverRequests))
-        ),
-      threadFork: (threadId, options = {}) =>
-        Options.threadParams(options, serverVersion).pipe(
-          Effect.flatMap((params) => client.request("thread/fork", { ...params, threadId })),
-          Effect.flatMap((response) => opened(response, options.serverRequests))
-        ),
+      threadStart: Effect.fnUntraced(function*(options = {}) {
+        const params = yield* Options.threadParams(options, serverVersion)
+        const { dynamicTools, handlers } = yield* prepare(options)
+        const response = yield* client.request("thread/start", {
+          ...params,
+          ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
+        })
+        return opened(response.thread, handlers)
+      }),
+      threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
+        const params = yield* Options.threadParams(options, serverVersion)
+        const { handlers } = yield* prepare(options)
+        // A turn of it may be running, and ask at once.
+        if (handlers !== undefined) client.handle(threadId, handlers)
+        const response = yield* client.request("thread/resume", { ...params, threadId })
+        return opened(response.thread, handlers)
+      }),
+      threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
+        const params = yield* Options.threadParams(options, serverVersion)
+        const { handlers } = yield* prepare(options)
+        const response = yield* client.request("thread/fork", { ...params, threadId })
+        return opened(response.thread, handlers)
+      }),
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
       threadListPage,
       threadRead: (threadId, options) => thread(threadId).read(options),

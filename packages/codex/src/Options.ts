@@ -13,6 +13,7 @@ import type { WhenBusy } from "./internal/TurnStarts.ts"
 import type { OutputSchema } from "./Output.ts"
 import * as Sandbox from "./Sandbox.ts"
 import type { ServerRequestHandlers } from "./ServerRequests.ts"
+import type * as Tools from "./Tools.ts"
 
 export type { WhenBusy } from "./internal/TurnStarts.ts"
 
@@ -24,10 +25,16 @@ interface Presets {
   readonly sandbox?: Sandbox.Sandbox | undefined
 }
 
-/** Options that all ways to a thread share. */
-interface ThreadOptions<R> extends Presets {
+/** Options that all ways to a thread share. `R` is what `serverRequests` require, `RT` what the `tools` do. */
+export interface ThreadOptions<R = never, T extends Tools.ByName = {}, RT = never> extends Presets {
   /** Answers to what the server asks on this thread; what they leave out, the client's handlers answer. */
   readonly serverRequests?: ServerRequestHandlers<R> | undefined
+  /**
+   * Tools of this program that the agent may call: an Effect AI `Toolkit`, or one with its handlers. The server keeps what
+   * it was told of a thread's tools when the thread was started, and offers a resumed or forked thread the same ones: there
+   * `tools` says who answers their calls, and can't add any.
+   */
+  readonly tools?: Tools.Input<T, RT> | undefined
 }
 
 /**
@@ -35,7 +42,9 @@ interface ThreadOptions<R> extends Presets {
  *
  * @category models
  */
-export interface ThreadStartOptions<R = never> extends Omit<Protocol.ThreadStartParams, "sandbox">, ThreadOptions<R> {}
+export interface ThreadStartOptions<R = never, T extends Tools.ByName = {}, RT = never>
+  extends Omit<Protocol.ThreadStartParams, "sandbox">, ThreadOptions<R, T, RT>
+{}
 
 /** Whether the answer shall hold the turns of the thread, in place of `excludeTurns`. */
 interface IncludeTurns {
@@ -48,8 +57,11 @@ interface IncludeTurns {
  *
  * @category models
  */
-export interface ThreadResumeOptions<R = never>
-  extends Omit<Protocol.ThreadResumeParams, "threadId" | "sandbox" | "excludeTurns">, ThreadOptions<R>, IncludeTurns
+export interface ThreadResumeOptions<R = never, T extends Tools.ByName = {}, RT = never>
+  extends
+    Omit<Protocol.ThreadResumeParams, "threadId" | "sandbox" | "excludeTurns">,
+    ThreadOptions<R, T, RT>,
+    IncludeTurns
 {}
 
 /**
@@ -57,8 +69,11 @@ export interface ThreadResumeOptions<R = never>
  *
  * @category models
  */
-export interface ThreadForkOptions<R = never>
-  extends Omit<Protocol.ThreadForkParams, "threadId" | "sandbox" | "excludeTurns">, ThreadOptions<R>, IncludeTurns
+export interface ThreadForkOptions<R = never, T extends Tools.ByName = {}, RT = never>
+  extends
+    Omit<Protocol.ThreadForkParams, "threadId" | "sandbox" | "excludeTurns">,
+    ThreadOptions<R, T, RT>,
+    IncludeTurns
 {}
 
 /**
@@ -128,9 +143,12 @@ const approvals = Effect.fnUntraced(function*(
 
 /** The options of a thread as the protocol has them. */
 export const threadParams = Effect.fnUntraced(function*<
-  O extends ThreadOptions<unknown> & IncludeTurns & { readonly approvalPolicy?: unknown }
+  O extends
+    & Omit<ThreadOptions<unknown>, "tools">
+    & IncludeTurns
+    & { readonly approvalPolicy?: unknown; readonly tools?: unknown }
 >(options: O, serverVersion: string) {
-  const { approvalMode: _, includeTurns, sandbox, serverRequests: __, ...fields } = options
+  const { approvalMode: _, includeTurns, sandbox, serverRequests: __, tools: ___, ...fields } = options
   return yield* supported({
     ...fields,
     ...yield* approvals(options),

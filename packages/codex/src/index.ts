@@ -30,6 +30,8 @@ export * as Sandbox from "./Sandbox.ts"
 export * as ServerRequests from "./ServerRequests.ts"
 /** A conversation with the agent. */
 export * as Thread from "./Thread.ts"
+/** Tools of this program that the agent may call. */
+export * as Tools from "./Tools.ts"
 /** The way to an app-server. */
 export * as Transport from "./Transport.ts"
 /** One task of the agent. */
