@@ -28,14 +28,16 @@
 import type * as Methods from "@effect-codex/protocol/Methods"
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Clock from "effect/Clock"
-import type * as EffectContext from "effect/Context"
+import * as EffectContext from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { EventLog } from "./internal/EventLog.ts"
 
 /** A method with which the server asks. */
@@ -240,19 +242,29 @@ export const orElse: {
   })
 )
 
-/** Gives handlers the services that they require. */
+/**
+ * Gives handlers the services that they require, from the context of who gave the handlers. Its span and the annotations of
+ * its logs are left out: those of the request hold.
+ */
 export const provideContext = <R>(
   handlers: ServerRequestHandlers<R>,
   context: EffectContext.Context<R>
-): ServerRequestHandlers =>
-  Object.fromEntries(
+): ServerRequestHandlers => {
+  // What is left out is there when a handler runs, by way of the request.
+  const services = EffectContext.omit(
+    Tracer.ParentSpan,
+    References.CurrentLogAnnotations,
+    References.CurrentLogSpans
+  )(context) as EffectContext.Context<R>
+  return Object.fromEntries(
     Object.entries(handlers as { readonly [method: string]: AnyHandler<R> | undefined }).flatMap(([method, handler]) =>
       handler === undefined ? [] : [[
         method,
-        (params: unknown, request: Context) => Effect.provideContext(handler(params, request), context)
+        (params: unknown, request: Context) => Effect.provideContext(handler(params, request), services)
       ]]
     )
   )
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // A person in the loop
