@@ -41,6 +41,19 @@ const noting = (handlers: ServerRequests.Complete) => {
   return { asked, handlers: Object.fromEntries(noted) as ServerRequests.Complete }
 }
 
+/** The second option of each question. */
+const choose: ServerRequests.Handler<"item/tool/requestUserInput"> = ({ questions }) =>
+  Effect.succeed({
+    answers: Object.fromEntries(questions.map(({ id, options }) => [id, { answers: [options![1]!.label] }]))
+  })
+
+/** A tool that adds. */
+const add: ServerRequests.Handler<"item/tool/call"> = ({ arguments: input, tool }) =>
+  Effect.succeed({
+    success: true,
+    contentItems: [{ type: "inputText", text: `${tool} ${JSON.stringify(input)} is 42` }]
+  })
+
 describe("a command that needs approval", () => {
   it.live("is declined by default, and the turn goes on", () =>
     Effect.gen(function*() {
@@ -262,11 +275,6 @@ describe("permissions", () => {
 })
 
 describe("a question to the user", () => {
-  const choose: ServerRequests.Handler<"item/tool/requestUserInput"> = ({ questions }) =>
-    Effect.succeed({
-      answers: Object.fromEntries(questions.map(({ id, options }) => [id, { answers: [options![1]!.label] }]))
-    })
-
   it.live("is answered by a handler, and by none with no answers", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -301,12 +309,6 @@ describe("a question to the user", () => {
 })
 
 describe("a dynamic tool", () => {
-  const add: ServerRequests.Handler<"item/tool/call"> = ({ arguments: input, tool }) =>
-    Effect.succeed({
-      success: true,
-      contentItems: [{ type: "inputText", text: `${tool} ${JSON.stringify(input)} is 42` }]
-    })
-
   it.live("is called with a handler, and fails for the model without one", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
