@@ -1,6 +1,6 @@
 /** What the tests of the real binary share. */
 import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
-import { Codex, type Notification, Router, type TurnResult } from "effect-codex"
+import { Codex, type CodexConfig, type Notification, Router, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
 
@@ -19,6 +19,15 @@ export const scripted = Effect.provide(TestCodex.layer())
 
 /** Codex on a model that repeats what it is told. */
 export const echoing = Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
+
+/** Runs with a process of its own in the home that there is; ends when the process has. */
+export const withCodex = <A, E, R>(
+  use: (codex: Codex.Codex["Service"]) => Effect.Effect<A, E, R>,
+  config?: CodexConfig.CodexConfig
+) =>
+  CodexHome.CodexHome.use((home) =>
+    Codex.Codex.use(use).pipe(Effect.provide(Codex.layer({ cwd: home.workspace, ...config, env: home.env })))
+  )
 
 /** Nothing is left of any turn, request or subscriber. */
 export const idle = { pending: 0, turns: 0, starts: 0, subscribers: 0 } satisfies Partial<Router.Stats>
@@ -44,10 +53,24 @@ export const processesOf = (codexHome: string): Effect.Effect<ReadonlyArray<numb
     })
   )
 
+/** A child of this process; what the server forks is not. */
+const isServer = (pid: number): boolean => {
+  try {
+    const [, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")
+    return Number(parent) === process.pid
+  } catch {
+    // It has ended meanwhile.
+    return false
+  }
+}
+
+/** The app-servers with this CODEX_HOME. */
+export const serversOf = (codexHome: string): Effect.Effect<ReadonlyArray<number>> =>
+  Effect.map(processesOf(codexHome), (pids) => pids.filter(isServer))
+
 /** The app-server's own process: the one that runs the codex binary. */
 export const serverOf = (codexHome: string): Effect.Effect<number> =>
-  Effect.map(processesOf(codexHome), (pids) => {
-    const servers = pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("app-server"))
+  Effect.map(serversOf(codexHome), (servers) => {
     if (servers.length !== 1) throw new Error(`expected one app-server, found ${servers.length}`)
     return servers[0]!
   })

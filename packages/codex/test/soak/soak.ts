@@ -83,9 +83,10 @@ export const onTheRealServer = (turns: number, samples: number) =>
     Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
   )
 
+const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
+
 /** How much the heap grew for each turn, in bytes: the slope of the line that fits the samples best. */
 export const growth = (samples: ReadonlyArray<Sample>): number => {
-  const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
   const x = mean(samples.map(({ turns }) => turns))
   const y = mean(samples.map(({ heap }) => heap))
   const covariance = mean(samples.map(({ heap, turns }) => (turns - x) * (heap - y)))
