@@ -14,7 +14,8 @@ const packages = [
   ["protocol"],
   ["codex"],
   ["testing"],
-  ["bench", "checks", "examples"]
+  ["bench", "examples"],
+  ["checks"]
 ]
 
 /**

@@ -1,0 +1,69 @@
+import { CodexHome, ScriptedModel } from "@effect-codex/testing"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { join, relative } from "node:path"
+import { script } from "../../examples/src/shared/OfflineModel.ts"
+import { run } from "../../examples/test/program.ts"
+import { type Block, blocksOf, moduleOf, writeBlocks } from "../src/docs.ts"
+import { root } from "../src/problem.ts"
+
+const markdown = (...lines: ReadonlyArray<string>): Block => {
+  const blocks = blocksOf(join(root, "A.md"), lines.join("\n"))
+  assert.lengthOf(blocks, 1)
+  return blocks[0]!
+}
+
+describe("blocks", () => {
+  it("are found in a document, with the line of their fence", () => {
+    const text = "# A\n\n```sh\nls\n```\n\n```ts\nconst a = 1\n```\n\n- in a list:\n  ```ts\n  const b = 2\n\n  ```\n"
+    assert.deepStrictEqual(
+      blocksOf(join(root, "A.md"), text).map(({ code, kind, line }) => ({ code, kind, line })),
+      [{ code: "const a = 1", kind: "fragment", line: 7 }, { code: "const b = 2\n", kind: "fragment", line: 12 }]
+    )
+  })
+
+  it("are found in the docstrings of a module, and never run", () => {
+    const text =
+      "/**\n * Says.\n *\n * ```ts\n * import * as Effect from \"effect/Effect\"\n *\n * Effect.runSync(Effect.void)\n * ```\n */\n"
+    assert.deepStrictEqual(
+      blocksOf(join(root, "packages/codex/src/A.ts"), text).map(({ code, kind, line }) => ({ code, kind, line })),
+      [{ code: "import * as Effect from \"effect/Effect\"\n\nEffect.runSync(Effect.void)", kind: "module", line: 4 }]
+    )
+  })
+
+  it("are modules, programs, tests or fragments", () => {
+    const effect = "import * as Effect from \"effect/Effect\""
+    assert.strictEqual(markdown("```ts", effect, "export const a = Effect.void", "```").kind, "module")
+    assert.strictEqual(markdown("```ts", effect, "Effect.runFork(Effect.void)", "```").kind, "program")
+    assert.strictEqual(markdown("```ts no-run", effect, "Effect.runFork(Effect.void)", "```").kind, "module")
+    assert.strictEqual(markdown("```ts", "import { it } from \"@effect/vitest\"", "```").kind, "test")
+    assert.strictEqual(markdown("```ts", "yield* Effect.void", "```").kind, "fragment")
+  })
+
+  it("keep their lines, so that an error is where it stands in the document", () => {
+    const module = markdown("", "```ts", "import \"effect/Effect\"", "wrong", "```")
+    assert.strictEqual(moduleOf(module).split("\n").indexOf("wrong"), 3)
+    const fragment = markdown("", "```ts", "yield* thread.run(\"Hello.\")", "wrong", "```")
+    assert.strictEqual(moduleOf(fragment).split("\n").indexOf("wrong"), 3)
+    assert.include(moduleOf(fragment), "import * as Thread from \"effect-codex/Thread\"")
+    assert.include(moduleOf(fragment), "declare const thread: Thread.Thread")
+  })
+})
+
+describe.concurrent("the programs in the documentation run", () => {
+  const home = CodexHome.layer({ model: "gpt-5.5" }).pipe(
+    Layer.provideMerge(ScriptedModel.layer(script)),
+    Layer.provideMerge(NodeServices.layer)
+  )
+  for (const { file, kind, line, path } of writeBlocks()) {
+    if (kind !== "program") continue
+    it.live(`${relative(root, file)}:${line}`, () =>
+      Effect.gen(function*() {
+        const { env, workspace } = yield* CodexHome.CodexHome
+        const { exitCode, stderr, stdout } = yield* run(path, { env, cwd: workspace })
+        assert.strictEqual(exitCode, 0, stdout + stderr)
+      }).pipe(Effect.provide(home)))
+  }
+})
