@@ -26,7 +26,8 @@ import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Log } from "./internal/Log.ts"
-import * as Masking from "./Masking.ts"
+import { Masker } from "./internal/Masker.ts"
+import type * as Masking from "./Masking.ts"
 
 /**
  * Options of a recorder: what to mask.
@@ -54,7 +55,7 @@ export const make = Effect.fnUntraced(function*(
     open(file),
     (descriptor) => Effect.sync(() => Fs.closeSync(descriptor))
   )
-  const log = new Log((lines) => void Fs.writeSync(descriptor, lines), new Masking.Masker(options))
+  const log = new Log((lines) => void Fs.writeSync(descriptor, lines), new Masker(options))
   yield* Effect.addFinalizer(() => report(file, log, () => log.close()))
   let connections = 0
 

@@ -33,9 +33,10 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as difference from "./internal/difference.ts"
+import { Masker } from "./internal/Masker.ts"
 import { Player, type Problem } from "./internal/Player.ts"
 import * as Script from "./internal/Script.ts"
-import * as Masking from "./Masking.ts"
+import type * as Masking from "./Masking.ts"
 
 /**
  * Options of a replay. What to mask must be what the recorder was told.
@@ -162,7 +163,7 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
       return end
     }
     const player = new Player(script, {
-      masker: new Masking.Masker(options),
+      masker: new Masker(options),
       ignore: options.ignore ?? {},
       say: (text) => Queue.offerUnsafe(messages, text),
       delay: (millis, proceed) => {

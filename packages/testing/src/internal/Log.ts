@@ -7,7 +7,7 @@
 import * as Recording from "effect-codex/Recording"
 import { Buffer } from "node:buffer"
 import { performance } from "node:perf_hooks"
-import type { Masker } from "../Masking.ts"
+import type { Masker } from "./Masker.ts"
 
 /** A piece of a text that is held back. */
 interface Piece {

@@ -4,8 +4,8 @@
  */
 import * as Recording from "effect-codex/Recording"
 import { performance } from "node:perf_hooks"
-import type { Masker } from "../Masking.ts"
 import { type Difference, differences } from "./difference.ts"
+import type { Masker } from "./Masker.ts"
 import { type Ask, describe, type Lane, type Say, type Script, subjectOf } from "./Script.ts"
 
 /** What the client said is not what was recorded, or what was recorded is not said. */
