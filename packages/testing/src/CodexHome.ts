@@ -14,6 +14,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import type * as PlatformError from "effect/PlatformError"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as NodeFs from "node:fs/promises"
 import * as toml from "./internal/toml.ts"
@@ -25,7 +26,7 @@ export interface Service {
   readonly codexHome: string
   /** An empty directory to work in. It is no Git repository. */
   readonly workspace: string
-  /** `HOME`: a directory without a shell profile. Codex starts a login shell for each thread, and a real one is slow. */
+  /** `HOME`: a directory without a shell profile. */
   readonly userHome: string
   /** The environment variables of an isolated process, to be set on top of those of this process. */
   readonly env: Readonly<Record<string, string>>
@@ -50,7 +51,11 @@ export interface Options {
   readonly approvalPolicy?: "untrusted" | "on-request" | "never"
   /** What commands may do; `read-only` by default. The sandbox is a real one. */
   readonly sandboxMode?: "read-only" | "workspace-write" | "danger-full-access"
-  /** Further keys of `config.toml`, as nested objects. They replace a default of the same top-level name. */
+  /**
+   * Further keys of `config.toml`, as nested objects. They replace a default of the same top-level name; `features` are
+   * added to the defaults: without `plugins`, which ask the network, and without `shell_snapshot`, a login shell for each
+   * thread.
+   */
   readonly config?: Config
 }
 
@@ -81,7 +86,11 @@ export const make: (
     yield* Effect.forEach([codexHome, workspace, userHome], (directory) => fs.makeDirectory(directory))
     yield* fs.writeFileString(
       path.join(codexHome, "config.toml"),
-      toml.document({ ...defaults(options), ...options.config })
+      toml.document({
+        ...defaults(options),
+        ...options.config,
+        features: { ...features, ...Predicate.isObject(options.config?.features) ? options.config.features : {} }
+      })
     )
     return CodexHome.of({
       codexHome,
@@ -114,6 +123,8 @@ export const layer = (
   Layer.effect(CodexHome, ScriptedModel.use((model) => make({ ...options, modelUrl: model.url }))).pipe(
     Layer.provide(NodeServices.layer)
   )
+
+const features = { plugins: false, shell_snapshot: false }
 
 const defaults = (options: Options): Config => ({
   model: options.model ?? "mock-model",

@@ -20,6 +20,7 @@ describe("CodexHome", () => {
         assert.strictEqual(
           yield* fs.readFileString(path.join(home.codexHome, "config.toml")),
           `model = "mock-model"\napproval_policy = "never"\nsandbox_mode = "read-only"\n`
+            + `features = { plugins = false, shell_snapshot = false }\n`
         )
         return path.dirname(home.codexHome)
       }))
@@ -37,7 +38,7 @@ describe("CodexHome", () => {
         sandboxMode: "workspace-write",
         config: {
           model: "another",
-          features: { goals: true, "with space": undefined },
+          features: { goals: true, shell_snapshot: true, "with space": undefined },
           projects: { "/a \"b\"\\c": { trust_level: "trusted" } },
           notify: ["a", 1, 2.5],
           left_out: undefined
@@ -50,7 +51,7 @@ approval_policy = "on-request"
 sandbox_mode = "workspace-write"
 model_provider = "scripted"
 model_providers = { scripted = { name = "Scripted model", base_url = "http://127.0.0.1:1/v1", wire_api = "responses", request_max_retries = 0, stream_max_retries = 0 } }
-features = { goals = true }
+features = { plugins = false, shell_snapshot = true, goals = true }
 projects = { "/a \"b\"\\c" = { trust_level = "trusted" } }
 notify = ["a", 1, 2.5]
 `
