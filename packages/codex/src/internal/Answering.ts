@@ -101,6 +101,8 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly send: (message: string) => Effect.Effect<void>
 }): Effect.fn.Return<Router.Server, never, Scope.Scope> {
   const running = new Map<string | number, Running>()
+  /** Also those that were interrupted, until they have ended. */
+  const fibers = new Set<Fiber.Fiber<void>>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
   const interrupt = (id: string | number, entry: Running) => {
@@ -112,17 +114,22 @@ export const make = Effect.fnUntraced(function*(options: {
     for (const [id, entry] of running) interrupt(id, entry)
   }
   yield* Effect.addFinalizer(() => {
-    const fibers = Array.from(running.values()).flatMap((entry) => entry.fiber ?? [])
     interruptAll()
     return Fiber.awaitAll(fibers)
   })
 
+  const resolved = (id: string | number) => {
+    const entry = running.get(id)
+    if (entry !== undefined) interrupt(id, entry)
+  }
+
   return {
     lost: interruptAll,
     request: (request) => {
+      resolved(request.id)
       const entry: Running = { fiber: undefined, turnId: request.turnId }
       running.set(request.id, entry)
-      entry.fiber = run(
+      const fiber = run(
         answer(request, options.handlersOf(request.threadId)).pipe(
           Effect.flatMap((message) => {
             if (running.get(request.id) !== entry) return Effect.void
@@ -131,11 +138,13 @@ export const make = Effect.fnUntraced(function*(options: {
           })
         )
       )
+      entry.fiber = fiber
+      fibers.add(fiber)
+      fiber.addObserver(() => fibers.delete(fiber))
+      // What a handler does at once may have cancelled it.
+      if (running.get(request.id) !== entry) fiber.interruptUnsafe()
     },
-    resolved: (id) => {
-      const entry = running.get(id)
-      if (entry !== undefined) interrupt(id, entry)
-    },
+    resolved,
     turnEnded: (turnId) => {
       for (const [id, entry] of running) if (entry.turnId === turnId) interrupt(id, entry)
     }
