@@ -21,6 +21,8 @@ const setup = Effect.gen(function*() {
 const countOf = (server: FakeAppServer.Service, method: string) =>
   Effect.map(server.requests, (requests) => requests.filter((request) => request.method === method).length)
 
+const overloadedInData = (data: unknown) => new FakeAppServer.RpcError({ code: -32000, message: "try later", data })
+
 describe("requests", () => {
   scenario("are in flight at the same time, and answered in any order", () =>
     Effect.gen(function*() {
@@ -163,8 +165,6 @@ describe("requests", () => {
 })
 
 describe("an overloaded server", () => {
-  const overloadedInData = (data: unknown) => new FakeAppServer.RpcError({ code: -32000, message: "try later", data })
-
   scenario("is asked again twice, with back-off, whatever was asked", () =>
     Effect.gen(function*() {
       const { server } = yield* setup
@@ -279,7 +279,7 @@ describe("a lost connection", () => {
         const turn = yield* thread.turn("go")
         yield* gate.arrived
         yield* server.on("model/list", () => Effect.never)
-        const waiting = [
+        const waiting: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
           yield* inBackground(Effect.flip(client.request("model/list", {}))),
           yield* inBackground(Effect.flip(Stream.runCollect(codex.models()))),
           yield* inBackground(Effect.flip(turn.run)),

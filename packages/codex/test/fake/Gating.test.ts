@@ -1,0 +1,109 @@
+import { FakeAppServer } from "@effect-codex/testing"
+import { assert, describe } from "@effect/vitest"
+import { Codex, Input } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { scenario } from "./scenario.ts"
+
+/** What needs 0.151.0: how to ask for it, and what the refusal calls it. */
+const features: ReadonlyArray<
+  readonly [feature: string, ask: (codex: Codex.Codex["Service"]) => Effect.Effect<unknown, unknown>]
+> = [
+  [
+    "Input.externalMessage",
+    (codex) => codex.thread("stored").run(Input.externalMessage({ toolName: "mail", content: "hi" }))
+  ],
+  ["turnTrigger", (codex) => codex.thread("stored").run("go", { turnTrigger: "automation" })],
+  ["turnTrigger", (codex) => codex.thread("stored").turn("go", { turnTrigger: "automation" })],
+  ["turnTrigger", (codex) => Stream.runDrain(codex.thread("stored").stream("go", { turnTrigger: "automation" }))],
+  ["serviceTierForTurn", (codex) => codex.thread("stored").run("go", { serviceTierForTurn: "fast" })],
+  ["includeTurns", (codex) => codex.threadResume("stored", { includeTurns: true })],
+  ["includeTurns", (codex) => codex.threadFork("stored", { includeTurns: false })]
+]
+
+const answered = (userAgent: string, serverInfo?: { readonly name: string; readonly version: string }) => ({
+  initialize: () => FakeAppServer.verbatim({ userAgent, serverInfo })
+})
+
+describe("options that need a newer server", () => {
+  for (
+    const version of ["0.130.0", "0.147.0", "0.149.0", "0.150.9", "0.151.0-alpha.6", "unknown", "0.0.0", "(Linux)"]
+  ) {
+    scenario(`are refused before anything is sent: ${version}`, () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        for (const [feature, ask] of features) {
+          const error = yield* Effect.flip(ask(codex))
+          assert.deepInclude(error, { _tag: "UnsupportedByServerError", feature, needs: "0.151.0", has: version })
+          assert.include(String(error), "0.151.0 or newer")
+        }
+        assert.deepStrictEqual((yield* server.requests).map(({ method }) => method), ["initialize"])
+      }), { handlers: answered(`codex-cli/${version}`), threads: ["stored"] })
+  }
+
+  for (
+    const [userAgent, version] of [
+      ["codex-cli/0.151.0 (Linux)"],
+      ["codex-cli 0.153.0"],
+      ["codex-cli/0.154.0-alpha.1"],
+      ["codex-cli/0.154.0-alpha.1.2"],
+      ["codex-cli/0.151.0.post1"],
+      ["codex-cli/v0.152.0"],
+      ["codex-cli/1.0.0"],
+      ["unknown", "0.153.0"]
+    ] as const
+  ) {
+    scenario(
+      `are sent as they are: ${userAgent}${version === undefined ? "" : `, serverInfo ${version}`}`,
+      () =>
+        Effect.gen(function*() {
+          const server = yield* FakeAppServer.FakeAppServer
+          const codex = yield* Codex.Codex
+          yield* codex.threadResume("stored", { includeTurns: true })
+          const thread = yield* codex.threadFork("stored", { includeTurns: false })
+          yield* thread.run("go", { turnTrigger: "automation", serviceTierForTurn: "fast", serviceTier: "flex" })
+          yield* thread.run(Input.externalMessage({ toolName: "mail", namespace: "in", content: "hi" }))
+          const paramsOf = (method: string, index = 0) =>
+            Effect.map(server.awaitRequest(method, index), ({ message }) => message["params"])
+          assert.deepStrictEqual(yield* paramsOf("thread/resume"), { threadId: "stored", excludeTurns: false })
+          assert.deepStrictEqual(yield* paramsOf("thread/fork"), { threadId: "stored", excludeTurns: true })
+          assert.deepStrictEqual(yield* paramsOf("turn/start"), {
+            threadId: thread.id,
+            input: [{ type: "text", text: "go", text_elements: [] }],
+            turnTrigger: "automation",
+            serviceTierForTurn: "fast",
+            serviceTier: "flex"
+          })
+          assert.deepStrictEqual(yield* paramsOf("turn/start", 1), {
+            threadId: thread.id,
+            input: [],
+            toolOutput: { name: "mail", namespace: "in", output: "hi" }
+          })
+        }),
+      {
+        handlers: answered(userAgent, version === undefined ? undefined : { name: "codex", version }),
+        threads: ["stored"]
+      }
+    )
+  }
+})
+
+describe("options that every server knows", () => {
+  for (const userAgent of ["codex-cli/0.147.0", "codex-cli/0.130.0", "codex-cli/unknown"]) {
+    scenario(`are sent to an old server: ${userAgent}`, () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        yield* codex.threadResume("stored", { model: "gpt-5.4" })
+        const thread = yield* codex.threadFork("stored")
+        yield* thread.run("go", { serviceTier: "flex", turnTrigger: undefined, serviceTierForTurn: null })
+        const methods = (yield* server.requests).map(({ method }) => method)
+        assert.deepStrictEqual(methods, ["initialize", "thread/resume", "thread/fork", "turn/start"])
+        const resume = yield* server.awaitRequest("thread/resume")
+        assert.deepStrictEqual(resume.params, { threadId: "stored", model: "gpt-5.4" })
+        const fork = yield* server.awaitRequest("thread/fork")
+        assert.deepStrictEqual(fork.params, { threadId: "stored" })
+      }), { handlers: answered(userAgent), threads: ["stored"] })
+  }
+})

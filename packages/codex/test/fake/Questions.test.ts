@@ -1,0 +1,381 @@
+import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Codex, type CodexClient, type Router, ServerRequests } from "effect-codex"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { collecting, idle, inBackground, scenario } from "./scenario.ts"
+
+const place = { threadId: "thread-1", turnId: "turn-1", itemId: "item-1", startedAtMs: 0 }
+
+/** Parameters for every method with which the server asks. */
+const params: { readonly [M in ServerRequests.Method]: ServerRequests.Params<M> } = {
+  "item/commandExecution/requestApproval": { ...place, command: "rm -rf /", cwd: "/", reason: "why not" },
+  "item/fileChange/requestApproval": { ...place, reason: null, grantRoot: null },
+  "item/permissions/requestApproval": { ...place, cwd: "/", reason: null, permissions: { network: { enabled: true } } },
+  "item/tool/requestUserInput": { ...place, questions: [] },
+  "mcpServer/elicitation/request": {
+    mode: "form",
+    threadId: "thread-1",
+    turnId: null,
+    serverName: "mail",
+    message: "Who are you?",
+    requestedSchema: { type: "object", properties: {} },
+    _meta: null
+  },
+  "item/tool/call": { ...place, callId: "call-1", namespace: null, tool: "lookup", arguments: { key: "answer" } },
+  "account/chatgptAuthTokens/refresh": { reason: "unauthorized", previousAccountId: null },
+  "attestation/generate": {},
+  "currentTime/read": { threadId: "thread-1" },
+  applyPatchApproval: { conversationId: "thread-1", callId: "call-1", fileChanges: {}, reason: null, grantRoot: null },
+  execCommandApproval: {
+    conversationId: "thread-1",
+    callId: "call-1",
+    approvalId: null,
+    command: ["rm", "-rf", "/"],
+    cwd: "/",
+    reason: null,
+    parsedCmd: []
+  }
+}
+
+const approval = "item/commandExecution/requestApproval"
+
+/** A handler that waits until it is interrupted, and lets the test see both. */
+const hanging = Effect.map(
+  Effect.all([Deferred.make<ServerRequests.Context>(), Deferred.make<void>()]),
+  ([called, interrupted]) => ({
+    handler: (_: unknown, context: ServerRequests.Context) =>
+      Deferred.succeed(called, context).pipe(
+        Effect.andThen(Effect.never),
+        Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
+      ),
+    called: Deferred.await(called),
+    interrupted: Deferred.await(interrupted)
+  })
+)
+
+/** The ids that were answered. */
+const answeredIds = (server: FakeAppServer.Service) =>
+  Effect.map(
+    server.received,
+    (messages) => messages.flatMap(({ id, method }) => method === undefined && id !== undefined ? [id] : [])
+  )
+
+type Served = Codex.Codex | CodexClient.CodexClient | Router.Router | FakeAppServer.FakeAppServer
+
+/** A test of a client with these handlers. */
+const withHandlers = <E>(
+  serverRequests: ServerRequests.ServerRequestHandlers,
+  run: Effect.Effect<void, E, Served | Scope.Scope>
+) =>
+  Effect.scoped(run).pipe(
+    Effect.andThen(idle),
+    Effect.provide(FakeAppServer.layerCodex({ client: { serverRequests } }))
+  )
+
+describe("without handlers, the server is answered", () => {
+  const answers: { readonly [M in ServerRequests.Method]: unknown } = {
+    "item/commandExecution/requestApproval": { decision: "decline" },
+    "item/fileChange/requestApproval": { decision: "decline" },
+    "item/permissions/requestApproval": { permissions: {}, scope: "turn" },
+    "item/tool/requestUserInput": { answers: {} },
+    "mcpServer/elicitation/request": { action: "decline", content: null, _meta: null },
+    "item/tool/call": {
+      success: false,
+      contentItems: [{ type: "inputText", text: "No handler is registered for the tool lookup." }]
+    },
+    "account/chatgptAuthTokens/refresh": { code: -32603, message: "This client does not manage ChatGPT tokens." },
+    "attestation/generate": { code: -32603, message: "This client does not generate attestations." },
+    "currentTime/read": { currentTimeAt: 0 },
+    applyPatchApproval: { decision: { denied: { rejection: "Declined by the client." } } },
+    execCommandApproval: { decision: { denied: { rejection: "Declined by the client." } } }
+  }
+  for (const method of Object.keys(params) as ReadonlyArray<ServerRequests.Method>) {
+    scenario(method, () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const exit = yield* Effect.exit(server.ask(method, FakeAppServer.verbatim(params[method]), { id: "q-1" }))
+        const expected = answers[method]
+        const answer = yield* server.awaitMessage(({ id }) => id === "q-1")
+        assert.deepStrictEqual(
+          answer,
+          Exit.isSuccess(exit) ? { id: "q-1", result: expected } : { id: "q-1", error: expected }
+        )
+      }))
+  }
+
+  scenario("-32601 to a method that is not known, -32602 to parameters that do not fit", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeAppServer.FakeAppServer
+      const unknown = yield* Effect.flip(server.ask("future/question", { secret: true }))
+      assert.deepInclude(unknown, { code: -32601, message: "This client does not know the method future/question" })
+      for (const bad of [{}, null, undefined, [], { ...params[approval], threadId: 7 }]) {
+        const invalid = yield* Effect.flip(server.ask(approval, FakeAppServer.verbatim(bad)))
+        assert.isTrue(invalid._tag === "RpcError" && invalid.code === -32602)
+        assert.match(invalid.message, /^Invalid params: (Missing key at \["\w+"\]|Expected .*)$/)
+      }
+    }))
+})
+
+describe("a handler", () => {
+  it.effect("is given the parameters and the context; its answer is sent with the id as it came", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      yield* withHandlers(
+        {
+          [approval]: (params, context) =>
+            Effect.sync(() => {
+              seen.push([params.command, context])
+              return { decision: "accept" as const }
+            })
+        },
+        Effect.gen(function*() {
+          const server = yield* FakeAppServer.FakeAppServer
+          for (const id of [0, 7, "a text"]) {
+            assert.deepStrictEqual(yield* server.ask(approval, params[approval], { id }), { decision: "accept" })
+            yield* server.awaitMessage((message) => message["id"] === id && message["method"] === undefined)
+          }
+          assert.deepStrictEqual(seen[2], ["rm -rf /", {
+            method: approval,
+            requestId: "a text",
+            threadId: "thread-1",
+            turnId: "turn-1"
+          }])
+        })
+      )
+    }))
+
+  it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
+    Effect.gen(function*() {
+      const circular: Record<string, unknown> = {}
+      circular["self"] = circular
+      const table: ReadonlyArray<
+        readonly [handler: ServerRequests.Handler<typeof approval>, code: number, message: string, data?: unknown]
+      > = [
+        [
+          () => Effect.fail(new ServerRequests.ServerRequestError({ message: "nobody is home" })),
+          -32603,
+          "nobody is home"
+        ],
+        [
+          () => Effect.fail(new ServerRequests.ServerRequestError({ message: "no", code: -1, data: { a: 1 } })),
+          -1,
+          "no",
+          { a: 1 }
+        ],
+        [
+          () => Effect.fail(new ServerRequests.ServerRequestError({ message: "no", data: circular })),
+          -32603,
+          "no"
+        ],
+        [() => Effect.die(new Error("secret")), -32603, "The client's handler failed"],
+        [
+          () => {
+            throw new Error("secret")
+          },
+          -32603,
+          "The client's handler failed"
+        ],
+        [() => Effect.succeed(circular as never), -32603, "The client's handler failed"],
+        [() => Effect.interrupt, -32603, "The client's handler failed"],
+        [() => undefined as never, -32603, "The client's handler failed"]
+      ]
+      for (const [handler, code, message, data] of table) {
+        yield* withHandlers(
+          { [approval]: handler },
+          Effect.gen(function*() {
+            const server = yield* FakeAppServer.FakeAppServer
+            yield* Effect.exit(server.ask(approval, params[approval], { id: "q" }))
+            assert.deepStrictEqual(yield* server.awaitMessage(({ id }) => id === "q"), {
+              id: "q",
+              error: { code, message, ...(data === undefined ? {} : { data }) }
+            })
+          })
+        )
+      }
+    }))
+
+  it.effect("that takes its time holds nobody up", () =>
+    Effect.gen(function*() {
+      const slow = yield* hanging
+      yield* withHandlers(
+        { [approval]: slow.handler },
+        Effect.gen(function*() {
+          const server = yield* FakeAppServer.FakeAppServer
+          const codex = yield* Codex.Codex
+          const asking = yield* inBackground(server.ask(approval, { ...params[approval], turnId: "another" }))
+          yield* slow.called
+          const events = yield* collecting(codex.notifications, 1)
+          yield* server.notify("warning", { threadId: null, message: "still here" })
+          yield* Fiber.join(events)
+          const thread = yield* codex.threadStart()
+          assert.strictEqual((yield* thread.run("go")).status, "completed")
+          assert.deepStrictEqual(
+            yield* server.ask("item/tool/requestUserInput", params["item/tool/requestUserInput"]),
+            {
+              answers: {}
+            }
+          )
+          yield* Fiber.interrupt(asking)
+          yield* slow.interrupted
+        })
+      )
+    }))
+
+  it.effect("is interrupted when the server needs no answer any more, and then gives none", () =>
+    Effect.gen(function*() {
+      const slow = yield* hanging
+      yield* withHandlers(
+        { [approval]: slow.handler },
+        Effect.gen(function*() {
+          const server = yield* FakeAppServer.FakeAppServer
+          const asking = yield* inBackground(server.ask(approval, params[approval]))
+          yield* slow.called
+          yield* Fiber.interrupt(asking)
+          yield* slow.interrupted
+          assert.deepStrictEqual(yield* answeredIds(server), [])
+        })
+      )
+    }))
+
+  it.effect("that can't be interrupted gives no answer that is not needed", () =>
+    Effect.gen(function*() {
+      const called = yield* Gate.make
+      yield* withHandlers(
+        { [approval]: () => Effect.uninterruptible(Effect.as(called.pass, { decision: "accept" as const })) },
+        Effect.gen(function*() {
+          const server = yield* FakeAppServer.FakeAppServer
+          const asking = yield* inBackground(server.ask(approval, params[approval]))
+          yield* called.arrived
+          yield* Fiber.interrupt(asking)
+          yield* server.ask("attestation/generate", {}).pipe(Effect.flip)
+          yield* called.open
+          yield* server.ask("attestation/generate", {}, { id: "last" }).pipe(Effect.flip)
+          assert.deepStrictEqual(yield* answeredIds(server), [1, "last"])
+        })
+      )
+    }))
+
+  for (const claimed of [true, false]) {
+    it.effect(`is interrupted by the end of its turn${claimed ? "" : ", though nobody here has started that"}`, () =>
+      Effect.gen(function*() {
+        const slow = yield* hanging
+        yield* withHandlers(
+          { [approval]: slow.handler },
+          Effect.gen(function*() {
+            const server = yield* FakeAppServer.FakeAppServer
+            const thread = yield* (yield* Codex.Codex).threadStart()
+            const gate = yield* Gate.make
+            yield* server.enqueue([gate, "done"])
+            const turn = claimed ? yield* thread.turn("go") : { id: "another" }
+            yield* inBackground(server.ask(approval, { ...params[approval], threadId: thread.id, turnId: turn.id }))
+            assert.strictEqual((yield* slow.called).turnId, turn.id)
+            if (claimed) yield* gate.open
+            else yield* server.notifyAll([Fixture.turnCompleted(thread.id, turn.id)])
+            yield* slow.interrupted
+            assert.deepStrictEqual(yield* answeredIds(server), [])
+          })
+        )
+      }))
+  }
+
+  it.effect("is interrupted when the connection is lost", () =>
+    Effect.gen(function*() {
+      const slow = yield* hanging
+      yield* withHandlers(
+        { "attestation/generate": slow.handler },
+        Effect.gen(function*() {
+          const server = yield* FakeAppServer.FakeAppServer
+          yield* inBackground(Effect.flip(server.ask("attestation/generate", {})))
+          yield* slow.called
+          yield* server.crash()
+          yield* slow.interrupted
+        })
+      )
+    }))
+
+  it.effect("is interrupted by the end of the scope, which waits for it; also when an id was used twice", () =>
+    Effect.gen(function*() {
+      const called = [yield* Gate.make, yield* Gate.make] as const
+      const ended: Array<number> = []
+      let count = 0
+      const scope = yield* Scope.make()
+      const services = yield* Layer.buildWithScope(
+        FakeAppServer.layerCodex({
+          client: {
+            serverRequests: {
+              "attestation/generate": () => {
+                const index = count++
+                return called[index]!.pass.pipe(
+                  Effect.onInterrupt(() => Effect.andThen(Effect.yieldNow, Effect.sync(() => ended.push(index)))),
+                  Effect.as({ token: "token" })
+                )
+              }
+            }
+          }
+        }),
+        scope
+      )
+      const server = Context.get(services, FakeAppServer.FakeAppServer)
+      yield* server.write(`{"id":"same","method":"attestation/generate","params":{}}\n`)
+      yield* called[0].arrived
+      yield* server.write(`{"id":"same","method":"attestation/generate","params":{}}\n`)
+      yield* called[1].arrived
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(ended, [0, 1])
+    }))
+
+  it.effect("of a thread answers for that thread, and leaves the rest to those of the client", () =>
+    withHandlers(
+      {
+        [approval]: () => Effect.succeed({ decision: "cancel" }),
+        "item/fileChange/requestApproval": () => Effect.succeed({ decision: "cancel" })
+      },
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        const thread = yield* codex.threadStart({
+          serverRequests: { [approval]: () => Effect.succeed({ decision: "accept" }) }
+        })
+        const ask = (method: typeof approval | "item/fileChange/requestApproval", threadId: string) =>
+          server.ask(method, { ...place, threadId })
+        assert.deepStrictEqual(yield* ask(approval, thread.id), { decision: "accept" })
+        assert.deepStrictEqual(yield* ask(approval, "another"), { decision: "cancel" })
+        assert.deepStrictEqual(yield* ask("item/fileChange/requestApproval", thread.id), { decision: "cancel" })
+        const legacy = { ...params.execCommandApproval, conversationId: thread.id }
+        assert.deepStrictEqual(yield* server.ask("execCommandApproval", legacy), {
+          decision: { denied: { rejection: "Declined by the client." } }
+        })
+        assert.notProperty((yield* server.awaitRequest("thread/start")).message["params"], "serverRequests")
+      })
+    ))
+
+  it.effect("has the services that the layer, or threadStart, is given", () =>
+    Effect.gen(function*() {
+      class Judge extends Context.Service<Judge, { readonly verdict: "accept" | "decline" | "cancel" }>()("Judge") {}
+      const asking = { [approval]: () => Effect.map(Judge, ({ verdict: decision }) => ({ decision })) }
+      yield* Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const thread = yield* (yield* Codex.Codex).threadStart({ serverRequests: asking }).pipe(
+          Effect.provideService(Judge, { verdict: "accept" })
+        )
+        assert.deepStrictEqual(yield* server.ask(approval, { ...params[approval], threadId: "another" }), {
+          decision: "cancel"
+        })
+        assert.deepStrictEqual(yield* server.ask(approval, { ...params[approval], threadId: thread.id }), {
+          decision: "accept"
+        })
+      }).pipe(
+        Effect.provide(
+          FakeAppServer.layerCodex({ client: { serverRequests: asking } }).pipe(
+            Layer.provide(Layer.succeed(Judge, { verdict: "cancel" as const }))
+          )
+        )
+      )
+    }))
+})
