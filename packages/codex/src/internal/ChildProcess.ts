@@ -78,11 +78,14 @@ export const spawn = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
 
+  // One error, whoever asks.
+  let loss: CodexConnectionError | undefined
   const lost = Effect.gen(function*() {
+    if (loss !== undefined) return loss
     // A process that closed its pipes is about to end: how it does is worth a moment.
     const exit = yield* withinMillis(drainMillis, Deferred.await(ended))
     if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
-    return new CodexConnectionError({
+    return loss ??= new CodexConnectionError({
       reason: exit === undefined ? "Disconnected" : "Exited",
       ...(exit === undefined ? {} : { exitCode: exit.code, signal: exit.signal }),
       stderr: tail.join("\n"),
