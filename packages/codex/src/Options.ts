@@ -77,6 +77,17 @@ export interface ThreadForkOptions<R = never, T extends Tools.ByName = {}, RT = 
 {}
 
 /**
+ * What is done with the events of a turn that a consumer has not read yet:
+ *
+ * - `"unbounded"`, the default: all are kept, however slow the consumer. A turn of 20,000 deltas takes about 10 MB.
+ * - `"coalesce"`: when there are more than 256, pieces of the same text are joined. No text is lost, and no other event.
+ * - `{ sliding: n }`: the newest n are kept, up to 2n for a moment. The result of `run` is complete all the same.
+ *
+ * @category models
+ */
+export type Buffer = "unbounded" | "coalesce" | { readonly sliding: number }
+
+/**
  * Options of `run`, `turn` and `stream`: the fields of `turn/start`, and presets. Most hold for this turn and the later
  * ones of the thread; `serviceTierForTurn`, `outputSchema` and `turnTrigger` for this turn alone.
  *
@@ -85,6 +96,8 @@ export interface ThreadForkOptions<R = never, T extends Tools.ByName = {}, RT = 
 export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" | "input" | "toolOutput">, Presets {
   /** What to do while another turn of the thread runs. Default: `"wait"` for its end. */
   readonly whenBusy?: WhenBusy | undefined
+  /** What is done with events that are not read: see {@link Buffer}. `run` keeps none. Default: `"unbounded"`. */
+  readonly buffer?: Buffer | undefined
   /** How long the server may take to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
 }
@@ -159,7 +172,13 @@ export const threadParams = Effect.fnUntraced(function*<
 
 /** The options of a turn as the protocol has them. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
-  const { approvalMode: _, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  const { approvalMode: _, buffer, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  if (typeof buffer === "object" && !(Number.isInteger(buffer.sliding) && buffer.sliding > 0)) {
+    return yield* new InvalidInputError({
+      field: "buffer",
+      detail: `sliding takes a positive whole number of events, not ${buffer.sliding}`
+    })
+  }
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({
       field: "sandbox",

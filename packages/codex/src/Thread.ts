@@ -16,6 +16,7 @@ import type {
 } from "./CodexError.ts"
 import * as Goal from "./Goal.ts"
 import * as Input from "./Input.ts"
+import { coalescing, sliding } from "./internal/bounds.ts"
 import type { Restore, TurnRequest } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
@@ -176,7 +177,9 @@ export const make = ({ client, router }: Services, id: string): Thread => {
         whenBusy: options.whenBusy,
         timeout: options.startTimeout
       }
-      return yield* Effect.retry(client.turns.start(request, restore), { while: lostMeanwhile })
+      const claimed = yield* Effect.retry(client.turns.start(request, restore), { while: lostMeanwhile })
+      if (claimed.owned) bound(claimed, options.buffer)
+      return claimed
     })
 
   const goals = Goal.make({
@@ -326,3 +329,8 @@ const isTyped = <A, RD>(
 /** The options without the Schema, and what the Schema comes to. */
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
   Effect.map(Output.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+
+const bound = ({ queue }: Claimed, buffer: Options.Buffer | undefined): void => {
+  if (buffer === "coalesce") queue.events?.setBound(coalescing)
+  else if (typeof buffer === "object") queue.events?.setBound(sliding(buffer.sliding))
+}

@@ -11,20 +11,39 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 
+/** What to do with the events that a reader leaves unread. */
+export interface Bound<A> {
+  /** So many are left alone. */
+  readonly limit: number
+  /** Makes fewer of more. */
+  readonly shrink: (events: Array<A>) => Array<A>
+}
+
 /** A reader's place: it has the events since it was made, or was read last, until it is closed. */
 export class Cursor<A, E> {
   private readonly log: EventLog<A, E>
   private events: Array<A> = []
+  /** How many events there may be before they are made fewer. */
+  private room: number
   /** Wakes the reader that waits for events. */
   private wake: (() => void) | null = null
 
   constructor(log: EventLog<A, E>) {
     this.log = log
+    this.room = log.bound.limit
   }
 
   push(event: A): void {
     this.events.push(event)
+    if (this.events.length > this.room) this.shrink()
     if (this.wake !== null) this.wakeUp()
+  }
+
+  /** Makes the events fewer. What is left may grow to twice its size before the next time, which keeps the work linear. */
+  shrink(): void {
+    const { limit, shrink } = this.log.bound
+    if (this.events.length > limit) this.events = shrink(this.events)
+    this.room = Math.max(limit, 2 * this.events.length)
   }
 
   wakeUp(): void {
@@ -42,6 +61,7 @@ export class Cursor<A, E> {
     const { events } = this
     if (isNonEmpty(events)) {
       this.events = []
+      this.room = this.log.bound.limit
       return Effect.succeed(events)
     }
     const { exit } = this.log
@@ -73,7 +93,16 @@ export class EventLog<A, E> {
   /** How the log ended; null while it goes on. */
   exit: Exit.Exit<void, E> | null = null
 
+  /** What to do with unread events; by default they are kept, however many. */
+  bound: Bound<A> = { limit: Infinity, shrink: (events) => events }
+
   private readonly cursors: Array<Cursor<A, E>> = []
+
+  /** Bounds what its readers leave unread, from now on. */
+  setBound(bound: Bound<A>): void {
+    this.bound = bound
+    for (const cursor of this.cursors) cursor.shrink()
+  }
 
   /** Whether somebody gets what is pushed. */
   get isFollowed(): boolean {
