@@ -1,4 +1,4 @@
-// A place to try things. Only this file, package.json and tsconfig.json are kept in git.
+// A place to try things: see README.md.
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 

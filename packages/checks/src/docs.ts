@@ -57,6 +57,7 @@ const documents = (): ReadonlyArray<string> => {
     ...markdown("."),
     ...readdirSync(packages).flatMap((name) => markdown(`packages/${name}`)),
     ...markdown("packages/codex/docs"),
+    ...markdown("scratchpad"),
     ...sources.flatMap((src) =>
       filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
     )
