@@ -217,15 +217,23 @@ const jsonSchemaOf = (ai: Ai, tool: Tool.Any): JsonSchema.JsonSchema => {
     generateDescriptions: true
   })
   const root = typeof schema["$ref"] === "string" ? definitions[schema["$ref"].replace("#/$defs/", "")] : schema
-  return withItems(Object.keys(definitions).length === 0 ? { ...root } : { ...root, $defs: definitions })
+  return adapted(Object.keys(definitions).length === 0 ? { ...root } : { ...root, $defs: definitions })
 }
 
-/** The server reads a tuple as an array of strings, unless its items are described as those of an array. */
-const withItems = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema =>
-  JSON.parse(JSON.stringify(schema, (_, value) =>
-    Array.isArray(value?.prefixItems) && value.items === undefined
-      ? { ...value, items: { anyOf: value.prefixItems } }
-      : value))
+/**
+ * In the keywords that the server passes on to the model: a tuple as an array of what its items may be (else it becomes one
+ * of strings), what `allOf` adds in the place itself.
+ */
+const adapted = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema =>
+  JSON.parse(JSON.stringify(schema, (_, value) => {
+    if (Array.isArray(value?.prefixItems) && value.items === undefined) {
+      return { ...value, items: { anyOf: value.prefixItems } }
+    }
+    if (!Array.isArray(value?.allOf)) return value
+    const { allOf, ...rest } = value
+    const descriptions = [rest, ...allOf].flatMap(({ description }) => description ?? [])
+    return { ...Object.assign(rest, ...allOf), description: descriptions.join(", ") }
+  }))
 
 const inNamespaces = (specs: ReadonlyArray<Spec>): ReadonlyArray<Protocol.DynamicToolSpec> => {
   const plain: Array<Protocol.DynamicToolSpec> = []
