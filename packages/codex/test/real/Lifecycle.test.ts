@@ -1,10 +1,10 @@
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Codex, CodexError } from "effect-codex"
+import { CodexError } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { agentTexts, echoing, scripted, setup } from "./utils.ts"
+import { agentTexts, echoing, scripted, setup, withCodex } from "./utils.ts"
 
 /** The reason of a refusal; anything else is the test's failure. */
 const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -214,12 +214,6 @@ describe("threadList", () => {
       assert.isNotString(next.nextCursor)
     }).pipe(echoing))
 })
-
-/** Runs with a process of its own in the home that there is. */
-const withCodex = <A, E, R>(use: (codex: Codex.Codex["Service"]) => Effect.Effect<A, E, R>) =>
-  CodexHome.CodexHome.use((home) =>
-    Codex.Codex.use(use).pipe(Effect.provide(Codex.layer({ cwd: home.workspace, env: home.env })))
-  )
 
 describe("a second process in the same home", () => {
   it.live("resumes what the first has left, but not what it still holds", () =>
