@@ -8,7 +8,7 @@ import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 
 /** Fields that mean the same wherever they stand. */
-const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type"])
+const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type", "client", "router"])
 
 /** What is wrong in the public modules below a directory: those that are neither `internal` nor generated. */
 export const checkDocstrings = (src: string): ReadonlyArray<Problem> =>

@@ -112,9 +112,13 @@ export const initializeParams = (config: CodexConfig<unknown>): Protocol.Initial
 
 /** What is started: a program, its arguments, its whole environment (secrets unwrapped) and its working directory. */
 export interface Command {
+  /** A path, or a name to be found on PATH. */
   readonly program: string
+  /** The arguments after the program. */
   readonly args: ReadonlyArray<string>
+  /** All of it: nothing is inherited. */
   readonly env: { readonly [name: string]: string }
+  /** The working directory; undefined for that of this process. */
   readonly cwd: string | undefined
 }
 

@@ -69,8 +69,11 @@ export interface StoredGoal {
 
 /** What a thread can do with goals. */
 export interface Goals {
+  /** Gives the thread a goal, and gives its handle when the first turn has started. */
   readonly start: (objective: string, options?: GoalOptions) => Effect.Effect<Goal, StartTurnError>
+  /** Gives the thread a goal, and waits until it has come to its end. */
   readonly run: (objective: string, options?: GoalOptions) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  /** The goal that the server has stored for the thread. */
   readonly stored: StoredGoal
 }
 

@@ -20,8 +20,11 @@ export type Item = Protocol.UserInputInput
  */
 export interface ExternalMessage {
   readonly type: "externalMessage"
+  /** The tool that the message is shown as the output of. */
   readonly toolName: string
+  /** The namespace of the tool, if it has one. */
   readonly namespace: string | undefined
+  /** A text, or the pieces that the output of a tool can have. */
   readonly content: Protocol.FunctionCallOutputBodyInput
 }
 

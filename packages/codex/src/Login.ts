@@ -16,6 +16,7 @@ import type { Router } from "./Router.ts"
  * @category models
  */
 export interface Login {
+  /** The server's id of the attempt. */
   readonly loginId: string
   /**
    * How the attempt has ended, at whatever time it did: `success`, or `error` with the reason (denied, cancelled, replaced

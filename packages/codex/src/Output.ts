@@ -33,6 +33,7 @@ export interface OutputEvent<out A> {
   readonly method: "$output"
   /** The final answer, decoded. */
   readonly output: A
+  /** What the turn has come to, with the answer as text. */
   readonly result: TurnResult
 }
 

@@ -85,7 +85,9 @@ export type Entry =
 export interface Recording {
   /** The file it was read from, for error messages. */
   readonly file: string
+  /** What was recorded, and when. */
   readonly header: Header
+  /** What went over the wire, in its order. */
   readonly entries: ReadonlyArray<Entry & { /** The line in the file. */ readonly line: number }>
 }
 

@@ -38,6 +38,7 @@ export interface Incoming {
 
 /** Who answers requests of the server. */
 export interface Server {
+  /** Takes a request. Returns at once; the answer goes its own way. */
   readonly request: (request: Incoming) => void
   /** The request needs no answer any more. */
   readonly resolved: (id: string | number) => void
@@ -55,6 +56,7 @@ export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
  * nothing that comes of it.
  */
 export interface Follower {
+  /** Takes one notification, and the id of its turn if it has one. */
   readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
   /** The connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
@@ -62,6 +64,7 @@ export interface Follower {
 
 /** A turn that was claimed by who started it. */
 export interface Claimed {
+  /** The events of the turn, and its result. */
   readonly queue: TurnQueue
   /** Before the first event; null if events were not asked for. */
   readonly cursor: TurnCursor | null
@@ -77,9 +80,11 @@ export interface Stats {
   readonly strayAnswers: number
   /** Entries that are held now. All zero when idle. */
   readonly pending: number
+  /** Turns that are claimed and have not ended. */
   readonly turns: number
   /** Followers: starts in flight, goals, logins. */
   readonly starts: number
+  /** Consumers of notifications. */
   readonly subscribers: number
 }
 
@@ -119,6 +124,7 @@ export class Router extends Context.Service<Router, {
   readonly open: () => void
   /** The connection is lost: everything that waits gets the error, after what had arrived. */
   readonly fail: (error: CodexConnectionError) => void
+  /** What is held now, and what was counted. */
   readonly stats: () => Stats
 }>()("effect-codex/Router") {}
 

@@ -285,6 +285,7 @@ export type Pending<M extends Method = Method> = { readonly [K in M]: PendingOf<
 export interface PendingOf<M extends Method> {
   readonly method: M
   readonly params: Params<M>
+  /** Who asks: the thread, the turn, the id of the request. */
   readonly context: Context
   /**
    * Answers. Gives `false`, and does nothing, when no answer is needed any more: somebody else has answered, the server

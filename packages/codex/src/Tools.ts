@@ -115,7 +115,9 @@ export type Services<T extends ByName> = Tool.HandlerServices<T[keyof T]>
 
 /** What tools come to: what the server is told, and who answers the calls. */
 export interface Prepared<in out R> {
+  /** What the server is told of the tools. */
   readonly dynamicTools: ReadonlyArray<Protocol.DynamicToolSpec>
+  /** Decodes a call, runs the handler of its tool, and encodes the result. */
   readonly handler: Handler<"item/tool/call", R>
 }
 

@@ -38,6 +38,7 @@ export interface Connection {
  * @category services
  */
 export class Transport extends Context.Service<Transport, {
+  /** Opens a connection. The scope closes it. */
   readonly connect: Effect.Effect<Connection, CodexSpawnError | CodexConnectionError | InvalidInputError, Scope.Scope>
 }>()("effect-codex/Transport") {}
 

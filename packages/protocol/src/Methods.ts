@@ -74,9 +74,11 @@ export interface Decoder<out A> {
  * @category models
  */
 export interface Route {
+  /** The path to the id of the thread; null where there is none. */
   readonly thread: "threadId" | "thread.id" | "conversationId" | null
   /** Whether the id of the thread can be absent. */
   readonly threadOptional: boolean
+  /** The path to the id of the turn; null where there is none. */
   readonly turn: "turnId" | "turn.id" | null
   /** Whether the id of the turn can be absent. */
   readonly turnOptional: boolean
@@ -88,6 +90,7 @@ export interface Route {
  * @category models
  */
 export interface ClientRequestEntry<out A> {
+  /** How the answer is decoded. */
   readonly response: Decoder<A>
   /** Whether the server takes it from clients with `experimentalApi` alone. */
   readonly experimental: boolean

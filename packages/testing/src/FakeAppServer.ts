@@ -75,6 +75,7 @@ export type QuestionResponse<M extends string> = M extends Methods.ServerRequest
 
 /** Any value, sent as it is where a typed one is expected: see {@link verbatim}. */
 export class Verbatim {
+  /** What is sent. */
   readonly value: unknown
 
   constructor(value: unknown) {

@@ -21,38 +21,51 @@ export type Deltas = ReadonlyArray<string | Step>
 /** What the agent says. */
 export interface Message {
   readonly _tag: "Message"
+  /** The text as it arrives. */
   readonly deltas: Deltas
+  /** The text of the finished item. */
   readonly text: string
+  /** Whether it is a remark on the way or the answer; undefined if the model does not say. */
   readonly phase: "commentary" | "final_answer" | undefined
 }
 
 /** A summary of what the model thinks. */
 export interface Reasoning {
   readonly _tag: "Reasoning"
+  /** The text as it arrives. */
   readonly deltas: Deltas
+  /** The text of the finished item. */
   readonly text: string
 }
 
 /** A call of a tool whose arguments are JSON. */
 export interface FunctionCall {
   readonly _tag: "FunctionCall"
+  /** The tool that is called. */
   readonly name: string
+  /** The namespace of the tool, if it has one. */
   readonly namespace: string | undefined
+  /** How the result refers to the call; undefined for the default. */
   readonly callId: string | undefined
+  /** The arguments as they are sent: JSON, unless a test wants them broken. */
   readonly arguments: string
 }
 
 /** A call of a tool whose input is free text. */
 export interface CustomToolCall {
   readonly _tag: "CustomToolCall"
+  /** The tool that is called. */
   readonly name: string
+  /** How the result refers to the call; undefined for the default. */
   readonly callId: string | undefined
+  /** The input, verbatim. */
   readonly input: string
 }
 
 /** An item exactly as it goes over the wire. */
 export interface Raw {
   readonly _tag: "Raw"
+  /** The item, with its `type`. */
   readonly item: Readonly<Record<string, unknown>> & { readonly type: string }
 }
 
@@ -123,6 +136,7 @@ export const functionCall = (options: FunctionCallOptions): FunctionCall => ({
 
 /** Options of {@link customToolCall}. */
 export interface CustomToolCallOptions {
+  /** One of the names the request offers: see `ModelRequest.toolNames`. */
   readonly name: string
   /** The input, verbatim. */
   readonly input: string

@@ -19,9 +19,13 @@ const JsonObject = Schema.Record(Schema.String, Schema.Unknown)
 
 /** The body of a request: the fields with a known shape, and whatever else Codex sends. */
 export interface Body extends JsonObject {
+  /** The model that was asked for. */
   readonly model: string
+  /** The conversation so far: messages, calls of tools, their outputs. */
   readonly input: ReadonlyArray<JsonObject>
+  /** The base instructions, where they have a field of their own. */
   readonly instructions?: string
+  /** The tools on offer, where they have a field of their own. */
   readonly tools?: ReadonlyArray<JsonObject>
 }
 

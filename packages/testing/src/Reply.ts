@@ -22,20 +22,27 @@ export type Reply = Events | HttpError
 /** A stream of server-sent events. Built by {@link make} and its short forms. */
 export interface Events {
   readonly _tag: "Events"
+  /** What happens before anything is sent. */
   readonly before: ReadonlyArray<Step.Step>
+  /** Items, and steps between them. */
   readonly parts: ReadonlyArray<Item.Item | Step.Step>
+  /** How the stream ends. */
   readonly end: { readonly _tag: "Completed"; readonly usage: Usage } | {
     readonly _tag: "Failed"
     readonly error: Failure
   }
+  /** How long to wait before each event after the first; undefined for not at all. */
   readonly pace: Duration.Duration | undefined
 }
 
 /** An HTTP status and a body. Built by {@link httpError}. */
 export interface HttpError {
   readonly _tag: "HttpError"
+  /** What happens before anything is sent. */
   readonly before: ReadonlyArray<Step.Step>
+  /** The HTTP status. */
   readonly status: number
+  /** The body, verbatim. */
   readonly body: string
 }
 
@@ -58,7 +65,9 @@ export interface Usage {
 
 /** Why the model says that it failed. */
 export interface Failure {
+  /** The model's code, e.g. `rate_limit_exceeded`. */
   readonly code: string
+  /** The model's message. */
   readonly message: string
 }
 

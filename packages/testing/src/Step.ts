@@ -15,6 +15,7 @@ export type Step = Gate | Delay | Hang | Cut
 /** Waits, by the clock. */
 export interface Delay {
   readonly _tag: "Delay"
+  /** How long. */
   readonly duration: Duration.Duration
 }
 
