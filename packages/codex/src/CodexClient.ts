@@ -22,6 +22,7 @@ import {
   type RequestError
 } from "./CodexError.ts"
 import * as Answering from "./internal/Answering.ts"
+import * as Deadlines from "./internal/Deadlines.ts"
 import { describe } from "./internal/issue.ts"
 import type { Metadata } from "./internal/Metadata.ts"
 import { encode, roundTrip } from "./internal/RoundTrip.ts"
@@ -108,6 +109,20 @@ const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedul
   Schedule.upTo({ times: 2 })
 )
 
+/** As `Effect.retry`, at no cost for what succeeds at once. */
+const retry = <A>(
+  effect: Effect.Effect<A, RequestError>,
+  options: {
+    readonly schedule: Schedule.Schedule<unknown, RequestError>
+    readonly while: (error: RequestError) => boolean
+  }
+): Effect.Effect<A, RequestError> =>
+  Effect.catch(effect, (error) => {
+    if (!options.while(error)) return Effect.fail(error)
+    let attempts = 0
+    return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect), options)
+  })
+
 /** Requests that change nothing: sending one twice does no harm. */
 const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
 
@@ -152,7 +167,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
     })
   )
 
-  const session = yield* Session.make(config)
+  const deadlines = yield* Deadlines.make
+  const session = yield* Session.make(config, deadlines)
   const sendLine = (message: string) => Effect.flatMap(session.connection, (connection) => connection.send(message))
 
   const send = <A>(
@@ -162,19 +178,17 @@ export const make = Effect.fnUntraced(function*<R = never>(
     options: RequestOptions
   ): Effect.Effect<A, RequestError> => {
     const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
-    const once = Effect.flatMap(
-      session.connection,
-      (connection) => roundTrip(router, connection, { method, params, read, timeout })
-    )
-    return (options.retry === false ? once : Effect.retry(once, {
-      schedule: options.retry ?? whenOverloaded,
-      while: (error) => mayRepeat(method, error, options.retry !== undefined)
-    })).pipe(
-      Effect.withSpan("codex.request", {
-        kind: "client",
-        attributes: { "rpc.system": "jsonrpc", "rpc.method": method }
+    const attributes = { "rpc.system": "jsonrpc", "rpc.method": method }
+    return Effect.useSpan("codex.request", { kind: "client", attributes }, (span) => {
+      const once = Effect.flatMap(
+        session.connection,
+        (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, span })
+      )
+      return options.retry === false ? once : retry(once, {
+        schedule: options.retry ?? whenOverloaded,
+        while: (error) => mayRepeat(method, error, options.retry !== undefined)
       })
-    )
+    })
   }
 
   return CodexClient.of({

@@ -1,15 +1,16 @@
 /**
  * One request on one connection: write, await the answer, give up after a while.
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../CodexError.ts"
 import type { Router } from "../Router.ts"
 import type { Connection } from "../Transport.ts"
+import type { Deadlines } from "./Deadlines.ts"
 
 export interface Request<A> {
   readonly method: string
@@ -17,43 +18,55 @@ export interface Request<A> {
   /** Reads the result. Runs in the reader, before the next message is looked at. */
   readonly read: (result: unknown) => Exit.Exit<A, RequestError>
   readonly timeout: Duration.Duration
+  /** The server goes on with the trace of this span. */
+  readonly span?: Tracer.AnySpan | undefined
+}
+
+/** The way to the server and back. */
+export interface Wire {
+  readonly router: Router["Service"]
+  readonly deadlines: Deadlines
+  readonly connection: Connection
 }
 
 /** Requests get numbers, unique over all connections of this program. */
 let lastId = 0
 
 export const roundTrip = <A>(
-  router: Router["Service"],
-  connection: Connection,
-  { method, params, read, timeout }: Request<A>
+  { connection, deadlines, router }: Wire,
+  { method, params, read, span, timeout }: Request<A>
 ): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) => {
     const id = ++lastId
-    const message = encode({ id, method, params, trace: traceOf(fiber) })
+    const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
+    const message = encode({ id, method, params, trace })
     if (typeof message !== "string") return Effect.fail(message)
     const threadId = threadIdOf(params)
     const answer = Deferred.makeUnsafe<A, RequestError>()
+    const inTime = deadlines.add(timeout, () => {
+      const error = new CodexTimeoutError({
+        method,
+        timeoutMs: Duration.toMillis(timeout),
+        ...(threadId === undefined ? {} : { threadId })
+      })
+      Deferred.doneUnsafe(answer, Exit.fail(error))
+    })
     router.expect(id, {
       method,
       threadId,
       settle: (exit) => {
+        inTime()
         Deferred.doneUnsafe(answer, Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
       }
     })
     return connection.send(message).pipe(
       Effect.andThen(Deferred.await(answer)),
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () =>
-          Effect.fail(
-            new CodexTimeoutError({
-              method,
-              timeoutMs: Duration.toMillis(timeout),
-              ...(threadId === undefined ? {} : { threadId })
-            })
-          )
-      }),
-      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => router.forget(id)))
+      Effect.onExit((exit) => {
+        if (Exit.isSuccess(exit)) return Effect.void
+        inTime()
+        router.forget(id)
+        return Effect.void
+      })
     )
   })
 
@@ -74,9 +87,8 @@ const threadIdOf = (params: unknown): string | undefined =>
     ? params.threadId
     : undefined
 
-/** The W3C trace context of the current span, for the server to go on with. */
-const traceOf = (fiber: Fiber.Fiber<unknown, unknown>): { readonly traceparent: string } | undefined => {
-  const span = fiber.cache.span
-  if (span === undefined || fiber.getRef(Tracer.DisablePropagation)) return undefined
-  return { traceparent: `00-${span.traceId.padStart(32, "0")}-${span.spanId}-${span.sampled ? "01" : "00"}` }
-}
+/** The W3C trace context of a span. */
+const traceOf = (span: Tracer.AnySpan): { readonly traceparent: string } | undefined =>
+  Context.get(span.annotations, Tracer.DisablePropagation)
+    ? undefined
+    : { traceparent: `00-${span.traceId.padStart(32, "0")}-${span.spanId}-${span.sampled ? "01" : "00"}` }

@@ -5,6 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CodexConfig from "../CodexConfig.ts"
@@ -17,8 +18,9 @@ import {
 } from "../CodexError.ts"
 import * as Router from "../Router.ts"
 import { type Connection, Transport } from "../Transport.ts"
+import type { Deadlines } from "./Deadlines.ts"
 import * as Metadata from "./Metadata.ts"
-import { roundTrip } from "./RoundTrip.ts"
+import { roundTrip, type Wire } from "./RoundTrip.ts"
 
 export interface Session {
   /** The connection in use; waits while the server is started again; fails at once when there will be none. */
@@ -42,7 +44,8 @@ const soundAfter = Duration.seconds(30)
 
 /** The first connection is there when this succeeds. All end with the scope. */
 export const make = Effect.fnUntraced(function*(
-  config: CodexConfig.CodexConfig<unknown>
+  config: CodexConfig.CodexConfig<unknown>,
+  deadlines: Deadlines
 ): Effect.fn.Return<Session, ConnectError, Transport | Router.Router | Scope.Scope> {
   const transport = yield* Transport
   const router = yield* Router.Router
@@ -64,7 +67,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.exit,
       Effect.forkIn(connectionScope)
     )
-    const metadata = yield* handshake(router, connection, config)
+    const metadata = yield* handshake({ router, deadlines, connection }, config)
     return { connection, metadata, lost: Deferred.await(lost) }
   })
 
@@ -160,15 +163,15 @@ const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionErr
 }
 
 const handshake = Effect.fnUntraced(function*(
-  router: Router.Router["Service"],
-  connection: Connection,
+  wire: Wire,
   config: CodexConfig.CodexConfig<unknown>
 ): Effect.fn.Return<Metadata.Metadata, CodexSpawnError | CodexHandshakeError> {
-  const response = yield* roundTrip(router, connection, {
+  const response = yield* roundTrip(wire, {
     method: "initialize",
     params: CodexConfig.initializeParams(config),
     read: Exit.succeed,
-    timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout)
+    timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout),
+    span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))
   }).pipe(Effect.mapError(handshakeError))
   const metadata = Metadata.fromResponse(response)
   if (metadata === undefined) {
@@ -176,7 +179,7 @@ const handshake = Effect.fnUntraced(function*(
       detail: "the initialize response is missing required metadata (user agent, server name, server version)"
     })
   }
-  yield* connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(handshakeError))
+  yield* wire.connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(handshakeError))
   return metadata
 })
 
