@@ -23,22 +23,30 @@ const packages = [
  * in the rows above its own. A new module gets its place here.
  */
 const modules = [
-  ["internal/version", "internal/ServerVersion", "internal/Metadata", "internal/EventLog", "internal/ThreadGate"],
+  [
+    "internal/version",
+    "internal/ServerVersion",
+    "internal/Metadata",
+    "internal/EventLog",
+    "internal/ThreadGate",
+    "internal/issue"
+  ],
   ["Notification"],
-  ["TurnResult"],
+  ["TurnResult", "internal/bounds"],
   ["CodexError"],
-  ["ServerRequests"],
+  ["ServerRequests", "Recording"],
   ["CodexConfig"],
   ["internal/ChildProcess"],
   ["Transport"],
   ["internal/TurnQueue"],
   ["Router"],
-  ["internal/Answering", "internal/RoundTrip", "internal/TurnStarts"],
+  ["internal/Answering", "internal/RoundTrip", "internal/TurnStarts", "internal/GoalTurns"],
   ["internal/Session"],
   ["CodexClient"],
-  ["ApprovalMode", "Input", "Output", "Sandbox"],
+  ["ApprovalMode", "Input", "Output", "Sandbox", "Tools"],
   ["Options"],
   ["Turn"],
+  ["Goal", "Login"],
   ["Thread"],
   ["Codex"],
   ["index"]
