@@ -251,8 +251,10 @@ describe("memory", () => {
       yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id: "turn-1" }) }))
       const before = yield* heapUsed
       yield* thread.turn("go")
-      const events = Array.from({ length: 500 }, () => Fixture.delta(thread.id, "turn-1", "x".repeat(10_000)))
-      yield* server.notifyAll([...events, Fixture.turnCompleted(thread.id, "turn-1")])
+      yield* server.notifyAll(
+        Array.from({ length: 500 }, () => Fixture.delta(thread.id, "turn-1", "x".repeat(10_000)))
+      )
+      yield* server.notifyAll([Fixture.turnCompleted(thread.id, "turn-1")])
       yield* thread.read()
       yield* idle
       assert.isBelow((yield* heapUsed) - before, 2_000_000)
