@@ -1,0 +1,260 @@
+import { Reply, TestCodex } from "@effect-codex/testing"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Codex, CodexConfig } from "effect-codex"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { execFileSync } from "node:child_process"
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, delimiter, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { onTestFinished } from "vitest"
+import { setup } from "./real/utils.ts"
+
+const temporary = (): string => {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "effect-codex-config-")))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+/** An empty file, with the directories above it. */
+const file = (...path: ReadonlyArray<string>): string => {
+  const name = join(...path)
+  mkdirSync(dirname(name), { recursive: true })
+  writeFileSync(name, "")
+  chmodSync(name, 0o755)
+  return name
+}
+
+/** What is started, without a binary of one's own in the environment. */
+const commandOf = (config: CodexConfig.CodexConfig) =>
+  CodexConfig.command({ env: { CODEX_PATH: undefined }, ...config })
+
+/** The native binary that is pinned, and the name of its platform: `.../vendor/<target>/bin/codex`. */
+const pinned = Effect.map(commandOf({}), ({ program }) => ({
+  program,
+  executable: basename(program),
+  target: basename(dirname(dirname(program))),
+  helpers: join(dirname(dirname(program)), "codex-path")
+}))
+
+describe("the command", () => {
+  it.effect("is the native binary that is pinned, with its helpers on PATH once", () =>
+    Effect.gen(function*() {
+      const { helpers, program } = yield* pinned
+      assert.match(program, /@openai[\\/]codex-\w+-\w+[\\/]vendor[\\/].+[\\/]bin[\\/]codex(\.exe)?$/)
+      const path = ["/usr/bin", helpers, "", "/bin"].join(delimiter)
+      const { args, cwd, env } = yield* commandOf({ env: { PATH: path }, envMode: "replace", config: { model: "m" } })
+      assert.deepStrictEqual(env, { PATH: [helpers, "/usr/bin", "/bin"].join(delimiter) })
+      assert.deepStrictEqual(args, ["--config", "model=\"m\"", "app-server", "--listen", "stdio://"])
+      assert.isUndefined(cwd)
+    }))
+
+  it.effect("is what `args` says, verbatim, whatever else is said", () =>
+    Effect.gen(function*() {
+      const args = ["/no such/prögram", "app-server", "--listen", "stdio://", "", "grüß \"🦀\""] as const
+      const env = { PATH: "/usr/bin" }
+      assert.deepStrictEqual(
+        yield* commandOf({ args, codexPath: "/nowhere", config: { model: "m" }, env, envMode: "replace", cwd: "/" }),
+        { program: args[0], args: args.slice(1), env, cwd: "/" }
+      )
+    }))
+
+  it.effect("is `codexPath`, then CODEX_PATH, then the pinned one; what is named must be there", () =>
+    Effect.gen(function*() {
+      const directory = temporary()
+      const [mine, other] = [file(directory, "mine"), file(directory, "other")]
+      assert.strictEqual((yield* CodexConfig.command({ codexPath: mine, env: { CODEX_PATH: other } })).program, mine)
+      assert.strictEqual((yield* CodexConfig.command({ env: { CODEX_PATH: other } })).program, other)
+      assert.strictEqual((yield* CodexConfig.command({ env: { CODEX_PATH: "" } })).program, (yield* pinned).program)
+
+      const missing = join(directory, "missing")
+      for (const config of [{ codexPath: missing }, { env: { CODEX_PATH: missing } }]) {
+        const error = yield* Effect.flip(CodexConfig.command(config))
+        assert.deepInclude(error, { _tag: "CodexSpawnError", reason: "NotFound", command: missing })
+        assert.include(error.message, missing)
+        assert.include(error.message, "codexPath" in config ? "codexPath names" : "CODEX_PATH names")
+      }
+      const error = yield* Effect.flip(CodexConfig.command({ codexPath: directory }))
+      assert.deepInclude(error, { _tag: "CodexSpawnError", reason: "NotExecutable", command: directory })
+    }))
+
+  it.effect("is the binary behind npm's shim, of the package's layout and of the older one", () =>
+    Effect.gen(function*() {
+      const { executable, target } = yield* pinned
+      const platform = `codex-${process.platform}-${process.arch}`
+      for (const [binary, helpers] of [["bin", "codex-path"], ["codex", "path"]] as const) {
+        const directory = temporary()
+        const shim = file(directory, "codex.cmd")
+        const packages = join(directory, "node_modules", "@openai")
+        for (const name of ["codex", platform]) writeFileSync(file(packages, name, "package.json"), "{}")
+        const native = file(packages, platform, "vendor", target, binary, executable)
+        mkdirSync(join(packages, platform, "vendor", target, helpers))
+        assert.strictEqual((yield* commandOf({ codexPath: shim })).program, native)
+      }
+    }))
+
+  it("is codex on PATH when the package is not there; without it the error says where it was looked for", () => {
+    const directory = temporary()
+    const source = fileURLToPath(new URL("../src", import.meta.url))
+    cpSync(source, join(directory, "src"), { recursive: true })
+    for (const name of ["effect", "@effect/platform-node", "@effect-codex/protocol"]) {
+      mkdirSync(dirname(join(directory, "node_modules", name)), { recursive: true })
+      const { pathname } = new URL(".", import.meta.resolve(`${name}/package.json`))
+      symlinkSync(pathname, join(directory, "node_modules", name), "dir")
+    }
+    writeFileSync(
+      join(directory, "main.ts"),
+      `import * as Effect from "effect/Effect"
+       import * as CodexConfig from "./src/CodexConfig.ts"
+       const command = CodexConfig.command({ env: { CODEX_PATH: undefined } })
+       console.log(JSON.stringify(Effect.runSync(Effect.match(command, {
+         onFailure: (error) => error.message,
+         onSuccess: ({ program }) => program
+       }))))`
+    )
+    const run = (path: string): unknown =>
+      JSON.parse(execFileSync(process.execPath, ["--conditions=@effect-codex/source", "main.ts"], {
+        cwd: directory,
+        env: { ...process.env, PATH: path },
+        encoding: "utf8"
+      }))
+    const message = run(join(directory, "empty"))
+    for (const part of ["@openai/codex", "codexPath", "CODEX_PATH", "PATH"]) assert.include(message, part)
+    const codex = file(directory, "bin", process.platform === "win32" ? "codex.exe" : "codex")
+    assert.strictEqual(run(["", join(directory, "empty"), dirname(codex)].join(delimiter)), codex)
+  })
+})
+
+describe("the environment", () => {
+  it.effect("is that of this process with `env` on top, or `env` alone", () =>
+    Effect.gen(function*() {
+      const key = Redacted.make("sk-secret")
+      const env = { A: "1", KEY: key, HOME: undefined }
+      const extended = (yield* CodexConfig.command({ args: ["x"], env, codexHome: "/codex" })).env
+      assert.deepInclude(extended, { A: "1", KEY: "sk-secret", CODEX_HOME: "/codex", PATH: process.env["PATH"] })
+      assert.notProperty(extended, "HOME")
+      assert.deepStrictEqual((yield* CodexConfig.command({ args: ["x"], env, envMode: "replace" })).env, {
+        A: "1",
+        KEY: "sk-secret"
+      })
+      assert.notInclude(JSON.stringify({ env }), "sk-secret")
+    }))
+
+  it.live("of the process is nothing but what it was given", () => {
+    process.env["EFFECT_CODEX_PARENT"] = "ambient"
+    onTestFinished(() => void delete process.env["EFFECT_CODEX_PARENT"])
+    return Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      yield* model.enqueue(
+        Reply.functionCall({ name: "exec_command", arguments: { cmd: "env" } }),
+        Reply.text("done")
+      )
+      yield* (yield* codex.threadStart()).run("What is in the environment?")
+      const output = (yield* model.awaitRequest(1)).toolOutput()
+      assert.include(output, "EFFECT_CODEX_GIVEN=grüß")
+      assert.notInclude(output, "ambient")
+    }).pipe(Effect.provide(TestCodex.layer({
+      client: { envMode: "replace", env: { PATH: process.env["PATH"], EFFECT_CODEX_GIVEN: "grüß" } }
+    })))
+  })
+})
+
+describe("config", () => {
+  it.effect("is flattened to overrides in TOML", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(
+        yield* CodexConfig.configOverrides({
+          model: "a \"b\" \\ \n\u007f €",
+          count: 3,
+          ratio: 0.5,
+          on: true,
+          left: undefined,
+          deep: { er: { list: [1, "two", [false], { three: 3 }], left: undefined }, empty: {} },
+          quoted: { "a.b": 1, "c d": { e: "f" } }
+        }),
+        [
+          "model=\"a \\\"b\\\" \\\\ \\n\\u007f €\"",
+          "count=3",
+          "ratio=0.5",
+          "on=true",
+          "deep.er.list=[1, \"two\", [false], {three = 3}]",
+          "deep.empty={}",
+          "quoted={\"a.b\" = 1, \"c d\" = {e = \"f\"}}"
+        ]
+      )
+      assert.deepStrictEqual(yield* CodexConfig.configOverrides({}), [])
+    }))
+
+  const bad: ReadonlyArray<readonly [name: string, config: object, field: string]> = [
+    ["null", { a: { b: null } }, "config.a.b"],
+    ["NaN", { a: [1, Number.NaN] }, "config.a.1"],
+    ["Infinity", { a: Number.POSITIVE_INFINITY }, "config.a"],
+    ["a function", { a: () => 1 }, "config.a"],
+    ["a date", { a: { b: new Date(0) } }, "config.a.b"],
+    ["undefined in a list", { a: [undefined] }, "config.a.0"],
+    ["a bigint", { a: 1n }, "config.a"],
+    ["a key with a dot at the top", { "a.b": 1 }, "config"],
+    ["an empty key at the top", { "": 1 }, "config"]
+  ]
+  for (const [name, config, field] of bad) {
+    it.effect(`refuses ${name}, and names it`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(CodexConfig.command({ config: config as CodexConfig.CodexConfig["config"] }))
+        assert.deepInclude(error, { _tag: "InvalidInputError", field })
+      }))
+  }
+
+  const config = {
+    model_reasoning_effort: "high",
+    developer_instructions: "Say \"grüß\".\nThen \\ and = and # and 'x' \u007f.",
+    sandbox_workspace_write: { writable_roots: ["/tmp/a b", "/tmp/c\"d"], network_access: true },
+    mcp_servers: { "my.server": { command: "true", args: ["--x=1"], env: { "A-B": "c.d" }, enabled: false } }
+  }
+
+  layer(TestCodex.layer({ client: { config } }), { excludeTestServices: true })("of the process", (it) => {
+    it.effect("is what the real server reads", () =>
+      Effect.gen(function*() {
+        const { codex } = yield* setup
+        const { config: read } = yield* codex.client.request("config/read", { includeLayers: false })
+        const values: { readonly [key: string]: unknown } = { ...read }
+        assert.strictEqual(values["model_reasoning_effort"], "high")
+        assert.strictEqual(values["developer_instructions"], config.developer_instructions)
+        assert.deepInclude(values["sandbox_workspace_write"] as object, config.sandbox_workspace_write)
+        const servers = values["mcp_servers"] as { readonly [name: string]: object }
+        assert.deepInclude(servers["my.server"], config.mcp_servers["my.server"])
+      }))
+  })
+})
+
+const provide = (values: object) => Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(values)))
+
+describe("layerConfig", () => {
+  it.effect("reads what there is of Effect's Config; the key stays redacted", () =>
+    Effect.gen(function*() {
+      const all = yield* CodexConfig.fromConfig.pipe(provide({
+        CODEX_PATH: "/bin/codex",
+        CODEX_HOME: "/codex",
+        CODEX_CWD: "/work",
+        CODEX_API_KEY: "sk-secret"
+      }))
+      assert.deepInclude(all, { codexPath: "/bin/codex", codexHome: "/codex", cwd: "/work" })
+      assert.notInclude(JSON.stringify(all), "sk-secret")
+      assert.strictEqual((yield* CodexConfig.command({ ...all, args: ["x"] })).env["CODEX_API_KEY"], "sk-secret")
+      const none = yield* CodexConfig.fromConfig.pipe(provide({}))
+      assert.deepStrictEqual(Object.values(none).filter((value) => value !== undefined), [])
+    }))
+
+  it.effect("options given in code win", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig({ codexPath: "/given in code" })))
+      assert.deepInclude(error, { _tag: "CodexSpawnError", command: "/given in code" })
+    }).pipe(provide({ CODEX_PATH: "/from the environment" })))
+
+  it.effect("what it reads is used", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig()))
+      assert.deepInclude(error, { _tag: "CodexSpawnError", command: "/from the environment" })
+    }).pipe(provide({ CODEX_PATH: "/from the environment" })))
+})
