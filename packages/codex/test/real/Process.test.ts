@@ -66,7 +66,7 @@ layer(TestCodex.layer({ client: { clientInfo: { name: "tester", version: "1.2.3"
     }))
 })
 
-describe("a process that is killed", () => {
+describe.concurrent("a process that is killed", () => {
   it.live("fails everything that waits for it, at once and for good", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
@@ -157,7 +157,7 @@ describe("a process that is killed", () => {
     }).pipe(scripted))
 })
 
-describe("nothing is left", () => {
+describe.concurrent("nothing is left", () => {
   it.live("when the scope closes", () =>
     Effect.gen(function*() {
       yield* withCodex((codex) =>
@@ -193,11 +193,11 @@ describe("nothing is left", () => {
           yield* model.awaitRequest(1)
           yield* Deferred.succeed(closing, void 0)
           return { running, turn }
-        })
-      ))
+        }), { shutdownGrace: "30 seconds" }))
       yield* Deferred.await(closing)
       const [time, { running, turn }] = yield* Effect.timed(Fiber.join(fiber))
-      assert.isBelow(Duration.toMillis(time), 1500)
+      // Long before the process would have been sent a signal.
+      assert.isBelow(Duration.toSeconds(time), 5)
       yield* nothingIsLeft
       for (const error of [yield* Fiber.join(running), yield* Effect.flip(turn.run)]) {
         assert.deepInclude(error, { _tag: "CodexConnectionError", reason: "Closed" })

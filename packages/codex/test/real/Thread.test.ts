@@ -1,6 +1,8 @@
 import { Gate, Reply, type ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { CodexError, type Thread } from "effect-codex"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -25,7 +27,7 @@ const wasInterrupted = (thread: Thread.Thread) =>
     assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
   })
 
-describe("turns of one thread", () => {
+describe.concurrent("turns of one thread", () => {
   it.live("follow each other, and the model sees what was said before", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -157,7 +159,7 @@ describe("32 threads at once", () => {
     }).pipe(echoing))
 })
 
-describe("interruption", () => {
+describe.concurrent("interruption", () => {
   it.live("of the fiber of a run", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -170,9 +172,18 @@ describe("interruption", () => {
 
   it.live("by Effect.timeout", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
+      const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
-      const error = yield* thread.run("wait").pipe(Effect.timeout("400 millis"), Effect.flip)
+      // A clock on which an hour has passed when the model is asked.
+      const clock = yield* Clock.Clock
+      const sleep = (duration: Duration.Duration) =>
+        Duration.toHours(duration) === 1 ? Effect.asVoid(model.awaitRequest(0)) : clock.sleep(duration)
+      const hasty: Clock.Clock = Object.assign(Object.create(clock), { sleep })
+      const error = yield* thread.run("wait").pipe(
+        Effect.timeout("1 hour"),
+        Effect.provideService(Clock.Clock, hasty),
+        Effect.flip
+      )
       assert.strictEqual(error._tag, "TimeoutError")
       yield* wasInterrupted(thread)
     }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
@@ -233,7 +244,7 @@ describe("interruption", () => {
     }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
 })
 
-describe("thread.stream", () => {
+describe.concurrent("thread.stream", () => {
   it.live("starts a turn each time it is run, and ends with it", () =>
     Effect.gen(function*() {
       const { codex, router } = yield* setup
@@ -250,7 +261,7 @@ describe("thread.stream", () => {
     }).pipe(echoing))
 })
 
-describe("thread.notifications", () => {
+describe.concurrent("thread.notifications", () => {
   it.live("are those of this thread, of all its turns, and of no other thread", () =>
     Effect.gen(function*() {
       const { codex, router } = yield* setup
@@ -274,7 +285,7 @@ describe("thread.notifications", () => {
     }).pipe(echoing))
 })
 
-describe("compact", () => {
+describe.concurrent("compact", () => {
   it.live("succeeds when compaction has ended", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
@@ -332,7 +343,7 @@ describe("compact", () => {
     }).pipe(scripted))
 })
 
-describe("review", () => {
+describe.concurrent("review", () => {
   it.live("is a turn like any other", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup

@@ -12,7 +12,7 @@ const methods = (events: ReadonlyArray<Notification.Notification>) => events.map
 const said = (text: string, phase?: "commentary" | "final_answer") =>
   Item.message(phase === undefined ? { text } : { text, phase })
 
-describe("the result", () => {
+describe.concurrent("the result", () => {
   it.live("holds the answer, the items, the usage and the times", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -151,7 +151,7 @@ describe("the result", () => {
     }).pipe(scripted))
 })
 
-describe("the streams", () => {
+describe.concurrent("the streams", () => {
   it.live("events, text and items", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -303,7 +303,7 @@ describe("the streams", () => {
     }).pipe(Effect.scoped, scripted))
 })
 
-describe("steer", () => {
+describe.concurrent("steer", () => {
   it.live("gives the running turn more input, in place of what the agent is saying", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -360,7 +360,7 @@ describe("steer", () => {
     }).pipe(scripted))
 })
 
-describe("interrupt", () => {
+describe.concurrent("interrupt", () => {
   it.live("ends the turn, with what it had come to", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
