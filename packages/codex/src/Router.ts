@@ -194,6 +194,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   let failure: CodexConnectionError | undefined
   let server: Server | undefined
   let badLines = 0
+  /** So many bad lines are worth the next warning: each tells of twice as many. */
+  let nextWarning = 1
   let strayAnswers = 0
 
   const subscribe = (hub: () => Hub, release: (hub: Hub) => void) =>
@@ -320,18 +322,17 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   return Router.of({
     accept: (messages) =>
       Effect.suspend(() => {
-        let problems: Array<string> | undefined
+        let problem: string | undefined
         for (let index = 0; index < messages.length; index++) {
           const text = messages[index]!
-          const problem = route(text)
-          if (problem === undefined) continue
+          const found = route(text)
+          if (found === undefined) continue
           badLines++
-          if (problems === undefined) problems = []
-          if (problems.length < 3) problems.push(`a line of ${text.length} characters ${problem}`)
+          problem ??= `a line of ${text.length} characters ${found}`
         }
-        return problems === undefined
-          ? Effect.void
-          : Effect.logWarning(`Ignored what the Codex app-server wrote: ${problems.join("; ")}.`)
+        if (problem === undefined || badLines < nextWarning) return Effect.void
+        nextWarning = 2 * badLines
+        return Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
       }),
     expect: (id, pending) => {
       if (failure === undefined) requests.set(id, pending)
