@@ -7,18 +7,26 @@ const conditions = ["@effect-codex/source"]
 // The tests among the blocks of the documentation are tests of packages/checks.
 writeBlocks()
 
-const project = (name: string) => ({
+/** Projects of one group run at the same time. A login in the browser is one per machine: those who log in are apart. */
+const project = (name: string, groupOrder: number) => ({
   extends: true as const,
   root: `packages/${name}`,
-  test: { name, include: ["test/**/*.test.ts", "dist/docs/*.test.ts"] }
+  test: { name, include: ["test/**/*.test.ts", "dist/docs/*.test.ts"], sequence: { groupOrder } }
 })
 
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    projects: ["protocol", "codex", "testing", "examples", "checks"].map(project),
+    projects: [
+      project("protocol", 0),
+      project("codex", 0),
+      project("testing", 0),
+      project("examples", 1),
+      project("checks", 2)
+    ],
     reporters: ["default", new ClosingLine()],
+    maxConcurrency: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

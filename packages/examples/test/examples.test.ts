@@ -84,6 +84,24 @@ const prints: Readonly<
     "the second turn: interrupted",
     "too late: NoActiveTurn"
   ],
+  "15_login": [
+    /^account: +null$/m,
+    /^open: +https:.*redirect_uri=/m,
+    "nobody logged in: Login server error: Login was not completed",
+    /^account: +null$/m
+  ],
+  "16_goal": [
+    /^agent: +A first step is done\.$/m,
+    /^agent: +The goal is reached\.$/m,
+    /^turn: +completed$/m,
+    /^goal: +complete \(Find out what the files here are for\.\)$/m
+  ],
+  "17_approvals": [
+    /^accept: .*echo hello/m,
+    "echo hello: completed",
+    /^decline: .*rm -r build/m,
+    "rm -r build: declined"
+  ],
   "18_race": [/^the winner: +quick$/m, /^its answer: +Hello/m, /^the other: +interrupted$/m],
   "19_timeout": ["first:  no answer in time", `second: ${hello} Then say hello.`],
   "20_swap_the_layer": [
@@ -112,7 +130,13 @@ const prints: Readonly<
   ],
   "25_review": ["review: ", "Look for mistakes", "status: completed"],
   "26_workspace": ["'26_workspace.ts'", "skills: [", "0 errors", "model: 'gpt-5.5'"],
-  "27_typed_answer": ["low at line 1: Review this directory."]
+  "27_typed_answer": ["low at line 1: Review this directory."],
+  "28_tools": [
+    /^asked for: lamp$/m,
+    "The result: {\"pieces\":7}",
+    /^asked for: chair$/m,
+    "The tool stock failed: {\"_tag\":\"NoSuchArticle\",\"article\":\"chair\"}"
+  ]
 }
 
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {

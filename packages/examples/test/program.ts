@@ -14,11 +14,14 @@ export interface Options {
   readonly cwd?: string
 }
 
+/** Node compiles the same sources for each program: the first one does it for all. */
+const compileCache = fileURLToPath(new URL("../dist/compile-cache", import.meta.url))
+
 /** Starts a program as its users do; the scope ends it. */
 export const start = (file: string, { args = [], cwd, env = {}, input = "" }: Options = {}) =>
   ChildProcess.make(process.execPath, ["--conditions=@effect-codex/source", file, ...args], {
     cwd,
-    env,
+    env: { NODE_COMPILE_CACHE: compileCache, ...env },
     extendEnv: true,
     stdin: Stream.make(new TextEncoder().encode(input)),
     forceKillAfter: "5 seconds"

@@ -15,6 +15,9 @@ const [options, words] = [true, false].map((wanted) =>
   process.argv.slice(2).filter((argument) => argument.startsWith("--") === wanted)
 ) as [Array<string>, Array<string>]
 
+/** Whether it runs on the user's own account. */
+export const isLive: boolean = options.includes("--live")
+
 /** What stands on the command line beside the options. */
 export const prompt: string | undefined = words.length === 0 ? undefined : words.join(" ")
 
@@ -29,16 +32,24 @@ const requireLogin = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const { account, requiresOpenaiAuth } = yield* codex.account()
   if (requiresOpenaiAuth && (account ?? null) === null) return yield* new NotLoggedIn()
-  yield* Console.log("[live: your own Codex account]\n")
 })
+
+const layerLive = <R>(config: CodexConfig.CodexConfig<R>) =>
+  Layer.effectDiscard(Console.log("[live: your own Codex account]\n")).pipe(Layer.provideMerge(Codex.layer(config)))
+
+const layerOffline = <R>(config: CodexConfig.CodexConfig<R>) =>
+  Layer.effectDiscard(Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n")).pipe(
+    Layer.provideMerge(TestCodex.layer({ script: OfflineModel.script, home: { model: "gpt-5.5" }, client: config }))
+  )
+
+/** As {@link layer}, whether or not somebody is logged in. */
+export const layerOfAnyone = <R = never>(
+  config: CodexConfig.CodexConfig<R> = {}
+): Layer.Layer<Codex.Codex | CodexClient.CodexClient, TestCodex.Error, R> =>
+  isLive ? layerLive(config) : layerOffline(config)
 
 /** `Codex.layer` with `--live`, Codex on a scripted model without. */
 export const layer = <R = never>(
   config: CodexConfig.CodexConfig<R> = {}
 ): Layer.Layer<Codex.Codex | CodexClient.CodexClient, TestCodex.Error | CodexError.RequestError | NotLoggedIn, R> =>
-  options.includes("--live")
-    ? Layer.effectDiscard(requireLogin).pipe(Layer.provideMerge(Codex.layer(config)))
-    : Layer.effectDiscard(Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n"))
-      .pipe(
-        Layer.provideMerge(TestCodex.layer({ script: OfflineModel.script, home: { model: "gpt-5.5" }, client: config }))
-      )
+  Layer.effectDiscard(isLive ? requireLogin : Effect.void).pipe(Layer.provideMerge(layerOfAnyone(config)))

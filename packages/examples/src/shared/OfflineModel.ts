@@ -25,7 +25,16 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
   const schema = request.outputFormat?.schema
   if (schema !== undefined) return Reply.text(JSON.stringify(sampleOf(schema, text)), usage)
 
-  if (String(request.body.input.at(-1)?.type).endsWith("_output")) {
+  const isResult = String(request.body.input.at(-1)?.type).endsWith("_output")
+
+  if (text.includes("source=\"goal\"")) {
+    if (isResult) return answer("The goal is reached.")
+    return request.texts("assistant").length === 0
+      ? answer("A first step is done.")
+      : Reply.functionCall({ name: "update_goal", arguments: { status: "complete" } }, usage)
+  }
+
+  if (isResult) {
     return answer(`The result: ${lastLine(request.toolOutput())}`)
   }
 
@@ -43,6 +52,11 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
         }
       })
     ], usage)
+  }
+
+  const [, article] = /the article "([^"]+)"/.exec(text) ?? []
+  if (article !== undefined && request.toolNames.includes("stock")) {
+    return Reply.functionCall({ name: "stock", arguments: { article } }, usage)
   }
 
   const [, to] = /count .*?(\d+)/i.exec(text) ?? []

@@ -1,0 +1,28 @@
+/**
+ * Logging in with ChatGPT, in the browser. With `--live` it is your own login, and it stays.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Codex } from "effect-codex"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as ExampleCodex from "./shared/ExampleCodex.ts"
+
+const patience = ExampleCodex.isLive ? "5 minutes" : "1 second"
+
+const program = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  yield* Console.log("account:", (yield* codex.account()).account)
+
+  // On a machine without a browser: `loginChatgptDeviceCode`. With a key: `loginApiKey`.
+  const login = yield* codex.loginChatgpt
+  yield* Console.log("open:   ", login.authUrl)
+
+  // Whoever does not come back is not waited for: a login that is cancelled ends too, without success.
+  const ended = yield* login.wait.pipe(
+    Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.andThen(login.cancel, login.wait) })
+  )
+  yield* Console.log(ended.success ? "welcome" : `nobody logged in: ${ended.error}`)
+  yield* Console.log("account:", (yield* codex.account()).account)
+})
+
+program.pipe(Effect.provide(ExampleCodex.layerOfAnyone()), NodeRuntime.runMain)

@@ -1,0 +1,31 @@
+/**
+ * A goal: the agent goes on by itself, turn after turn, until it says that the goal is reached.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Codex } from "effect-codex"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as ExampleCodex from "./shared/ExampleCodex.ts"
+
+const program = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const thread = yield* codex.threadStart({ sandbox: "readOnly" })
+
+  // A handle like that of a turn: one stream and one result over all the turns that it takes.
+  const goal = yield* thread.startGoal("Find out what the files here are for.", { tokenBudget: 50_000 })
+  yield* goal.items.pipe(
+    Stream.filter((item) => item.type === "agentMessage"),
+    Stream.runForEach((item) => Console.log("agent: ", item.text))
+  )
+  const result = yield* goal.run
+  yield* Console.log("turn:  ", result.status)
+
+  const stored = yield* thread.goal.read
+  yield* Console.log("goal:  ", stored?.status, `(${stored?.objective})`)
+  yield* thread.goal.clear
+})
+
+const client = ExampleCodex.layer({ config: { features: { goals: true } } })
+
+program.pipe(Effect.provide(client), NodeRuntime.runMain)
