@@ -2,14 +2,11 @@
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
-import { Codex, Input, type Notification, type Thread } from "effect-codex"
+import { Codex, Input } from "effect-codex"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
-import { idle, inBackground, scenario } from "./scenario.ts"
+import { scenario } from "./scenario.ts"
 
 const setup = Effect.gen(function*() {
   const server = yield* FakeAppServer.FakeAppServer
@@ -116,74 +113,84 @@ describe("an external message", () => {
     }))
 })
 
-setFlagsFromString("--expose_gc")
-const collectGarbage: () => void = runInNewContext("gc")
-
-/** Until the garbage collector has taken them all: what somebody still holds makes the test time out. */
-const collected = (references: ReadonlyArray<WeakRef<object>>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    collectGarbage()
-    return references.every((reference) => reference.deref() === undefined)
-  }).pipe(
-    Effect.andThen((gone) => Effect.as(Effect.yieldNow, gone)),
-    Effect.repeat({ until: (gone) => gone }),
-    Effect.asVoid
-  )
-
-/** References to the events of a turn that say something, as they pass. */
-const watched = (events: Stream.Stream<Notification.Notification, unknown>) => {
-  const references: Array<WeakRef<object>> = []
-  return {
-    references,
-    drain: Stream.runForEach(events, (event) =>
-      Effect.sync(() => {
-        if (event.method === "item/agentMessage/delta") references.push(new WeakRef(event))
-      }))
-  }
-}
-
-const alive = (references: ReadonlyArray<WeakRef<object>>) =>
-  references.filter((reference) => reference.deref() !== undefined).length
-
-describe("memory", () => {
-  const deltas = Array.from({ length: 1000 }, (_, index) => `piece ${index}`)
-
-  scenario("what every consumer has seen is freed while the turn runs", () =>
-    Effect.gen(function*() {
-      const { server, thread } = yield* setup
-      const gate = yield* Gate.make
-      yield* server.enqueue([...deltas, gate, "end"])
-      const turn = yield* thread.turn("go")
-      const { drain, references } = watched(turn.stream)
-      const consumer = yield* inBackground(drain)
-      yield* gate.arrived
-      yield* Effect.repeat(Effect.yieldNow, { until: () => references.length === deltas.length })
-      yield* collected(references)
-      assert.isUndefined(consumer.pollUnsafe())
-      yield* gate.open
-      yield* Fiber.join(consumer)
-      assert.lengthOf(references, deltas.length + 1)
-    }))
-
-  scenario("what the handle of an ended turn still holds is freed with the handle", () =>
-    Effect.gen(function*() {
-      const { server, thread } = yield* setup
-      const gate = yield* Gate.make
-      yield* server.enqueue([gate, ...deltas])
-      const handles = { seen: yield* thread.turn("go"), unseen: yield* joined(thread) }
-      yield* gate.arrived
-      const { drain, references } = watched(handles.seen.stream)
-      const consumer = yield* inBackground(drain)
-      yield* gate.open
-      yield* handles.seen.run
-      yield* Fiber.join(consumer)
-      collectGarbage()
-      assert.strictEqual(alive(references), deltas.length)
-      Reflect.deleteProperty(handles, "unseen")
-      yield* collected(references)
-      yield* idle
-    }))
+const goal = (threadId: string, status: "active" | "paused" | "complete") => ({
+  threadId,
+  objective: "go on",
+  status,
+  tokenBudget: null,
+  tokensUsed: 0,
+  timeUsedSeconds: 0,
+  createdAt: 0,
+  updatedAt: 0
 })
 
-/** A second handle of the turn that runs. */
-const joined = (thread: Thread.Thread) => thread.turn("me too", { whenBusy: "steer" })
+/** The first turn ends, and the second begins. */
+const rollover = (threadId: string) => [
+  Fixture.turnCompleted(threadId, "turn-1"),
+  Fixture.turnStarted(threadId, "turn-2")
+]
+
+/** The turn that the client knows is the first one; the server has begun the second. */
+const stale = (method: "turn/steer" | "turn/interrupt") =>
+  Effect.gen(function*() {
+    const { server, thread } = yield* setup
+    const update = (status: "active" | "paused" | "complete") =>
+      server.notify("thread/goal/updated", { threadId: thread.id, turnId: null, goal: goal(thread.id, status) })
+    yield* server.on("thread/goal/clear", () => ({ cleared: false }))
+    yield* server.on("thread/goal/set", ({ status }) =>
+      Effect.gen(function*() {
+        yield* update(status === "paused" ? "paused" : "active")
+        if (status === "active") yield* server.notifyAll([Fixture.turnStarted(thread.id, "turn-1")])
+        return { goal: goal(thread.id, status === "paused" ? "paused" : "active") }
+      }))
+    yield* server.on(method, (params) => {
+      const turnId = "expectedTurnId" in params ? params.expectedTurnId : params.turnId
+      return turnId === "turn-2"
+        ? FakeAppServer.verbatim({ turnId })
+        : Effect.fail(
+          new FakeAppServer.RpcError({
+            code: -32600,
+            message: `expected active turn id ${turnId} but found turn-2`
+          })
+        )
+    })
+    return { server, thread, update, goal: yield* thread.startGoal("go on") }
+  })
+
+describe("a goal whose turn is another by now", () => {
+  scenario("is steered by the id that the server names", () =>
+    Effect.gen(function*() {
+      const { goal, server, thread, update } = yield* stale("turn/steer")
+      yield* goal.steer("faster")
+      const steered = (yield* server.requests).filter(({ method }) => method === "turn/steer")
+      assert.deepStrictEqual(steered.map(({ message }) => message["params"]), [
+        { threadId: thread.id, expectedTurnId: "turn-1", input: [Input.text("faster")] },
+        { threadId: thread.id, expectedTurnId: "turn-2", input: [Input.text("faster")] }
+      ])
+      yield* server.notifyAll(rollover(thread.id))
+      yield* update("complete")
+      yield* server.notifyAll([
+        Fixture.itemCompleted(thread.id, "turn-2", Fixture.agentMessage("done")),
+        Fixture.turnCompleted(thread.id, "turn-2")
+      ])
+      const result = yield* goal.run
+      assert.deepStrictEqual([result.id, result.status, result.finalResponse], ["turn-1", "completed", "done"])
+    }))
+
+  scenario("is paused, and interrupted by the id that the server names", () =>
+    Effect.gen(function*() {
+      const { goal, server, thread } = yield* stale("turn/interrupt")
+      yield* goal.interrupt
+      const ids = (yield* server.requests).flatMap(({ message, method }) =>
+        method === "turn/interrupt" ? [message["params"]] : []
+      )
+      assert.deepStrictEqual(ids, ["turn-1", "turn-2"].map((turnId) => ({ threadId: thread.id, turnId })))
+      assert.include((yield* server.awaitRequest("thread/goal/set", 1)).params, { status: "paused" })
+      yield* server.notifyAll([
+        ...rollover(thread.id),
+        Fixture.turnCompleted(thread.id, "turn-2", { status: "interrupted" })
+      ])
+      const result = yield* goal.run
+      assert.deepStrictEqual([result.id, result.status], ["turn-1", "interrupted"])
+    }))
+})
