@@ -17,6 +17,9 @@ const sentence = (...parts: ReadonlyArray<string | undefined | null | false>): s
 /** What a person reads of a text of any length: its beginning, at most `max` characters. */
 const excerpt = (text: string, max: number): string => text.length <= max ? text : `${text.slice(0, max)}… (shortened)`
 
+/** Ends a sentence that may have ended already. */
+const ended = (text: string): string => /[.!?]$/.test(text) ? text : `${text}.`
+
 const where = (threadId?: string, turnId?: string): string | undefined =>
   threadId === undefined
     ? turnId === undefined ? undefined : `(turn ${turnId})`
@@ -83,7 +86,7 @@ export class CodexSpawnError extends Schema.TaggedError<CodexSpawnError>("effect
 ) {
   override get message(): string {
     return sentence(
-      `Could not start the Codex app-server (${this.command}): ${this.detail}.`,
+      ended(`Could not start the Codex app-server (${this.command}): ${this.detail}`),
       spawnHints[this.reason],
       lastWords(this.stderr ?? "")
     )
@@ -108,7 +111,7 @@ export class CodexHandshakeError extends Schema.TaggedError<CodexHandshakeError>
 ) {
   override get message(): string {
     return sentence(
-      `The handshake with the Codex app-server failed: ${this.detail}.`,
+      ended(`The handshake with the Codex app-server failed: ${this.detail}`),
       "Check that the program started is `codex app-server` of a supported version; a slow machine may need a longer `handshakeTimeout`.",
       lastWords(this.stderr ?? "")
     )
@@ -216,7 +219,7 @@ export class CodexRpcError extends Schema.TaggedError<CodexRpcError>("effect-cod
     return sentence(
       `${this.method} was refused`,
       where(this.threadId, this.turnId),
-      `with ${this.code}: ${excerpt(this.serverMessage, 400)}.`.replace("..", "."),
+      ended(`with ${this.code}: ${excerpt(this.serverMessage, 400)}`),
       rpcHints[this.reason]
     )
   }
@@ -230,7 +233,7 @@ const saysOverloaded = (data: unknown): boolean => {
   return false
 }
 
-/** What the server says when it means one of our reasons. The real binary is the judge: see `CodexError.test.ts`. */
+/** What the server says when it means one of our reasons. The real binary is the judge: see the tests in `test/real`. */
 const rpcTexts: ReadonlyArray<readonly [RegExp, RpcReason]> = [
   [/no active turn to (steer|interrupt)/i, "NoActiveTurn"],
   [/expected active turn id .* but found/i, "TurnMismatch"],
@@ -289,7 +292,7 @@ export class CodexDecodeError extends Schema.TaggedError<CodexDecodeError>("effe
     return sentence(
       `What the server sent for ${this.method}`,
       where(this.threadId, this.turnId),
-      `does not fit this version's protocol: ${excerpt(this.issue, 600)}.`,
+      ended(`does not fit this version's protocol: ${excerpt(this.issue, 600)}`),
       "Use the @openai/codex version that this package pins, or report it; the value is in `raw`."
     )
   }
@@ -362,7 +365,7 @@ export class InvalidInputError extends Schema.TaggedError<InvalidInputError>("ef
   }
 ) {
   override get message(): string {
-    return `${this.field}: ${this.detail}.`
+    return ended(`${this.field}: ${this.detail}`)
   }
 }
 
@@ -429,9 +432,11 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
 ) {
   override get message(): string {
     return sentence(
-      `The final answer does not fit the output schema ${where(this.threadId, this.turnId)}: ${
-        excerpt(this.issue, 600)
-      }.`,
+      ended(
+        `The final answer does not fit the output schema ${where(this.threadId, this.turnId)}: ${
+          excerpt(this.issue, 600)
+        }`
+      ),
       "The text is in `text`; a retry or a simpler schema may help."
     )
   }
