@@ -142,16 +142,17 @@ export const supported = <P extends object>(
 }
 
 const approvals = Effect.fnUntraced(function*(
-  { approvalMode, approvalPolicy }: Presets & { readonly approvalPolicy?: unknown }
+  options: Presets & { readonly approvalPolicy?: unknown; readonly approvalsReviewer?: unknown }
 ) {
-  if (approvalMode === undefined) return {}
-  if (approvalPolicy !== undefined) {
+  if (options.approvalMode === undefined) return {}
+  for (const field of ["approvalPolicy", "approvalsReviewer"] as const) {
+    if (options[field] === undefined) continue
     return yield* new InvalidInputError({
       field: "approvalMode",
-      detail: "it can't be combined with approvalPolicy; give one of them"
+      detail: `it can't be combined with ${field}; give one of them`
     })
   }
-  return yield* ApprovalMode.toParams(approvalMode)
+  return yield* ApprovalMode.toParams(options.approvalMode)
 })
 
 /** The options of a thread as the protocol has them. */
@@ -159,7 +160,7 @@ export const threadParams = Effect.fnUntraced(function*<
   O extends
     & Omit<ThreadOptions<unknown>, "tools">
     & IncludeTurns
-    & { readonly approvalPolicy?: unknown; readonly tools?: unknown }
+    & { readonly approvalPolicy?: unknown; readonly approvalsReviewer?: unknown; readonly tools?: unknown }
 >(options: O, serverVersion: string) {
   const { approvalMode: _, includeTurns, sandbox, serverRequests: __, tools: ___, ...fields } = options
   return yield* supported({
