@@ -34,6 +34,9 @@ export class GoalTurns implements Follower {
   private interrupting = false
   private isInterrupted = false
 
+  /** Why the goal can't be followed any more. */
+  private failure: TurnStreamError | null = null
+
   /** Done at the next turn that starts or ends. */
   private change = Deferred.makeUnsafe<void>()
 
@@ -44,10 +47,6 @@ export class GoalTurns implements Follower {
 
   /** The goal as one turn, when its first turn has started. */
   readonly first: Effect.Effect<Claimed, RequestError> = Deferred.await(this.firstTurn)
-
-  get ended(): boolean {
-    return this.queue !== null && this.queue.ended
-  }
 
   /** The turn that runs. */
   get current(): string | null {
@@ -63,9 +62,10 @@ export class GoalTurns implements Follower {
   readonly turn = (
     method: "turn/steer" | "turn/interrupt",
     except: string | null = null
-  ): Effect.Effect<string, CodexRpcError> =>
+  ): Effect.Effect<string, CodexRpcError | TurnStreamError> =>
     Effect.suspend(() => {
-      if (this.ended) return Effect.fail(noActiveTurn(method, this.threadId))
+      if (this.failure !== null) return Effect.fail(this.failure)
+      if (this.queue?.ended === true) return Effect.fail(noActiveTurn(method, this.threadId))
       if (this.running !== null && this.running !== except) return Effect.succeed(this.running)
       return Effect.andThen(Deferred.await(this.change), this.turn(method, except))
     })
@@ -96,6 +96,7 @@ export class GoalTurns implements Follower {
   }
 
   fail(error: TurnStreamError): void {
+    this.failure = error
     Deferred.doneUnsafe(this.firstTurn, Exit.fail(error))
     this.queue?.fail(error)
     this.changed()
