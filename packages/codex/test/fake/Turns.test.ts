@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { idle, inBackground, scenario } from "./scenario.ts"
+import { idle, inBackground, liveScenario, scenario } from "./scenario.ts"
 
 /** A thread whose turns the test plays by hand. */
 const setup = Effect.gen(function*() {
@@ -15,6 +15,9 @@ const setup = Effect.gen(function*() {
   const thread = yield* codex.threadStart()
   return { server, codex, thread, threadId: thread.id }
 })
+
+const codexSteer = (threadId: string, expectedTurnId: string) =>
+  Effect.flatMap(Codex.Codex, ({ client }) => client.request("turn/steer", { threadId, expectedTurnId, input: [] }))
 
 const turnAnswer = (id: string) => ({ turn: Fixture.turn({ id }) })
 
@@ -223,6 +226,58 @@ describe("interruption", () => {
       ))
     }))
 
+  scenario(
+    "while the start is in flight, and it is never answered: the fiber comes back when the request has timed out",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread } = yield* setup
+        yield* server.on("turn/start", () => Effect.never)
+        const fiber = yield* inBackground(thread.run("go"))
+        yield* server.awaitRequest("turn/start")
+        const interrupting = yield* inBackground(Fiber.interrupt(fiber))
+        yield* TestClock.adjust("59 seconds")
+        assert.isUndefined(interrupting.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(interrupting)
+        yield* server.on("turn/start", (_, { byDefault }) => byDefault)
+        assert.strictEqual((yield* thread.run("after")).status, "completed")
+      })
+  )
+
+  liveScenario("at any moment: no turn is left running, and the thread is free", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const uses = [
+        () => thread.run("go"),
+        () => Stream.runDrain(thread.stream("go")),
+        () => Stream.runDrain(Stream.take(thread.stream("go"), 2)),
+        () => thread.compact
+      ]
+      for (let moment = 0; moment < 50; moment++) {
+        for (const use of uses) {
+          yield* server.enqueue({ deltas: ["a", yield* Gate.make], usage: null })
+          const [one, two] = [yield* Effect.forkChild(use()), yield* Effect.forkChild(use())]
+          for (let steps = 0; steps < moment; steps++) yield* Effect.yieldNow
+          yield* Effect.all([Fiber.interrupt(one), Fiber.interrupt(two)], { concurrency: 2 })
+          yield* idle
+          // A turn that had begun has ended: the next one is a turn of its own.
+          yield* server.on("turn/start", ({ threadId }, { id }) =>
+            Effect.gen(function*() {
+              yield* server.respond(id, turnAnswer(`after-${moment}`))
+              yield* server.notifyAll([Fixture.turnCompleted(threadId, `after-${moment}`)])
+              return yield* Effect.never
+            }))
+          assert.strictEqual((yield* thread.run("after")).id, `after-${moment}`)
+          yield* server.on("turn/start", (_, { byDefault }) => byDefault)
+        }
+      }
+      const of = (method: string) => Effect.map(server.requests, (all) => all.filter((one) => one.method === method))
+      // Each that was started is gone: steering finds none.
+      const last = yield* Effect.flip(codexSteer(thread.id, "turn-1"))
+      assert.isTrue(last._tag === "CodexRpcError" && last.reason === "NoActiveTurn")
+      assert.isAbove((yield* of("turn/interrupt")).length, 0)
+    }))
+
   scenario("while the start waits for the thread: it is never written", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
@@ -302,6 +357,70 @@ describe("interruption", () => {
         assert.lengthOf((yield* server.requests).filter(({ method }) => method === "turn/interrupt"), 1)
       })
   )
+})
+
+describe("compaction", () => {
+  scenario("succeeds when its turn has ended, after the turns that wait before it", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      const gate = yield* Gate.make
+      yield* server.enqueue([gate, "one"])
+      const run = yield* inBackground(thread.run("one"))
+      yield* gate.arrived
+      yield* server.on("thread/compact/start", () => ({}))
+      const compacting = yield* inBackground(thread.compact)
+      assert.isFalse((yield* server.requests).some(({ method }) => method === "thread/compact/start"))
+      yield* gate.open
+      yield* Fiber.join(run)
+      yield* server.awaitRequest("thread/compact/start")
+      yield* server.notifyAll([Fixture.turnStarted(threadId, "compaction")])
+      const next = yield* inBackground(thread.run("next"))
+      assert.isUndefined(compacting.pollUnsafe())
+      yield* server.notifyAll([Fixture.turnCompleted(threadId, "compaction")])
+      yield* Fiber.join(compacting)
+      assert.strictEqual((yield* Fiber.join(next)).status, "completed")
+    }))
+
+  scenario("fails as its turn does, as its request does, and as the connection does", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      const error = { message: "no room", codexErrorInfo: null, additionalDetails: null }
+      yield* server.on("thread/compact/start", () =>
+        Effect.as(
+          server.notifyAll([
+            Fixture.turnStarted(threadId, "compaction"),
+            Fixture.turnCompleted(threadId, "compaction", { error })
+          ]),
+          {}
+        ))
+      const failed = yield* Effect.flip(thread.compact)
+      assert.isTrue(failed._tag === "TurnFailedError" && failed.turnId === "compaction")
+      yield* server.on("thread/compact/start", () =>
+        Effect.fail(new FakeAppServer.RpcError({ code: -32600, message: "no" })))
+      assert.strictEqual((yield* Effect.flip(thread.compact))._tag, "CodexRpcError")
+      yield* idle
+      yield* server.on("thread/compact/start", () => ({}))
+      const compacting = yield* inBackground(Effect.flip(thread.compact))
+      yield* server.awaitRequest("thread/compact/start", 2)
+      yield* server.crash(gone)
+      assert.strictEqual(yield* Fiber.join(compacting), gone)
+    }))
+
+  scenario("that is interrupted interrupts its turn", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      yield* server.on("thread/compact/start", () =>
+        Effect.as(server.notifyAll([Fixture.turnStarted(threadId, "compaction")]), {}))
+      yield* server.on("turn/interrupt", ({ turnId }) =>
+        Effect.as(server.notifyAll([Fixture.turnCompleted(threadId, turnId, { status: "interrupted" })]), {}))
+      const compacting = yield* inBackground(thread.compact)
+      yield* server.awaitRequest("thread/compact/start")
+      yield* thread.read()
+      yield* Fiber.interrupt(compacting)
+      assert.strictEqual((yield* server.awaitRequest("turn/interrupt")).params.turnId, "compaction")
+      yield* idle
+      assert.strictEqual((yield* thread.run("after")).status, "completed")
+    }))
 })
 
 describe("turns of one thread", () => {
