@@ -90,8 +90,8 @@ export interface MemoryServer {
 }
 
 /**
- * A server in this program: `serve` runs for each connection, in its scope. For tests, and for what the real server can't
- * be made to do.
+ * A server in this program: `serve` runs for each connection, in its scope; if it dies, the connection does. For tests, and
+ * for what the real server can't be made to do.
  *
  * @category layers
  */
@@ -116,7 +116,11 @@ export const layerMemory = <R = never>(
             write: (data) =>
               Effect.asVoid(Queue.offer(toClient, typeof data === "string" ? encoder.encode(data) : data)),
             close: (error) => close(error ?? new CodexConnectionError({ reason: "Disconnected" }))
-          }).pipe(Effect.provideContext(context), Effect.forkScoped)
+          }).pipe(
+            Effect.catchDefect((cause) => close(new CodexConnectionError({ reason: "Disconnected", cause }))),
+            Effect.provideContext(context),
+            Effect.forkScoped
+          )
           return {
             messages: Stream.concat(lines(Stream.fromQueue(toClient)), Stream.fromEffect(Deferred.await(end))),
             send: (message) =>

@@ -310,10 +310,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         yield* Effect.addFinalizer(() => Effect.sync(() => forget(connection)))
         current = connection
         Deferred.doneUnsafe(live, Exit.succeed(connection))
-        yield* Stream.runForEach(wire.messages, (text) => onMessage(connection, text)).pipe(
-          // Not JSON: the client shall hear of it, rather than wait.
-          Effect.catchDefect((cause) => wire.close(new CodexConnectionError({ reason: "Disconnected", cause })))
-        )
+        yield* Stream.runForEach(wire.messages, (text) => onMessage(connection, text))
       }))
 
     const ask: Service["ask"] = (method, params, options) =>

@@ -1,6 +1,6 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient, CodexError } from "effect-codex"
+import { Codex, CodexClient, CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
@@ -209,6 +209,15 @@ describe("FakeAppServer", () => {
         })
       )
     ))
+
+  it.effect("hangs up on who sends no JSON", () =>
+    Effect.gen(function*() {
+      const { connect } = yield* Transport.Transport
+      const { messages, send } = yield* connect
+      yield* send("hello")
+      const error = yield* Effect.flip(Stream.runDrain(messages))
+      assert.isTrue(error.reason === "Disconnected" && error.cause instanceof SyntaxError)
+    }).pipe(Effect.provide(FakeAppServer.layer())))
 
   it("is of the version that the SDK pins", () => {
     assert.strictEqual(Fixture.version, createRequire(import.meta.url)("@openai/codex/package.json").version)

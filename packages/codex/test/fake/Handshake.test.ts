@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import { inBackground } from "./scenario.ts"
 
 /** Connects to a server with these handlers; also gives how many connections were opened and closed. */
@@ -144,6 +145,14 @@ describe("the handshake", () => {
       const error = yield* Effect.flip(connect)
       assert.strictEqual(error._tag, "CodexHandshakeError")
       assert.include(error.message, "broke")
+    }))
+
+  it.effect("fails when the server in memory dies", () =>
+    Effect.gen(function*() {
+      const dying = Transport.layerMemory(() => Effect.die(new Error("a bug in the test")))
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(Codex.layerTransport(), dying))))
+      assert.strictEqual(error._tag, "CodexHandshakeError")
+      assert.include(inspect(error, { depth: 9 }), "a bug in the test")
     }))
 
   it.effect("ends its connection when it is interrupted", () =>
