@@ -402,14 +402,10 @@ describe("steering", () => {
     "fails without a request when the goal has ended, also while it waited for a turn",
     () =>
       Effect.gen(function*() {
-        const { server, thread } = yield* setup
+        const { server, tell, thread } = yield* setup
         const goal = yield* thread.startGoal("go on")
         const stream = yield* inBackground(Stream.runDrain(goal.stream))
-        const seen = yield* inBackground(
-          Stream.runHead(Stream.filter(thread.notifications, ({ method }) => method === "turn/completed"))
-        )
-        yield* server.notifyAll([completed("turn-1")])
-        yield* Fiber.join(seen)
+        yield* tell(completed("turn-1"))
         const steering = yield* inBackground(goal.steer("faster"))
         yield* server.notifyAll([told("complete")])
         yield* Fiber.join(stream)

@@ -1,6 +1,7 @@
 import { Gate, Item, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import type { CodexError, Notification } from "effect-codex"
+import type { CodexError, Notification, Turn } from "effect-codex"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -44,7 +45,7 @@ const continued = Effect.gen(function*() {
   return { thread, goal, gate }
 })
 
-describe("a goal", () => {
+describe.concurrent("a goal", () => {
   it.live("over several turns is one result", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
@@ -210,28 +211,32 @@ describe("a goal", () => {
     }).pipe(withGoals))
 })
 
-describe("steering a goal", () => {
+describe.concurrent("steering a goal", () => {
   it.live("reaches the turn that runs, after the first too", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
-      const one = yield* Gate.make
-      const two = yield* Gate.make
+      const gate = yield* Gate.make
       yield* model.enqueue(
         Reply.text("initial"),
-        Reply.make([Item.message({ text: "one" }), one]),
-        Reply.make([Item.message({ text: "two" }), two]),
+        Reply.make([Item.message({ text: "one" }), gate]),
+        Reply.make([Item.message({ text: "two" }), gate]),
         complete(),
         Reply.text("final")
       )
       const thread = yield* codex.threadStart()
       const goal = yield* thread.startGoal("go on")
-      yield* one.arrived
-      yield* goal.steer("faster")
-      yield* two.arrived
-      const joined = yield* codex.thread(thread.id).turn("and louder", { whenBusy: "steer" })
-      assert.strictEqual(joined.id, goal.id)
+      const joined = yield* Deferred.make<Turn.Turn>()
+      yield* Stream.runForEach(goal.items, (item) => {
+        if (item.type !== "agentMessage") return Effect.void
+        if (item.text === "one") return goal.steer("faster")
+        if (item.text !== "two") return Effect.void
+        const joining = codex.thread(thread.id).turn("and louder", { whenBusy: "steer" })
+        return Effect.flatMap(joining, (turn) => Deferred.succeed(joined, turn))
+      })
       const result = yield* goal.run
-      assert.strictEqual(yield* joined.run, result)
+      const { id, run } = yield* Deferred.await(joined)
+      assert.strictEqual(id, goal.id)
+      assert.strictEqual(yield* run, result)
       assert.strictEqual(result.id, goal.id)
       assert.deepStrictEqual(agentTexts(result), ["initial", "one", "two", "final"])
       assert.strictEqual((yield* model.awaitRequest(2)).lastUserText, "faster")
@@ -239,26 +244,31 @@ describe("steering a goal", () => {
       assert.strictEqual((yield* model.requests).length, 5)
     }).pipe(withGoals))
 
-  it.live("between two turns reaches the next one", () =>
+  it.live("reaches it whenever it comes: between two turns too", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
-      yield* model.enqueue(Reply.text("initial"), Reply.hang)
       const thread = yield* codex.threadStart()
-      const ended = yield* thread.notifications.pipe(
-        Stream.filter(({ method }) => method === "turn/completed"),
-        Stream.runHead,
-        Effect.forkChild({ startImmediately: true })
-      )
       const goal = yield* thread.startGoal("go on")
-      yield* Fiber.join(ended)
-      yield* model.enqueue(complete(), Reply.text("final"))
-      yield* goal.steer("faster")
-      assert.strictEqual((yield* goal.run).finalResponse, "final")
-      assert.include((yield* model.requests).at(-1)!.userTexts, "faster")
-    }).pipe(withGoals))
+      // The agent goes on turn after turn, until it is told something.
+      yield* Stream.runDrain(Stream.takeUntil(goal.stream, ({ method }) => method === "item/completed"))
+      yield* goal.steer("enough")
+      const result = yield* goal.run
+      assert.strictEqual(result.finalResponse, "as you like")
+      assert.include((yield* model.requests).at(-1)!.userTexts, "enough")
+    }).pipe(Effect.provide(TestCodex.layer({
+      home: { config: { features: { goals: true } } },
+      script: {
+        respond: (request) => {
+          if (request.toolOutput("done") !== undefined) return Reply.text("as you like")
+          return request.userTexts.includes("enough")
+            ? Reply.functionCall({ name: "update_goal", arguments: { status: "complete" }, callId: "done" })
+            : Reply.text("step")
+        }
+      }
+    }))))
 })
 
-describe("stopping a goal", () => {
+describe.concurrent("stopping a goal", () => {
   it.live("interrupting it pauses it, and interrupts the turn that runs", () =>
     Effect.gen(function*() {
       const { goal, thread } = yield* continued
@@ -342,7 +352,7 @@ describe("stopping a goal", () => {
     }).pipe(withGoals))
 })
 
-describe("a goal fails", () => {
+describe.concurrent("a goal fails", () => {
   it.live("when a turn does for good; the thread goes on", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
