@@ -1,4 +1,4 @@
-import { Gate, Reply, type ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { Gate, Reply } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { CodexError, type Thread } from "effect-codex"
 import * as Clock from "effect/Clock"
@@ -6,12 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { deltas, echoing, idle, scripted, setup } from "./utils.ts"
-
-/** Waits for ever when it is told to wait, else repeats what it is told. */
-const patient: ScriptedModel.Script = {
-  respond: ({ lastUserText }) => lastUserText === "wait" ? Reply.hang : Reply.text(lastUserText ?? "")
-}
+import { deltas, echoing, idle, patient, scripted, setup } from "./utils.ts"
 
 /** The turns of a thread, as the server has them. */
 const turnsOf = (thread: Thread.Thread) => Effect.map(thread.read({ includeTurns: true }), ({ turns }) => turns)
@@ -168,7 +163,7 @@ describe.concurrent("interruption", () => {
       yield* model.awaitRequest(0)
       yield* Fiber.interrupt(fiber)
       yield* wasInterrupted(thread)
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 
   it.live("by Effect.timeout", () =>
     Effect.gen(function*() {
@@ -186,7 +181,7 @@ describe.concurrent("interruption", () => {
       )
       assert.strictEqual(error._tag, "TimeoutError")
       yield* wasInterrupted(thread)
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 
   it.live("by Effect.race, of the one that loses", () =>
     Effect.gen(function*() {
@@ -201,7 +196,7 @@ describe.concurrent("interruption", () => {
       assert.deepInclude(router.stats(), idle)
       assert.strictEqual((yield* turnsOf(loser)).at(-1)?.status, "interrupted")
       assert.strictEqual((yield* loser.run("next")).finalResponse, "next")
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 
   it.live("by a consumer of thread.stream who has seen enough", () =>
     Effect.gen(function*() {
@@ -214,7 +209,7 @@ describe.concurrent("interruption", () => {
       )
       assert.deepStrictEqual(first.map((event) => event.method), ["turn/started"])
       yield* wasInterrupted(thread)
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 
   it.live("of a consumer of thread.stream", () =>
     Effect.gen(function*() {
@@ -224,7 +219,7 @@ describe.concurrent("interruption", () => {
       yield* model.awaitRequest(0)
       yield* Fiber.interrupt(fiber)
       yield* wasInterrupted(thread)
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 
   it.live("at any moment of the start leaves nothing behind", () =>
     Effect.gen(function*() {
@@ -241,7 +236,7 @@ describe.concurrent("interruption", () => {
       assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
       const turns = yield* turnsOf(thread)
       assert.deepStrictEqual(turns.filter((turn) => turn.status === "inProgress"), [])
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 })
 
 describe.concurrent("thread.stream", () => {
@@ -383,5 +378,5 @@ describe.concurrent("review", () => {
       }
       assert.deepInclude(router.stats(), idle)
       assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
-    }).pipe(Effect.provide(TestCodex.layer({ script: patient }))))
+    }).pipe(patient))
 })

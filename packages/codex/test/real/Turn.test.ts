@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { agentTexts, deltas, idle, scripted, setup } from "./utils.ts"
+import { agentTexts, deltas, idle, patient, scripted, setup } from "./utils.ts"
 
 const methods = (events: ReadonlyArray<Notification.Notification>) => events.map((event) => event.method)
 
@@ -328,20 +328,19 @@ describe.concurrent("steer", () => {
 
   it.live("works right after the start, and is refused after the end", () =>
     Effect.gen(function*() {
-      const { codex, model } = yield* setup
+      const { codex } = yield* setup
       const thread = yield* codex.threadStart()
-      const gate = yield* Gate.make
-      yield* model.enqueue(Reply.after(gate, Reply.text("one")), Reply.text("two"))
-      const turn = yield* thread.turn("count")
-      yield* turn.steer("and more")
-      yield* gate.open
-      yield* turn.run
-      const requests = yield* model.requests
-      assert.deepStrictEqual(requests.at(-1)?.userTexts.slice(-2), ["count", "and more"])
+      for (let round = 0; round < 5; round++) {
+        const turn = yield* thread.turn("wait")
+        yield* turn.steer(`round ${round}`)
+        assert.strictEqual((yield* turn.run).finalResponse, `round ${round}`)
 
-      const error = yield* Effect.flip(turn.steer("too late"))
-      assert.isTrue(error._tag === "CodexRpcError" && error.reason === "NoActiveTurn" && error.method === "turn/steer")
-    }).pipe(scripted))
+        const error = yield* Effect.flip(turn.steer("too late"))
+        assert.isTrue(
+          error._tag === "CodexRpcError" && error.reason === "NoActiveTurn" && error.method === "turn/steer"
+        )
+      }
+    }).pipe(patient))
 
   it.live("of a turn that has ended is refused while the next one runs", () =>
     Effect.gen(function*() {
@@ -393,9 +392,7 @@ describe.concurrent("interrupt", () => {
       }
       assert.strictEqual((yield* thread.run("and now?")).finalResponse, "and now?")
       assert.deepInclude(router.stats(), idle)
-    }).pipe(Effect.provide(TestCodex.layer({
-      script: { respond: ({ lastUserText }) => lastUserText === "wait" ? Reply.hang : Reply.text(lastUserText ?? "") }
-    }))))
+    }).pipe(patient))
 })
 
 layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true })("many at once", (it) => {

@@ -1,5 +1,5 @@
 /** What the tests of the real binary share. */
-import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { Codex, type CodexConfig, type Notification, Router, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
@@ -19,6 +19,11 @@ export const scripted = Effect.provide(TestCodex.layer())
 
 /** Codex on a model that repeats what it is told. */
 export const echoing = Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
+
+/** Codex on a model that waits for ever when it is told to wait, and else repeats what it is told. */
+export const patient = Effect.provide(TestCodex.layer({
+  script: { respond: ({ lastUserText }) => lastUserText === "wait" ? Reply.hang : Reply.text(lastUserText ?? "") }
+}))
 
 /** Runs with a process of its own in the home that there is; ends when the process has. */
 export const withCodex = <A, E, R>(
