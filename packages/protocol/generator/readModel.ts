@@ -6,10 +6,11 @@ import * as Overrides from "./overrides.ts"
 export const refName = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
 
 /** What the reader interprets, and what says nothing about the shape. */
-const keywords = new Set([
-  ...["$ref", "allOf", "anyOf", "oneOf", "enum", "type", "properties", "required", "additionalProperties", "items"],
-  ...["$schema", "title", "description", "default", "format", "minimum", "minLength"]
-])
+const keywords = new Set(
+  ["$ref", "allOf", "anyOf", "oneOf", "enum", "type", "properties", "required", "additionalProperties", "items"].concat(
+    ["$schema", "title", "description", "default", "format", "minimum", "minLength"]
+  )
+)
 
 /** A schema that says more than the reader understands would be read as less than it is. */
 const assertUnderstood = (schema: JsonSchema, where: string): void => {
