@@ -4,7 +4,7 @@
  *
  *     node packages/checks/src/docs.ts
  *
- * A block with imports is a whole module. It is a test if it imports `@effect/vitest`, a program if it runs an Effect.
+ * A block with imports is a whole module. It is a test if it calls `it` or `describe`, a program if it runs an Effect.
  * A block without imports is a fragment: it is read as the inside of an `Effect.gen`, in which the names below are there,
  * and every module of `effect`, `effect-codex` and `@effect-codex/testing` that it names. After ```` ```ts no-run ```` a
  * program is checked, but not run.
@@ -96,7 +96,7 @@ export const blocksOf = (file: string, text: string): ReadonlyArray<Block> => {
 const kindOf = (code: string, run: boolean): Block["kind"] => {
   if (!/^(import|export)\b/m.test(code)) return "fragment"
   if (!run) return "module"
-  if (/^import .* from "@effect\/vitest"$/m.test(code)) return "test"
+  if (/^import .* from "@effect\/vitest"$/m.test(code)) return /^(it|describe|layer)\b/m.test(code) ? "test" : "module"
   return /\brun(Main|Promise|PromiseExit|Fork|Sync|Callback)\b/.test(code) ? "program" : "module"
 }
 

@@ -20,7 +20,7 @@ const packages = [
 
 /**
  * The modules of `packages/codex/src`, from the ground up: the order of the design. One may import, also as a type, those
- * in the rows above its own. A new module gets its place here.
+ * in the rows above its own. A directory may stand for its modules, as `internal/x/*`. A new module gets its place here.
  */
 const modules = [
   [
@@ -29,7 +29,8 @@ const modules = [
     "internal/Metadata",
     "internal/EventLog",
     "internal/ThreadGate",
-    "internal/issue"
+    "internal/issue",
+    "internal/Deadlines"
   ],
   ["Notification"],
   ["TurnResult", "internal/bounds"],
@@ -60,25 +61,31 @@ const levels = (order: Order): ReadonlyMap<string, number> =>
 /** What is wrong between the modules of one package. */
 export const checkModules = (src: string, order: Order = modules): ReadonlyArray<Problem> => {
   const levelOf = levels(order)
+  /** The entry of the list that a module belongs to. */
+  const entryOf = (name: string): string | undefined =>
+    levelOf.has(name)
+      ? name
+      : [...levelOf.keys()].find((entry) => entry.endsWith("/*") && name.startsWith(entry.slice(0, -1)))
   const files = filesBelow(src)
-  const missing = [...levelOf.keys()].filter((name) => !files.includes(`${name}.ts`)).map((name): Problem => ({
-    file: join(src, `${name}.ts`),
+  const names = files.map((path) => path.slice(0, -".ts".length))
+  const entries = new Set(names.map(entryOf))
+  const missing = [...levelOf.keys()].filter((entry) => !entries.has(entry)).map((entry): Problem => ({
+    file: join(src, `${entry}.ts`),
     line: 1,
     message: "does not exist, but has a place in packages/checks/src/layers.ts"
   }))
-  return missing.concat(files.flatMap((path) => {
-    const { file, imports } = readSource(join(src, path))
-    const name = path.slice(0, -".ts".length)
-    const level = levelOf.get(name)
-    if (level === undefined) {
+  return missing.concat(names.flatMap((name) => {
+    const { file, imports } = readSource(join(src, `${name}.ts`))
+    const entry = entryOf(name)
+    if (entry === undefined) {
       return [{ file, line: 1, message: "has no place yet: give it one in packages/checks/src/layers.ts" }]
     }
     return imports.filter(({ specifier }) => specifier.startsWith(".")).flatMap(({ line, specifier }) => {
       const target = relative(src, join(dirname(file), specifier)).replaceAll("\\", "/").replace(/\.ts$/, "")
-      const below = levelOf.get(target)
-      return below !== undefined && below >= level
-        ? [{ file, line, message: `${name} imports ${target}, which is not below it` }]
-        : []
+      const below = entryOf(target)
+      const isBelow = below === undefined || (below === entry && entry.endsWith("/*"))
+        || levelOf.get(below)! < levelOf.get(entry)!
+      return isBelow ? [] : [{ file, line, message: `${name} imports ${target}, which is not below it` }]
     })
   }))
 }

@@ -38,7 +38,12 @@ describe("blocks", () => {
     assert.strictEqual(markdown("```ts", effect, "export const a = Effect.void", "```").kind, "module")
     assert.strictEqual(markdown("```ts", effect, "Effect.runFork(Effect.void)", "```").kind, "program")
     assert.strictEqual(markdown("```ts no-run", effect, "Effect.runFork(Effect.void)", "```").kind, "module")
-    assert.strictEqual(markdown("```ts", "import { it } from \"@effect/vitest\"", "```").kind, "test")
+    const vitest = "import { it } from \"@effect/vitest\""
+    assert.strictEqual(markdown("```ts", vitest, "it(\"works\", () => {})", "```").kind, "test")
+    assert.strictEqual(
+      markdown("```ts", vitest, "export const works = () => it(\"works\", () => {})", "```").kind,
+      "module"
+    )
     assert.strictEqual(markdown("```ts", "yield* Effect.void", "```").kind, "fragment")
   })
 

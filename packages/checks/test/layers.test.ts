@@ -40,6 +40,17 @@ describe("modules", () => {
     )
   })
 
+  it("a directory may stand for its modules, which are free among themselves", () => {
+    assert.deepStrictEqual(
+      modulesOf({
+        "A.ts": "import \"./internal/x/B.ts\"\n",
+        "internal/x/B.ts": "import \"./y/C.ts\"\n",
+        "internal/x/y/C.ts": "import \"../B.ts\"\nimport \"../../../A.ts\"\n"
+      }, [["internal/x/*"], ["A"]]),
+      ["internal/x/y/C.ts:2 internal/x/y/C imports A, which is not below it"]
+    )
+  })
+
   it("a module without a place, and a place without a module, are found", () => {
     assert.deepStrictEqual(modulesOf({ "A.ts": "", "New.ts": "" }, [["A", "Gone"]]), [
       "Gone.ts:1 does not exist, but has a place in packages/checks/src/layers.ts",
