@@ -1,7 +1,6 @@
 /**
  * The life of one child process: start, pipes, end. Nothing of it survives its scope.
  */
-import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,9 +10,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Node from "node:child_process"
 import * as Fs from "node:fs"
-import type { Readable, Writable } from "node:stream"
+import type * as NodeStream from "node:stream"
 import type { Command } from "../CodexConfig.ts"
 import { CodexConnectionError, CodexSpawnError } from "../CodexError.ts"
+import * as Readable from "./Readable.ts"
 
 export interface ChildProcess {
   /** What the process writes. Ends when the process has ended, or a pipe to it broke. */
@@ -35,7 +35,7 @@ interface Ended {
   readonly signal: NodeJS.Signals | null
 }
 
-type Child = Node.ChildProcessByStdio<Writable, Readable, Readable | null>
+type Child = Node.ChildProcessByStdio<NodeStream.Writable, NodeStream.Readable, NodeStream.Readable | null>
 
 /** How many lines of standard error are kept for error messages. */
 const stderrLines = 40
@@ -56,6 +56,7 @@ export const spawn = Effect.fnUntraced(function*(
     (child) => terminate(child, ended, options.grace)
   )
 
+  const uncork = () => child.stdin.uncork()
   let pipeError: Error | undefined
   child.stdin.on("error", (error) => {
     pipeError ??= error
@@ -65,7 +66,7 @@ export const spawn = Effect.fnUntraced(function*(
 
   const tail: Array<string> = []
   const stderr = child.stderr
-  const draining = stderr === null ? undefined : yield* NodeStream.fromReadable({ evaluate: () => stderr }).pipe(
+  const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
     Stream.decodeText,
     Stream.splitLines,
     Stream.runForEach((line) => {
@@ -94,11 +95,16 @@ export const spawn = Effect.fnUntraced(function*(
   })
 
   return {
-    stdout: NodeStream.fromReadable({ evaluate: () => child.stdout }).pipe(Stream.catch(() => Stream.empty)),
+    stdout: Readable.bytes(child.stdout),
     lost,
     write: (data) =>
       Effect.suspend(() => {
         if (pipeError !== undefined || !child.stdin.writable) return Effect.flip(lost)
+        // What is written in one tick goes out in one system call.
+        if (child.stdin.writableCorked === 0) {
+          child.stdin.cork()
+          process.nextTick(uncork)
+        }
         child.stdin.write(data)
         return Effect.void
       })
