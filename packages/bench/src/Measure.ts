@@ -49,8 +49,7 @@ export interface Row {
 export const isMet = ({ goal, median }: Ratio): boolean =>
   median >= (goal?.atLeast ?? -Infinity) && median <= (goal?.atMost ?? Infinity)
 
-const number = (value: number): string =>
-  value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)
+const number = (value: number): string => value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)
 
 const ratio = (value: Ratio | undefined): string => {
   if (value === undefined) return ""

@@ -44,7 +44,7 @@ export class PlainClient {
   private lastId = 0
 
   constructor([program, ...args]: ReadonlyArray<string>, stderr: "inherit" | "ignore" = "inherit") {
-    this.child = spawn(program!, args, { stdio: ["pipe", "pipe", stderr] })
+    this.child = spawn(program!, args, { stdio: ["pipe", "pipe", stderr], detached: true })
     this.child.stdout.on("data", splitLines((line) => this.receive(JSON.parse(line) as Message)))
   }
 

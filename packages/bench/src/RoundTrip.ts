@@ -5,35 +5,39 @@ import * as Effect from "effect/Effect"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
-/** Microseconds a request. */
+/** Microseconds a request, of two clients that took turns. */
 export interface RoundTrips {
-  /** One after the other. */
-  readonly alone: number
-  /** With {@link inFlight} at once. */
-  readonly together: number
+  readonly plain: number
+  readonly effectCodex: number
 }
 
 export const inFlight = 100
 
-const clients = { plain: "plain promise client", "effect-codex": "effect-codex client.request" }
-
 export const run = Effect.fnUntraced(function*(quick: boolean) {
-  const measure = (client: keyof typeof clients) =>
-    Script.run<RoundTrips>("requests", [client, quick ? "2000" : "10000"])
-  const rounds = yield* Effect.replicateEffect(
-    Effect.all({ plain: measure("plain"), "effect-codex": measure("effect-codex") }),
-    quick ? 3 : 7
-  )
-  return (["alone", "together"] as const).flatMap((how) =>
-    (["plain", "effect-codex"] as const).map((client): Row => ({
-      section: how === "alone" ? "request and answer, one by one" : `request and answer, ${inFlight} in flight`,
-      name: clients[client],
+  const results = yield* Script.run<
+    ReadonlyArray<{ readonly alone: RoundTrips; readonly together: RoundTrips }>
+  >("requests", [quick ? "20" : "60", "1000"])
+  const rows = (section: string, trips: ReadonlyArray<RoundTrips>): ReadonlyArray<Row> => [
+    {
+      section,
+      name: "plain promise client",
       unit: "µs",
-      value: summary(rounds.map((round) => round[client][how])),
+      value: summary(trips.map(({ plain }) => plain)),
+      ratio: { median: 1 }
+    },
+    {
+      section,
+      name: "effect-codex client.request",
+      unit: "µs",
+      value: summary(trips.map(({ effectCodex }) => effectCodex)),
       ratio: {
-        median: median(rounds.map((round) => round[client][how] / round.plain[how])),
-        goal: client === "plain" ? undefined : { atMost: 1.2 }
+        median: median(trips.map(({ effectCodex, plain }) => effectCodex / plain)),
+        goal: { atMost: 1.2 }
       }
-    }))
-  )
+    }
+  ]
+  return [
+    ...rows("request and answer, one by one", results.map(({ alone }) => alone)),
+    ...rows(`request and answer, ${inFlight} in flight`, results.map(({ together }) => together))
+  ]
 })

@@ -1,67 +1,55 @@
 /**
- * Measures the round trip of a request in this process: one by one, and many in flight.
+ * Measures the round trip of a request: two clients take turns in one process, each with a server of its own, so that
+ * what else the machine does hits both.
  *
- * `node requests.ts plain|effect-codex <requests>`
+ * `node requests.ts <turns> <requests in each>`
  */
-import type { RoundTrips } from "../RoundTrip.ts"
-import { inFlight } from "../RoundTrip.ts"
+import * as CodexClient from "effect-codex/CodexClient"
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import { PlainClient } from "../PlainClient.ts"
+import { inFlight, type RoundTrips } from "../RoundTrip.ts"
 import { path } from "../Script.ts"
 
+const [turns, requests] = process.argv.slice(2).map(Number) as [number, number]
 const server = [process.execPath, path("appServer")] as const
+const method = "thread/loaded/list"
 
-/** Times `loop`, which makes that many requests one after the other, alone and many at once. */
-const measure = async (
-  count: number,
-  loop: (count: number) => Promise<unknown>,
-  loops: (count: number) => Promise<unknown>
-): Promise<RoundTrips> => {
-  const time = async (work: () => Promise<unknown>) => {
-    const start = performance.now()
-    await work()
-    return (performance.now() - start) / count * 1000
+const plain = new PlainClient(server)
+await plain.initialize()
+const plainLoop = async (count: number) => {
+  for (let done = 0; done < count; done++) await plain.request(method, {})
+}
+
+const runtime = ManagedRuntime.make(CodexClient.layer({ args: server }))
+const client = await runtime.runPromise(CodexClient.CodexClient)
+const effectLoop = Effect.fnUntraced(function*(count: number) {
+  for (let done = 0; done < count; done++) yield* client.request(method, {})
+})
+
+const time = async (work: Promise<unknown>): Promise<number> => {
+  const start = performance.now()
+  await work
+  return (performance.now() - start) / requests * 1000
+}
+
+const measure = async (): Promise<{ readonly alone: RoundTrips; readonly together: RoundTrips }> => ({
+  alone: {
+    plain: await time(plainLoop(requests)),
+    effectCodex: await time(runtime.runPromise(effectLoop(requests)))
+  },
+  together: {
+    plain: await time(Promise.all(Array.from({ length: inFlight }, () => plainLoop(requests / inFlight)))),
+    effectCodex: await time(runtime.runPromise(Effect.all(
+      Array.from({ length: inFlight }, () => effectLoop(requests / inFlight)),
+      { concurrency: "unbounded", discard: true }
+    )))
   }
-  await loop(count)
-  await loops(count)
-  return { alone: await time(() => loop(count)), together: await time(() => loops(count)) }
-}
+})
 
-const plain = async (count: number): Promise<RoundTrips> => {
-  const { PlainClient } = await import("../PlainClient.ts")
-  const client = new PlainClient(server)
-  await client.initialize()
-  const loop = async (count: number) => {
-    for (let done = 0; done < count; done++) await client.request("thread/loaded/list", {})
-  }
-  const result = await measure(
-    count,
-    loop,
-    (count) => Promise.all(Array.from({ length: inFlight }, () => loop(count / inFlight)))
-  )
-  await client.close()
-  return result
-}
-
-const effectCodex = async (count: number): Promise<RoundTrips> => {
-  const Effect = await import("effect/Effect")
-  const ManagedRuntime = await import("effect/ManagedRuntime")
-  const CodexClient = await import("effect-codex/CodexClient")
-  const runtime = ManagedRuntime.make(CodexClient.layer({ args: server }))
-  const client = await runtime.runPromise(CodexClient.CodexClient)
-  const loop = Effect.fnUntraced(function*(count: number) {
-    for (let done = 0; done < count; done++) yield* client.request("thread/loaded/list", {})
-  })
-  const result = await measure(
-    count,
-    (count) => runtime.runPromise(loop(count)),
-    (count) =>
-      runtime.runPromise(
-        Effect.all(Array.from({ length: inFlight }, () => loop(count / inFlight)), { concurrency: "unbounded" })
-      )
-  )
-  await runtime.dispose()
-  return result
-}
-
-const [client, count] = process.argv.slice(2)
-const result = await (client === "plain" ? plain : effectCodex)(Number(count))
-process.stdout.write(JSON.stringify(result))
+const results: Array<Awaited<ReturnType<typeof measure>>> = []
+for (let turn = 0; turn < turns; turn++) results.push(await measure())
+await plain.close()
+await runtime.dispose()
+// The first half made the code warm.
+process.stdout.write(JSON.stringify(results.slice(turns / 2)))
