@@ -27,7 +27,10 @@ interface Presets {
 
 /** Options that all ways to a thread share. `R` is what `serverRequests` require, `RT` what the `tools` do. */
 export interface ThreadOptions<R = never, T extends Tools.ByName = {}, RT = never> extends Presets {
-  /** Answers to what the server asks on this thread; what they leave out, the client's handlers answer. */
+  /**
+   * Answers to what the server asks on this thread; what they leave out, the client's handlers answer. Handlers that
+   * require different services are best given through `ServerRequests.make`, which infers all of them.
+   */
   readonly serverRequests?: ServerRequestHandlers<R> | undefined
   /**
    * Tools of this program that the agent may call: an Effect AI `Toolkit`, or one with its handlers. The server keeps what
