@@ -140,6 +140,7 @@ export class GoalTurns implements Follower {
     this.startedAt = event.params.turn.startedAt ?? null
     const cursor = this.events ? queue.keepEvents().cursor() : null
     queue.offer(event.raw)
+    queue.whenEnded(() => this.changed())
     Deferred.doneUnsafe(this.firstTurn, Exit.succeed({ queue, cursor, owned: true }))
   }
 
@@ -149,7 +150,6 @@ export class GoalTurns implements Follower {
     if (queue === null || completion === null || this.running !== null || this.interrupting) return
     if (this.isOver || this.isInterrupted) {
       queue.offer(this.completed(completion, queue.turnId))
-      this.changed()
     } else if (!this.isTold) {
       this.fail(
         new CodexDecodeError({
