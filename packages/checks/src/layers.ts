@@ -30,7 +30,8 @@ const modules = [
     "internal/EventLog",
     "internal/ThreadGate",
     "internal/issue",
-    "internal/Deadlines"
+    "internal/Deadlines",
+    "internal/Readable"
   ],
   ["Notification"],
   ["TurnResult", "internal/bounds"],
