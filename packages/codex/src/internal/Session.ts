@@ -99,7 +99,8 @@ export const make = Effect.fnUntraced(function*(
   /** From now on there is no connection, or not yet. */
   const lose = (error: CodexConnectionError) => {
     Deferred.doneUnsafe(closed, Exit.succeed(error))
-    current = Deferred.makeUnsafe()
+    // Who waits already goes on waiting for the same one.
+    if (Deferred.isDoneUnsafe(current)) current = Deferred.makeUnsafe()
   }
 
   /** From now on there will be none. */
