@@ -317,6 +317,27 @@ describe("a lost connection", () => {
       })
   )
 
+  scenario("that can't be restored fails who waits for it", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* setup
+      yield* server.on("initialize", () => Effect.never)
+      yield* server.crash()
+      yield* server.awaitRequest("initialize", 1)
+      const waiting = yield* inBackground(Effect.flip(client.request("model/list", {})))
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("1 second")
+      yield* server.awaitRequest("initialize", 2)
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Fiber.join(waiting)
+      assert.isTrue(error._tag === "CodexConnectionError" && error.signal === "SIGKILL")
+      assert.strictEqual(yield* Effect.flip(client.request("model/list", {})), error)
+      assert.strictEqual(yield* countOf(server, "model/list"), 0)
+    }), {
+    client: { requestTimeout: "1 hour", restart: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) }
+  })
+
   it.effect("by the end of the scope is the error that says so", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
