@@ -38,7 +38,7 @@ const modules = [
   ["CodexError"],
   ["ServerRequests", "Recording"],
   ["CodexConfig"],
-  ["internal/ChildProcess"],
+  ["internal/ChildProcess", "internal/Telemetry"],
   ["Transport"],
   ["internal/TurnQueue"],
   ["Router"],

@@ -165,9 +165,15 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     })
 
     /** The handle of a thread that the server has just loaded. */
-    const opened = ({ id }: Protocol.Thread, handlers: ServerRequests.ServerRequestHandlers | undefined) => {
+    const opened = (
+      { model, modelProvider, thread: { id } }: Pick<
+        Protocol.ThreadStartResponse,
+        "model" | "modelProvider" | "thread"
+      >,
+      handlers: ServerRequests.ServerRequestHandlers | undefined
+    ) => {
       if (handlers !== undefined) client.handle(id, handlers)
-      return thread(id)
+      return Thread.make({ client, router }, id, { model, provider: modelProvider })
     }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) => client.request("thread/list", filter)
@@ -181,7 +187,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response.thread, handlers)
+        return opened(response, handlers)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
         const params = yield* Options.threadParams(options, serverVersion)
@@ -189,13 +195,13 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         // A turn of it may be running, and ask at once.
         if (handlers !== undefined) client.handle(threadId, handlers)
         const response = yield* client.request("thread/resume", { ...params, threadId })
-        return opened(response.thread, handlers)
+        return opened(response, handlers)
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
         const params = yield* Options.threadParams(options, serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...params, threadId })
-        return opened(response.thread, handlers)
+        return opened(response, handlers)
       }),
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
       threadListPage,

@@ -13,6 +13,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
 import * as CodexConfig from "./CodexConfig.ts"
 import {
   type CodexConnectionError,
@@ -27,6 +28,7 @@ import { describe } from "./internal/issue.ts"
 import type { Metadata } from "./internal/Metadata.ts"
 import { encode, roundTrip } from "./internal/RoundTrip.ts"
 import * as Session from "./internal/Session.ts"
+import * as Telemetry from "./internal/Telemetry.ts"
 import * as TurnStarts from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import * as Router from "./Router.ts"
@@ -59,7 +61,7 @@ export interface RequestOptions {
   readonly retry?: Schedule.Schedule<unknown, RequestError> | false | undefined
 }
 
-/** The arguments of `request`: parameters may be left out where the method has none, or needs none. */
+/** The arguments of `request`: parameters are left out where the method has none, and are `{}` where all are optional. */
 export type RequestArgs<M extends Method> = undefined extends Params<M> ? [params?: Params<M>, options?: RequestOptions]
   : [params: Params<M>, options?: RequestOptions]
 
@@ -109,19 +111,19 @@ const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedul
   Schedule.upTo({ times: 2 })
 )
 
-/** As `Effect.retry`, at no cost for what succeeds at once. */
-const retry = <A>(
+/** What follows the first failure of an effect: nothing, or the effect again, as the schedule says. */
+const again = <A>(
   effect: Effect.Effect<A, RequestError>,
+  error: RequestError,
   options: {
     readonly schedule: Schedule.Schedule<unknown, RequestError>
     readonly while: (error: RequestError) => boolean
   }
-): Effect.Effect<A, RequestError> =>
-  Effect.catch(effect, (error) => {
-    if (!options.while(error)) return Effect.fail(error)
-    let attempts = 0
-    return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect), options)
-  })
+): Effect.Effect<A, RequestError> => {
+  if (!options.while(error)) return Effect.fail(error)
+  let attempts = 0
+  return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect), options)
+}
 
 /** Requests that change nothing: sending one twice does no harm. */
 const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
@@ -160,8 +162,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
     ServerRequests.declineAll
   )
   const threadHandlers = new Map<string, ServerRequests.Complete>()
+  const turnSpans = new Map<string, Tracer.Span>()
   router.serve(
     yield* Answering.make({
+      spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
       handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
       send: (message) => Effect.ignore(sendLine(message))
     })
@@ -178,15 +182,18 @@ export const make = Effect.fnUntraced(function*<R = never>(
     options: RequestOptions
   ): Effect.Effect<A, RequestError> => {
     const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
-    const attributes = { "rpc.system": "jsonrpc", "rpc.method": method }
-    return Effect.useSpan("codex.request", { kind: "client", attributes }, (span) => {
+    return Effect.useSpan("codex.request", { kind: "client", attributes: Telemetry.rpc(method) }, (span) => {
       const once = Effect.flatMap(
         session.connection,
         (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, span })
       )
-      return options.retry === false ? once : retry(once, {
-        schedule: options.retry ?? whenOverloaded,
-        while: (error) => mayRepeat(method, error, options.retry !== undefined)
+      // What succeeds at once pays for none of this.
+      return Effect.catch(once, (error) => {
+        const retried = options.retry === false ? Effect.fail(error) : again(once, error, {
+          schedule: options.retry ?? whenOverloaded,
+          while: (error) => mayRepeat(method, error, options.retry !== undefined)
+        })
+        return Effect.tapError(retried, (error) => Telemetry.requestFailed(span, error))
       })
     })
   }
@@ -205,7 +212,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
     handle: (threadId, own) => {
       threadHandlers.set(threadId, ServerRequests.orElse(own, handlers))
     },
-    turns: TurnStarts.make(router, (method, params, read, timeout) => send(method, params, read, { timeout }))
+    turns: TurnStarts.make(
+      router,
+      (method, params, read, timeout) => send(method, params, read, { timeout }),
+      turnSpans
+    )
   })
 })
 

@@ -9,9 +9,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "./CodexError.ts"
 import { type Cursor, EventLog } from "./internal/EventLog.ts"
+import * as Telemetry from "./internal/Telemetry.ts"
 import { TurnQueue } from "./internal/TurnQueue.ts"
 import * as Notification from "./Notification.ts"
 
@@ -323,6 +325,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     accept: (messages) =>
       Effect.suspend(() => {
         let problem: string | undefined
+        const before = badLines
         for (let index = 0; index < messages.length; index++) {
           const text = messages[index]!
           const found = route(text)
@@ -330,9 +333,14 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           badLines++
           problem ??= `a line of ${text.length} characters ${found}`
         }
-        if (problem === undefined || badLines < nextWarning) return Effect.void
+        if (problem === undefined) return Effect.void
+        const counted = Metric.update(Telemetry.badLines, badLines - before)
+        if (badLines < nextWarning) return counted
         nextWarning = 2 * badLines
-        return Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
+        return Effect.andThen(
+          counted,
+          Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
+        )
       }),
     expect: (id, pending) => {
       if (failure === undefined) requests.set(id, pending)

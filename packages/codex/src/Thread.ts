@@ -17,6 +17,7 @@ import type {
 import * as Goal from "./Goal.ts"
 import * as Input from "./Input.ts"
 import { coalescing, sliding } from "./internal/bounds.ts"
+import type { Agent } from "./internal/Telemetry.ts"
 import type { Restore, TurnRequest } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
@@ -139,8 +140,14 @@ export interface Services {
   readonly router: Router["Service"]
 }
 
-/** The handle of a thread that is loaded in the connected server, or of which the caller says so. */
-export const make = ({ client, router }: Services, id: string): Thread => {
+/**
+ * The handle of a thread that is loaded in the connected server, or of which the caller says so. `agent` is who runs its
+ * turns, for those who observe them.
+ */
+export const make = ({ client, router }: Services, id: string, agent: Agent = {}): Thread => {
+  /** The model of a turn is that of the later ones, too. */
+  let { model } = agent
+
   /** The connection in which the thread is loaded, and the one that was asked last. */
   let loaded = client.connections()
   let asked = loaded
@@ -169,13 +176,15 @@ export const make = ({ client, router }: Services, id: string): Thread => {
       const what = yield* Input.toTurnParams(input)
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
+      model = options.model ?? model
       const request: TurnRequest = {
         method: "turn/start",
         params,
         prepare: ready,
         events,
         whenBusy: options.whenBusy,
-        timeout: options.startTimeout
+        timeout: options.startTimeout,
+        agent: { ...agent, model }
       }
       const claimed = yield* Effect.retry(client.turns.start(request, restore), { while: lostMeanwhile })
       if (claimed.owned) bound(claimed, options.buffer)
@@ -187,7 +196,11 @@ export const make = ({ client, router }: Services, id: string): Thread => {
     router,
     begin: (beginning, restore) =>
       Effect.retry(
-        client.turns.begin({ ...beginning, begin: Effect.andThen(ready, beginning.begin) }, restore),
+        client.turns.begin({
+          ...beginning,
+          begin: Effect.andThen(ready, beginning.begin),
+          agent: { ...agent, model }
+        }, restore),
         { while: lostMeanwhile }
       )
   }, id)
@@ -309,7 +322,13 @@ export const make = ({ client, router }: Services, id: string): Thread => {
       Effect.uninterruptibleMask((restore) =>
         Effect.map(
           client.turns.start(
-            { method: "review/start", params: { threadId: id, target }, prepare: ready, events: true },
+            {
+              method: "review/start",
+              params: { threadId: id, target },
+              prepare: ready,
+              events: true,
+              agent: { ...agent, model }
+            },
             restore
           ),
           (claimed) => Turn.make(client, claimed)

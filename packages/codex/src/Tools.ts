@@ -337,8 +337,13 @@ const makeCall = <R>(ai: Ai, tool: Tool.Any, handle: Handle<R>): Call<R> => {
   return {
     namespace: Option.getOrUndefined(Context.getOption(tool.annotations, Namespace))?.name,
     run: (params) =>
-      run(params).pipe(
-        withoutParameters,
+      Effect.annotateCurrentSpan({
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool.name,
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.call.id": params.callId
+      }).pipe(
+        Effect.andThen(withoutParameters(run(params))),
         Effect.catchCause((cause) => {
           const fail = Cause.findFail(cause)
           if (Result.isFailure(fail)) return broken(cause)
@@ -350,6 +355,7 @@ const makeCall = <R>(ai: Ai, tool: Tool.Any, handle: Handle<R>): Call<R> => {
           orElse: () =>
             Effect.succeed(failure(`The tool ${tool.name} did not answer within ${Duration.format(timeout)}.`))
         }),
+        Effect.tap(({ success }) => success ? Effect.void : Effect.annotateCurrentSpan("error.type", "tool_failed")),
         Effect.annotateLogs({ "gen_ai.tool.name": tool.name, "gen_ai.tool.call.id": params.callId })
       )
   }

@@ -28,7 +28,7 @@ export interface TurnResult {
   readonly finalResponse: string | null
   /** The completed items, in the order in which they were completed. */
   readonly items: ReadonlyArray<Protocol.ThreadItem>
-  /** Tokens: `last` is this turn's, `total` the thread's; null when the server did not say. */
+  /** Tokens: `last` of the turn's last request to the model, `total` of the thread; null when the server did not say. */
   readonly usage: Protocol.ThreadTokenUsage | null
 }
 
@@ -65,6 +65,8 @@ export const finalResponse = (items: ReadonlyArray<Protocol.ThreadItem>): string
 export class Fold {
   private readonly items: Array<Protocol.ThreadItem> = []
   private usage: Protocol.ThreadTokenUsage | null = null
+  /** What was said first of the usage. */
+  private firstUsage: Protocol.ThreadTokenUsage | null = null
 
   readonly threadId: string
   readonly turnId: string
@@ -86,11 +88,29 @@ export class Fold {
         return undefined
       case "thread/tokenUsage/updated":
         this.usage = event.params.tokenUsage
+        this.firstUsage ??= this.usage
         return undefined
       case "turn/completed":
         return this.result(event.params.turn)
       default:
         return undefined
+    }
+  }
+
+  /** The tokens of the whole turn, over all its requests to the model; null when the server did not say. */
+  get tokens(): Protocol.TokenUsageBreakdown | null {
+    const { firstUsage: first, usage } = this
+    if (first === null || usage === null) return null
+    // Each time the server tells the tokens of the last request, and those of the thread.
+    const used = (kind: keyof Protocol.TokenUsageBreakdown) =>
+      (usage.total[kind] ?? 0) - (first.total[kind] ?? 0) + (first.last[kind] ?? 0)
+    return {
+      totalTokens: used("totalTokens"),
+      inputTokens: used("inputTokens"),
+      cachedInputTokens: used("cachedInputTokens"),
+      cacheWriteInputTokens: used("cacheWriteInputTokens"),
+      outputTokens: used("outputTokens"),
+      reasoningOutputTokens: used("reasoningOutputTokens")
     }
   }
 

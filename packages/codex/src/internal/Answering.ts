@@ -3,13 +3,16 @@
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type * as Router from "../Router.ts"
 import * as ServerRequests from "../ServerRequests.ts"
 import { describe } from "./issue.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 /** An error as JSON-RPC has it. */
 interface RpcError {
@@ -27,23 +30,27 @@ const internalError = -32603
 const invalidParams = -32602
 const methodNotFound = -32601
 
-/** What one handler comes to: the line to send. */
+/** The line to send, and the error that it tells of. */
+interface Answer {
+  readonly line: string
+  readonly error?: RpcError
+}
+
+/** What one handler comes to. */
 const answer = (
   request: Router.Incoming,
   handlers: ServerRequests.Complete
-): Effect.Effect<string> => {
+): Effect.Effect<Answer> => {
   const entry = Methods.serverRequests.get(request.method)
   if (entry === undefined) {
-    return Effect.succeed(
-      failure(request, { code: methodNotFound, message: `This client does not know the method ${request.method}` })
-    )
+    return Effect.succeed(failure(request, methodNotFound, `This client does not know the method ${request.method}`))
   }
   const params = Methods.decode<unknown>(entry, request.params)
   if (Result.isFailure(params)) {
     const issue = describe(params.failure)
     return Effect.as(
       Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${issue}`),
-      failure(request, { code: invalidParams, message: `Invalid params: ${issue}` })
+      failure(request, invalidParams, `Invalid params: ${issue}`)
     )
   }
   const method = request.method as ServerRequests.Method
@@ -57,25 +64,18 @@ const answer = (
       turnId: request.turnId
     })
   ).pipe(
-    Effect.map((response) => JSON.stringify({ id: request.id, result: response ?? {} })),
+    Effect.map((response): Answer => ({ line: JSON.stringify({ id: request.id, result: response ?? {} }) })),
     Effect.catchCause((cause) => {
       const error = Cause.findErrorOption(cause)
       if (error._tag === "Some") {
         const { code, data, message } = error.value
-        return Effect.succeed(
-          failure(request, { code: code ?? internalError, message, ...(data === undefined ? {} : { data }) })
-        )
+        return Effect.succeed(failure(request, code ?? internalError, message, data))
       }
       return Effect.as(
         Effect.logError(`The handler of ${request.method} died.`, cause),
-        failure(request, { code: internalError, message: "The client's handler failed" })
+        failure(request, internalError, "The client's handler failed")
       )
-    }),
-    Effect.withSpan("codex.server_request", {
-      kind: "server",
-      attributes: { "rpc.system": "jsonrpc", "rpc.method": request.method }
-    }),
-    Effect.annotateLogs(annotations(request))
+    })
   )
 }
 
@@ -84,11 +84,12 @@ const annotations = (request: Router.Incoming): Record<string, unknown> => ({
   ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
 })
 
-const failure = (request: Router.Incoming, error: RpcError): string => {
+const failure = ({ id }: Router.Incoming, code: number, message: string, data?: unknown): Answer => {
+  const error = { code, message, ...(data === undefined ? {} : { data }) }
   try {
-    return JSON.stringify({ id: request.id, error })
+    return { line: JSON.stringify({ id, error }), error }
   } catch {
-    return JSON.stringify({ id: request.id, error: { code: error.code, message: error.message } })
+    return { line: JSON.stringify({ id, error: { code, message } }), error }
   }
 }
 
@@ -98,12 +99,15 @@ const failure = (request: Router.Incoming, error: RpcError): string => {
  */
 export const make = Effect.fnUntraced(function*(options: {
   readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
+  /** The span of the turn that runs on a thread. */
+  readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
 }): Effect.fn.Return<Router.Server, never, Scope.Scope> {
   const running = new Map<string | number, Running>()
   /** Also those that were interrupted, until they have ended. */
   const fibers = new Set<Fiber.Fiber<void>>()
-  const run = Effect.runForkWith(yield* Effect.context<never>())
+  // The span in which the client was made has nothing to do with what is asked.
+  const run = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
 
   const interrupt = (id: string | number, entry: Running) => {
     // Forgotten first: who was cancelled gives no answer.
@@ -131,11 +135,13 @@ export const make = Effect.fnUntraced(function*(options: {
       running.set(request.id, entry)
       const fiber = run(
         answer(request, options.handlersOf(request.threadId)).pipe(
-          Effect.flatMap((message) => {
+          Telemetry.serverRequest(request, options.spanOf(request.threadId)),
+          Effect.flatMap(({ line }) => {
             if (running.get(request.id) !== entry) return Effect.void
             running.delete(request.id)
-            return options.send(message)
-          })
+            return options.send(line)
+          }),
+          Effect.annotateLogs(annotations(request))
         )
       )
       entry.fiber = fiber

@@ -11,6 +11,7 @@ import { CodexTimeoutError, InvalidInputError, type RequestError } from "../Code
 import type { Router } from "../Router.ts"
 import type { Connection } from "../Transport.ts"
 import type { Deadlines } from "./Deadlines.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 export interface Request<A> {
   readonly method: string
@@ -62,6 +63,7 @@ export const roundTrip = <A>(
     return connection.send(message).pipe(
       Effect.andThen(Deferred.await(answer)),
       Effect.onExit((exit) => {
+        Telemetry.requestEnded(method, exit, fiber.context)
         if (Exit.isSuccess(exit)) return Effect.void
         inTime()
         router.forget(id)

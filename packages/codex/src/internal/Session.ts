@@ -5,6 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -21,6 +22,7 @@ import { type Connection, Transport } from "../Transport.ts"
 import type { Deadlines } from "./Deadlines.ts"
 import * as Metadata from "./Metadata.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 export interface Session {
   /** The connection in use; waits while the server is started again; fails at once when there will be none. */
@@ -126,6 +128,7 @@ export const make = Effect.fnUntraced(function*(
   /** Connects again, and succeeds when a connection is lost that was sound. */
   const reconnect = Effect.gen(function*() {
     const opened = yield* open
+    yield* Metric.update(Telemetry.restarts, 1)
     connections++
     metadata = opened.metadata
     closed = Deferred.makeUnsafe()

@@ -44,9 +44,12 @@ export class TurnQueue {
   /** How the events ended; null while the turn runs. */
   private exit: Exit.Exit<void, TurnStreamError> | null = null
 
+  /** How the turn ended; null while it runs. */
+  private outcome: Exit.Exit<TurnResult.TurnResult, TurnError> | null = null
+
   private isStarted = false
   private readonly fold: TurnResult.Fold
-  private readonly onEnd: Array<() => void> = []
+  private readonly onEnd: Array<(exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void> = []
 
   /** Whether the turn has ended, in whatever way. */
   get ended(): boolean {
@@ -69,9 +72,14 @@ export class TurnQueue {
   }
 
   /** Runs when the turn has ended: at once if it has. */
-  whenEnded(f: () => void): void {
-    if (this.ended) f()
+  whenEnded(f: (exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void): void {
+    if (this.outcome !== null) f(this.outcome)
     else this.onEnd.push(f)
+  }
+
+  /** The tokens of the whole turn so far; null if the server did not say. */
+  get tokens(): Protocol.TokenUsageBreakdown | null {
+    return this.fold.tokens
   }
 
   /** Takes one message of this turn. Gives it typed if that was needed. */
@@ -116,9 +124,10 @@ export class TurnQueue {
   private end(events: Exit.Exit<void, TurnStreamError>, result: Exit.Exit<TurnResult.TurnResult, TurnError>): void {
     if (this.ended) return
     this.exit = events
+    this.outcome = result
     this.start()
     this.events?.end(events)
-    for (const f of this.onEnd) f()
+    for (const f of this.onEnd) f(result)
     // Last: it resumes who waits at once, and for them the thread is free.
     Deferred.doneUnsafe(this.result, result)
   }

@@ -7,6 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import {
   CodexConnectionError,
   CodexDecodeError,
@@ -16,6 +17,7 @@ import {
   ThreadBusyError
 } from "../CodexError.ts"
 import type { Claimed, Router } from "../Router.ts"
+import * as Telemetry from "./Telemetry.ts"
 import { ThreadGate } from "./ThreadGate.ts"
 import type { TurnQueue } from "./TurnQueue.ts"
 
@@ -35,6 +37,7 @@ export type TurnRequest =
     readonly events: boolean
     readonly whenBusy?: WhenBusy | undefined
     readonly timeout?: Duration.Input | undefined
+    readonly agent?: Telemetry.Agent | undefined
   }
 
 /** A turn that is to be started in some other way than by one request. */
@@ -43,6 +46,7 @@ export interface TurnBeginning {
   /** Starts the turn, on a thread that is free. It is not interrupted. */
   readonly begin: Effect.Effect<Claimed, StartTurnError>
   readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
+  readonly agent?: Telemetry.Agent | undefined
 }
 
 export interface TurnStarts {
@@ -78,13 +82,15 @@ export interface Send {
   ): Effect.Effect<A, RequestError>
 }
 
-export const make = (router: Router["Service"], send: Send): TurnStarts => {
+/** Starts of turns, on a client that keeps the `spans` of the turns that run, by thread. */
+export const make = (router: Router["Service"], send: Send, spans: Map<string, Tracer.Span>): TurnStarts => {
   const gate = new ThreadGate()
   /** The turn that was started last on each thread that is busy with one. */
   const started = new Map<string, Deferred.Deferred<TurnQueue, StartTurnError>>()
 
   const release = (threadId: string) => {
     started.delete(threadId)
+    spans.delete(threadId)
     gate.release(threadId)
   }
 
@@ -102,16 +108,30 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
     })
 
   /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
-  const own = ({ begin, threadId }: TurnBeginning): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
+  const own = ({ agent = {}, begin, threadId }: TurnBeginning): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.flatMap(Telemetry.watchTurn(threadId, agent), (watched) => {
       const turn = Deferred.makeUnsafe<TurnQueue, StartTurnError>()
       started.set(threadId, turn)
-      return Effect.onExit(begin, (exit) =>
-        Effect.sync(() => {
-          if (Exit.isSuccess(exit)) exit.value.queue.whenEnded(() => release(threadId))
-          else release(threadId)
-          Deferred.doneUnsafe(turn, Exit.map(exit, (claimed) => claimed.queue))
-        }))
+      spans.set(threadId, watched.span)
+      return begin.pipe(
+        Effect.withParentSpan(watched.span, { captureStackTrace: false }),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            if (Exit.isSuccess(exit)) {
+              const { queue } = exit.value
+              watched.named(queue.turnId)
+              queue.whenEnded((end) => {
+                watched.ended(end, queue.tokens)
+                release(threadId)
+              })
+            } else {
+              watched.failed(exit)
+              release(threadId)
+            }
+            Deferred.doneUnsafe(turn, Exit.map(exit, (claimed) => claimed.queue))
+          })
+        )
+      )
     })
 
   const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> => {
@@ -188,15 +208,15 @@ export const make = (router: Router["Service"], send: Send): TurnStarts => {
       const { threadId, whenBusy } = beginning
       if (gate.tryAcquire(threadId)) return run(beginning, restore)
       if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
-      return Effect.andThen(restore(gate.acquire(threadId)), run(beginning, restore))
+      return Effect.andThen(Telemetry.waiting(restore(gate.acquire(threadId))), run(beginning, restore))
     })
 
   const start = (request: TurnRequest, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
     Effect.suspend(() => {
-      const { events, method, params, whenBusy } = request
+      const { agent, events, method, params, whenBusy } = request
       const { threadId } = params
       const steers = whenBusy === "steer"
-      const begun = begin({ threadId, begin: write(request), whenBusy: steers ? "wait" : whenBusy }, restore)
+      const begun = begin({ agent, threadId, begin: write(request), whenBusy: steers ? "wait" : whenBusy }, restore)
       if (!steers || method !== "turn/start" || !gate.isBusy(threadId)) return begun
       return Effect.flatMap(
         restore(join(threadId, params.input, events)),
