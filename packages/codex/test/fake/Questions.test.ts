@@ -340,17 +340,19 @@ describe("a handler", () => {
         const server = yield* FakeAppServer.FakeAppServer
         const codex = yield* Codex.Codex
         const thread = yield* codex.threadStart({
-          serverRequests: { [approval]: () => Effect.succeed({ decision: "accept" }) }
+          serverRequests: {
+            [approval]: () => Effect.succeed({ decision: "accept" }),
+            execCommandApproval: () => Effect.succeed({ decision: "approved" })
+          }
         })
         const ask = (method: typeof approval | "item/fileChange/requestApproval", threadId: string) =>
           server.ask(method, { ...place, threadId })
         assert.deepStrictEqual(yield* ask(approval, thread.id), { decision: "accept" })
         assert.deepStrictEqual(yield* ask(approval, "another"), { decision: "cancel" })
         assert.deepStrictEqual(yield* ask("item/fileChange/requestApproval", thread.id), { decision: "cancel" })
+        // It names its thread in another way.
         const legacy = { ...params.execCommandApproval, conversationId: thread.id }
-        assert.deepStrictEqual(yield* server.ask("execCommandApproval", legacy), {
-          decision: { denied: { rejection: "Declined by the client." } }
-        })
+        assert.deepStrictEqual(yield* server.ask("execCommandApproval", legacy), { decision: "approved" })
         assert.notProperty((yield* server.awaitRequest("thread/start")).message["params"], "serverRequests")
       })
     ))
