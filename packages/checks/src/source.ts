@@ -21,7 +21,7 @@ export interface Source {
   readonly lineOf: (offset: number) => number
   /** The text of the docstring that ends right before this offset. */
   readonly docBefore: (offset: number) => string | undefined
-  /** Whether the file begins with a docstring of its own. */
+  /** Whether the file begins, after a `#!` if it has one, with a docstring of its own. */
   readonly hasHeader: boolean
 }
 
@@ -43,7 +43,7 @@ export const readSource = (file: string): Source => {
     ),
     lineOf,
     docBefore: (offset) => docs.find(({ end }) => end <= offset && text.slice(end, offset).trim() === "")?.value,
-    hasHeader: docs[0] !== undefined && text.slice(0, docs[0].start).trim() === ""
+    hasHeader: docs[0] !== undefined && /^(#!.*\n)?\s*$/.test(text.slice(0, docs[0].start))
   }
 }
 

@@ -53,7 +53,10 @@ export function twice(a: never): never {
 }
 `
 
-it("what is documented has no problem", () => assert.deepStrictEqual(problemsOf(documented), []))
+it("what is documented has no problem", () => {
+  assert.deepStrictEqual(problemsOf(documented), [])
+  assert.deepStrictEqual(problemsOf(`#!/usr/bin/env node\n${documented}`), [])
+})
 
 it("each docstring of it is needed", () => {
   const docstrings = [...documented.matchAll(/\/\*\*[^/]*\*\/\n/g)]
