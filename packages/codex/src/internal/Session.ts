@@ -100,9 +100,10 @@ export const make = Effect.fnUntraced(function*(
 
   /** From now on there is no connection, or not yet. */
   const lose = (error: CodexConnectionError) => {
-    Deferred.doneUnsafe(closed, Exit.succeed(error))
     // Who waits already goes on waiting for the same one.
     if (Deferred.isDoneUnsafe(current)) current = Deferred.makeUnsafe()
+    // Last: it resumes who waits at once, and for them the connection is gone.
+    Deferred.doneUnsafe(closed, Exit.succeed(error))
   }
 
   /** From now on there will be none. */
