@@ -1,0 +1,67 @@
+/**
+ * The page of a timeline: one HTML file that needs nothing else, and may load nothing else.
+ *
+ * The program of the page is the TypeScript of `browser/`, put together here; its data is the timeline as compressed JSON.
+ */
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import * as Module from "node:module"
+import { gzipSync } from "node:zlib"
+import type { Timeline } from "./browser/Timeline.ts"
+import { style } from "./style.ts"
+
+/** The modules of the page's program, from the ground up. */
+const modules = ["dom", "Store", "Chart", "EventList", "Details", "main"]
+
+/** Whether this is the source, and not what was compiled of it. */
+const isSource = import.meta.url.endsWith(".ts")
+
+const moduleText = (name: string): string => {
+  const text = readFileSync(new URL(`./browser/${name}.${isSource ? "ts" : "js"}`, import.meta.url), "utf8")
+  return isSource ? Module.stripTypeScriptTypes(text) : text
+}
+
+/** A module as a function of its own, which gives what the module exports: `const moduledom = (() => { ... })()`. */
+const linked = (name: string): string => {
+  const exported: Array<string> = []
+  const body = moduleText(name)
+    .replace(/^import\s*(\{[^}]*\})\s*from\s*"\.\/(\w+)\.[jt]s";?$/gm, "const $1 = module$2")
+    .replace(/^export (const|class|function) (\w+)/gm, (_, keyword: string, name: string) => {
+      exported.push(name)
+      return `${keyword} ${name}`
+    })
+    .replace(/^\/\/# sourceMappingURL=.*$/gm, "")
+  return `const module${name} = (() => {\n${body.trim()}\nreturn { ${exported.join(", ")} }\n})()`
+}
+
+/** The modules as one script. Nothing in it may end the element that it stands in. */
+const script = (): string => `"use strict"\n${modules.map(linked).join("\n\n")}\n`.replaceAll("</script", "<\\/script")
+
+const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+
+/** The page of a timeline. */
+export const make = (timeline: Timeline): string => {
+  const program = script()
+  const hash = createHash("sha256").update(program).digest("base64")
+  const data = gzipSync(JSON.stringify(timeline), { level: 6 }).toString("base64")
+  const policy =
+    `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="effect-codex">
+<title>${escape(timeline.title)} · Codex timeline</title>
+<style>${style}</style>
+</head>
+<body>
+<noscript>This page needs JavaScript. Nothing is loaded from anywhere.</noscript>
+<script type="application/gzip" id="data">${data}</script>
+<script>${program}</script>
+</body>
+</html>
+`
+}

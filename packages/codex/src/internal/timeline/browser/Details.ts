@@ -1,0 +1,383 @@
+/** Everything about what is selected. */
+import { colorOf, count, duration, element, kindName, moment } from "./dom.ts"
+import type { Store } from "./Store.ts"
+import type { Kind } from "./Timeline.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+/** How much of a text is shown at once. */
+const shownText = 40_000
+
+/** How many entries of a list are shown at once. */
+const shownLinks = 200
+
+const object = (value: unknown): Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {}
+
+const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+
+const string = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
+
+export class Details {
+  readonly root: HTMLElement
+  private readonly store: Store
+
+  constructor(store: Store) {
+    this.store = store
+    this.root = element("section", { class: "details", tabindex: -1, "aria-label": "Details" })
+    store.onChange((state, before) => {
+      if (state.selected !== before.selected) this.show()
+    })
+    this.show()
+  }
+
+  private show(): void {
+    const { selected } = this.store.state
+    this.root.replaceChildren(
+      ...(selected === undefined
+        ? this.overview()
+        : selected.type === "span"
+        ? this.span(selected.index)
+        : this.event(selected.index))
+    )
+    this.root.scrollTop = 0
+  }
+
+  private message(event: number): Json {
+    try {
+      return object(JSON.parse(this.store.timeline.events.text[event]!))
+    } catch {
+      return {}
+    }
+  }
+
+  /** What is shown while nothing is selected. */
+  private overview(): ReadonlyArray<Node> {
+    const { lanes, marks, sdk, server, spans, startedAt } = this.store.timeline
+    return [
+      element("h2", {}, "Recording"),
+      facts([
+        ["Recorded", new Date(startedAt).toLocaleString()],
+        ["Server", server ?? "unknown"],
+        ["effect-codex", sdk]
+      ]),
+      ...(marks.length === 0 ? [] : [
+        element("h3", {}, "Errors and warnings"),
+        this.links(marks.map(({ at, event, label, level }) => ({
+          color: level,
+          label,
+          side: moment(at),
+          go: () => this.store.select({ type: "event", index: event })
+        })))
+      ]),
+      element("h3", {}, "Turns"),
+      this.links(spans.flatMap((span, index) =>
+        span.kind !== "turn" ? [] : [{
+          color: span.status === "failed" ? "error" : span.kind,
+          label: span.label,
+          side: `${lanes[span.lane]!.title.slice(0, 24)} · ${
+            span.end === undefined ? "no end" : duration(span.end - span.start)
+          }`,
+          go: () => this.store.select({ type: "span", index })
+        }]
+      )),
+      element("h3", {}, "Hints"),
+      element(
+        "ul",
+        { class: "hint" },
+        ...[
+          "Click a bar or a message to see all of it.",
+          "Drag to move, Ctrl and the wheel to zoom, drag in the overview to choose a time.",
+          "Click the name of a thread to fold it."
+        ].map((text) => element("li", {}, text)),
+        element("li", {}, "Press ", element("kbd", {}, "?"), " for all keys.")
+      )
+    ]
+  }
+
+  private span(index: number): ReadonlyArray<Node> {
+    const { lanes, spans } = this.store.timeline
+    const span = spans[index]!
+    const events = this.store.eventsOf(index)
+    const deltas = events.reduce((sum, event) => sum + this.store.timeline.events.delta[event]!, 0)
+    const turn = span.turn
+    return [
+      badge(span.kind, kindName[span.kind]),
+      ...(span.detail === "" ? [] : [badge(span.status === "failed" ? "error" : "other", span.detail)]),
+      element("h2", {}, span.label),
+      facts([
+        ["Thread", lanes[span.lane]!.title],
+        ["From", moment(span.start)],
+        ["To", span.end === undefined ? "not recorded" : moment(span.end)],
+        ["Took", span.end === undefined ? "—" : duration(span.end - span.start)],
+        ["Messages", `${count(events.length)}${deltas > 0 ? ` (${count(deltas)} pieces of text)` : ""}`]
+      ]),
+      ...this.body(index, span.kind),
+      ...(turn === undefined ? [] : [
+        element("h3", {}, "In the turn"),
+        this.links([{
+          color: "turn",
+          label: spans[turn]!.label,
+          side: moment(spans[turn]!.start),
+          go: () => this.store.select({ type: "span", index: turn })
+        }])
+      ]),
+      ...(span.kind === "turn" ? this.turnContent(index) : []),
+      element("h3", {}, "Messages"),
+      this.eventLinks(events)
+    ]
+  }
+
+  /** What a span is about, said as its kind needs it. */
+  private body(index: number, kind: Kind): ReadonlyArray<Node> {
+    const events = this.store.eventsOf(index)
+    const messages = Array.from(events.subarray(0, 1), (event) => this.message(event))
+    const last = this.message(events.at(-1) ?? -1)
+    switch (kind) {
+      case "turn": {
+        const tokens = this.store.timeline.lanes[this.store.timeline.spans[index]!.lane]!.tokens
+          .findLast(({ event }) => events.includes(event))
+        const usage = tokens === undefined
+          ? undefined
+          : object(object(this.message(tokens.event)["params"])["tokenUsage"])
+        const error = object(object(object(last["params"])["turn"])["error"])
+        return [
+          ...(usage === undefined ? [] : [
+            element("h3", {}, "Tokens"),
+            facts(
+              ["input", "cachedInput", "output", "reasoningOutput", "total"].flatMap((name) => {
+                const value = object(usage["last"])[`${name}Tokens`]
+                const label = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+                return typeof value === "number" ? [[label, count(value)] as const] : []
+              })
+            )
+          ]),
+          ...section("Error", string(error["message"]))
+        ]
+      }
+      case "approval": {
+        const [asked = {}] = messages
+        const params = object(asked["params"])
+        const answer = events.length > 1 ? last : {}
+        return [
+          ...section("Why", string(params["reason"])),
+          ...section("Command", string(params["command"])),
+          ...json("Asked", params),
+          ...json(answer["error"] === undefined ? "Answered" : "Refused", answer["result"] ?? answer["error"])
+        ]
+      }
+      case "request": {
+        const [asked = {}] = messages
+        const answer = events.length > 1 ? last : {}
+        return [
+          ...json("Parameters", asked["params"]),
+          ...json(answer["error"] === undefined ? "Answer" : "Error", answer["error"] ?? answer["result"])
+        ]
+      }
+      default:
+        return this.item(events)
+    }
+  }
+
+  private item(events: Uint32Array): ReadonlyArray<Node> {
+    const { delta } = this.store.timeline.events
+    const described = Array.from(events).filter((event) => delta[event] === 0)
+    const item = object(object(this.message(described.at(-1) ?? -1)["params"])["item"])
+    const pieces = () =>
+      Array.from(events).filter((event) => delta[event] === 1)
+        .map((event) => string(object(this.message(event)["params"])["delta"]) ?? "").join("")
+    switch (item["type"]) {
+      case "agentMessage":
+      case "plan":
+        return section("Text", string(item["text"]) ?? string(pieces()))
+      case "reasoning":
+        return section(
+          "Reasoning",
+          string([...list(item["summary"]), ...list(item["content"])].join("\n\n")) ?? string(pieces())
+        )
+      case "userMessage":
+        return [
+          ...section(
+            "Input",
+            string(
+              list(item["content"]).map(object).map(({ text, type, url, path }) => String(text ?? url ?? path ?? type))
+                .join("\n")
+            )
+          )
+        ]
+      case "commandExecution":
+        return [
+          ...section("Command", string(item["command"]), true),
+          ...section("Output", string(item["aggregatedOutput"]) ?? string(pieces()), true),
+          facts([["Directory", string(item["cwd"]) ?? "—"], ["Exit code", String(item["exitCode"] ?? "—")]])
+        ]
+      case "fileChange":
+        return list(item["changes"]).map(object).flatMap(({ diff: text, kind, path }) => [
+          element("h3", {}, `${String(object(kind)["type"] ?? "")} ${String(path)}`),
+          diff(String(text ?? ""))
+        ])
+      case "mcpToolCall":
+      case "dynamicToolCall":
+        return [
+          ...json("Arguments", item["arguments"]),
+          ...json("Result", item["contentItems"] ?? item["result"]),
+          ...json("Error", item["error"])
+        ]
+      default:
+        return json("Item", Object.keys(item).length === 0 ? undefined : item)
+    }
+  }
+
+  private turnContent(turn: number): ReadonlyArray<Node> {
+    const { spans } = this.store.timeline
+    const parts = spans.flatMap((span, index) =>
+      span.turn !== turn || span.kind === "request" ? [] : [{
+        color: span.status === "failed" ? "error" as const : span.kind,
+        label: span.label,
+        side: span.end === undefined ? "no end" : duration(span.end - span.start),
+        go: () => this.store.select({ type: "span", index })
+      }]
+    )
+    return parts.length === 0 ? [] : [element("h3", {}, "What happened"), this.links(parts)]
+  }
+
+  private event(index: number): ReadonlyArray<Node> {
+    const { events, lanes, marks, spans } = this.store.timeline
+    const direction = events.direction[index]!
+    const span = events.span[index]!
+    const mark = marks.find((mark) => mark.event === index)
+    const message = this.message(index)
+    const isMessage = direction === "sent" || direction === "received"
+    return [
+      badge(mark?.level ?? (span < 0 ? "other" : spans[span]!.kind), direction === "ended" ? "connection" : direction),
+      element("h2", {}, events.method[index]!),
+      facts([
+        ["Thread", lanes[events.lane[index]!]!.title],
+        ["At", moment(events.at[index]!)],
+        ["Clock", new Date(Date.parse(this.store.timeline.startedAt) + events.at[index]!).toLocaleTimeString()]
+      ]),
+      ...(mark === undefined ? [] : section(mark.level === "error" ? "Error" : "Warning", mark.label)),
+      ...section("Piece of text", string(object(message["params"])["delta"])),
+      ...(isMessage ? json("Message", message) : section("Text", events.text[index], true)),
+      ...(span < 0 ? [] : [
+        element("h3", {}, "Belongs to"),
+        this.links([{
+          color: spans[span]!.kind,
+          label: spans[span]!.label,
+          side: moment(spans[span]!.start),
+          go: () => this.store.select({ type: "span", index: span })
+        }])
+      ])
+    ]
+  }
+
+  private eventLinks(events: Uint32Array): HTMLElement {
+    const { at, delta, direction, method } = this.store.timeline.events
+    return this.links(
+      Array.from(events).filter((event) => delta[event] === 0).map((event) => ({
+        color: "other",
+        label: `${direction[event] === "sent" ? "→" : "←"} ${method[event]}`,
+        side: moment(at[event]!),
+        go: () => this.store.select({ type: "event", index: event })
+      }))
+    )
+  }
+
+  private links(
+    links: ReadonlyArray<{
+      readonly color: Kind | "error" | "warning"
+      readonly label: string
+      readonly side: string
+      readonly go: () => void
+    }>
+  ): HTMLElement {
+    const nodes = links.slice(0, shownLinks).map(({ color, go, label, side }) =>
+      element(
+        "button",
+        { class: "link", type: "button", style: colorOf(color), click: go },
+        element("i"),
+        element("span", {}, label),
+        element("small", {}, side)
+      )
+    )
+    const rest = links.length - nodes.length
+    return element(
+      "div",
+      { class: "links" },
+      ...nodes,
+      ...(rest > 0 ? [element("span", { class: "hint" }, `and ${count(rest)} more: see the list of messages`)] : [])
+    )
+  }
+}
+
+const badge = (kind: Kind | "error" | "warning", text: string): HTMLElement =>
+  element("span", { class: "badge", style: colorOf(kind) }, text)
+
+const facts = (pairs: ReadonlyArray<readonly [name: string, value: string]>): HTMLElement =>
+  element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]))
+
+/** A text under a heading, if there is one. */
+const section = (title: string, text: string | undefined, code = false): ReadonlyArray<Node> =>
+  text === undefined
+    ? []
+    : [
+      element("h3", {}, title),
+      long(text, (part) => element(code ? "pre" : "p", code ? {} : { class: "prose" }, part))
+    ]
+
+/** A value as JSON under a heading, if there is one. */
+const json = (title: string, value: unknown): ReadonlyArray<Node> => {
+  if (value === undefined || value === null) return []
+  const text = JSON.stringify(value, null, 2)
+  const copy = element("button", {
+    class: "button",
+    type: "button",
+    click: () =>
+      void navigator.clipboard?.writeText(text).then(() => {
+        copy.textContent = "Copied"
+      })
+  }, "Copy")
+  return [
+    element("h3", {}, title),
+    long(text, (part) => element("pre", { class: "json" }, ...colored(part))),
+    element("div", { class: "actions" }, copy)
+  ]
+}
+
+/** A text of any length: the beginning, and a button for the rest. */
+const long = (text: string, make: (part: string) => HTMLElement): HTMLElement => {
+  if (text.length <= shownText) return make(text)
+  const box = element("div")
+  const more = element("button", {
+    class: "button",
+    type: "button",
+    click: () => box.replaceChildren(make(text))
+  }, `Show all ${count(text.length)} characters`)
+  box.append(make(`${text.slice(0, shownText)}…`), element("div", { class: "actions" }, more))
+  return box
+}
+
+/** JSON text with its parts in colors. */
+const colored = (text: string): ReadonlyArray<Node | string> => {
+  const parts: Array<Node | string> = []
+  const tokens = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null|-?\d[\d.eE+-]*)\b/g
+  let end = 0
+  for (const match of text.matchAll(tokens)) {
+    parts.push(text.slice(end, match.index))
+    const kind = match[1] === undefined ? "literal" : match[2] === undefined ? "string" : "key"
+    parts.push(element("span", { class: kind }, match[1] ?? match[0]), match[2] ?? "")
+    end = match.index + match[0].length
+  }
+  parts.push(text.slice(end))
+  return parts
+}
+
+const diff = (text: string): HTMLElement =>
+  long(text, (part) =>
+    element(
+      "pre",
+      {},
+      ...part.split("\n").map((line) =>
+        element("span", { class: line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "" }, `${line}\n`)
+      )
+    ))

@@ -1,0 +1,191 @@
+/** What the page shows: the timeline with its indexes, and what the person who looks at it has chosen. */
+import type { Kind, Span, Timeline } from "./Timeline.ts"
+
+/** What is looked at. */
+export type Selection =
+  | { readonly type: "span"; readonly index: number }
+  | { readonly type: "event"; readonly index: number }
+
+export interface State {
+  /** The time that is visible, in milliseconds since the beginning. */
+  readonly from: number
+  readonly to: number
+  readonly hidden: ReadonlySet<Kind | "delta">
+  /** The only lane that is shown; undefined for all. */
+  readonly only: number | undefined
+  /** Lanes that show their turns alone. */
+  readonly collapsed: ReadonlySet<number>
+  readonly query: string
+  readonly selected: Selection | undefined
+}
+
+/** How many milliseconds of a frame a search may take. */
+const searchSlice = 8
+
+/** The shortest time that can be looked at, in milliseconds. */
+const shortest = 0.2
+
+export class Store {
+  readonly timeline: Timeline
+  state: State
+  /** For each event, whether the query is in it; undefined without a query. */
+  eventHits: Uint8Array | undefined
+  /** For each span, whether the query is in it or in one of its events. */
+  spanHits: Uint8Array | undefined
+  hits = 0
+  searching = false
+  /** The events of all spans, one span after the other. */
+  private readonly spanEvents: Uint32Array
+  /** Where in `spanEvents` those of each span begin. */
+  private readonly spanOffsets: Uint32Array
+  /** By lane and row, in the order of time. */
+  readonly rows: ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>
+  private readonly listeners: Array<(state: State, before: State) => void> = []
+  private search = 0
+
+  constructor(timeline: Timeline) {
+    this.timeline = timeline
+    const { events, lanes, spans } = timeline
+    this.state = {
+      ...this.everything(),
+      hidden: new Set(),
+      only: undefined,
+      collapsed: new Set(),
+      query: "",
+      selected: undefined
+    }
+
+    this.spanOffsets = new Uint32Array(spans.length + 1)
+    for (const span of events.span) if (span >= 0) this.spanOffsets[span + 1]!++
+    for (let index = 0; index < spans.length; index++) this.spanOffsets[index + 1]! += this.spanOffsets[index]!
+    this.spanEvents = new Uint32Array(this.spanOffsets[spans.length]!)
+    const next = this.spanOffsets.slice()
+    events.span.forEach((span, event) => {
+      if (span >= 0) this.spanEvents[next[span]!++] = event
+    })
+
+    const rows = lanes.map((lane) => Array.from({ length: lane.rows }, (): Array<number> => []))
+    spans.forEach((span, index) => rows[span.lane]![span.row]!.push(index))
+    for (const row of rows.flat()) row.sort((a, b) => spans[a]!.start - spans[b]!.start)
+    this.rows = rows
+  }
+
+  onChange(listener: (state: State, before: State) => void): void {
+    this.listeners.push(listener)
+  }
+
+  set(change: Partial<State>): void {
+    const before = this.state
+    this.state = { ...before, ...change }
+    if (change.query !== undefined && change.query !== before.query) this.find(change.query)
+    for (const listener of this.listeners) listener(this.state, before)
+  }
+
+  /** The whole time of the recording, with a margin. */
+  everything(): { readonly from: number; readonly to: number } {
+    const length = Math.max(this.timeline.duration, 1)
+    return { from: -length * 0.01, to: length * 1.02 }
+  }
+
+  /** The events of a span, in the order of time. */
+  eventsOf(span: number): Uint32Array {
+    return this.spanEvents.subarray(this.spanOffsets[span], this.spanOffsets[span + 1])
+  }
+
+  endOf(span: Span): number {
+    return span.end ?? this.timeline.duration
+  }
+
+  /** Looks at a time, within what there is. */
+  look(from: number, to: number): void {
+    const all = this.everything()
+    const length = Math.min(Math.max(to - from, shortest), all.to - all.from)
+    const start = Math.min(Math.max(from, all.from), all.to - length)
+    this.set({ from: start, to: start + length })
+  }
+
+  /** Looks closer by a factor, or from farther away below 1, with `at` staying where it is. */
+  zoom(factor: number, at = (this.state.from + this.state.to) / 2): void {
+    const { from, to } = this.state
+    this.look(at - (at - from) / factor, at + (to - at) / factor)
+  }
+
+  pan(millis: number): void {
+    this.look(this.state.from + millis, this.state.to + millis)
+  }
+
+  /** Selects something, and brings its time into sight. */
+  select(selected: Selection | undefined, reveal = true): void {
+    this.set({ selected })
+    if (selected === undefined || !reveal) return
+    const { from, to } = this.state
+    const [start, end] = this.timeOf(selected)
+    const margin = (to - from) * 0.08
+    if (end < from + margin || start > to - margin) {
+      const middle = Math.min(start + (to - from) * 0.3, (start + end) / 2)
+      this.look(middle - (to - from) / 2, middle + (to - from) / 2)
+    }
+  }
+
+  timeOf({ index, type }: Selection): readonly [start: number, end: number] {
+    if (type === "event") {
+      const at = this.timeline.events.at[index]!
+      return [at, at]
+    }
+    const span = this.timeline.spans[index]!
+    return [span.start, this.endOf(span)]
+  }
+
+  laneOf({ index, type }: Selection): number {
+    return type === "event" ? this.timeline.events.lane[index]! : this.timeline.spans[index]!.lane
+  }
+
+  /** The span that is selected, or that the selected event belongs to. */
+  get selectedSpan(): number | undefined {
+    const { selected } = this.state
+    if (selected === undefined) return undefined
+    if (selected.type === "span") return selected.index
+    const span = this.timeline.events.span[selected.index]!
+    return span < 0 ? undefined : span
+  }
+
+  isVisible(span: Span): boolean {
+    return !this.state.hidden.has(span.kind) && (this.state.only ?? span.lane) === span.lane
+  }
+
+  /** Searches a slice at a time, so that the page stays fluid. */
+  private find(query: string): void {
+    const { events, spans } = this.timeline
+    const search = ++this.search
+    const words = query.trim().toLowerCase()
+    this.hits = 0
+    this.searching = words !== ""
+    this.eventHits = this.spanHits = undefined
+    if (words === "") return
+    const eventHits = new Uint8Array(events.at.length)
+    const spanHits = new Uint8Array(spans.length)
+    spans.forEach((span, index) => {
+      if (`${span.label} ${span.detail}`.toLowerCase().includes(words)) spanHits[index] = 1
+    })
+    let event = 0
+    const step = () => {
+      if (search !== this.search) return
+      const until = performance.now() + searchSlice
+      while (event < events.at.length && performance.now() < until) {
+        for (const end = Math.min(event + 200, events.at.length); event < end; event++) {
+          if (!`${events.method[event]} ${events.text[event]}`.toLowerCase().includes(words)) continue
+          eventHits[event] = 1
+          this.hits++
+          const span = events.span[event]!
+          if (span >= 0) spanHits[span] = 1
+        }
+      }
+      this.searching = event < events.at.length
+      this.eventHits = eventHits
+      this.spanHits = spanHits
+      for (const listener of this.listeners) listener(this.state, { ...this.state, query: "" })
+      if (this.searching) requestAnimationFrame(step)
+    }
+    step()
+  }
+}
