@@ -179,13 +179,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions
+    options: RequestOptions & { readonly late?: (result: unknown) => void }
   ): Effect.Effect<A, RequestError> => {
+    const { late } = options
     const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
     return Effect.useSpan("codex.request", { kind: "client", attributes: Telemetry.rpc(method) }, (span) => {
       const once = Effect.flatMap(
         session.connection,
-        (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, span })
+        (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
       )
       // What succeeds at once pays for none of this.
       return Effect.catch(once, (error) => {
@@ -214,7 +215,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     },
     turns: TurnStarts.make(
       router,
-      (method, params, read, timeout) => send(method, params, read, { timeout }),
+      (method, params, read, options) => send(method, params, read, options ?? {}),
       turnSpans
     )
   })

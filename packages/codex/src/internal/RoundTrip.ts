@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../CodexError.ts"
 import type { Router } from "../Router.ts"
@@ -19,6 +20,8 @@ export interface Request<A> {
   /** Reads the result. Runs in the reader, before the next message is looked at. */
   readonly read: (result: unknown) => Exit.Exit<A, RequestError>
   readonly timeout: Duration.Duration
+  /** Takes a result that comes when the time is up, in the reader. Without it such an answer is dropped. */
+  readonly late?: ((result: unknown) => void) | undefined
   /** The server goes on with the trace of this span. */
   readonly span?: Tracer.AnySpan | undefined
 }
@@ -35,7 +38,7 @@ let lastId = 0
 
 export const roundTrip = <A>(
   { connection, deadlines, router }: Wire,
-  { method, params, read, span, timeout }: Request<A>
+  { late, method, params, read, span, timeout }: Request<A>
 ): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) => {
     const id = ++lastId
@@ -67,10 +70,15 @@ export const roundTrip = <A>(
         if (Exit.isSuccess(exit)) return Effect.void
         inTime()
         router.forget(id)
+        if (late !== undefined && Exit.findErrorOption(exit).pipe(Option.exists(isTimeout))) {
+          router.expect(id, { method, threadId, settle: (exit) => Exit.isSuccess(exit) ? late(exit.value) : undefined })
+        }
         return Effect.void
       })
     )
   })
+
+const isTimeout = (error: RequestError): boolean => error._tag === "CodexTimeoutError"
 
 /** A message as one line of JSON, or why it can't be one. */
 export const encode = (message: { readonly method: string; readonly [key: string]: unknown }) => {

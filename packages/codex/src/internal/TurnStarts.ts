@@ -78,9 +78,12 @@ export interface Send {
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    timeout?: Duration.Input | undefined
+    options?: { readonly timeout?: Duration.Input | undefined; readonly late?: (result: unknown) => void }
   ): Effect.Effect<A, RequestError>
 }
+
+/** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
+const whenStarted = (queue: TurnQueue) => Effect.timeoutOption(Deferred.await(queue.started), stopTimeout)
 
 /** Starts of turns, on a client that keeps the `spans` of the turns that run, by thread. */
 export const make = (router: Router["Service"], send: Send, spans: Map<string, Tracer.Span>): TurnStarts => {
@@ -103,7 +106,17 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
         return turnId === undefined
           ? Exit.fail(unnamed(method, params.threadId, result))
           : Exit.succeed(expected.claim(turnId, events))
-      }, timeout)
+      }, {
+        timeout,
+        // Nobody waits for this turn any more: it shall not run on, to be steered by the next one.
+        late: (result) => {
+          const turnId = turnIdOf(result)
+          if (turnId === undefined) return
+          const expected = router.expectTurn(params.threadId)
+          Effect.runFork(stop(expected.claim(turnId, false).queue))
+          expected.close()
+        }
+      })
       return Effect.ensuring(Effect.andThen(prepare, sent), Effect.sync(expected.close))
     })
 
@@ -139,7 +152,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
     const { threadId } = queue
     const ask = (turnId: string): Effect.Effect<void, RequestError> =>
       queue.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
-    return Effect.andThen(Deferred.await(queue.started), Effect.suspend(() => ask(queue.turnId))).pipe(
+    return Effect.andThen(whenStarted(queue), Effect.suspend(() => ask(queue.turnId))).pipe(
       // A review runs in a turn of another id, which the server tells only when it refuses.
       Effect.catchTag("CodexRpcError", (error) => {
         const active = activeTurnOf(error)
@@ -156,7 +169,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
   ): Effect.Effect<void, RequestError> => {
     if (queue.control !== null) return queue.control.steer(input)
     return Effect.andThen(
-      Deferred.await(queue.started),
+      whenStarted(queue),
       send("turn/steer", { threadId: queue.threadId, expectedTurnId: queue.turnId, input }, () => Exit.void)
     )
   }

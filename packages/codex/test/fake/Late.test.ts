@@ -1,0 +1,45 @@
+/** What comes too late, or never. */
+import { FakeAppServer, Fixture } from "@effect-codex/testing"
+import { assert } from "@effect/vitest"
+import { Codex, CodexError } from "effect-codex"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { inBackground, scenario } from "./scenario.ts"
+
+scenario("a turn whose start was answered too late is interrupted", () =>
+  Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const server = yield* FakeAppServer.FakeAppServer
+    const answer = yield* Deferred.make<void>()
+    yield* server.on("turn/start", () => Effect.as(Deferred.await(answer), { turn: Fixture.turn({ id: "late" }) }))
+    yield* server.on("turn/interrupt", () => ({}))
+    const thread = yield* codex.threadStart()
+    const running = yield* inBackground(Effect.flip(thread.run("go")))
+    yield* server.awaitRequest("turn/start")
+    yield* TestClock.adjust("60 seconds")
+    assert.strictEqual((yield* Fiber.join(running))._tag, "CodexTimeoutError")
+    yield* Deferred.succeed(answer, undefined)
+    const ended = yield* inBackground(Stream.runHead(thread.notifications.pipe(Stream.drop(1))))
+    yield* server.notifyAll([Fixture.turnStarted(thread.id, "late")])
+    const { params } = yield* server.awaitRequest("turn/interrupt")
+    assert.deepInclude(params, { turnId: "late" })
+    yield* server.notifyAll([Fixture.turnCompleted(thread.id, "late", { status: "interrupted" })])
+    yield* Fiber.join(ended)
+  }))
+
+scenario("a request that waits for a restart waits no longer than requestTimeout", () =>
+  Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const server = yield* FakeAppServer.FakeAppServer
+    yield* server.on("initialize", () => Effect.fail(FakeAppServer.overloaded))
+    yield* server.crash()
+    const error = yield* inBackground(Effect.flip(codex.threadStart()))
+    yield* TestClock.adjust("5 seconds")
+    const lost = yield* Fiber.join(error)
+    assert.strictEqual(lost._tag, "CodexConnectionError")
+    assert.isTrue(CodexError.isRetryable(lost))
+  }), { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } })
