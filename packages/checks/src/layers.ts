@@ -31,6 +31,7 @@ const modules = [
     "internal/ThreadGate",
     "internal/issue",
     "internal/Deadlines",
+    "internal/Lines",
     "internal/Readable"
   ],
   ["Notification"],
@@ -51,7 +52,16 @@ const modules = [
   ["Goal", "Login"],
   ["Thread"],
   ["Codex"],
-  ["index"]
+  ["index"],
+  // The timeline: below the index, so that the SDK can't come to load it.
+  ["internal/timeline/browser/Timeline", "internal/timeline/style"],
+  ["internal/timeline/browser/dom", "internal/timeline/Model", "internal/timeline/Page"],
+  ["internal/timeline/browser/Store"],
+  ["internal/timeline/browser/Chart", "internal/timeline/browser/Details", "internal/timeline/browser/EventList"],
+  ["internal/timeline/browser/main"],
+  ["Timeline"],
+  ["cli/Timeline"],
+  ["cli/main"]
 ]
 
 type Order = ReadonlyArray<ReadonlyArray<string>>

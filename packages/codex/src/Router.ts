@@ -100,8 +100,8 @@ export class Router extends Context.Service<Router, {
   readonly accept: (messages: ReadonlyArray<string>) => Effect.Effect<void>
   /** Registers a request before it is written. */
   readonly expect: (id: number, pending: Pending) => void
-  /** Nobody waits for this answer any more. */
-  readonly forget: (id: number) => void
+  /** Nobody waits for this answer any more. A result that comes all the same, on this connection, goes to `late`. */
+  readonly forget: (id: number, late?: (result: unknown) => void) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
@@ -187,6 +187,8 @@ const idOf = (
  */
 export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const requests = new Map<number, Pending>()
+  /** What is done with results that come too late. */
+  const late = new Map<number, (result: unknown) => void>()
   const turns = new Map<string, TurnQueue>()
   const followers = new Map<string | undefined, Set<Follower>>()
   const threads = new Map<string, Hub>()
@@ -279,13 +281,16 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   }
 
   const onAnswer = (id: unknown, message: { readonly [key: string]: unknown }): void => {
+    const error = message["error"] ?? undefined
     const pending = typeof id === "number" ? requests.get(id) : undefined
     if (pending === undefined) {
       strayAnswers++
+      const onLate = late.get(id as number)
+      late.delete(id as number)
+      if (error === undefined) onLate?.(message["result"])
       return
     }
     requests.delete(id as number)
-    const error = message["error"] ?? undefined
     pending.settle(error === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, error)))
   }
 
@@ -346,8 +351,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       if (failure === undefined) requests.set(id, pending)
       else pending.settle(Exit.fail(failure))
     },
-    forget: (id) => {
-      requests.delete(id)
+    forget: (id, onLate) => {
+      if (requests.delete(id) && onLate !== undefined) late.set(id, onLate)
     },
     expectTurn: (threadId) => {
       const kept = new Map<string, Array<Notification.Raw>>()
@@ -411,6 +416,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       server?.lost()
       for (const pending of requests.values()) pending.settle(Exit.fail(error))
       requests.clear()
+      late.clear()
       for (const queue of turns.values()) queue.fail(error)
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
       for (const hub of [everything, globals, ...threads.values()]) hub.fail(error)

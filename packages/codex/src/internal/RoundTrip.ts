@@ -69,10 +69,7 @@ export const roundTrip = <A>(
         Telemetry.requestEnded(method, exit, fiber.context)
         if (Exit.isSuccess(exit)) return Effect.void
         inTime()
-        router.forget(id)
-        if (late !== undefined && Exit.findErrorOption(exit).pipe(Option.exists(isTimeout))) {
-          router.expect(id, { method, threadId, settle: (exit) => Exit.isSuccess(exit) ? late(exit.value) : undefined })
-        }
+        router.forget(id, Option.exists(Exit.findErrorOption(exit), isTimeout) ? late : undefined)
         return Effect.void
       })
     )
