@@ -136,7 +136,23 @@ const prints: Readonly<
     "The result: {\"pieces\":7}",
     /^asked for: chair$/m,
     "The tool stock failed: {\"_tag\":\"NoSuchArticle\",\"article\":\"chair\"}"
-  ]
+  ],
+  "30_typed_retry": ["not yet: Expected a valid Date at [\"date\"]", "released in 2026", "1 fixes"],
+  "31_tools_with_services": [
+    "found: [ 'Ada Lovelace' ]",
+    "The result: [\"Ada Lovelace\"]",
+    "a picture of Ada",
+    "The result:"
+  ],
+  "32_tracing": {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
+    lines: [
+      `${hello} Say hello in one sentence.`,
+      /^span {3}codex\.request \d+ ms.* rpc\.method=thread\/start/m,
+      /^span {3}codex\.turn \d+ ms.* gen_ai\.request\.model=gpt-5\.5 .*codex\.turn\.status=completed/m,
+      /^metric codex\.turns 1 /m
+    ]
+  }
 }
 
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {

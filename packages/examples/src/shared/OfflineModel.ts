@@ -59,6 +59,12 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
     return Reply.functionCall({ name: "stock", arguments: { article } }, usage)
   }
 
+  const [, customer] = /customer "([^"]+)"/.exec(text) ?? []
+  if (customer !== undefined && request.toolNames.includes("crm.find_customer")) {
+    const name = /show/i.test(text) ? "portrait" : "find_customer"
+    return Reply.functionCall({ namespace: "crm", name, arguments: { name: customer } }, usage)
+  }
+
   const [, to] = /count .*?(\d+)/i.exec(text) ?? []
   if (to !== undefined) {
     const deltas = Array.from({ length: Number(to) }, (_, index) => `${index + 1} `)
@@ -80,12 +86,13 @@ export const script: ScriptedModel.Script = { respond }
 
 const lastLine = (text = ""): string => text.trimEnd().split("\n").at(-1) ?? ""
 
-/** A value that a JSON schema allows, with the text wherever it allows one. */
+/** A value that a JSON schema allows, with the text wherever it allows one, unless it was told what does not fit. */
 const sampleOf = (schema: unknown, text: string): unknown => {
   if (typeof schema !== "object" || schema === null) return null
-  const { anyOf, const: only, enum: members, items, properties, type } = schema as {
+  const { anyOf, const: only, description, enum: members, items, properties, type } = schema as {
     readonly [key: string]: unknown
   }
+  if (text.includes("does not fit") && /Date/.test(String(description))) return "2026-01-02"
   if (only !== undefined) return only
   if (Array.isArray(members)) return members[0]
   if (Array.isArray(anyOf)) return sampleOf(anyOf[0], text)
