@@ -8,8 +8,8 @@
  * ```ts
  * import * as Recording from "effect-codex/Recording"
  * import * as Timeline from "effect-codex/Timeline"
- *
  * import * as Effect from "effect/Effect"
+ *
  * const write = Effect.gen(function*() {
  *   const recording = yield* Recording.read("run.jsonl")
  *   yield* Timeline.write(recording, "run.html")
