@@ -413,7 +413,8 @@ export class TurnFailedError extends Schema.TaggedError<TurnFailedError>("effect
 }
 
 /**
- * The final answer does not fit the Schema that was asked for.
+ * The final answer does not fit the Schema that was asked for, or there was none: the turn was interrupted, or the model
+ * refused.
  *
  * @category errors
  */
@@ -426,11 +427,20 @@ export class OutputDecodeError extends Schema.TaggedError<OutputDecodeError>("ef
     text: Schema.NullOr(Schema.String),
     /** What does not fit. */
     issue: Schema.String,
-    /** The result of the turn, which did complete. */
+    /** The result of the turn, which did not fail. */
     result: TurnResult
   }
 ) {
   override get message(): string {
+    const { status } = this.result
+    if (this.text === null) {
+      return sentence(
+        `There is no final answer to decode ${
+          where(this.threadId, this.turnId)
+        }: the turn ended with status ${status}.`,
+        status === "completed" && "A model that refuses gives none: ask in other words."
+      )
+    }
     return sentence(
       ended(
         `The final answer does not fit the output schema ${where(this.threadId, this.turnId)}: ${

@@ -137,7 +137,7 @@ const output = <A, B, RD>(
           result
         })
       if (result.finalResponse === null) {
-        return Effect.fail(failed(`the turn ended with status ${result.status}, and without a final answer`))
+        return Effect.fail(failed("there is no final answer"))
       }
       return Effect.mapBoth(decode(result.finalResponse), {
         onFailure: (error) => failed(error.message),

@@ -113,6 +113,10 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   [
     new CodexError.OutputDecodeError({ ...place, text: "{}", issue: "Missing key at [\"name\"]", result }),
     ["thread thread-7, turn turn-9", "Missing key at [\"name\"].", "`text`"]
+  ],
+  [
+    new CodexError.OutputDecodeError({ ...place, text: null, issue: "there is no final answer", result }),
+    ["no final answer to decode (thread thread-7, turn turn-9)", `status ${result.status}`]
   ]
 ]
 
