@@ -150,12 +150,14 @@ export const make = Effect.fnUntraced(function*<T extends ByName, RT, R>(
   const handle = toolkit.handle as Handle<Services<T>>
   const calls = new Map<string, Call<Services<T>>>()
   const specs: Array<Spec> = []
+  // Later servers take groups of tools, and results to be heard.
+  const old = !ServerVersion.isAtLeast(serverVersion, "0.150.0")
   for (const tool of Object.values(toolkit.tools)) {
     specs.push(yield* describe(ai, tool))
-    calls.set(tool.name, makeCall(ai, tool, handle))
+    calls.set(tool.name, makeCall(ai, tool, handle, { audio: !old }))
   }
   return {
-    dynamicTools: ServerVersion.isAtLeast(serverVersion, "0.150.0") ? inNamespaces(specs) : flat(specs),
+    dynamicTools: old ? flat(specs) : inNamespaces(specs),
     handler: (params, context) => {
       const call = calls.get(params.tool)
       return call !== undefined && call.namespace === (params.namespace ?? undefined)
@@ -285,7 +287,7 @@ interface Call<R> {
 /** JSON to and from the encoded side of a Schema, where the handlers of a toolkit begin and end. */
 const jsonOf = (schema: Schema.Constraint) => Schema.toCodecJson(Schema.toEncoded(schema))
 
-const makeCall = <R>(ai: Ai, tool: Tool.Any, handle: Handle<R>): Call<R> => {
+const makeCall = <R>(ai: Ai, tool: Tool.Any, handle: Handle<R>, takes: { readonly audio: boolean }): Call<R> => {
   const decode = ai.Tool.isDynamic(tool) && tool.jsonSchema !== undefined
     ? Effect.succeed<unknown>
     : Schema.decodeUnknownEffect(jsonOf(tool.parametersSchema), { errors: "all" })
@@ -329,7 +331,7 @@ const makeCall = <R>(ai: Ai, tool: Tool.Any, handle: Handle<R>): Call<R> => {
       return yield* failed(result.result, result.failureOrigin ?? "result", Cause.fail(result.result))
     }
     if (result.modelOutput !== undefined) {
-      return { success: true, contentItems: result.modelOutput.map(contentOf) }
+      return { success: true, contentItems: result.modelOutput.map((part) => contentOf(part, takes)) }
     }
     return { success: true, contentItems: [text(textOf(yield* encodeSuccess(result.encodedResult)))] }
   })
@@ -355,7 +357,7 @@ const makeCall = <R>(ai: Ai, tool: Tool.Any, handle: Handle<R>): Call<R> => {
           orElse: () =>
             Effect.succeed(failure(`The tool ${tool.name} did not answer within ${Duration.format(timeout)}.`))
         }),
-        Effect.tap(({ success }) => success ? Effect.void : Effect.annotateCurrentSpan("error.type", "tool_failed")),
+        Effect.tap(({ success }) => success ? Effect.void : Effect.annotateCurrentSpan("error.type", "tool_error")),
         Effect.annotateLogs({ "gen_ai.tool.name": tool.name, "gen_ai.tool.call.id": params.callId })
       )
   }
@@ -369,14 +371,17 @@ const failure = (message: string): ToolResponse => ({ success: false, contentIte
 const textOf = (json: unknown): string =>
   typeof json === "string" ? json : json === undefined || json === null ? "Done." : JSON.stringify(json)
 
-const contentOf = (part: Prompt.ToolModelOutputPart): Protocol.DynamicToolCallOutputContentItemInput => {
+const contentOf = (
+  part: Prompt.ToolModelOutputPart,
+  takes: { readonly audio: boolean }
+): Protocol.DynamicToolCallOutputContentItemInput => {
   if (part.type === "text") return text(part.text)
   const { data, fileName, mediaType } = part
   const url = data instanceof URL
     ? data.href
     : `data:${mediaType};base64,${typeof data === "string" ? data : Base64.encode(data)}`
   if (mediaType.startsWith("image/")) return { type: "inputImage", imageUrl: url }
-  if (mediaType.startsWith("audio/")) return { type: "inputAudio", audioUrl: url }
+  if (takes.audio && mediaType.startsWith("audio/")) return { type: "inputAudio", audioUrl: url }
   return text(`[${mediaType}${fileName === undefined ? "" : ` ${fileName}`}, which can't be shown]`)
 }
 

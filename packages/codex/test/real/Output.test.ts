@@ -97,6 +97,8 @@ const cases = [
   }),
   of("a union, as the root", Shape, { value: { kind: "square", side: 2 } }, { kind: "square", side: 2 }),
   of("an array, as the root", Schema.Array(Schema.Int), { value: [1, 2] }, [1, 2]),
+  of("a union with null, as the root", Schema.NullOr(Schema.Struct({ a: Schema.Int })), { value: null }, null),
+  of("a record, as the root", Schema.Record(Schema.String, Schema.Int), { value: [{ "0": "a", "1": 1 }] }, { a: 1 }),
   of("a string, as the root", Schema.String, { value: "x" }, "x"),
   of("a literal, as the root", Schema.Literals(["yes", "no"]), { value: "no" }, "no"),
   of("a tuple, as the root", Schema.Tuple([Schema.String]), { "0": "x" }, ["x"])
@@ -213,6 +215,28 @@ layer(TestCodex.layer(), { excludeTestServices: true })("an answer that does not
         assert.strictEqual((yield* failure(Shape, { value: answer })).issue, issue)
       }
       assert.strictEqual((yield* failure(Shape, "a circle, I think")).issue, "Expected a valid JSON string")
+    }))
+
+  it.effect("fails, if there is more than the JSON, and keeps all of it", () =>
+    Effect.gen(function*() {
+      for (const text of ["```json\n{\"value\":1}\n```", `Here you are: {"value":1}`, ""]) {
+        const error = yield* failure(Schema.Int, text)
+        assert.deepStrictEqual([error.text, error.issue], [text, "Expected a valid JSON string"])
+      }
+    }))
+
+  it.effect("is missing when the model refuses", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const content = [{ type: "refusal", refusal: "I won't" }]
+      yield* model.enqueue(Reply.make([Item.raw({ type: "message", role: "assistant", id: "m", content })]))
+      const thread = yield* codex.threadStart()
+      const error = yield* Effect.flip(thread.run("go", { output: Schema.Int }))
+      assert.strictEqual(error._tag, "OutputDecodeError")
+      if (error._tag !== "OutputDecodeError") return
+      assert.deepStrictEqual([error.text, error.result.status], [null, "completed"])
+      assert.include(error.message, "There is no final answer to decode")
+      assert.include(error.message, "refuses")
     }))
 
   it.effect("fails a Turn's run and a stream, after the events", () =>

@@ -411,12 +411,46 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
   it.effect("have names that the server checks", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
-      const toolkit = Toolkit.make(Tool.make("a b"))
-      const error = yield* codex.threadStart({ tools: toolkit }).pipe(
-        Effect.provide(toolkit.toLayer({ "a b": () => Effect.void })),
-        Effect.flip
-      )
-      assert.include(error.message, "dynamic tool name must match")
+      const names: ReadonlyArray<readonly [name: string, detail: string]> = [
+        ["a b", "dynamic tool name must match"],
+        ["", "dynamic tool name must not be empty"],
+        ["mcp__a", "dynamic tool name is reserved"],
+        ["a".repeat(129), "dynamic tool name must be at most 128 characters"]
+      ]
+      for (const [name, detail] of names) {
+        const toolkit = Toolkit.make(Tool.make(name))
+        const handlers = toolkit.toLayer({ [name]: () => Effect.void })
+        const error = yield* Effect.flip(Effect.provide(codex.threadStart({ tools: toolkit }), handlers))
+        assert.include(error.message, detail)
+      }
+      const error = yield* Effect.flip(codex.threadStart({
+        tools: ends,
+        dynamicTools: [{ type: "function", name: "text", description: "", inputSchema: { type: "object" } }]
+      }))
+      assert.include(error.message, "duplicate dynamic tool name: text")
+    }).pipe(Effect.provide(EndsLayer)))
+
+  it.effect("give way to Codex's own of the same name, unless they are in a namespace", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const mine = Tool.make("exec_command", { parameters: Tool.EmptyParams, success: Schema.String })
+      for (const [tool, namespace] of [[mine], [mine.annotate(Tools.Namespace, crm), crm.name]] as const) {
+        const toolkit = Toolkit.make(tool)
+        const output = yield* Effect.gen(function*() {
+          const thread = yield* codex.threadStart({ tools: toolkit })
+          return yield* outputOf(thread, "exec_command", {}, namespace)
+        }).pipe(Effect.provide(toolkit.toLayer({ exec_command: () => Effect.succeed("mine") })))
+        if (namespace === undefined) assert.include(output, "missing field `cmd`")
+        else assert.strictEqual(output, "mine")
+      }
+    }))
+
+  it.effect("may be none", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const thread = yield* codex.threadStart({ tools: Toolkit.empty })
+      yield* model.enqueue(Reply.text("done"))
+      assert.strictEqual((yield* thread.run("go")).finalResponse, "done")
     }))
 })
 
