@@ -134,6 +134,12 @@ class Builder {
   /** Spans that are open, or may be told more of, by what names them. */
   private readonly named = new Map<string, number>()
   private readonly requests = new Map<string, { readonly span: number; readonly method: string }>()
+  /** By lane, the request that the next turn may come of. */
+  private readonly starts = new Map<number, number>()
+  /** What has begun within each turn, by the turn's span. */
+  private readonly parts = new Map<number, Array<number>>()
+  /** By lane, the last error that was told. */
+  private readonly lastErrors = new Map<number, Mark>()
   private readonly openedThreads: ReadonlyMap<number, string>
   /** How the texts of items begin that have not been completed. */
   private readonly beginnings = new Map<number, string>()
@@ -155,7 +161,13 @@ class Builder {
   }
 
   private open(span: Omit<Span, "row" | "end" | "status" | "detail"> & Partial<Span>): number {
-    return this.spans.push({ row: 0, end: undefined, status: "open", detail: "", ...span }) - 1
+    const index = this.spans.push({ row: 0, end: undefined, status: "open", detail: "", ...span }) - 1
+    if (span.turn !== undefined) {
+      const parts = this.parts.get(span.turn)
+      if (parts === undefined) this.parts.set(span.turn, [index])
+      else parts.push(index)
+    }
+    return index
   }
 
   private event(
@@ -230,6 +242,7 @@ class Builder {
     this.requests.set(`${connection} client ${String(id)}`, { span, method })
     this.named.set(`${connection} request ${String(id)}`, span)
     this.event({ at }, "sent", body, { lane, span, method })
+    if (method === "turn/start" || method === "review/start") this.starts.set(lane, span)
     if (method === "turn/start" && this.lanes[lane]!.title === "") this.lanes[lane]!.title = inputText(params["input"])
   }
 
@@ -273,8 +286,11 @@ class Builder {
     params: Json,
     event: number
   ): void {
-    const mark = (level: Mark["level"], label: string) =>
-      this.marks.push({ level, lane, at, label: brief(label), event })
+    const mark = (level: Mark["level"], label: string) => {
+      const made: Mark = { level, lane, at, label: brief(label), event }
+      this.marks.push(made)
+      if (level === "error") this.lastErrors.set(lane, made)
+    }
     const place = this.lanes[lane]!
     switch (method) {
       case "thread/started":
@@ -291,16 +307,18 @@ class Builder {
             status: statusOf(ended["status"]),
             detail: String(ended["status"] ?? "completed")
           })
-          for (const span of this.spans) {
-            if (span.turn === turn && span.end === undefined && span.kind !== "request") {
+          for (const index of this.parts.get(turn) ?? []) {
+            const span = this.spans[index]!
+            if (span.end === undefined && span.kind !== "request") {
               Object.assign(span, { end: at, status: "stopped", detail: "ended with its turn" })
             }
           }
         }
         // Most often it was told before.
         const since = turn === undefined ? 0 : this.spans[turn]!.start
-        const isTold = (other: Mark) => other.lane === lane && other.at >= since && other.label === brief(error ?? "")
-        if (error !== undefined && !this.marks.some(isTold)) mark("error", error)
+        const told = this.lastErrors.get(lane)
+        const isTold = told !== undefined && told.at >= since && told.label === brief(error ?? "")
+        if (error !== undefined && !isTold) mark("error", error)
         return
       }
       case "thread/tokenUsage/updated": {
@@ -357,9 +375,7 @@ class Builder {
     const name = `${connection} turn ${id}`
     const known = this.named.get(name)
     if (known !== undefined) return known
-    const asked = this.spans.findLast((span) =>
-      span.lane === lane && span.kind === "request" && /^(turn|review)\/start/.test(span.label)
-    )
+    const asked = this.spans[this.starts.get(lane) ?? -1]
     const label = asked === undefined ? "turn" : asked.label.replace(/^\S+ ?/, "") || "turn"
     const span = this.open({ kind: "turn", lane, start: at, label, turn: undefined })
     this.named.set(name, span)

@@ -22,7 +22,7 @@ const light = {
   approval: "#dd5b0b",
   request: "#8391a5",
   other: "#6b7280",
-  tokens: "#5b7fb5",
+  tokens: "#47699e",
   error: "#d92d20",
   warning: "#b7791f"
 }
@@ -66,7 +66,7 @@ export const style = `
 * { box-sizing: border-box; }
 html, body { height: 100%; margin: 0; }
 body {
-  display: grid; grid-template-rows: auto 1fr; background: var(--bg); color: var(--text);
+  display: grid; grid-template: auto 1fr / minmax(0, 1fr); background: var(--bg); color: var(--text);
   font: 13px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; -webkit-font-smoothing: antialiased;
 }
 button, input, select { font: inherit; color: inherit; }
@@ -74,19 +74,21 @@ button, input, select { font: inherit; color: inherit; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .mono, pre, code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12px; }
 
-header { background: var(--surface); border-bottom: 1px solid var(--line); padding: 10px 14px 8px; display: grid; gap: 8px; }
+header { background: var(--surface); border-bottom: 1px solid var(--line); padding: 10px 14px 8px; display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; }
 h1 { font-size: 15px; font-weight: 650; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 46ch; }
-.facts { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--muted); margin: 0; font-variant-numeric: tabular-nums; }
+.facts { flex: 1 1 0; min-width: 0; display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--muted); margin: 0; font-variant-numeric: tabular-nums; }
 .facts b { color: var(--text); font-weight: 600; }
 .facts .bad b { color: var(--error); }
-.space { flex: 1; }
+.tools { display: flex; gap: 6px; margin-left: auto; align-self: start; }
 
-.search { display: flex; align-items: center; gap: 8px; }
+.search { position: relative; flex: 0 1 300px; min-width: 180px; }
 .search input {
-  width: min(300px, 60vw); padding: 5px 9px; border: 1px solid var(--line); border-radius: 7px; background: var(--sunken);
+  width: 100%; padding: 5px 10px; border: 1px solid var(--line); border-radius: 7px; background: var(--sunken);
 }
-.search output { color: var(--muted); min-width: 7ch; font-variant-numeric: tabular-nums; }
+.search:has(output:not(:empty)) input { padding-right: 90px; }
+.search input::-webkit-search-cancel-button { display: none; }
+.search output { position: absolute; right: 10px; top: 50%; translate: 0 -50%; color: var(--muted); pointer-events: none; font-variant-numeric: tabular-nums; }
 .button, select {
   border: 1px solid var(--line); background: var(--surface); border-radius: 7px; padding: 4px 9px; cursor: pointer; min-height: 28px;
 }
@@ -99,9 +101,8 @@ h1 { font-size: 15px; font-weight: 650; margin: 0; overflow: hidden; text-overfl
 .chip:hover { border-color: var(--faint); }
 .chip i { width: 9px; height: 9px; border-radius: 3px; background: var(--color); }
 .chip span { color: var(--muted); font-variant-numeric: tabular-nums; }
-.chip[aria-pressed="false"] { color: var(--faint); background: transparent; border-style: dashed; text-decoration: line-through; }
+.chip[aria-pressed="false"] { color: var(--muted); background: transparent; border-style: dashed; text-decoration: line-through; }
 .chip[aria-pressed="false"] i { background: transparent; box-shadow: inset 0 0 0 1.5px var(--faint); }
-.chip[aria-pressed="false"] span { color: var(--faint); }
 
 main {
   display: grid; min-height: 0; grid-template: minmax(160px, 1fr) minmax(120px, 34%) / minmax(0, 1fr) clamp(320px, 30vw, 480px);
@@ -136,7 +137,7 @@ section { min-width: 0; min-height: 0; }
 .row.of { background: color-mix(in srgb, var(--accent-soft) 45%, transparent); }
 .row[aria-selected="true"] { background: var(--accent-soft); box-shadow: inset 3px 0 var(--accent); }
 .row .at { color: var(--muted); text-align: right; font-variant-numeric: tabular-nums; }
-.row .way { color: var(--faint); }
+.row .way { color: var(--muted); }
 .row .lane, .row .what { color: var(--muted); }
 .row .method { color: color-mix(in srgb, var(--color) 65%, var(--text)); }
 .empty { padding: 18px; color: var(--muted); }
@@ -185,6 +186,14 @@ kbd { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; borde
   .details { border-left: 0; border-top: 1px solid var(--line); }
   .row { grid-template-columns: 72px 12px minmax(90px, 1fr) minmax(0, 1fr); }
   .row .lane { display: none; }
+}
+@media (max-width: 620px) {
+  header { padding: 8px 10px 6px; gap: 6px; }
+  .facts { order: 1; flex-basis: 100%; }
+  h1 { max-width: 60vw; }
+  .search, .bar select { flex: 1 1 140px; min-width: 0; }
+  .chips { flex-wrap: nowrap; flex-basis: 100%; overflow-x: auto; scrollbar-width: none; padding-bottom: 2px; }
+  .chip { flex: none; }
 }
 @media (prefers-reduced-motion: no-preference) { .chip, .button { transition: border-color .12s, background .12s; } }
 `

@@ -13,6 +13,8 @@ const turnHeight = 24
 const rowHeight = 20
 const rowGap = 3
 const tokenHeight = 26
+/** A span is at least so wide. */
+const narrowest = 2.5
 const font = `11.5px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`
 const boldFont = `600 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`
 
@@ -133,7 +135,7 @@ export class Chart {
   // -------------------------------------------------------------------------------------------------------------------
 
   private get gutter(): number {
-    return Math.min(200, Math.max(96, this.width * 0.2))
+    return Math.min(200, Math.max(116, this.width * 0.2))
   }
 
   private x(millis: number): number {
@@ -146,16 +148,21 @@ export class Chart {
     return from + (x - this.gutter) / (this.width - this.gutter) * (to - from)
   }
 
+  /** How many milliseconds a pixel stands for. */
+  private get perPixel(): number {
+    return (this.store.state.to - this.store.state.from) / (this.width - this.gutter)
+  }
+
   /** Gives each lane its place. */
   private arrange(): void {
     const { collapsed, only } = this.store.state
     let top = 0
     const places: Array<Place> = []
-    const { lanes, marks } = this.store.timeline
+    const { marks, timeline: { lanes } } = this.store
     lanes.forEach((lane, index) => {
       if (only !== undefined && only !== index) return
       // Beside the threads there may have been nothing.
-      if (lane.rows === 0 && lanes.length > 1 && !marks.some((mark) => mark.lane === index)) return
+      if (lane.rows === 0 && lanes.length > 1 && marks[index]!.length === 0) return
       const isCollapsed = collapsed.has(index)
       const rows = Math.max(1, isCollapsed ? Math.min(1, lane.rows) : lane.rows)
       const tokens = !isCollapsed && lane.tokens.length > 0 ? tokenHeight : 0
@@ -221,7 +228,7 @@ export class Chart {
         const span = this.store.timeline.spans[spans[index]!]!
         const left = this.x(span.start)
         if (left > x + nearest) break
-        const right = Math.max(left + 3, this.x(this.store.endOf(span)))
+        const right = Math.max(left + narrowest, this.x(this.store.endOf(span)))
         const distance = x < left ? left - x : x > right ? x - right : 0
         if (distance < nearest && this.store.isVisible(span)) {
           nearest = distance
@@ -234,9 +241,8 @@ export class Chart {
     return { lane: place.lane, span: undefined }
   }
 
-  /** The first of these spans that has not ended before a moment. */
-  private firstVisible(spans: ReadonlyArray<number>, millis: number): number {
-    let low = 0
+  /** The first of these spans, from `low` on, that has not ended before a moment. */
+  private firstVisible(spans: ReadonlyArray<number>, millis: number, low = 0): number {
     let high = spans.length
     while (low < high) {
       const middle = (low + high) >> 1
@@ -278,23 +284,25 @@ export class Chart {
 
   private drawOverview(): void {
     const context = this.begin(this.overview, "sunken")
-    const { events, marks } = this.store.timeline
     const { from, to } = this.store.everything()
     const { gutter } = this
     const inner = this.width - gutter
     const xOf = (millis: number) => gutter + (millis - from) / (to - from) * inner
-    const bins = new Uint32Array(Math.max(1, Math.ceil(inner / 3)))
-    for (const at of events.at) bins[Math.min(bins.length - 1, Math.floor((at - from) / (to - from) * bins.length))]!++
-    const highest = Math.log1p(Math.max(...bins))
     context.fillStyle = this.colors["faint"]!
-    bins.forEach((value, index) => {
-      if (value === 0) return
-      const height = Math.max(1.5, Math.log1p(value) / highest * (overviewHeight - 14))
+    this.store.density(Math.ceil(inner / 3)).forEach((share, index) => {
+      if (share === 0) return
+      const height = Math.max(1.5, share * (overviewHeight - 14))
       context.fillRect(gutter + index * 3, overviewHeight - 5 - height, 2, height)
     })
-    for (const mark of marks) {
-      context.fillStyle = this.colors[mark.level]!
-      context.fillRect(xOf(mark.at) - 1, 4, 2.5, 5)
+    for (const level of ["warning", "error"] as const) {
+      context.fillStyle = this.colors[level]!
+      let drawn = -Infinity
+      for (const mark of this.store.timeline.marks) {
+        const x = xOf(mark.at)
+        if (mark.level !== level || x < drawn + 1) continue
+        context.fillRect(x - 1, 4, 2.5, 5)
+        drawn = x
+      }
     }
     const left = Math.max(gutter, xOf(this.store.state.from))
     const right = Math.min(this.width, xOf(this.store.state.to))
@@ -328,7 +336,9 @@ export class Chart {
     context.fillStyle = this.colors["muted"]!
     for (const time of times) {
       const x = this.x(time)
-      if (x >= this.gutter) context.fillText(moment(time, step), x + 5, axisHeight / 2)
+      const label = moment(time, step)
+      const fits = x + 5 + context.measureText(label).width <= this.width
+      if (x >= this.gutter && fits) context.fillText(label, x + 5, axisHeight / 2)
     }
     if (this.pointer === undefined) return
     const x = this.x(this.pointer)
@@ -413,29 +423,41 @@ export class Chart {
 
   private drawLane(context: CanvasRenderingContext2D, place: Place, top: number): void {
     const { from, to } = this.store.state
-    const { lanes, marks, spans } = this.store.timeline
+    const { selectedSpan, timeline: { lanes, spans } } = this.store
     const lane = lanes[place.lane]!
     const rows = this.store.rows[place.lane]!
+    const perPlace = narrowest * this.perPixel
+    const levels = new Map<number, string>()
     if (!place.collapsed) this.drawTokens(context, place, top)
     for (let row = 0; row < (place.collapsed ? Math.min(1, lane.rows) : lane.rows); row++) {
       const y = top + this.rowTop(row)
       const members = rows[row]!
-      let drawnTo = -Infinity
-      for (let index = this.firstVisible(members, from); index < members.length; index++) {
+      const height = row === 0 ? turnHeight : rowHeight
+      let isSelectedDrawn = false
+      let index = this.firstVisible(members, from)
+      while (index < members.length) {
         const span = spans[members[index]!]!
         if (span.start > to) break
-        if (!this.store.isVisible(span)) continue
-        const right = this.x(this.store.endOf(span))
-        // Of those that share a pixel, one is enough.
-        if (right <= drawnTo && members[index] !== this.store.selectedSpan) continue
-        this.drawSpan(context, members[index]!, span, y, row === 0 ? turnHeight : rowHeight)
-        drawnTo = Math.max(right, this.x(span.start) + 1)
+        if (!this.store.isVisible(span)) {
+          index++
+          continue
+        }
+        this.drawSpan(context, members[index]!, span, y, height)
+        isSelectedDrawn ||= members[index] === selectedSpan
+        // Of those that share a place, one is enough.
+        index = this.firstVisible(members, span.start + perPlace, index + 1)
+      }
+      const selected = selectedSpan === undefined ? undefined : spans[selectedSpan]!
+      if (selected?.lane === place.lane && selected.row === row && !isSelectedDrawn && this.store.isVisible(selected)) {
+        this.drawSpan(context, selectedSpan!, selected, y, height)
       }
     }
-    for (const mark of marks) {
-      if (mark.lane !== place.lane || mark.at < from || mark.at > to) continue
-      const x = this.x(mark.at)
-      context.fillStyle = this.colors[mark.level]!
+    for (const { at, level } of this.store.marks[place.lane]!) {
+      if (at < from || at > to) continue
+      const x = this.x(at)
+      if (levels.get(Math.round(x)) === level) continue
+      levels.set(Math.round(x), level)
+      context.fillStyle = this.colors[level]!
       context.globalAlpha = 0.35
       context.fillRect(x - 0.5, top, 1, place.height)
       context.globalAlpha = 1
@@ -451,18 +473,21 @@ export class Chart {
     const { spanHits, state } = this.store
     const color = this.colors[span.status === "failed" ? "error" : span.kind]!
     const left = this.x(span.start)
-    const right = Math.max(left + 2.5, this.x(this.store.endOf(span)))
+    const right = Math.max(left + narrowest, this.x(this.store.endOf(span)))
     const shown = Math.max(left, this.gutter - 8)
     const width = Math.min(right, this.width + 8) - shown
     const faded = state.query.trim() !== "" && spanHits !== undefined && spanHits[index] === 0
     const strength = faded ? 0.22 : 1
     const radius = Math.min(4, width / 2)
-    context.beginPath()
-    context.roundRect(shown, y, width, height, radius)
-    context.globalAlpha = (width < 6 ? 0.9 : span.kind === "turn" ? 0.2 : 0.16) * strength
     context.fillStyle = color
-    context.fill()
-    if (width >= 6) {
+    if (width < 6) {
+      context.globalAlpha = strength
+      context.fillRect(Math.round(shown), y, Math.round(width), height)
+    } else {
+      context.beginPath()
+      context.roundRect(shown, y, width, height, radius)
+      context.globalAlpha = (span.kind === "turn" ? 0.2 : 0.16) * strength
+      context.fill()
       context.globalAlpha = strength
       context.save()
       context.clip()
@@ -532,7 +557,7 @@ export class Chart {
     if (members.length < 3 || width < 24) return
     context.fillStyle = color
     context.globalAlpha *= 0.75
-    const perPixel = (this.store.state.to - this.store.state.from) / (this.width - this.gutter)
+    const { perPixel } = this
     const until = this.millisAt(Math.min(left + width, this.width))
     let position = lowerBound(members, at, this.millisAt(Math.max(left, this.gutter)))
     while (position < members.length) {
@@ -548,21 +573,40 @@ export class Chart {
   private drawTokens(context: CanvasRenderingContext2D, place: Place, top: number): void {
     const { tokens } = this.store.timeline.lanes[place.lane]!
     if (tokens.length === 0) return
+    const { perPixel, store: { state: { from, to } } } = this
     const bottom = top + place.height - 5
-    const highest = Math.max(1, ...tokens.map(({ total }) => total))
+    const highest = this.store.mostTokens[place.lane]!
     const yOf = (total: number) => bottom - total / highest * (tokenHeight - 9)
+    /** The last that was told before a moment. */
+    const before = (millis: number, low = 0): number => {
+      let high = tokens.length
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (tokens[middle]!.at < millis) low = middle + 1
+        else high = middle
+      }
+      return low - 1
+    }
+    let index = before(from)
+    let y = index < 0 ? bottom : yOf(tokens[index]!.total)
+    const start = this.x(Math.max(from, tokens[0]!.at))
     context.beginPath()
-    context.moveTo(this.x(tokens[0]!.at), bottom)
-    tokens.forEach(({ at, total }, index) => {
-      if (index > 0) context.lineTo(this.x(at), yOf(tokens[index - 1]!.total))
-      context.lineTo(this.x(at), yOf(total))
-    })
-    const end = Math.max(this.x(tokens.at(-1)!.at), this.x(this.store.timeline.duration))
-    context.lineTo(end, yOf(tokens.at(-1)!.total))
+    context.moveTo(start, y)
+    while (index < tokens.length - 1 && tokens[index + 1]!.at <= to) {
+      // Of those that share a pixel, the last is enough.
+      index = Math.max(index + 1, before(tokens[index + 1]!.at + perPixel, index + 1))
+      const { at, total } = tokens[index]!
+      context.lineTo(this.x(at), y)
+      y = yOf(total)
+      context.lineTo(this.x(at), y)
+    }
+    const end = this.x(Math.min(to, this.store.timeline.duration))
+    context.lineTo(end, y)
     context.strokeStyle = this.colors["tokens"]!
     context.lineWidth = 1.2
     context.stroke()
     context.lineTo(end, bottom)
+    context.lineTo(start, bottom)
     context.globalAlpha = 0.14
     context.fillStyle = this.colors["tokens"]!
     context.fill()
@@ -583,13 +627,12 @@ export class Chart {
       return { x: event.clientX - box.left, y: event.clientY - box.top + lanes.scrollTop }
     }
     this.root.addEventListener("wheel", (event) => {
-      const scale = (store.state.to - store.state.from) / (this.width - this.gutter)
       if (event.ctrlKey || event.metaKey) {
         event.preventDefault()
         store.zoom(Math.exp(-event.deltaY * 0.005), this.millisAt(Math.max(this.gutter, place(event).x)))
       } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
         event.preventDefault()
-        store.pan((event.deltaX === 0 ? event.deltaY : event.deltaX) * scale)
+        store.pan((event.deltaX === 0 ? event.deltaY : event.deltaX) * this.perPixel)
       }
     }, { passive: false })
 
@@ -664,7 +707,7 @@ export class Chart {
   private markAt(x: number, y: number) {
     const place = this.places.find(({ height, top }) => y >= top && y < top + height)
     if (place === undefined || y > place.top + 9) return undefined
-    return this.store.timeline.marks.find((mark) => mark.lane === place.lane && Math.abs(this.x(mark.at) - x) < 7)
+    return this.store.marks[place.lane]!.find((mark) => Math.abs(this.x(mark.at) - x) < 7)
   }
 
   private toggle(lane: number): void {

@@ -1,5 +1,5 @@
 /** What the page shows: the timeline with its indexes, and what the person who looks at it has chosen. */
-import type { Kind, Span, Timeline } from "./Timeline.ts"
+import type { Kind, Mark, Span, Timeline } from "./Timeline.ts"
 
 /** What is looked at. */
 export type Selection =
@@ -40,6 +40,11 @@ export class Store {
   private readonly spanOffsets: Uint32Array
   /** By lane and row, in the order of time. */
   readonly rows: ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>
+  /** By lane, in the order of time. */
+  readonly marks: ReadonlyArray<ReadonlyArray<Mark>>
+  /** By lane: the highest number of tokens, and not less than 1. */
+  readonly mostTokens: ReadonlyArray<number>
+  private densities: ReadonlyArray<number> = []
   private readonly listeners: Array<(state: State, before: State) => void> = []
   private search = 0
 
@@ -68,6 +73,11 @@ export class Store {
     spans.forEach((span, index) => rows[span.lane]![span.row]!.push(index))
     for (const row of rows.flat()) row.sort((a, b) => spans[a]!.start - spans[b]!.start)
     this.rows = rows
+
+    const marks = lanes.map((): Array<Mark> => [])
+    for (const mark of timeline.marks) marks[mark.lane]!.push(mark)
+    this.marks = marks
+    this.mostTokens = lanes.map(({ tokens }) => tokens.reduce((most, { total }) => Math.max(most, total), 1))
   }
 
   onChange(listener: (state: State, before: State) => void): void {
@@ -85,6 +95,19 @@ export class Store {
   everything(): { readonly from: number; readonly to: number } {
     const length = Math.max(this.timeline.duration, 1)
     return { from: -length * 0.01, to: length * 1.02 }
+  }
+
+  /** How much went on in each of so many parts of {@link everything}, from 0 to 1. The scale is a logarithm. */
+  density(parts: number): ReadonlyArray<number> {
+    const length = Math.max(1, parts)
+    if (this.densities.length === length) return this.densities
+    const { from, to } = this.everything()
+    const counts = new Uint32Array(length)
+    for (const at of this.timeline.events.at) {
+      counts[Math.min(length - 1, Math.floor((at - from) / (to - from) * length))]!++
+    }
+    const most = Math.log1p(counts.reduce((most, count) => Math.max(most, count), 1))
+    return this.densities = Array.from(counts, (count) => Math.log1p(count) / most)
   }
 
   /** The events of a span, in the order of time. */

@@ -210,9 +210,7 @@ const start = (timeline: Timeline): void => {
         { class: "bar" },
         element("h1", { title: timeline.title }, timeline.title),
         facts(timeline),
-        element("span", { class: "space" }),
-        theme,
-        ask
+        element("div", { class: "tools" }, theme, ask)
       ),
       element(
         "div",
