@@ -137,6 +137,15 @@ const prints: Readonly<
     /^asked for: chair$/m,
     "The tool stock failed: {\"_tag\":\"NoSuchArticle\",\"article\":\"chair\"}"
   ],
+  "29_record_and_replay": [
+    offline,
+    `recorded: ${hello} Say hello in one sentence.`,
+    `replayed: ${hello} Say hello in one sentence.`,
+    "turn/start was asked with other parameters",
+    /^ +recorded: "Say hello in one sentence\."$/m,
+    /^ +asked: +"Say goodbye\."$/m,
+    /^\d+ messages to look at: .*greeting\.html$/m
+  ],
   "30_typed_retry": ["not yet: Expected a valid Date at [\"date\"]", "released in 2026", "1 fixes"],
   "31_tools_with_services": [
     "found: [ 'Ada Lovelace' ]",

@@ -3,8 +3,9 @@
  * in place of an account. With `--live` it is `Codex.layer` itself, on your own account. In a program of yours, write
  * `Codex.layer`.
  */
-import { TestCodex } from "@effect-codex/testing"
+import { CodexHome, Recorder, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { Codex, type CodexClient, type CodexConfig, type CodexError } from "effect-codex"
+import type * as Recording from "effect-codex/Recording"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -37,8 +38,12 @@ const requireLogin = Effect.gen(function*() {
 const layerLive = <R>(config: CodexConfig.CodexConfig<R>) =>
   Layer.effectDiscard(Console.log("[live: your own Codex account]\n")).pipe(Layer.provideMerge(Codex.layer(config)))
 
+const announceOffline = Layer.effectDiscard(
+  Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n")
+)
+
 const layerOffline = <R>(config: CodexConfig.CodexConfig<R>) =>
-  Layer.effectDiscard(Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n")).pipe(
+  announceOffline.pipe(
     Layer.provideMerge(TestCodex.layer({ script: OfflineModel.script, home: { model: "gpt-5.5" }, client: config }))
   )
 
@@ -53,3 +58,15 @@ export const layer = <R = never>(
   config: CodexConfig.CodexConfig<R> = {}
 ): Layer.Layer<Codex.Codex | CodexClient.CodexClient, TestCodex.Error | CodexError.RequestError | NotLoggedIn, R> =>
   Layer.effectDiscard(isLive ? requireLogin : Effect.void).pipe(Layer.provideMerge(layerOfAnyone(config)))
+
+/** As {@link layer}, recorded: `Recorder.layerCodex(file)`. */
+export const layerRecorded = (
+  file: string
+): Layer.Layer<Codex.Codex, TestCodex.Error | Recording.RecordingError> =>
+  isLive ? Recorder.layerCodex(file) : Layer.unwrap(
+    CodexHome.CodexHome.useSync(({ env, workspace }) => Recorder.layerCodex(file, { env, cwd: workspace }))
+  ).pipe(
+    Layer.provide(CodexHome.layer({ model: "gpt-5.5" })),
+    Layer.provide(ScriptedModel.layer(OfflineModel.script)),
+    Layer.provideMerge(announceOffline)
+  )

@@ -18,7 +18,18 @@ const isSource = import.meta.url.endsWith(".ts")
 
 const moduleText = (name: string): string => {
   const text = readFileSync(new URL(`./browser/${name}.${isSource ? "ts" : "js"}`, import.meta.url), "utf8")
-  return isSource ? Module.stripTypeScriptTypes(text) : text
+  return isSource ? withoutTypes(text) : text
+}
+
+/** In development only. Node warns that this is experimental; that is nothing for those who draw a timeline. */
+const withoutTypes = (text: string): string => {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return Module.stripTypeScriptTypes(text)
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 /** A module as a function of its own, which gives what the module exports: `const moduledom = (() => { ... })()`. */
