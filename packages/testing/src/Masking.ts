@@ -7,7 +7,7 @@
  *
  * | what | how it is found | what stands in the recording |
  * |---|---|---|
- * | secrets | {@link Options.secrets}, `Redacted` values in `config.env`, environment variables with names like `*_API_KEY` or `*_TOKEN`, fields with names like `apiKey` or `accessToken`, the usual forms of keys (`sk-...`, `ghp_...`, JWT, `Bearer ...`, private keys, ...), answers to questions that were marked as secret | `[secret]` |
+ * | secrets | {@link Options.secrets}, `Redacted` values in `config.env`, environment variables with names like `*_API_KEY` or `*_TOKEN`, fields with names like `apiKey`, `accessToken` or `installationId`, the usual forms of keys (`sk-...`, `ghp_...`, JWT, `Bearer ...`, private keys, ...), answers to questions that were marked as secret | `[secret]` |
  * | directories | the working directory, CODEX_HOME and the home directory, {@link Options.paths} | `/workspace`, `/codex-home`, `/home/user` |
  * | e-mail addresses | their form | `someone@example.com` |
  * | the host name | asked of the operating system | `[host]` |

@@ -520,6 +520,7 @@ describe("a recording", () => {
         assert.notInclude(text, hidden)
       }
       assert.include(text, "Look into /codex-home for [secret].")
+      assert.include(text, `"installationId":"[secret]"`)
     }).pipe(Effect.scoped, Effect.provide(live())))
 
   it.live("is readable up to the moment in which its program died", () =>

@@ -1,5 +1,6 @@
 import { Replay } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
+import * as Codex from "effect-codex/Codex"
 import { CodexConnectionError } from "effect-codex/CodexError"
 import * as Recording from "effect-codex/Recording"
 import * as Effect from "effect/Effect"
@@ -59,6 +60,28 @@ describe("the format of recordings", () => {
       const error = yield* Effect.flip(Recording.read("no/such/file.jsonl"))
       assert.strictEqual(error.message, "no/such/file.jsonl: there is no such file; record it first.")
     }))
+})
+
+describe("recordings of earlier versions", () => {
+  const directory = fileURLToPath(new URL("recordings/", import.meta.url))
+
+  // Each version of the format adds one, made on the real binary by the example 29_record_and_replay, and none is made anew.
+  for (const name of readdirSync(directory)) {
+    it.live(`replays ${name}`, () =>
+      Effect.gen(function*() {
+        const codex = yield* Codex.Codex
+        const thread = yield* codex.threadStart({ sandbox: "readOnly" })
+        const { finalResponse, usage } = yield* thread.run("Say hello in one sentence.")
+        assert.strictEqual(finalResponse, "Hello from a script. You said: Say hello in one sentence.")
+        assert.strictEqual(usage?.last.outputTokens, 12)
+        yield* Replay.Replay.use((replay) => replay.done)
+      }).pipe(Effect.provide(Replay.layerCodex(`${directory}${name}`))))
+  }
+
+  it("has one of each version", () => {
+    const versions = readdirSync(directory).map((name) => Number(/^format-(\d+)\.jsonl$/.exec(name)?.[1])).sort()
+    assert.deepStrictEqual(versions, Array.from({ length: Recording.formatVersion }, (_, index) => index + 1))
+  })
 })
 
 describe("captures of other servers", () => {

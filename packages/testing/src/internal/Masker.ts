@@ -17,7 +17,7 @@ const minSecret = 6
 const secretVariable = /(?:^|_)(?:API_?KEY|ACCESS_KEY|PRIVATE_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$/i
 
 const secretField =
-  /^(?:.*api_?key|.*(?:access|refresh|id|session|bearer|auth|cancellation)_?token|token|.*secret(?:_?(?:key|access_?key))?|password|authorization|cookie|user_?code|.*access_?key)$/i
+  /^(?:.*api_?key|.*(?:access|refresh|id|session|bearer|auth|cancellation)_?token|token|.*secret(?:_?(?:key|access_?key))?|password|authorization|cookie|user_?code|installation_?id|.*access_?key)$/i
 
 /** What keys look like, wherever they stand. */
 const secretForms = new RegExp(
