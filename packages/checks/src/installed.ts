@@ -1,0 +1,203 @@
+/**
+ * A project that has installed the packages from their archives, with the peers that the README names and nothing else; and the
+ * versions of TypeScript and Node that it is checked and run with.
+ */
+import { execFile, type ExecFileException } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
+import { promisify } from "node:util"
+import { type Problem, root } from "./problem.ts"
+
+/** The oldest Node that the packages name, and one of each later line. */
+const nodes = ["22.19.0", "24.21.0", "26.10.0"]
+
+const newest = "7.0.2"
+
+const typescripts = ["5.9.3", newest]
+
+/** What the README tells users to install beside `effect-codex`. */
+const peers = ["effect@^4.1", "@effect/platform-node@^4.1"]
+
+export interface Archives {
+  readonly protocol: string
+  readonly codex: string
+  readonly testing: string
+}
+
+/** Runs a program to its end: its output, or a problem with all that it has said. */
+export const run = async (
+  cwd: string,
+  command: string,
+  args: ReadonlyArray<string>,
+  env: NodeJS.ProcessEnv = {}
+): Promise<string | Problem> => {
+  // Within `npm run` npm has told its children where its project is: that is not where ours are.
+  const { npm_config_local_prefix: _, ...inherited } = process.env
+  try {
+    const { stdout } = await promisify(execFile)(command, args, {
+      cwd,
+      env: { ...inherited, ...env },
+      encoding: "utf8",
+      timeout: 180_000,
+      maxBuffer: 2 ** 26
+    })
+    return stdout
+  } catch (error) {
+    const { message, stderr, stdout } = error as ExecFileException
+    return { file: join(cwd, "package.json"), line: 1, message: `${message}\n${stdout}\n${stderr}` }
+  }
+}
+
+const install = async (project: string, ...specs: ReadonlyArray<string>): Promise<void> => {
+  const quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline"]
+  const result = await run(project, "npm", ["install", ...quiet, ...specs])
+  if (typeof result !== "string") throw new Error(result.message)
+}
+
+/** The package that has the binary of Node for this machine, as the package `node` names it. */
+const nodePackage = (): string => {
+  const platform = process.platform === "win32" ? "win" : process.platform
+  return `${platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node"}-${platform}-${process.arch}`
+}
+
+const tools = join(root, "node_modules", ".cache", "effect-codex", "published")
+
+const tool = (name: string, version: string): string => join(tools, "node_modules", `${name}-${version}`)
+
+/** Installed from npm, once. Apart from this repository: a second `typescript` in it would take over `tsc`. */
+export const installTools = async (): Promise<void> => {
+  const specs = [
+    ...nodes.map((version) => `node-${version}@npm:${nodePackage()}@${version}`),
+    ...typescripts.map((version) => `typescript-${version}@npm:typescript@${version}`)
+  ]
+  const stamp = join(tools, "installed.json")
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === JSON.stringify(specs)) return
+  mkdirSync(tools, { recursive: true })
+  writeFileSync(join(tools, "package.json"), JSON.stringify({ private: true }))
+  await install(tools, ...specs)
+  writeFileSync(stamp, JSON.stringify(specs))
+}
+
+/** The SDK without the package for tests. `@effect-codex/protocol` comes as what it depends on: as it would from npm. */
+export const installSdk = async (project: string, archives: Archives): Promise<void> => {
+  const overrides = { "@effect-codex/protocol": `file:${archives.protocol}` }
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", overrides }))
+  await install(project, archives.codex, ...peers)
+}
+
+/** All three packages, in the place of those. */
+export const installTesting = async (project: string, archives: Archives): Promise<void> => {
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
+  await install(project, archives.protocol, archives.codex, archives.testing, ...peers)
+}
+
+/** The process is there, has shaken hands, and ends. No account is needed for that. */
+export const sdkProgram = `import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Codex } from "effect-codex"
+import * as Effect from "effect/Effect"
+
+const program = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  if (codex.metadata.serverVersion === undefined) return yield* Effect.die("No version")
+})
+
+program.pipe(Effect.provide(Codex.layer()), NodeRuntime.runMain)
+`
+
+/** A turn, on the real binary and a scripted model. */
+export const testingProgram = `import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Protocol } from "@effect-codex/protocol"
+import { TestCodex } from "@effect-codex/testing"
+import { Codex } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const program = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const thread = yield* codex.threadStart()
+  const { finalResponse } = yield* thread.run("It works.")
+  if (finalResponse !== "It works." || !Schema.isSchema(Protocol.Thread)) return yield* Effect.die(finalResponse)
+})
+
+program.pipe(Effect.provide(TestCodex.layer({ script: TestCodex.echo })), NodeRuntime.runMain)
+`
+
+/** A program's own way to find modules, or that of a bundler. */
+const resolutions = {
+  node: { module: "NodeNext", outDir: "out" },
+  bundler: { module: "ESNext", moduleResolution: "Bundler", outDir: "out-bundler" }
+} as const
+
+/**
+ * `lib` is left as it is by default, with the types of the DOM: the declarations of Effect use them (`ReadableStream`,
+ * `JsonWebKey`), so that without them only `skipLibCheck: true` passes. Ours use none.
+ */
+const compilerOptions = {
+  target: "ES2023",
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+  types: [],
+  rootDir: "."
+}
+
+const typeCheck = (project: string, resolution: keyof typeof resolutions, version: string) => {
+  const config = `tsconfig.${resolution}.${version}.json`
+  writeFileSync(
+    join(project, config),
+    JSON.stringify({
+      compilerOptions: { ...compilerOptions, ...resolutions[resolution] },
+      files: ["program.ts", "modules.ts"]
+    })
+  )
+  return run(project, process.execPath, [join(tool("typescript", version), "bin", "tsc"), "-p", config])
+}
+
+/**
+ * Checks the types of a program and of all modules; leaves `out/program.js` and `out/modules.js`. `"quick"` is one TypeScript
+ * and one resolution instead of all.
+ */
+export const compile = async (
+  project: string,
+  program: string,
+  modules: ReadonlyArray<string>,
+  how: "quick" | "everywhere"
+): Promise<ReadonlyArray<Problem>> => {
+  writeFileSync(join(project, "program.ts"), program)
+  writeFileSync(join(project, "modules.ts"), modules.map((module) => `import "${module}"\n`).join(""))
+  const results = how === "quick"
+    ? [await typeCheck(project, "node", newest)]
+    : await Promise.all(
+      typescripts.flatMap((version) => [typeCheck(project, "node", version), typeCheck(project, "bundler", version)])
+    )
+  return results.filter((result) => typeof result !== "string")
+}
+
+/** A command, and what its output has to contain. */
+export type Command = readonly [command: string, args: ReadonlyArray<string>, contains: string]
+
+/** Runs what `compile` has left, which says nothing, and then the commands: on each Node. */
+export const execute = async (
+  project: string,
+  ...commands: ReadonlyArray<Command>
+): Promise<ReadonlyArray<Problem>> => {
+  const problems: Array<Problem> = []
+  const compiled = ["out/program.js", "out/modules.js"].map((file): Command => ["node", [file], ""])
+  for (const node of nodes) {
+    const env = { CODEX_HOME: project, PATH: `${join(tool("node", node), "bin")}${delimiter}${process.env["PATH"]}` }
+    for (const [command, args, contains] of [["node", ["--version"], `v${node}`] as const, ...compiled, ...commands]) {
+      const result = await run(project, command, args, env)
+      const output = typeof result === "string" ? result : result.message
+      if (typeof result === "string" && (contains === "" ? output === "" : output.includes(contains))) continue
+      const message = `${[command, ...args].join(" ")} on Node ${node}:\n${output}`
+      problems.push({ file: join(project, "package.json"), line: 1, message })
+    }
+  }
+  return problems
+}
+
+/** Every package is there, in a version that its dependents allow. */
+export const isComplete = async (project: string): Promise<ReadonlyArray<Problem>> => {
+  const result = await run(project, "npm", ["ls", "--all"])
+  return typeof result === "string" ? [] : [result]
+}
