@@ -262,4 +262,7 @@ export const layer = <R = never>(
 export const layerConfig = <R = never>(
   options: CodexConfig.CodexConfig<R> = {}
 ): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError | Config.ConfigError, R> =>
-  Layer.unwrap(Effect.map(CodexConfig.fromConfig, (config) => layer({ ...config, ...options })))
+  Layer.unwrap(Effect.map(
+    CodexConfig.fromConfig,
+    (config) => layer({ ...config, ...options, env: { ...config.env, ...options.env } })
+  ))

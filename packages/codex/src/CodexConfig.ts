@@ -77,7 +77,8 @@ export const defaults = {
 
 /**
  * Reads options from Effect's `Config`: `CODEX_PATH`, `CODEX_HOME`, `CODEX_API_KEY` (redacted, handed to the process as
- * `CODEX_API_KEY`) and `CODEX_CWD`. All are optional.
+ * `CODEX_API_KEY`) and `CODEX_CWD`. All are optional. The key is for model providers whose `env_key` names it; it logs
+ * nobody in, which `codex.loginApiKey` does.
  *
  * @category config
  */

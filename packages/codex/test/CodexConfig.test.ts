@@ -252,6 +252,14 @@ describe("layerConfig", () => {
       assert.deepInclude(error, { _tag: "CodexSpawnError", command: "/given in code" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 
+  it.live("an environment given in code does not drop the key", () =>
+    Effect.gen(function*() {
+      const script = `test "$CODEX_API_KEY" = sk-secret && test "$OTHER" = given && echo both >&2; exit 3`
+      const given = Codex.layerConfig({ args: ["sh", "-c", script], env: { OTHER: "given" } })
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, given))
+      assert.include(error.message, "both")
+    }).pipe(provide({ CODEX_API_KEY: "sk-secret" })))
+
   it.effect("what it reads is used", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig()))
