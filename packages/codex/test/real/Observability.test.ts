@@ -16,6 +16,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Otlp from "effect/observability/Otlp"
 import * as OtlpExporter from "effect/observability/OtlpExporter"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
@@ -440,5 +441,22 @@ describe("logs", () => {
           ["gen_ai.tool.call.id", "call-1"]
         ]
       ) assert.include(log, `{"key":"${key}","value":{"stringValue":"${value}"}}`)
+    }).pipe(Effect.provide(exporter)))
+
+  it.live("tell what the server says on its standard error, to who looks at debug level", () =>
+    Effect.gen(function*() {
+      const speak = setup.pipe(
+        Effect.flatMap(({ codex }) => codex.threadStart()),
+        Effect.provide(TestCodex.layer({ client: { env: { RUST_LOG: "codex_models_manager=info" } } }))
+      )
+      const said = `{"key":"codex.stream","value":{"stringValue":"stderr"}}`
+      const logs = Effect.andThen(
+        flush,
+        Collector.useSync(({ bodies }) => bodies.flatMap(([path, body]) => path === "/v1/logs" ? [body] : []).join(""))
+      )
+      yield* speak
+      assert.notInclude(yield* logs, said)
+      yield* Effect.provideService(speak, References.MinimumLogLevel, "Debug")
+      assert.include(yield* logs, said)
     }).pipe(Effect.provide(exporter)))
 })
