@@ -4,7 +4,7 @@
  *
  *     npm run build && node packages/checks/src/published.ts
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { exceeded, measureBundles, printBundle } from "./bundles.ts"
@@ -43,6 +43,19 @@ const pack = async (folder: string, directory: string) => {
 
 type Packed = Awaited<ReturnType<typeof pack>>
 
+/** What `npm publish` would correct in a manifest by itself, with no more than a warning: a command can be gone that way. */
+const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
+  const file = join(unpacked, "package.json")
+  const before = readFileSync(file, "utf8")
+  await output(unpacked, "npm", "pkg", "fix")
+  if (readFileSync(file, "utf8") === before) return []
+  return [{
+    file,
+    line: 1,
+    message: "would be corrected by npm when it is published: run `npm pkg fix` in the package"
+  }]
+}
+
 /** What is in an archive, and whether tools find what it exports. We are ESM only: `require` is not looked at. */
 const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArray<Problem>> => {
   const { name } = readManifest(unpacked)
@@ -51,7 +64,11 @@ const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArr
     await run(unpacked, bin("publint"), ["--strict", archive]),
     await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ".", ...entrypoints])
   ]
-  return [...checkPacked(unpacked), ...results.filter((result) => typeof result !== "string")]
+  return [
+    ...checkPacked(unpacked),
+    ...await corrected(unpacked),
+    ...results.filter((result) => typeof result !== "string")
+  ]
 }
 
 const check = async (directory: string): Promise<ReadonlyArray<Problem>> => {

@@ -12,5 +12,7 @@ const codex = join(root, "packages", "codex")
 
 writeFileSync(
   join(codex, "src", "internal", "version.ts"),
-  `/** The version of this package, as in its package.json. */\nexport const version = "${readManifest(codex).version}"\n`
+  `/** The version of this package, as in its package.json. */\nexport const version = "${
+    readManifest(codex).version
+  }"\n`
 )
