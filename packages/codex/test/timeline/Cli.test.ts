@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Recording from "effect-codex/Recording"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { once } from "node:events"
@@ -27,11 +26,10 @@ const run = (args: ReadonlyArray<string>, env: { readonly [name: string]: string
     )
   })
 
-const write = (file: string) =>
-  Effect.sync(() => {
-    const header = Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })
-    Fs.writeFileSync(file, `${header}\n{"at":1,"connection":1,"sent":{"method":"initialized"}}\n`)
-  })
+/** A recording of the real binary. */
+const recorded = fileURLToPath(new URL("../../../testing/test/recordings/format-1.jsonl", import.meta.url))
+
+const write = (file: string) => Effect.sync(() => Fs.copyFileSync(recorded, file))
 
 describe("effect-codex timeline", () => {
   it.live("writes the page beside the recording, and opens it", () =>

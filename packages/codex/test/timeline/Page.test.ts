@@ -305,6 +305,13 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
       yield* page.press("Home", "ArrowDown")
       yield* page.until(`document.querySelector(".row[aria-posinset='2'][aria-selected=true]")?.id
         === document.querySelector(".rows").getAttribute("aria-activedescendant")`)
+      // Wherever the focus is.
+      const axis = page.evaluate<string>(`document.querySelectorAll(".chart canvas")[1].toDataURL()`)
+      const everything = yield* axis
+      yield* page.press("+")
+      yield* page.until(`document.querySelectorAll(".chart canvas")[1].toDataURL() !== "${everything}"`)
+      yield* page.press("0")
+      yield* page.until(`document.querySelectorAll(".chart canvas")[1].toDataURL() === "${everything}"`)
       yield* page.press("e")
       assert.include(yield* details(page), "WARNING")
       yield* page.press("e")

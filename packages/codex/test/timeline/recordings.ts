@@ -16,7 +16,7 @@ const machine = CodexHome.layer({ model: "gpt-5.5", sandboxMode: "workspace-writ
  * A session of the real binary with a bit of everything: threads side by side, approvals, tools, failures, and texts that
  * are dangerous in a page. The model pauses for so long between its words.
  */
-export const session = Effect.fnUntraced(function*(pause: Duration.Input = 0) {
+export const session = Effect.fnUntraced(function*(pause: Duration.Input) {
   const spoken = (text: string): Item.Deltas =>
     Array.from(text.matchAll(/\S+\s*/g), ([word]) => [word, ...(pause === 0 ? [] : [Step.delay(pause)])]).flat()
   const home = yield* CodexHome.CodexHome

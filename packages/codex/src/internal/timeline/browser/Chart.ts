@@ -755,6 +755,11 @@ export class Chart {
     this.store.look(start - margin, end + margin)
   }
 
+  /** Zooms with the keys that do so wherever the focus is. */
+  zoomKey(event: KeyboardEvent): void {
+    if (["+", "=", "-", "0", "f"].includes(event.key)) this.key(event)
+  }
+
   private key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     const { store } = this

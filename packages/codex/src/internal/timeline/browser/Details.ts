@@ -161,7 +161,7 @@ export class Details {
         const answer = events.length > 1 ? last : {}
         return [
           ...section("Why", string(params["reason"])),
-          ...section("Command", string(params["command"])),
+          ...section("Command", string(params["command"]), true),
           ...json("Asked", params),
           ...json(answer["error"] === undefined ? "Answered" : "Refused", answer["result"] ?? answer["error"])
         ]

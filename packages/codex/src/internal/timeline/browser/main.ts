@@ -248,7 +248,7 @@ const start = (timeline: Timeline): void => {
       t: toggleTheme
     }
     const action = actions[event.key]
-    if (action === undefined) return
+    if (action === undefined) return event.defaultPrevented ? undefined : chart.zoomKey(event)
     event.preventDefault()
     action()
   })
