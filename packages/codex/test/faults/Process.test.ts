@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -37,7 +38,40 @@ const processes = (mark: string): ReadonlyArray<number> =>
     }
   }).map(Number)
 
-/** Runs against a fault; afterwards no process, no handle and no entry of the router is left. */
+/** What this process holds: open files, handles and timers, listeners. */
+const held = (): ReadonlyArray<string> => [
+  ...readdirSync("/proc/self/fd").map(() => "file"),
+  ...process.getActiveResourcesInfo(),
+  ...process.eventNames().flatMap((name) => process.listeners(name as "exit").map(() => `listener of ${String(name)}`))
+]
+
+/** What is there more often than before. */
+const added = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const left = [...before]
+  return held().filter((kind) => {
+    const index = left.indexOf(kind)
+    if (index >= 0) left.splice(index, 1)
+    return index < 0
+  })
+}
+
+/** A turn of the event loop, at the end of which handles are closed. */
+const turn = Effect.callback<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** Counts the fibers that run. */
+class Fibers implements Metric.FiberRuntimeMetricsService {
+  running = 0
+  recordFiberStart(): void {
+    this.running++
+  }
+  recordFiberEnd(): void {
+    this.running--
+  }
+}
+
+/** Runs against a fault; afterwards no process, fiber, file, handle, timer, listener or entry of the router is left. */
 const against = <A, E>(
   fault: {
     readonly layer: Layer.Layer<Codex.Codex | CodexClient.CodexClient | Router.Router, CodexError.ConnectError>
@@ -46,15 +80,20 @@ const against = <A, E>(
   use: Effect.Effect<A, E, Codex.Codex | CodexClient.CodexClient | Router.Router | Scope.Scope>
 ) =>
   Effect.gen(function*() {
+    const fibers = new Fibers()
+    const before = held()
     const result = yield* Effect.exit(
       Effect.gen(function*() {
         const result = yield* Effect.scoped(use)
-        const { badLines: _, strayAnswers: __, ...held } = (yield* Router.Router).stats()
-        assert.deepStrictEqual(held, { pending: 0, turns: 0, starts: 0, subscribers: 0 })
+        const { badLines: _, strayAnswers: __, ...entries } = (yield* Router.Router).stats()
+        assert.deepStrictEqual(entries, { pending: 0, turns: 0, starts: 0, subscribers: 0 })
         return result
-      }).pipe(Effect.provide(fault.layer))
+      }).pipe(Effect.provide(fault.layer), Effect.provideService(Metric.FiberRuntimeMetrics, fibers))
     )
     assert.deepStrictEqual(processes(fault.mark), [], "the process is gone")
+    assert.strictEqual(fibers.running, 0, "fibers")
+    yield* Effect.andThen(turn, turn)
+    assert.deepStrictEqual(added(before), [])
     return yield* result
   })
 
@@ -188,39 +227,41 @@ describe("the process ends", () => {
       ))
   }
 
-  it.live("while idle: the next call knows", () =>
-    against(
-      faulty("initialized", "exit:3"),
-      Effect.gen(function*() {
-        const lost = yield* CodexClient.CodexClient.use(({ closed }) => closed)
-        assert.strictEqual(lost.exitCode, 3)
-        assert.strictEqual(yield* Effect.flip(models), lost)
-      })
-    ))
-
-  it.live("in an approval: the handler is interrupted", () =>
-    Effect.gen(function*() {
-      const asked = yield* Deferred.make<void>()
-      const interrupted = yield* Deferred.make<void>()
-      const fault = faulty("model/list", "ask", "0", {
-        serverRequests: {
-          "item/tool/call": () =>
-            Effect.andThen(Deferred.succeed(asked, undefined), Effect.never).pipe(
-              Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
-            )
-        }
-      })
-      yield* against(
-        fault,
+  for (const [what, fields] of ends) {
+    it.live(`${what} while idle: the next call knows`, () =>
+      against(
+        faulty("initialized", what),
         Effect.gen(function*() {
-          const asking = yield* Effect.forkChild(Effect.flip(models))
-          yield* Deferred.await(asked)
-          for (const pid of processes(fault.mark)) process.kill(pid, "SIGKILL")
-          assert.deepInclude(yield* Fiber.join(asking), { _tag: "CodexConnectionError", signal: "SIGKILL" })
-          yield* Deferred.await(interrupted)
+          const lost = yield* CodexClient.CodexClient.use(({ closed }) => closed)
+          assert.deepInclude(lost, fields)
+          assert.strictEqual(yield* Effect.flip(models), lost)
         })
-      )
-    }))
+      ))
+
+    it.live(`${what} in an approval: the handler is interrupted`, () =>
+      Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const interrupted = yield* Deferred.make<void>()
+        const fault = faulty("model/list", `ask:${what}`, "0", {
+          serverRequests: {
+            "item/tool/call": () =>
+              Effect.andThen(Deferred.succeed(asked, undefined), Effect.never).pipe(
+                Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
+              )
+          }
+        })
+        yield* against(
+          fault,
+          Effect.gen(function*() {
+            const asking = yield* Effect.forkChild(Effect.flip(models))
+            yield* Deferred.await(asked)
+            yield* CodexClient.CodexClient.use((client) => Effect.ignore(client.request("skills/list", {})))
+            assert.deepInclude(yield* Fiber.join(asking), { _tag: "CodexConnectionError", ...fields })
+            yield* Deferred.await(interrupted)
+          })
+        )
+      }))
+  }
 
   it.live("half a line, then the end: it is no answer", () =>
     against(
@@ -294,7 +335,7 @@ describe("survived", () => {
         const error = yield* Effect.flip(client.request("skills/list", {}, { timeout: "200 millis" }))
         assert.strictEqual(error._tag, "CodexTimeoutError")
         assert.deepStrictEqual((yield* models).data, [])
-        assert.isAtLeast((yield* Router.Router).stats().badLines, 1_002)
+        assert.isAtLeast((yield* Router.Router).stats().badLines, 1_003)
       })
     ))
 

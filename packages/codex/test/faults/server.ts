@@ -8,9 +8,9 @@ import { createInterface } from "node:readline"
 
 const [when, what = "", amount = "0"] = process.argv.slice(2)
 
-const write = (text: string) => {
+const write = (data: string | Uint8Array) => {
   // As a whole, and before anything else happens.
-  const bytes = Buffer.from(text)
+  const bytes = Buffer.from(data)
   for (let done = 0; done < bytes.length;) {
     try {
       done += writeSync(1, bytes, done)
@@ -24,14 +24,21 @@ const send = (message: object) => write(`${JSON.stringify(message)}\n`)
 
 const idle = () => setInterval(() => {}, 1_000_000)
 
+const end = (how: string | undefined, argument: string | undefined) => {
+  if (how === "kill") return process.kill(process.pid, argument)
+  process.stderr.write("last words\n")
+  return process.exit(Number(argument))
+}
+
+/** How the process ends at `skills/list`, once it has asked. */
+let later: ReadonlyArray<string> | undefined
+
 const misbehave = (id?: number) => {
-  const [verb, argument] = what.split(":")
+  const [verb, argument, ...rest] = what.split(":")
   switch (verb) {
     case "exit":
-      process.stderr.write("last words\n")
-      return process.exit(Number(argument))
     case "kill":
-      return process.kill(process.pid, argument)
+      return end(verb, argument)
     case "halfLine":
       write(`{"id":${id},"resu`)
       return process.exit(0)
@@ -48,6 +55,8 @@ const misbehave = (id?: number) => {
     case "empty":
       return send({ id, result: {} })
     case "garbage":
+      // No UTF-8.
+      write(Uint8Array.of(0xff, 0xfe, 0xc3, 0x28, 0x80, 0x0a))
       return write("\u0000\u0001 what is this?\n".repeat(1_000) + "\n\n{}\n[]\n")
     case "twice":
       send({ id, result: answer("model/list", {}) })
@@ -64,12 +73,12 @@ const misbehave = (id?: number) => {
       idle()
       return send({ id, result: answer("model/list", {}) })
     case "ask":
-      send({
+      later = [argument!, ...rest]
+      return send({
         id: 1,
         method: "item/tool/call",
         params: { threadId: "thread", turnId: "turn", callId: "call", namespace: null, tool: "x", arguments: {} }
       })
-      return send({ method: "warning", params: { message: "asked" } })
   }
 }
 
@@ -93,6 +102,7 @@ if (when === "start") misbehave()
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params } = JSON.parse(line)
   if (method === when) return misbehave(id)
+  if (method === "skills/list" && later !== undefined) return end(later[0], later[1])
   if (id !== undefined && method !== undefined) send({ id, result: answer(method, params ?? {}) })
   if (method === "turn/start") {
     send({
