@@ -91,8 +91,10 @@ describe("docs/api.md", () => {
   })
 })
 
+const names = readdirSync(join(codex, "docs")).filter((name) => name.endsWith(".md"))
+
 const pages = [
-  ...readdirSync(join(codex, "docs")).map((name) => join(codex, "docs", name)),
+  ...names.map((name) => join(codex, "docs", name)),
   join(codex, "AGENTS.md")
 ]
 
@@ -117,9 +119,9 @@ it("links lead to pages and headings that exist", () => {
 
 it("the index names every page", () => {
   const index = readFileSync(join(codex, "docs/README.md"), "utf8")
-  const missing = readdirSync(join(codex, "docs")).filter((name) =>
-    name !== "README.md" && !index.includes(`(${name})`)
-  )
+  // A page that is not published is named, but not linked.
+  const isNamed = (name: string) => index.includes(`(${name})`) || index.includes(`\`${name}\``)
+  const missing = names.filter((name) => name !== "README.md" && !isNamed(name))
   assert.deepStrictEqual(missing, [])
 })
 
