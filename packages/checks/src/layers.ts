@@ -31,7 +31,6 @@ const modules = [
     "internal/ThreadGate",
     "internal/issue",
     "internal/Deadlines",
-    "internal/Lines",
     "internal/Readable"
   ],
   ["Notification"],

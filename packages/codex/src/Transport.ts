@@ -16,7 +16,6 @@ import * as Stream from "effect/Stream"
 import * as CodexConfig from "./CodexConfig.ts"
 import { CodexConnectionError, type CodexSpawnError, type InvalidInputError } from "./CodexError.ts"
 import * as ChildProcess from "./internal/ChildProcess.ts"
-import * as Lines from "./internal/Lines.ts"
 
 /**
  * One connection, alive until its scope closes.
@@ -43,6 +42,10 @@ export class Transport extends Context.Service<Transport, {
   readonly connect: Effect.Effect<Connection, CodexSpawnError | CodexConnectionError | InvalidInputError, Scope.Scope>
 }>()("effect-codex/Transport") {}
 
+/** Splits bytes into messages: one a line, of any length; characters and lines may be split over chunks. */
+const lines = <E>(bytes: Stream.Stream<Uint8Array, E>): Stream.Stream<string, E> =>
+  bytes.pipe(Stream.decodeText, Stream.splitLines)
+
 /** Nothing can be sent, and nothing comes, after this side has closed. */
 const closed = new CodexConnectionError({ reason: "Closed" })
 
@@ -65,7 +68,7 @@ export const layerStdio = (config: CodexConfig.CodexConfig<unknown> = {}): Layer
           grace: Duration.fromInputUnsafe(config.shutdownGrace ?? CodexConfig.defaults.shutdownGrace)
         })
         return {
-          messages: Stream.concat(Lines.split(child.stdout), Stream.unwrap(Effect.map(child.lost, Stream.fail))),
+          messages: Stream.concat(lines(child.stdout), Stream.unwrap(Effect.map(child.lost, Stream.fail))),
           send: (message) => child.write(`${message}\n`)
         }
       })
@@ -119,7 +122,7 @@ export const layerMemory = <R = never>(
             Effect.forkScoped
           )
           return {
-            messages: Stream.concat(Lines.split(Stream.fromQueue(toClient)), Stream.fromEffect(Deferred.await(end))),
+            messages: Stream.concat(lines(Stream.fromQueue(toClient)), Stream.fromEffect(Deferred.await(end))),
             send: (message) =>
               Effect.suspend(() =>
                 Queue.offerUnsafe(toServer, message) ? Effect.void : Effect.flatten(Deferred.await(end))
