@@ -20,6 +20,12 @@ export interface Reading {
   readonly kept: number
 }
 
+/** A reading, and what the limit was around it. */
+interface Compared {
+  readonly own: Reading
+  readonly limit: Pick<Reading, "wall" | "cpu">
+}
+
 const names = {
   "limit": "split and JSON.parse, nothing else",
   "plain": "plain JavaScript, an async iterator a turn",
@@ -48,7 +54,7 @@ interface Plan {
 const plans = (quick: boolean): ReadonlyArray<Plan> => [
   {
     scenario: { name: "16 turns, 256 KiB a write", turns: 16, messages: quick ? 5_000 : 20_000, write: 256 * 1024 },
-    rounds: quick ? 3 : 5,
+    rounds: quick ? 3 : 9,
     readers: ["plain", "stream", "stream-each", "text", "run", "vscode-jsonrpc", "acp"],
     goals: {
       "stream": { speed: { atLeast: 0.7 }, cpu: { atMost: 1.5 } },
@@ -57,13 +63,13 @@ const plans = (quick: boolean): ReadonlyArray<Plan> => [
   },
   {
     scenario: { name: "64 turns, 256 KiB a write", turns: 64, messages: quick ? 1_250 : 5_000, write: 256 * 1024 },
-    rounds: quick ? 2 : 5,
+    rounds: quick ? 2 : 9,
     readers: ["plain", "stream", "run"],
     goals: { "stream": { speed: { atLeast: 0.65 } }, "run": { speed: { atLeast: 0.65 } } }
   },
   {
     scenario: { name: "16 turns, a message a write", turns: 16, messages: quick ? 1_250 : 5_000, write: 0 },
-    rounds: quick ? 2 : 5,
+    rounds: quick ? 2 : 9,
     readers: ["plain", "stream", "run"],
     goals: { "stream": { speed: { atLeast: 0.65 } }, "run": { speed: { atLeast: 0.65 } } }
   }
@@ -77,23 +83,25 @@ const perform = Effect.fnUntraced(function*({ goals, readers, rounds, scenario }
   const read = (reader: ReaderName) =>
     Script.run<Reading>("read", [reader, file, JSON.stringify(scenario)], { flags: ["--expose-gc"] })
 
-  /** The limit is measured at both ends of a round: a machine gets slower and faster. */
+  /** The limit is measured before and after each reader: a machine gets slower and faster. */
   const round = Effect.gen(function*() {
-    const before = yield* read("limit")
-    const readings = yield* Effect.forEach(
-      readers,
-      (reader) => Effect.map(read(reader), (reading) => [reader, reading] as const)
-    )
-    const after = yield* read("limit")
-    const limit = { ...after, wall: (before.wall + after.wall) / 2, cpu: (before.cpu + after.cpu) / 2 }
-    return new Map([["limit" as ReaderName, limit], ...readings])
+    let before = yield* read("limit")
+    const readings: Array<readonly [ReaderName, Compared]> = []
+    for (const reader of readers) {
+      const own = yield* read(reader)
+      const after = yield* read("limit")
+      const limit = { wall: (before.wall + after.wall) / 2, cpu: (before.cpu + after.cpu) / 2 }
+      readings.push([reader, { own, limit }])
+      before = after
+    }
+    return new Map<ReaderName, Compared>([["limit", { own: before, limit: before }], ...readings])
   })
   const results = yield* Effect.replicateEffect(round, rounds)
 
   const messages = Traffic.expected(scenario).messages * scenario.turns
   return (["limit", ...readers] as const).map((reader): Row => {
-    const readings = results.map((round) => ({ own: round.get(reader)!, limit: round.get("limit")! }))
-    const ratio = (share: (of: { readonly own: Reading; readonly limit: Reading }) => number, goal?: Goal): Ratio => ({
+    const readings = results.map((round) => round.get(reader)!)
+    const ratio = (share: (of: Compared) => number, goal?: Goal): Ratio => ({
       median: median(readings.map(share)),
       goal
     })

@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 
 /** What to do with the events that a reader leaves unread. */
@@ -57,17 +58,22 @@ export class Cursor<A, E> {
   }
 
   /** Takes all events there are; waits while there are none; ends as the log did. */
-  readonly pull: Pull.Pull<readonly [A, ...Array<A>], E> = Effect.suspend(() => {
-    const { events } = this
-    if (isNonEmpty(events)) {
-      this.events = []
-      this.room = this.log.bound.limit
-      return Effect.succeed(events)
-    }
-    const { exit } = this.log
-    if (exit !== null) return Exit.isSuccess(exit) ? Cause.done() : Effect.failCause(exit.cause)
-    return Effect.flatMap(this.more, () => this.pull)
-  })
+  readonly pull: Pull.Pull<readonly [A, ...Array<A>], E> = Effect.withFiber((fiber) =>
+    this.take() ?? Effect.callback((resume) => {
+      let waits = true
+      const proceed = () => {
+        if (waits) resume(this.take() ?? this.pull)
+      }
+      // By way of the dispatcher: a reader wakes once for all that one chunk of messages brings.
+      const dispatcher = dispatcherOf(fiber.getRef(Scheduler.Scheduler))
+      const wake = () => dispatcher.scheduleTask(proceed, 0)
+      this.wake = wake
+      return Effect.sync(() => {
+        waits = false
+        if (this.wake === wake) this.wake = null
+      })
+    })
+  )
 
   /** Takes events a batch at a time, and closes when the stream ends or is left. To be run once. */
   readonly stream: Stream.Stream<A, E> = Stream.ensuring(
@@ -75,18 +81,17 @@ export class Cursor<A, E> {
     Effect.sync(() => this.close())
   )
 
-  /** Succeeds when there are events, or there will be no more. */
-  private readonly more: Effect.Effect<void> = Effect.withFiber((fiber) =>
-    Effect.callback<void>((resume) => {
-      if (this.events.length > 0 || this.log.exit !== null) return resume(Effect.void)
-      // By way of the dispatcher: a reader wakes once for all that one chunk of messages brings.
-      const wake = () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
-      this.wake = wake
-      return Effect.sync(() => {
-        if (this.wake === wake) this.wake = null
-      })
-    })
-  )
+  /** All events there are, or the end; undefined while there is neither. */
+  private take(): Pull.Pull<readonly [A, ...Array<A>], E> | undefined {
+    const { events } = this
+    if (isNonEmpty(events)) {
+      this.events = []
+      this.room = this.log.bound.limit
+      return Effect.succeed(events)
+    }
+    const { exit } = this.log
+    return exit === null ? undefined : Exit.isSuccess(exit) ? Cause.done() : Effect.failCause(exit.cause)
+  }
 }
 
 export class EventLog<A, E> {
@@ -133,5 +138,14 @@ export class EventLog<A, E> {
     if (index >= 0) this.cursors.splice(index, 1)
   }
 }
+
+/** Each fiber has a dispatcher of its own; readers share one, so that all that a chunk wakes are one task of the event loop. */
+const dispatcherOf = (scheduler: Scheduler.Scheduler): Scheduler.SchedulerDispatcher => {
+  let dispatcher = dispatchers.get(scheduler)
+  if (dispatcher === undefined) dispatchers.set(scheduler, dispatcher = scheduler.makeDispatcher())
+  return dispatcher
+}
+
+const dispatchers = new WeakMap<Scheduler.Scheduler, Scheduler.SchedulerDispatcher>()
 
 const isNonEmpty = <A>(items: Array<A>): items is [A, ...Array<A>] => items.length > 0
