@@ -209,7 +209,7 @@ describe("config", () => {
   const config = {
     model_reasoning_effort: "high",
     developer_instructions: "Say \"grüß\".\nThen \\ and = and # and 'x' \u007f.",
-    sandbox_workspace_write: { writable_roots: ["/tmp/a b", "/tmp/c\"d"], network_access: true },
+    sandbox_workspace_write: { writable_roots: ["/scratch/a b", "/scratch/c\"d"], network_access: true },
     mcp_servers: { "my.server": { command: "true", args: ["--x=1"], env: { "A-B": "c.d" }, enabled: false } }
   }
 
@@ -236,10 +236,10 @@ describe("layerConfig", () => {
       const all = yield* CodexConfig.fromConfig.pipe(provide({
         CODEX_PATH: "/bin/codex",
         CODEX_HOME: "/codex",
-        CODEX_CWD: "/work",
+        CODEX_CWD: "/project",
         CODEX_API_KEY: "sk-secret"
       }))
-      assert.deepInclude(all, { codexPath: "/bin/codex", codexHome: "/codex", cwd: "/work" })
+      assert.deepInclude(all, { codexPath: "/bin/codex", codexHome: "/codex", cwd: "/project" })
       assert.notInclude(JSON.stringify(all), "sk-secret")
       assert.strictEqual((yield* CodexConfig.command({ ...all, args: ["x"] })).env["CODEX_API_KEY"], "sk-secret")
       const none = yield* CodexConfig.fromConfig.pipe(provide({}))

@@ -80,13 +80,13 @@ describe("ready-made handlers", () => {
 
   it.effect("do not grant what this version does not understand", () =>
     Effect.gen(function*() {
-      const known = { access: "write" as const, path: { type: "path" as const, path: "/tmp/a" } }
+      const known = { access: "write" as const, path: { type: "path" as const, path: "/scratch/a" } }
       const { permissions } = yield* ServerRequests.acceptAll["item/permissions/requestApproval"]({
         ...place,
         cwd: "/",
         permissions: {
           fileSystem: {
-            write: ["/tmp/a"],
+            write: ["/scratch/a"],
             entries: [
               known,
               { access: "write", path: { type: "$unknown", raw: { type: "galaxy" } } }
@@ -94,7 +94,7 @@ describe("ready-made handlers", () => {
           }
         }
       }, context)
-      assert.deepStrictEqual(permissions, { fileSystem: { write: ["/tmp/a"], entries: [known] } })
+      assert.deepStrictEqual(permissions, { fileSystem: { write: ["/scratch/a"], entries: [known] } })
     }))
 })
 

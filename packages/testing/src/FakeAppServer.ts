@@ -11,11 +11,11 @@
  *     const server = yield* FakeAppServer.FakeAppServer
  *     yield* server.enqueue(["Hel", "lo."])
  *     const codex = yield* Codex.Codex
- *     const thread = yield* codex.threadStart({ model: "gpt-5.4" })
+ *     const thread = yield* codex.threadStart({ model: "gpt-5.5" })
  *     const result = yield* thread.run("Say hello")
  *     assert.strictEqual(result.finalResponse, "Hello.")
  *     const request = yield* server.awaitRequest("thread/start")
- *     assert.strictEqual(request.params.model, "gpt-5.4")
+ *     assert.strictEqual(request.params.model, "gpt-5.5")
  *   }).pipe(Effect.provide(FakeAppServer.layerCodex())))
  * ```
  */

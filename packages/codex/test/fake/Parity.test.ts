@@ -17,8 +17,8 @@ const setup = Effect.gen(function*() {
 
 describe("what the reviewer decides", () => {
   const actions: ReadonlyArray<Protocol.GuardianApprovalReviewAction> = [
-    { type: "command", command: "rm -rf /tmp/scratch", cwd: "/work/my project", source: "shell" },
-    { type: "applyPatch", cwd: "/work", files: ["/work/a.ts", "/work/sub dir/b.ts"] }
+    { type: "command", command: "rm -rf /scratch/scratch", cwd: "/project/my app", source: "shell" },
+    { type: "applyPatch", cwd: "/project", files: ["/project/a.ts", "/project/sub dir/b.ts"] }
   ]
 
   scenario("names commands and files by absolute paths, as they came", () =>

@@ -64,7 +64,7 @@ layer(TestCodex.layer({ script: TestCodex.echo, client: settings }), { excludeTe
     it.effect("the further directories that it may write to, in their order", () =>
       Effect.gen(function*() {
         const { codex } = yield* setup
-        const roots = ["/tmp/second", "/tmp/first"]
+        const roots = ["/scratch/second", "/scratch/first"]
         const thread = yield* codex.threadStart({
           sandbox: "workspaceWrite",
           config: { sandbox_workspace_write: { writable_roots: roots } }
