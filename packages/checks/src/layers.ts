@@ -30,6 +30,7 @@ const modules = [
     "internal/EventLog",
     "internal/ThreadGate",
     "internal/issue",
+    "internal/definitions",
     "internal/Deadlines",
     "internal/Readable"
   ],

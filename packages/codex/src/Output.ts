@@ -5,6 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { InvalidInputError, OutputDecodeError } from "./CodexError.ts"
+import * as definitions from "./internal/definitions.ts"
 import type { TurnResult } from "./TurnResult.ts"
 
 /**
@@ -91,7 +92,7 @@ const openPlace = (root: Protocol.JsonObject): string | undefined => {
   const visit = (schema: Protocol.Json | undefined, path: string): string | undefined => {
     if (!isObject(schema)) return path
     if (typeof schema["$ref"] === "string") {
-      const name = schema["$ref"].replace("#/$defs/", "")
+      const name = definitions.nameOf(schema["$ref"])
       if (seen.has(name)) return undefined
       seen.add(name)
       return visit(isObject(root["$defs"]) ? root["$defs"][name] : undefined, path)

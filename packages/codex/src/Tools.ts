@@ -38,9 +38,11 @@ import type * as JsonSchema from "effect/JsonSchema"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { InvalidInputError } from "./CodexError.ts"
+import { nameOf } from "./internal/definitions.ts"
 import * as ServerVersion from "./internal/ServerVersion.ts"
 import type { Handler, Response } from "./ServerRequests.ts"
 
@@ -156,6 +158,13 @@ export const make = Effect.fnUntraced(function*<T extends ByName, RT, R>(
     specs.push(yield* describe(ai, tool))
     calls.set(tool.name, makeCall(ai, tool, handle, { audio: !old }))
   }
+  const shadowed = specs.flatMap(({ name, namespace }) => namespace === undefined && ofCodex.has(name) ? [name] : [])
+  if (shadowed.length > 0) {
+    yield* Effect.logWarning(
+      `Codex has tools named ${shadowed.join(", ")}, and where it offers its own, the model does not see yours. `
+        + "Give them other names, or a Tools.Namespace."
+    )
+  }
   return {
     dynamicTools: old ? flat(specs) : inNamespaces(specs),
     handler: (params, context) => {
@@ -166,6 +175,21 @@ export const make = Effect.fnUntraced(function*<T extends ByName, RT, R>(
     }
   }
 })
+
+/** Tools of Codex 0.169 that hide others of their names. Which of them it offers depends on model and configuration. */
+const ofCodex: ReadonlySet<string> = new Set([
+  "apply_patch",
+  "create_goal",
+  "exec_command",
+  "get_goal",
+  "request_permissions",
+  "request_user_input",
+  "shell_command",
+  "tool_search",
+  "update_goal",
+  "view_image",
+  "write_stdin"
+])
 
 // ---------------------------------------------------------------------------------------------------------------------
 // What the server is told
@@ -187,6 +211,15 @@ const describe = (ai: Ai, tool: Tool.Any): Effect.Effect<Spec, InvalidInputError
   const deferLoading = Context.get(tool.annotations, DeferLoading)
   if (deferLoading && namespace === undefined) {
     return refuse("has the annotation Tools.DeferLoading, which needs a Tools.Namespace beside it")
+  }
+  const formless = ai.Tool.isDynamic(tool) && tool.jsonSchema !== undefined
+    ? undefined
+    : placeWithoutJson(tool.parametersSchema.ast)
+  if (formless !== undefined) {
+    return refuse(
+      `has a parameter without a form in JSON, at ${formless}: `
+        + "give it a type that has one, or its Schema the annotation toCodecJson"
+    )
   }
   return Effect.flatMap(
     Effect.try({
@@ -212,6 +245,43 @@ const describe = (ai: Ai, tool: Tool.Any): Effect.Effect<Spec, InvalidInputError
   )
 }
 
+/** The path to the first place where a Schema's encoded side has no form in JSON, such as an instance of a class. */
+const placeWithoutJson = (root: SchemaAST.AST): string | undefined => {
+  const seen = new Set<SchemaAST.AST>()
+  const first = (asts: ReadonlyArray<SchemaAST.AST>, path: (index: number) => string): string | undefined => {
+    for (const [index, ast] of asts.entries()) {
+      const found = visit(ast, path(index))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  const visit = (ast: SchemaAST.AST, path: string): string | undefined => {
+    if (seen.has(ast)) return undefined
+    seen.add(ast)
+    switch (ast._tag) {
+      case "Declaration":
+        return ast.annotations?.["toCodecJson"] === undefined && ast.annotations?.["toCodec"] === undefined
+          ? path
+          : first(ast.typeParameters.map(SchemaAST.toEncoded), () => path)
+      case "Objects": {
+        const { indexSignatures, propertySignatures } = ast
+        const key = (index: number) => JSON.stringify(String(propertySignatures[index]!.name))
+        return first(propertySignatures.map(({ type }) => type), (index) => `${path}[${key(index)}]`)
+          ?? first(indexSignatures.map(({ type }) => type), () => `${path}[]`)
+      }
+      case "Arrays":
+        return first(ast.elements, (index) => `${path}[${index}]`) ?? first(ast.rest, () => `${path}[]`)
+      case "Union":
+        return first(ast.types, () => path)
+      case "Suspend":
+        return visit(ast.thunk(), path)
+      default:
+        return undefined
+    }
+  }
+  return visit(SchemaAST.toEncoded(root), "")
+}
+
 /** The JSON Schema of a tool's parameters, with its root in place. */
 const jsonSchemaOf = (ai: Ai, tool: Tool.Any): JsonSchema.JsonSchema => {
   if (ai.Tool.isDynamic(tool) && tool.jsonSchema !== undefined) return tool.jsonSchema
@@ -220,7 +290,7 @@ const jsonSchemaOf = (ai: Ai, tool: Tool.Any): JsonSchema.JsonSchema => {
     // The server drops what it has no keyword for, so constraints are said in words.
     generateDescriptions: true
   })
-  const root = typeof schema["$ref"] === "string" ? definitions[schema["$ref"].replace("#/$defs/", "")] : schema
+  const root = typeof schema["$ref"] === "string" ? definitions[nameOf(schema["$ref"])] : schema
   return adapted(Object.keys(definitions).length === 0 ? { ...root } : { ...root, $defs: definitions })
 }
 

@@ -37,6 +37,8 @@ class User extends Schema.Class<User>("User")({ name: Schema.String, age: Schema
   }
 }
 
+class Place extends Schema.Class<Place>("@app/place of~100%")({ city: Schema.String }) {}
+
 interface Tree {
   readonly name: string
   readonly children: ReadonlyArray<Tree>
@@ -90,6 +92,9 @@ const cases = [
   of("a transformation", Schema.Struct({ n: Schema.FiniteFromString }), { n: "12" }, { n: 12 }),
   of("a nested class", Schema.Struct({ user: User }), { user: { name: "Ada", age: 36 } }, {
     user: new User({ name: "Ada", age: 36 })
+  }),
+  of("a class with a name of any letters", Schema.Struct({ place: Place }), { place: { city: "Bonn" } }, {
+    place: new Place({ city: "Bonn" })
   }),
   of("what refers to itself", Tree, { name: "a", children: [{ name: "b", children: [] }] }, {
     name: "a",

@@ -390,6 +390,11 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
         parameters: Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })])
       }),
       "must have an object"
+    ],
+    [
+      "a parameter has no form in JSON",
+      Tool.make("open", { parameters: Schema.Struct({ at: Schema.Array(Schema.Option(Schema.instanceOf(URL))) }) }),
+      `has a parameter without a form in JSON, at ["at"][]`
     ]
   ]
   for (const [why, tool, detail] of refusals) {
@@ -443,6 +448,54 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
         if (namespace === undefined) assert.include(output, "missing field `cmd`")
         else assert.strictEqual(output, "mine")
       }
+    }))
+
+  it.effect("are warned of when Codex has one of that name", () => {
+    const warnings: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(message)
+    })
+    return Effect.gen(function*() {
+      const { codex } = yield* setup
+      const named = (name: string) => {
+        const toolkit = Toolkit.make(
+          Tool.make(name),
+          Tool.make("write_stdin").annotate(Tools.Namespace, crm),
+          Tool.make("mine")
+        )
+        const handlers = toolkit.toLayer({
+          [name]: () => Effect.void,
+          write_stdin: () => Effect.void,
+          mine: () => Effect.void
+        })
+        return Effect.provide(codex.threadStart({ tools: toolkit }), handlers)
+      }
+      yield* named("other")
+      assert.deepStrictEqual(warnings, [])
+      yield* named("view_image")
+      assert.strictEqual(warnings.length, 1)
+      assert.include(String(warnings[0]), "Codex has tools named view_image, and")
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
+
+  it.effect("may take classes, whatever they are called, and what refers to itself", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      class Tree extends Schema.Class<Tree>("@app/tree of~100%")({
+        name: Schema.String,
+        children: Schema.Array(Schema.suspend((): Schema.Codec<Tree, TreeJson> => Tree))
+      }) {}
+      interface TreeJson {
+        readonly name: string
+        readonly children: ReadonlyArray<TreeJson>
+      }
+      const toolkit = Toolkit.make(Tool.make("count", { parameters: Tree, success: Schema.Int }))
+      const count = ({ children }: Tree): number => 1 + children.reduce((sum, child) => sum + count(child), 0)
+      const output = yield* Effect.gen(function*() {
+        const thread = yield* codex.threadStart({ tools: toolkit })
+        return yield* outputOf(thread, "count", { name: "a", children: [{ name: "b", children: [] }] })
+      }).pipe(Effect.provide(toolkit.toLayer({ count: (tree) => Effect.succeed(count(tree)) })))
+      assert.strictEqual(output, "2")
     }))
 
   it.effect("may be none", () =>
