@@ -153,6 +153,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   ConnectError,
   Transport.Transport | Router.Router | Scope.Scope | R
 > {
+  yield* CodexConfig.validate(config)
   const router = yield* Router.Router
   const context = yield* Effect.context<R>()
   const requestTimeout = Duration.fromInputUnsafe(config.requestTimeout ?? CodexConfig.defaults.requestTimeout)

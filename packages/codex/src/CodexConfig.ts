@@ -3,8 +3,9 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import * as Fs from "node:fs"
@@ -133,6 +134,7 @@ export interface Command {
  */
 export const command = (config: CodexConfig<unknown>): Effect.Effect<Command, CodexSpawnError | InvalidInputError> =>
   Effect.gen(function*() {
+    yield* validate(config)
     const env = environment(config)
     const base = { cwd: config.cwd, env }
     if (config.args !== undefined) {
@@ -148,6 +150,50 @@ export const command = (config: CodexConfig<unknown>): Effect.Effect<Command, Co
       env: binary.helpers === undefined ? env : withPath(env, binary.helpers)
     }
   })
+
+/**
+ * Refuses options that can't be meant, and names them: not every caller is held by the types. Every Layer does.
+ *
+ * @category constructors
+ */
+export const validate = (config: CodexConfig<unknown>): Effect.Effect<void, InvalidInputError> =>
+  Effect.suspend(() => {
+    for (const [field, detail] of mistakes(config)) return Effect.fail(new InvalidInputError({ field, detail }))
+    return Effect.void
+  })
+
+const isText = (value: unknown): boolean => typeof value === "string" && !value.includes("\0")
+
+const secretOf = (value: unknown): unknown => Redacted.isRedacted(value) ? Redacted.value(value) : value
+
+const allowed = { envMode: ["extend", "replace"], stderr: ["log", "inherit", "ignore"] } as const
+
+function* mistakes(config: CodexConfig<unknown>): Generator<readonly [field: string, detail: string]> {
+  for (const field of ["codexPath", "cwd", "codexHome"] as const) {
+    if (config[field] !== undefined && !isText(config[field])) yield [field, "it is not a path: a string without NUL"]
+  }
+  const { args, env = {} } = config
+  if (args !== undefined && !(Array.isArray(args) && args.every(isText) && args[0] !== undefined && args[0] !== "")) {
+    yield ["args", "it is not a command: a list of strings without NUL, the first of which names the program"]
+  }
+  for (const [name, value] of Object.entries(env)) {
+    // What is wrong is not shown: it may be a secret.
+    if (value !== undefined && !isText(secretOf(value))) yield [`env.${name}`, "it is not a string without NUL"]
+  }
+  for (const field of ["envMode", "stderr"] as const) {
+    const choices: ReadonlyArray<unknown> = allowed[field]
+    const value = config[field]
+    if (value !== undefined && !choices.includes(value)) {
+      yield [field, `${JSON.stringify(value)} is not one of ${choices.join(", ")}`]
+    }
+  }
+  for (const field of ["handshakeTimeout", "requestTimeout", "shutdownGrace"] as const) {
+    const value = config[field]
+    if (value !== undefined && Option.isNone(Duration.fromInput(value))) {
+      yield [field, `it is not a duration: give milliseconds, or a text such as "${defaults[field]}"`]
+    }
+  }
+}
 
 const environment = (config: CodexConfig<unknown>): Record<string, string> => {
   const env: Record<string, string> = {}
@@ -211,18 +257,35 @@ const findBinary = (
     )
   })
 
-const existing = (option: string, path: string): Effect.Effect<Binary, CodexSpawnError> =>
-  isFile(path)
-    ? Effect.succeed({ path: nativeOf(path) ?? path })
-    : Effect.fail(
-      new CodexSpawnError({
-        reason: Fs.existsSync(path) ? "NotExecutable" : "NotFound",
-        command: path,
-        detail: `${option} names ${Fs.existsSync(path) ? "something that is not a file" : "a file that does not exist"}`
-      })
-    )
+const existing = (option: string, path: string): Effect.Effect<Binary, CodexSpawnError> => {
+  const found = look(path)
+  if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
+  return Effect.fail(
+    new CodexSpawnError({
+      reason: found === "missing" ? "NotFound" : "NotExecutable",
+      command: path,
+      detail: `${option} names ${mistakenFor[found]}`
+    })
+  )
+}
 
-const isFile = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+const mistakenFor = {
+  missing: "a file that does not exist",
+  other: "something that is not a file",
+  hidden: "something that can't be looked at (a directory above it is closed, or its links lead nowhere)"
+}
+
+/** What there is at a path. */
+const look = (path: string): "file" | "other" | "missing" | "hidden" => {
+  try {
+    const stats = Fs.statSync(path, { throwIfNoEntry: false })
+    return stats === undefined ? "missing" : stats.isFile() ? "file" : "other"
+  } catch {
+    return "hidden"
+  }
+}
+
+const isFile = (path: string): boolean => look(path) === "file"
 
 const require = createRequire(import.meta.url)
 
@@ -283,6 +346,9 @@ const nativeOf = (path: string): string | undefined =>
 
 const bareKey = /^[A-Za-z0-9_-]+$/
 
+/** How deep tables and lists may be nested. Codex can't read more than 80, and takes what it can't read as a string. */
+const maxDepth = 64
+
 /**
  * Flattens a configuration to `key=<TOML>` overrides: `{ a: { b: 1 } }` is `["a.b=1"]`.
  *
@@ -296,7 +362,7 @@ export const configOverrides = (
 ): Effect.Effect<ReadonlyArray<string>, InvalidInputError> =>
   Effect.suspend(() => {
     const overrides: Array<string> = []
-    const problem = flatten(config, [], overrides)
+    const problem = isTable(config) ? flatten(config, [], overrides) : invalid([], "it is not a plain object")
     return problem === undefined ? Effect.succeed(overrides) : Effect.fail(problem)
   })
 
@@ -315,7 +381,7 @@ const flatten = (
   path: ReadonlyArray<string>,
   overrides: Array<string>
 ): InvalidInputError | undefined => {
-  if (isTable(value)) {
+  if (isTable(value) && path.length <= maxDepth) {
     const entries = entriesOf(value)
     const plain = entries.every(([key]) => bareKey.test(key))
     if (path.length === 0 && !plain) {
@@ -341,38 +407,56 @@ const flatten = (
   return undefined
 }
 
-// JSON's escapes are TOML's, but for DEL.
-const tomlString = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f")
-
 const tomlOf = (value: unknown, path: ReadonlyArray<string>): string | InvalidInputError => {
-  if (typeof value === "string") return tomlString(value)
-  if (typeof value === "boolean") return String(value)
-  if (typeof value === "number") {
-    return Number.isFinite(value)
-      ? String(value)
-      : invalid(path, `${value} is not a number that a configuration can have`)
+  // A value that contains itself ends here, too.
+  if (path.length > maxDepth) {
+    return invalid(path.slice(0, 3), `it is nested more than ${maxDepth} levels deep, or contains itself`)
   }
+  if (typeof value === "string") return tomlString(value, path)
+  if (typeof value === "boolean") return String(value)
+  if (typeof value === "number") return tomlNumber(value, path)
   if (Array.isArray(value)) {
-    return joined(value.map((item, index) => tomlOf(item, [...path, String(index)])), "[", ", ", "]")
+    return joined(Array.from(value, (item, index) => tomlOf(item, [...path, String(index)])), "[", "]")
   }
   if (isTable(value)) {
     return joined(
       entriesOf(value).map(([key, nested]) => {
-        const toml = tomlOf(nested, [...path, key])
-        return typeof toml === "string" ? `${bareKey.test(key) ? key : tomlString(key)} = ${toml}` : toml
+        const name = bareKey.test(key) ? key : tomlString(key, path)
+        return typeof name === "string" ? joined([`${name} = `, tomlOf(nested, [...path, key])], "", "", "") : name
       }),
       "{",
-      ", ",
       "}"
     )
   }
-  return invalid(path, `${value === null ? "null" : typeof value} has no form in TOML: leave the key out instead`)
+  return invalid(path, noForm(value))
+}
+
+// JSON's escapes are TOML's, but for DEL, and for halves of characters.
+const tomlString = (text: string, path: ReadonlyArray<string>): string | InvalidInputError =>
+  /\p{Surrogate}/u.test(text)
+    ? invalid(path, "it has half a character (a lone surrogate), which TOML can't have")
+    : JSON.stringify(text).replaceAll("\u007f", "\\u007f")
+
+const tomlNumber = (value: number, path: ReadonlyArray<string>): string | InvalidInputError => {
+  if (!Number.isFinite(value)) return invalid(path, `${value} is not a number that a configuration can have`)
+  // An integer of TOML has 64 bits; with an exponent it is a float.
+  return Math.abs(value) < 2 ** 63 ? String(value) : value.toExponential()
+}
+
+/** Why a value is refused, and what to give instead. */
+const noForm = (value: unknown): string => {
+  if (value === null || value === undefined) return `${value} has no form in TOML: leave the key out instead`
+  if (Redacted.isRedacted(value)) {
+    return "a secret would show in the list of processes: give it in `env`, and its variable's name here (`env_key`, `bearer_token_env_var`, ...)"
+  }
+  const name = typeof value === "object" ? value.constructor?.name ?? "object" : typeof value
+  return `a value of type ${name} has no form in TOML: give a string, a number, a boolean, a list or a plain object`
 }
 
 const joined = (
   parts: ReadonlyArray<string | InvalidInputError>,
   open: string,
-  separator: string,
-  close: string
+  close: string,
+  separator = ", "
 ): string | InvalidInputError =>
   parts.find((part) => typeof part !== "string") ?? `${open}${parts.join(separator)}${close}`

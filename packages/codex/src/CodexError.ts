@@ -56,7 +56,7 @@ const spawnHints = {
   BadCwd: "The option `cwd` must name a directory that exists and can be entered.",
   Exited:
     "Run the command in a terminal to see why it stops at once; check `args` and the configuration in CODEX_HOME.",
-  Other: "See `cause` for what the operating system said."
+  Other: "A `config` or `env` that is too long (E2BIG), or too many processes or open files, are the usual reasons."
 } as const
 
 /**

@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CodexConfig from "./CodexConfig.ts"
@@ -46,6 +47,10 @@ export class Transport extends Context.Service<Transport, {
 const lines = <E>(bytes: Stream.Stream<Uint8Array, E>): Stream.Stream<string, E> =>
   bytes.pipe(Stream.decodeText, Stream.splitLines)
 
+/** The secrets that a process is given. */
+const secretsOf = ({ env = {} }: CodexConfig.CodexConfig<unknown>): ReadonlyArray<string> =>
+  Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
+
 /** Nothing can be sent, and nothing comes, after this side has closed. */
 const closed = new CodexConnectionError({ reason: "Closed" })
 
@@ -65,6 +70,7 @@ export const layerStdio = (config: CodexConfig.CodexConfig<unknown> = {}): Layer
         const command = yield* CodexConfig.command(config)
         const child = yield* ChildProcess.spawn(command, {
           stderr: config.stderr ?? CodexConfig.defaults.stderr,
+          secrets: secretsOf(config),
           grace: Duration.fromInputUnsafe(config.shutdownGrace ?? CodexConfig.defaults.shutdownGrace)
         })
         return {

@@ -127,6 +127,44 @@ describe("the command", () => {
   })
 })
 
+describe("an option that can't be meant", () => {
+  const wrong: ReadonlyArray<readonly [field: string, config: object]> = [
+    ["codexPath", { codexPath: 7 }],
+    ["cwd", { cwd: "a\0b" }],
+    ["args", { args: [] }],
+    ["args", { args: ["codex", "a\0b"] }],
+    ["env.KEY", { env: { KEY: Redacted.make("sk-\0secret") } }],
+    ["env.KEY", { env: { KEY: null } }],
+    ["envMode", { envMode: "add" }],
+    ["stderr", { stderr: "quiet" }],
+    ["handshakeTimeout", { handshakeTimeout: "soon" }],
+    ["requestTimeout", { requestTimeout: "soon" }],
+    ["shutdownGrace", { shutdownGrace: "soon" }]
+  ]
+  for (const [field, config] of wrong) {
+    it.effect(`is named: ${JSON.stringify(config)}`, () =>
+      Effect.gen(function*() {
+        const layer = Codex.layer({ args: [process.execPath, "-e", ""], ...config })
+        const error = yield* Effect.flip(Effect.provide(Codex.Codex, layer))
+        assert.deepInclude(error, { _tag: "InvalidInputError", field })
+        assert.notInclude(error.message, "secret")
+      }))
+  }
+
+  it.effect("is a path that can't be looked at", () =>
+    Effect.gen(function*() {
+      const loop = join(temporary(), "loop")
+      symlinkSync(loop, loop)
+      for (const path of [loop, `/${"x".repeat(5_000)}`]) {
+        const binary = yield* Effect.flip(CodexConfig.command({ codexPath: path }))
+        assert.deepInclude(binary, { _tag: "CodexSpawnError", reason: "NotExecutable", command: path })
+        const layer = Codex.layer({ args: [process.execPath, "-e", ""], cwd: path })
+        const cwd = yield* Effect.flip(Effect.provide(Codex.Codex, layer))
+        assert.deepInclude(cwd, { _tag: "CodexSpawnError", reason: "BadCwd", command: path })
+      }
+    }))
+})
+
 describe("the environment", () => {
   it.effect("is that of this process with `env` on top, or `env` alone", () =>
     Effect.gen(function*() {
@@ -187,6 +225,17 @@ describe("config", () => {
       assert.deepStrictEqual(yield* CodexConfig.configOverrides({}), [])
     }))
 
+  it.effect("writes what is no integer of 64 bits as a float, else Codex takes it for a string", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(
+        yield* CodexConfig.configOverrides({ a: [1e20, -(2 ** 63), 2 ** 62, -0, 1e-7] }),
+        ["a=[1e+20, -9.223372036854776e+18, 4611686018427388000, 0, 1e-7]"]
+      )
+    }))
+
+  const cyclic: { self?: object } = {}
+  cyclic.self = cyclic
+
   const bad: ReadonlyArray<readonly [name: string, config: object, field: string]> = [
     ["null", { a: { b: null } }, "config.a.b"],
     ["NaN", { a: [1, Number.NaN] }, "config.a.1"],
@@ -195,6 +244,15 @@ describe("config", () => {
     ["a date", { a: { b: new Date(0) } }, "config.a.b"],
     ["undefined in a list", { a: [undefined] }, "config.a.0"],
     ["a bigint", { a: 1n }, "config.a"],
+    ["a hole in a list", { a: new Array(2) }, "config.a.0"],
+    ["a map", { a: new Map([["b", 1]]) }, "config.a"],
+    ["an instance of a class", { a: new URL("https://example.com") }, "config.a"],
+    ["half a character", { a: "\ud83e" }, "config.a"],
+    ["half a character in a key", { a: { "\ud83e": 1 } }, "config.a"],
+    ["what contains itself", cyclic, "config.self.self.self"],
+    ["more depth than Codex can read", { a: Array.from({ length: 81 }).reduce((inner) => [inner], 1) }, "config.a.0.0"],
+    ["a secret, which would show in the list of processes", { a: Redacted.make("sk-secret") }, "config.a"],
+    ["a list at the top", ["a"], "config"],
     ["a key with a dot at the top", { "a.b": 1 }, "config"],
     ["an empty key at the top", { "": 1 }, "config"]
   ]

@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexError, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { inspect } from "node:util"
 
@@ -65,7 +67,7 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   ],
   [
     new CodexError.CodexSpawnError({ reason: "Other", command: "codex", detail: "EMFILE", cause: new Error("EMFILE") }),
-    ["EMFILE", "`cause`"]
+    ["EMFILE", "open files", "`config`"]
   ],
   [
     new CodexError.CodexHandshakeError({ detail: "there was no answer within 10s" }),
@@ -168,20 +170,33 @@ describe("every error", () => {
   it.live("of a process never shows its secrets", () =>
     Effect.gen(function*() {
       const secret = "sk-very-secret"
-      const env = { OPENAI_API_KEY: Redacted.make(secret), PLAIN: secret }
+      const lines = "-----BEGIN KEY-----\nabcdefghijkl\n"
+      const env = { OPENAI_API_KEY: Redacted.make(secret), PRIVATE: Redacted.make(lines), PLAIN: secret }
+      const tell = "console.error(`My key is ${process.env.OPENAI_API_KEY}.\\n${process.env.PRIVATE}`); process.exit(3)"
       const starts = [
+        Codex.layer({ args: [process.execPath, "-e", tell], env }),
         Codex.layer({ args: ["/no/such/codex", secret], env }),
         Codex.layer({ args: [process.execPath, "-e", "process.exit(3)"], env }),
         Codex.layer({ codexPath: "/no/such/codex", env }),
         Codex.layer({ args: [process.execPath], cwd: "/no/such/directory", env })
       ]
+      const logs: Array<string> = []
+      const logger = Logger.layer([Logger.map(Logger.formatJson, (line) => void logs.push(line))])
       for (const start of starts) {
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(start)))
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(start))).pipe(
+          Effect.provide(logger),
+          Effect.provideService(References.MinimumLogLevel, "All")
+        )
         assert.strictEqual(error._tag, "CodexSpawnError")
         for (const shown of [error.message, String(error), inspect(error, { depth: 9 }), JSON.stringify(error)]) {
           assert.notInclude(shown, secret)
+          assert.notInclude(shown, "abcdefghijkl")
+          if (start === starts[0]) assert.include(shown, "My key is <redacted>.")
         }
       }
+      assert.include(logs.join(), "My key is <redacted>.")
+      assert.notInclude(logs.join(), secret)
+      assert.notInclude(logs.join(), "abcdefghijkl")
     }))
 })
 

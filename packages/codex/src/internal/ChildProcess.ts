@@ -28,6 +28,8 @@ export interface Options {
   readonly stderr: "log" | "inherit" | "ignore"
   /** How long the process may take to end by itself, and again after SIGTERM. */
   readonly grace: Duration.Duration
+  /** What must not show in logs and errors, should the process write it to standard error. */
+  readonly secrets: ReadonlyArray<string>
 }
 
 interface Ended {
@@ -64,12 +66,14 @@ export const spawn = Effect.fnUntraced(function*(
   })
   child.once("exit", () => giveUp(child))
 
+  const hide = hiding(options.secrets)
   const tail: Array<string> = []
   const stderr = child.stderr
   const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
     Stream.decodeText,
     Stream.splitLines,
-    Stream.runForEach((line) => {
+    Stream.runForEach((said) => {
+      const line = hide(said)
       tail.push(line)
       if (tail.length > stderrLines) tail.shift()
       return Effect.logDebug(line)
@@ -111,9 +115,20 @@ export const spawn = Effect.fnUntraced(function*(
   }
 })
 
+/** What is shorter is part of any text: to hide it would tell more than it hides. */
+const minSecret = 6
+
+/** Hides secrets in a line. One of several lines is hidden line by line. */
+const hiding = (secrets: ReadonlyArray<string>) => {
+  const parts = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter(({ length }) => length >= minSecret)
+    // One that contains another goes first.
+    .sort((a, b) => b.length - a.length)
+  return (line: string): string => parts.reduce((line, part) => line.replaceAll(part, "<redacted>"), line)
+}
+
 const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
   Effect.suspend(() =>
-    cwd === undefined || Fs.statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+    cwd === undefined || isDirectory(cwd)
       ? Effect.void
       : Effect.fail(
         new CodexSpawnError({
@@ -123,6 +138,14 @@ const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
         })
       )
   )
+
+const isDirectory = (path: string): boolean => {
+  try {
+    return Fs.statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
 
 const start = (
   command: Command,
@@ -197,12 +220,15 @@ const terminate = Effect.fnUntraced(function*(
   yield* Deferred.await(ended)
 })
 
+/** The longest that Node can wait: 24 days. */
+const maxMillis = 2 ** 31 - 1
+
 /** As `Effect.timeoutOption`, by the time of the operating system: processes know nothing of a test's clock. */
 const withinMillis = <A>(millis: number, effect: Effect.Effect<A>): Effect.Effect<A | undefined> =>
   Effect.raceFirst(
     effect,
     Effect.callback<undefined>((resume) => {
-      const timer = setTimeout(() => resume(Effect.succeed(undefined)), millis)
+      const timer = setTimeout(() => resume(Effect.succeed(undefined)), Math.min(millis, maxMillis))
       return Effect.sync(() => clearTimeout(timer))
     })
   )

@@ -1,6 +1,6 @@
 import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Codex, CodexClient, CodexError, type Notification } from "effect-codex"
+import { Codex, CodexClient, CodexConfig, CodexError, type Notification } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,6 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { deltas, idle, processesOf, scripted, serverOf, setup, withCodex } from "./utils.ts"
 
 /** A home for processes that come and go. */
@@ -202,6 +204,18 @@ describe.concurrent("nothing is left", () => {
       for (const error of [yield* Fiber.join(running), yield* Effect.flip(turn.run)]) {
         assert.deepInclude(error, { _tag: "CodexConnectionError", reason: "Closed" })
       }
+    }).pipe(Effect.provide(home)))
+
+  it.live("in its own time, if it may take for ever", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const ended = join(codexHome, "ended")
+      // Between the end of its input and its own end there is time for a signal.
+      const command = "\"$0\" app-server --listen stdio://; sleep 0.1; echo by itself > \"$CODEX_HOME/ended\""
+      const { program } = yield* CodexConfig.command({})
+      yield* withCodex(() => Effect.void, { args: ["sh", "-c", command, program], shutdownGrace: "Infinity" })
+      assert.strictEqual(readFileSync(ended, "utf8"), "by itself\n")
+      yield* nothingIsLeft
     }).pipe(Effect.provide(home)))
 
   it.live("when the program fails, dies, or is interrupted", () =>
