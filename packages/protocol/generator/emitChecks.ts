@@ -3,11 +3,8 @@
  * needs neither decoding nor copying. Straight-line code, shared by name; no closures, nothing built at run time.
  */
 import { type Definition, type Field, lookup, type Type, typeName } from "./model.ts"
+import { access, quoted } from "./printing.ts"
 import type { Protocol } from "./protocol.ts"
-
-const quoted = (value: string): string => JSON.stringify(value)
-
-const access = (name: string): string => /^[A-Za-z_$][\w$]*$/.test(name) ? `u.${name}` : `u[${quoted(name)}]`
 
 /** An array has none of the fields that a struct requires, so only a struct that requires none has to exclude arrays. */
 const isAnObject = (fields: ReadonlyArray<Field>): string =>

@@ -1,6 +1,5 @@
 /** Emits a type and a Schema for every definition. */
 import { isOpenUnion } from "./direction.ts"
-import { experimentalTag, jsDoc, propertyName } from "./jsDoc.ts"
 import {
   type Definition,
   type Field,
@@ -12,6 +11,7 @@ import {
   type Type,
   typeName
 } from "./model.ts"
+import { experimentalTag, jsDoc, propertyName, quoted } from "./printing.ts"
 import { isExperimental, type Protocol } from "./protocol.ts"
 
 /** How a definition is written: as the server sends it, as we send it, or one way for both. */
@@ -39,8 +39,6 @@ interface Printed {
 }
 
 type Of<Kind extends Shape["kind"]> = Extract<Shape, { readonly kind: Kind }>
-
-const quoted = (value: string): string => JSON.stringify(value)
 
 /** Marked as pure, so that a bundler drops the Schemas that nobody uses. */
 const call = (callee: string, ...args: ReadonlyArray<string>): string => `/*#__PURE__*/ ${callee}(${args.join(", ")})`

@@ -1,10 +1,8 @@
 /** Emits the maps from methods to types, and the tables that are looked up at run time. */
-import { experimentalTag, jsDoc } from "./jsDoc.ts"
 import type { ClientRequest, Key, Method, Params, Route } from "./methods.ts"
 import { lookup } from "./model.ts"
+import { experimentalTag, jsDoc, quoted } from "./printing.ts"
 import type { Protocol } from "./protocol.ts"
-
-const quoted = (value: string): string => JSON.stringify(value)
 
 /** Methods whose params nobody has to give take `undefined`. */
 const paramsType = (name: (params: Params) => string, params: Params | undefined): string =>

@@ -113,19 +113,6 @@ export interface ServerRequestEntry<out A> extends Decoder<A>, Route {
   readonly experimental: boolean
 }
 
-type Decode = (input: unknown) => Result.Result<unknown, SchemaIssue.Issue>
-
-const slowDecoders = new WeakMap<Schema.Codec<unknown>, Decode>()
-
-const slowDecoder = (schema: Schema.Codec<unknown>): Decode => {
-  let decode = slowDecoders.get(schema)
-  if (decode === undefined) {
-    decode = SchemaParser.decodeUnknownResult(schema)
-    slowDecoders.set(schema, decode)
-  }
-  return decode
-}
-
 /**
  * Makes JSON typed.
  *
@@ -139,4 +126,4 @@ const slowDecoder = (schema: Schema.Codec<unknown>): Decode => {
 export const decode = <A>(decoder: Decoder<A>, input: unknown): Result.Result<A, SchemaIssue.Issue> =>
   decoder.check(input)
     ? Result.succeed(input)
-    : slowDecoder(decoder.schema)(input) as Result.Result<A, SchemaIssue.Issue>
+    : SchemaParser.decodeUnknownResult(decoder.schema)(input)

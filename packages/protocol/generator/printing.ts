@@ -1,4 +1,4 @@
-/** Prints JSDoc. */
+/** How TypeScript is printed. */
 
 /** A comment with the paragraphs that are there, indented like what it documents. */
 export const jsDoc = (paragraphs: ReadonlyArray<string | undefined>, indent = ""): string => {
@@ -13,5 +13,13 @@ export const jsDoc = (paragraphs: ReadonlyArray<string | undefined>, indent = ""
 /** The tag of what only a client with `experimentalApi` gets. */
 export const experimentalTag = (experimental: boolean): string | undefined => experimental ? "@experimental" : undefined
 
+const isIdentifier = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name)
+
+/** A string literal. */
+export const quoted = (value: string): string => JSON.stringify(value)
+
 /** A property name, quoted where it has to be. */
-export const propertyName = (name: string): string => /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)
+export const propertyName = (name: string): string => isIdentifier(name) ? name : quoted(name)
+
+/** The property of that name of `u`. */
+export const access = (name: string): string => isIdentifier(name) ? `u.${name}` : `u[${quoted(name)}]`
