@@ -235,6 +235,8 @@ describe("config", () => {
 
   const cyclic: { self?: object } = {}
   cyclic.self = cyclic
+  const holes: Array<number> = []
+  holes.length = 2
 
   const bad: ReadonlyArray<readonly [name: string, config: object, field: string]> = [
     ["null", { a: { b: null } }, "config.a.b"],
@@ -244,7 +246,7 @@ describe("config", () => {
     ["a date", { a: { b: new Date(0) } }, "config.a.b"],
     ["undefined in a list", { a: [undefined] }, "config.a.0"],
     ["a bigint", { a: 1n }, "config.a"],
-    ["a hole in a list", { a: new Array(2) }, "config.a.0"],
+    ["a hole in a list", { a: holes }, "config.a.0"],
     ["a map", { a: new Map([["b", 1]]) }, "config.a"],
     ["an instance of a class", { a: new URL("https://example.com") }, "config.a"],
     ["half a character", { a: "\ud83e" }, "config.a"],
