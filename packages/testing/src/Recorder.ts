@@ -41,8 +41,8 @@ export interface Options extends Masking.Options {}
  *
  * The file is written as things happen: a program that dies leaves a recording up to that moment. What follows within a
  * word that has come in pieces is written when the word is complete, for a key must not pass in two halves. A file that
- * exists is replaced; directories are made. If the file can't be written any more, a warning is logged, and the program
- * goes on.
+ * exists is replaced, unless another recorder is still writing it; directories are made. If the file can't be written any
+ * more, a warning is logged, and the program goes on.
  *
  * @category constructors
  */
@@ -51,9 +51,14 @@ export const make = Effect.fnUntraced(function*(
   file: string,
   options: Options = {}
 ): Effect.fn.Return<Transport.Transport["Service"], Recording.RecordingError, Scope.Scope> {
+  const path = Path.resolve(file)
   const descriptor = yield* Effect.acquireRelease(
-    open(file),
-    (descriptor) => Effect.sync(() => Fs.closeSync(descriptor))
+    open(file, path),
+    (descriptor) =>
+      Effect.sync(() => {
+        Fs.closeSync(descriptor)
+        recording.delete(path)
+      })
   )
   const log = new Log((lines) => void Fs.writeSync(descriptor, lines), new Masker(options))
   yield* Effect.addFinalizer(() => report(file, log, () => log.close()))
@@ -84,13 +89,24 @@ export const make = Effect.fnUntraced(function*(
 
 const closed = new CodexConnectionError({ reason: "Closed" })
 
-const open = (file: string): Effect.Effect<number, Recording.RecordingError> =>
-  Effect.try({
-    try: () => {
-      Fs.mkdirSync(Path.dirname(file), { recursive: true })
-      return Fs.openSync(file, "w")
-    },
-    catch: (cause) => new Recording.RecordingError({ file, detail: "the file can't be written", cause })
+/** The files that are being written: a recording is of one client. */
+const recording = new Set<string>()
+
+const open = (file: string, path: string): Effect.Effect<number, Recording.RecordingError> =>
+  Effect.suspend(() => {
+    if (recording.has(path)) {
+      const detail = "another recorder of this program is writing it; give each client a file of its own"
+      return Effect.fail(new Recording.RecordingError({ file, detail }))
+    }
+    return Effect.try({
+      try: () => {
+        Fs.mkdirSync(Path.dirname(path), { recursive: true })
+        const descriptor = Fs.openSync(path, "w")
+        recording.add(path)
+        return descriptor
+      },
+      catch: (cause) => new Recording.RecordingError({ file, detail: "the file can't be written", cause })
+    })
   })
 
 /** Records something. A recorder never breaks the program: if it can't, it says so once, and stops. */

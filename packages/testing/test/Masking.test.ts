@@ -46,7 +46,10 @@ const record = Effect.fnUntraced(function*(messages: ReadonlyArray<object>, reco
 const masked = (text: string, recorder = options) =>
   Effect.map(record([{ method: "x", params: { text } }], recorder), ({ received }) => received[0]?.["params"])
 
-const base64 = (text: string) => Buffer.from(text).toString("base64")
+const base64 = (...parts: Array<string | ReadonlyArray<number>>) =>
+  Buffer.concat(parts.map((part) => typeof part === "string" ? Buffer.from(part) : Buffer.from(part))).toString(
+    "base64"
+  )
 
 describe("masking", () => {
   it.effect("hides directories by their names, the innermost first, and only whole names", () =>
@@ -86,11 +89,11 @@ describe("masking", () => {
     Effect.gen(function*() {
       const { received } = yield* record([
         { method: "x", params: { type: "apiKey", apiKey: "unheard-of", refreshToken: false, tokenUsage: 3 } },
-        { method: "x", params: { text: "it was unheard-of" } }
+        { method: "x", params: { text: "it was unheard-of", headers: { "x-api-key": "none of yours" } } }
       ])
       assert.deepStrictEqual(received, [
         { method: "x", params: { type: "apiKey", apiKey: "[secret]", refreshToken: false, tokenUsage: 3 } },
-        { method: "x", params: { text: "it was [secret]" } }
+        { method: "x", params: { text: "it was [secret]", headers: { "x-api-key": "[secret]" } } }
       ])
     }))
 
@@ -104,6 +107,20 @@ describe("masking", () => {
       ])
     }))
 
+  it.effect("finds what is text in bytes that are none", () =>
+    Effect.gen(function*() {
+      const { received } = yield* record([{ id: 2, result: { dataBase64: base64([0xff, 0], "in /home/ada", [0xc3]) } }])
+      assert.deepStrictEqual(received, [{ id: 2, result: { dataBase64: base64([0xff, 0], "in /home/user", [0xc3]) } }])
+    }))
+
+  it.effect("hides a secret in a text that is JSON", () =>
+    Effect.gen(function*() {
+      const password = "say \"friend\"\nand enter"
+      assert.deepStrictEqual(yield* masked(JSON.stringify({ password }), { secrets: [password] }), {
+        text: `{"password":"[secret]"}`
+      })
+    }))
+
   it.effect("learns the home of a server that it did not know", () =>
     Effect.gen(function*() {
       const { received } = yield* record([
@@ -115,7 +132,10 @@ describe("masking", () => {
 })
 
 const delta = (text: string, itemId = "i") => ({ method: "d", params: { threadId: "t", itemId, delta: text } })
-const output = (text: string) => ({ method: "o", params: { processId: "p", stream: "out", deltaBase64: base64(text) } })
+const output = (...parts: Parameters<typeof base64>) => ({
+  method: "o",
+  params: { processId: "p", stream: "out", deltaBase64: base64(...parts) }
+})
 const of = (threadId: string, method = "item/completed") => ({ method, params: { threadId } })
 
 describe("a text in pieces", () => {
@@ -145,6 +165,13 @@ describe("a text in pieces", () => {
           delta("")
         ]],
         [[output("bab"), output("bage\n")], [output("[secret]\n"), output("")]],
+        // Bytes may be cut within a character, and need not be text.
+        [[output("bab"), output("bage à", [0xc3]), output([0xa9], "\n")], [
+          output("[secret] àé\n"),
+          output(""),
+          output("")
+        ]],
+        [[output([0xff, 0xfe], "babb"), output("age\n")], [output([0xff, 0xfe], "[secret]\n"), output("")]],
         [[delta("/home/ada/work/analytical "), delta("engine")], [delta("/workspace"), delta("")]],
         [[delta("Bearer "), delta("abcdefgh123 ")], [delta("Bearer [secret] "), delta("")]]
       ]

@@ -523,6 +523,26 @@ describe("a recording", () => {
       assert.include(text, `"installationId":"[secret]"`)
     }).pipe(Effect.scoped, Effect.provide(live())))
 
+  it.live("is of one client: a second one that would write it is refused, and the first goes on", () =>
+    Effect.gen(function*() {
+      const file = yield* TemporaryFile.make("run.jsonl")
+      const recorded = () => {
+        const server = Layer.provide(Recorder.layer(file), FakeAppServer.layer())
+        return Effect.provide(Codex.layerTransport().pipe(Layer.provide(server)), { local: true })
+      }
+      yield* Effect.gen(function*() {
+        const error = yield* Effect.flip(sayHello.pipe(recorded()))
+        assert.strictEqual(error._tag, "RecordingError")
+        assert.include(error.message, "give each client a file of its own")
+        yield* sayHello
+      }).pipe(recorded())
+      const before = yield* Recording.read(file)
+      // When it has ended, the next one replaces it.
+      yield* sayHello.pipe(recorded())
+      assert.notStrictEqual((yield* Recording.read(file)).header.startedAt, before.header.startedAt)
+      yield* sayHello.pipe(Effect.provide(Replay.layerCodex(file)))
+    }).pipe(Effect.scoped))
+
   it.live("is readable up to the moment in which its program died", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel

@@ -5,9 +5,33 @@
  * everything after it, until that is known.
  */
 import * as Recording from "effect-codex/Recording"
-import { Buffer } from "node:buffer"
 import { performance } from "node:perf_hooks"
-import type { Masker } from "./Masker.ts"
+import { decodeBase64, encodeBase64, type Masker } from "./Masker.ts"
+
+/** How the pieces of a text stand in their field. */
+interface Coding {
+  readonly decode: (field: string) => string
+  readonly encode: (text: string) => string
+  readonly mask: (masker: Masker, text: string) => string
+  /** Whether what was masked stays, whatever comes next. */
+  readonly isDecided: (masker: Masker, text: string) => boolean
+}
+
+const codings: { readonly [field: string]: Coding } = {
+  delta: {
+    decode: (field) => field,
+    encode: (text) => text,
+    mask: (masker, text) => masker.text(text),
+    isDecided: (masker, text) => masker.decided(text)
+  },
+  // Bytes, a character each: a piece may end in the middle of a character, or be no text at all.
+  deltaBase64: {
+    decode: decodeBase64,
+    encode: encodeBase64,
+    mask: (masker, bytes) => masker.bytes(bytes),
+    isDecided: (masker, bytes) => masker.decidedBytes(bytes)
+  }
+}
 
 /** A piece of a text that is held back. */
 interface Piece {
@@ -42,7 +66,7 @@ export class Log {
   private server: string | null = null
   private lines: Array<Line> = []
   /** Pieces that are held back, by the text they are of. */
-  private readonly held = new Map<string, Array<Piece>>()
+  private readonly held = new Map<string, { readonly coding: Coding; readonly pieces: Array<Piece> }>()
   private readonly ends = new Set<number>()
 
   constructor(write: (lines: string) => void, masker: Masker) {
@@ -106,33 +130,33 @@ export class Log {
       : Recording.entryLine(entry, (value) => this.masker.value(value))
   }
 
-  private hold(moment: Moment, message: Recording.Message, { encode, field, params, text }: PieceOf): void {
+  private hold(moment: Moment, message: Recording.Message, { coding, field, params, text }: PieceOf): void {
     const line: Line = { at: moment.at, text: undefined }
     this.lines.push(line)
     const channel = `${placeOf(message)} ${channelFields.map((field) => String(params[field])).join(" ")} ${field}`
-    const pieces = this.held.get(channel) ?? []
-    this.held.set(channel, pieces)
+    const pieces = this.held.get(channel)?.pieces ?? []
+    this.held.set(channel, { coding, pieces })
     pieces.push({
       text,
       settle: (final) => {
         // The text is masked already, as a part of the whole.
         const { [field]: _, ...rest } = params
         const masked = this.masker.message({ ...message, params: rest })
-        const whole = { ...masked, params: { ...masked["params"] as Recording.Message, [field]: encode(final) } }
+        const whole = { ...masked, params: { ...masked["params"] as Recording.Message, [field]: coding.encode(final) } }
         line.text = Recording.entryLine({ ...moment, _tag: "Received", message: whole })
       }
     })
     const whole = pieces.map((piece) => piece.text).join("")
-    if (this.masker.decided(whole) === whole.length) this.settle((other) => other === channel)
+    if (coding.isDecided(this.masker, whole)) this.settle((other) => other === channel)
   }
 
   /** Masks what was held back of some texts, or of all, and lets it go. */
   private settle(which: (channel: string) => boolean = () => true): void {
-    for (const [channel, pieces] of this.held) {
+    for (const [channel, { coding, pieces }] of this.held) {
       if (!which(channel)) continue
       this.held.delete(channel)
       const whole = pieces.map((piece) => piece.text).join("")
-      const masked = this.masker.text(whole)
+      const masked = coding.mask(this.masker, whole)
       // What is hidden may lie across the pieces: then the first has all of the text.
       pieces.forEach((piece, index) => piece.settle(masked === whole ? piece.text : index === 0 ? masked : ""))
     }
@@ -190,26 +214,19 @@ const placeOf = ({ params }: Recording.Message): string => {
 const channelFields = ["summaryIndex", "contentIndex", "processId", "processHandle", "stream", "role"]
 
 interface PieceOf {
+  readonly coding: Coding
   readonly params: Recording.Message
-  readonly field: "delta" | "deltaBase64"
+  readonly field: string
   readonly text: string
-  readonly encode: (text: string) => string
 }
 
 /** The piece of a text that a notification brings, if it brings one. */
 const pieceOf = ({ id, params }: Recording.Message): PieceOf | undefined => {
   if (id !== undefined || !Recording.isMessage(params)) return undefined
-  const { delta, deltaBase64 } = params
-  if (typeof delta === "string") return { params, field: "delta", text: delta, encode: (text) => text }
-  if (typeof deltaBase64 !== "string") return undefined
-  const bytes = Buffer.from(deltaBase64, "base64")
-  const text = bytes.toString("utf8")
-  // Not text, or half a character: there is nothing to find in it.
-  if (!Buffer.from(text, "utf8").equals(bytes)) return undefined
-  return {
-    params,
-    field: "deltaBase64",
-    text,
-    encode: (text) => Buffer.from(text, "utf8").toString("base64")
+  for (const field in codings) {
+    const value = params[field]
+    const coding = codings[field]!
+    if (typeof value === "string") return { coding, params, field, text: coding.decode(value) }
   }
+  return undefined
 }

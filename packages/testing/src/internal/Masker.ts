@@ -17,7 +17,7 @@ const minSecret = 6
 const secretVariable = /(?:^|_)(?:API_?KEY|ACCESS_KEY|PRIVATE_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$/i
 
 const secretField =
-  /^(?:.*api_?key|.*(?:access|refresh|id|session|bearer|auth|cancellation)_?token|token|.*secret(?:_?(?:key|access_?key))?|password|authorization|cookie|user_?code|installation_?id|.*access_?key)$/i
+  /^(?:.*api[_-]?key|.*(?:access|refresh|id|session|bearer|auth|cancellation)[_-]?token|token|.*secret(?:[_-]?(?:key|access[_-]?key))?|password|authorization|cookie|user_?code|installation_?id|.*access[_-]?key)$/i
 
 /** What keys look like, wherever they stand. */
 const secretForms = new RegExp(
@@ -84,15 +84,30 @@ interface Known {
   readonly replacement: string
 }
 
-const decodeBase64 = (text: string): string | undefined => {
+/** The text that bytes are, a character each, and whether its last character is complete; undefined if they are none. */
+const textOf = (bytes: string): { readonly text: string; readonly complete: boolean } | undefined => {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "base64"))
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, "latin1"), {
+      stream: true
+    })
+    return { text, complete: Buffer.byteLength(text, "utf8") === bytes.length }
   } catch {
     return undefined
   }
 }
 
-const encodeBase64 = (text: string): string => Buffer.from(text, "utf8").toString("base64")
+/** Bytes that are no text, as one in which each that is not ASCII stands for nothing, least of all for a letter. */
+const asText = (bytes: string): string =>
+  bytes.replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(0xf700 + byte.charCodeAt(0)))
+
+const fromText = (text: string): string =>
+  text.replace(/[\uf780-\uf7ff]/g, (character) => String.fromCharCode(character.charCodeAt(0) - 0xf700))
+
+/** The bytes of a field in base64, a character each. */
+export const decodeBase64 = (text: string): string => Buffer.from(text, "base64").toString("latin1")
+
+/** The field of bytes, a character each. */
+export const encodeBase64 = (bytes: string): string => Buffer.from(bytes, "latin1").toString("base64")
 
 /**
  * Masks messages, and learns from them: what was found in a field that names it is hidden wherever it shows up later.
@@ -140,9 +155,10 @@ export class Masker {
     }
   }
 
-  /** Hides this text from now on. */
+  /** Hides this text from now on, also within a text that is JSON. */
   learnSecret(text: string): void {
-    if (text.length >= minSecret && text !== secret) this.learn(text, escape(text), secret)
+    if (text.length < minSecret || text === secret) return
+    for (const form of [text, JSON.stringify(text).slice(1, -1)]) this.learn(form, escape(form), secret)
   }
 
   private learn(text: string, pattern: string, replacement: string): void {
@@ -169,8 +185,22 @@ export class Masker {
     return masked
   }
 
-  /** The length of the beginning of a text that stays as it is masked now, whatever is appended to it. */
-  decided(text: string): number {
+  /** As {@link text}, for bytes, a character each. In what is no text, only what is ASCII is found. */
+  bytes(bytes: string): string {
+    const known = textOf(bytes)
+    if (known?.complete !== true) return fromText(this.text(asText(bytes)))
+    const masked = this.text(known.text)
+    return masked === known.text ? bytes : Buffer.from(masked, "utf8").toString("latin1")
+  }
+
+  /** Whether bytes, a character each, stay as they are masked now, whatever is appended to them. */
+  decidedBytes(bytes: string): boolean {
+    const known = textOf(bytes)
+    return known === undefined ? this.decided(asText(bytes)) : known.complete && this.decided(known.text)
+  }
+
+  /** Whether a text stays as it is masked now, whatever is appended to it. */
+  decided(text: string): boolean {
     const tail = text.length > undecidedMax ? text.slice(-undecidedMax) : text
     let length = tail.length - lastWord(tail)
     for (const { text: known } of this.known) {
@@ -179,7 +209,7 @@ export class Masker {
         if (tail.endsWith(known.slice(0, size))) length = size
       }
     }
-    return length >= undecidedMax ? text.length : text.length - length
+    return length === 0 || length >= undecidedMax
   }
 
   /** A JSON value without what is to be hidden. */
@@ -189,10 +219,10 @@ export class Masker {
         this.learnSecret(value)
         return secret
       }
-      const decoded = field.endsWith("Base64") ? decodeBase64(value) : undefined
-      if (decoded === undefined) return this.text(value)
-      const masked = this.text(decoded)
-      return masked === decoded ? value : encodeBase64(masked)
+      if (!field.endsWith("Base64")) return this.text(value)
+      const bytes = decodeBase64(value)
+      const masked = this.bytes(bytes)
+      return masked === bytes ? value : encodeBase64(masked)
     }
     if (Array.isArray(value)) return value.map((element) => this.value(element, field))
     if (!isMessage(value)) return value
