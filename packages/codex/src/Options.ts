@@ -120,12 +120,47 @@ export interface TypedTurnOptions<A, RD = never> extends Omit<TurnOptions, "outp
 /** What options can be refused with, before anything is sent. */
 export type OptionsError = InvalidInputError | UnsupportedByServerError
 
-/** Options that a server knows only since some version. */
-const introduced: { readonly [field: string]: { readonly version: string; readonly option: string } } = {
-  toolOutput: { version: "0.151.0", option: "Input.externalMessage" },
-  turnTrigger: { version: "0.151.0", option: "turnTrigger" },
-  serviceTierForTurn: { version: "0.151.0", option: "serviceTierForTurn" },
-  excludeTurns: { version: "0.151.0", option: "includeTurns" }
+/**
+ * Fields by the version that brought them. An older server does not refuse them: it does as if they were not there. Where
+ * that version is not known exactly, it is the first one that was looked at: test/versions/Options.test.ts looks.
+ */
+const introduced = {
+  "0.140.0": [
+    "additionalContext",
+    "clientUserMessageId",
+    "initialTurnsPage",
+    "runtimeWorkspaceRoots",
+    "selectedCapabilityRoots"
+  ],
+  "0.150.0": [
+    "allowProviderModelFallback",
+    "beforeTurnId",
+    "deferGoalContinuation",
+    "historyMode",
+    "lastTurnId",
+    "multiAgentMode",
+    "projectId"
+  ],
+  "0.151.0": ["excludeTurns", "serviceTierForTurn", "toolOutput", "turnTrigger"],
+  "0.160.0": ["cyberAccessProgram", "daybreakEnabled", "disabledPluginIds"],
+  "0.169.0": [
+    "attachToSource",
+    "experimentalDisablePredictionMcp",
+    "experimentalPredictionMode",
+    "parentTurnId",
+    "responsesapiClientMetadataPatch",
+    "rootTurnId"
+  ]
+}
+
+const needed = new Map(
+  Object.entries(introduced).flatMap(([version, fields]) => fields.map((field) => [field, version] as const))
+)
+
+/** What a caller calls these fields. */
+const optionOf: { readonly [field: string]: string } = {
+  toolOutput: "Input.externalMessage",
+  excludeTurns: "includeTurns"
 }
 
 /** Refuses parameters that the connected server is too old for. */
@@ -134,10 +169,10 @@ export const supported = <P extends object>(
   serverVersion: string
 ): Effect.Effect<P, UnsupportedByServerError> => {
   for (const [field, value] of Object.entries(params)) {
-    const since = value === undefined || value === null ? undefined : introduced[field]
-    if (since !== undefined && !ServerVersion.isAtLeast(serverVersion, since.version)) {
+    const needs = value === undefined || value === null ? undefined : needed.get(field)
+    if (needs !== undefined && !ServerVersion.isAtLeast(serverVersion, needs)) {
       return Effect.fail(
-        new UnsupportedByServerError({ feature: since.option, needs: since.version, has: serverVersion })
+        new UnsupportedByServerError({ feature: optionOf[field] ?? field, needs, has: serverVersion })
       )
     }
   }

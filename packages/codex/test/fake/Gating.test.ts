@@ -68,6 +68,10 @@ describe("options that need a newer server", () => {
             Effect.map(server.awaitRequest(method, index), ({ message }) => message["params"])
           assert.deepStrictEqual(yield* paramsOf("thread/resume"), { threadId: "stored", excludeTurns: false })
           assert.deepStrictEqual(yield* paramsOf("thread/fork"), { threadId: "stored", excludeTurns: true })
+          yield* codex.threadResume("stored", { includeTurns: false })
+          yield* codex.threadFork("stored", { includeTurns: true })
+          assert.deepStrictEqual(yield* paramsOf("thread/resume", 1), { threadId: "stored", excludeTurns: true })
+          assert.deepStrictEqual(yield* paramsOf("thread/fork", 1), { threadId: "stored", excludeTurns: false })
           assert.deepStrictEqual(yield* paramsOf("turn/start"), {
             threadId: thread.id,
             input: [{ type: "text", text: "go", text_elements: [] }],
@@ -89,6 +93,31 @@ describe("options that need a newer server", () => {
   }
 })
 
+describe("options that an older server does not know, and would just not do", () => {
+  const options: ReadonlyArray<
+    readonly [
+      version: string,
+      field: string,
+      needs: string,
+      ask: (codex: Codex.Codex["Service"]) => Effect.Effect<unknown, unknown>
+    ]
+  > = [
+    ["0.130.0", "runtimeWorkspaceRoots", "0.140.0", (codex) => codex.threadStart({ runtimeWorkspaceRoots: ["/w"] })],
+    ["0.140.0", "lastTurnId", "0.150.0", (codex) => codex.threadFork("stored", { lastTurnId: "turn-1" })],
+    ["0.151.0", "disabledPluginIds", "0.160.0", (codex) => codex.thread("stored").run("go", { disabledPluginIds: [] })],
+    ["0.160.0", "attachToSource", "0.169.0", (codex) => codex.threadFork("stored", { attachToSource: true })]
+  ]
+  for (const [version, feature, needs, ask] of options) {
+    scenario(`are refused before anything is sent: ${feature}`, () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const error = yield* Effect.flip(ask(yield* Codex.Codex))
+        assert.deepInclude(error, { _tag: "UnsupportedByServerError", feature, needs, has: version })
+        assert.deepStrictEqual((yield* server.requests).map(({ method }) => method), ["initialize"])
+      }), { handlers: answered(`codex-cli/${version}`), threads: ["stored"] })
+  }
+})
+
 describe("options that every server knows", () => {
   for (const userAgent of ["codex-cli/0.147.0", "codex-cli/0.130.0", "codex-cli/unknown"]) {
     scenario(`are sent to an old server: ${userAgent}`, () =>
@@ -96,7 +125,7 @@ describe("options that every server knows", () => {
         const server = yield* FakeAppServer.FakeAppServer
         const codex = yield* Codex.Codex
         yield* codex.threadResume("stored", { model: "gpt-5.4" })
-        const thread = yield* codex.threadFork("stored")
+        const thread = yield* codex.threadFork("stored", { includeTurns: undefined })
         yield* thread.run("go", { serviceTier: "flex", turnTrigger: undefined, serviceTierForTurn: null })
         const methods = (yield* server.requests).map(({ method }) => method)
         assert.deepStrictEqual(methods, ["initialize", "thread/resume", "thread/fork", "turn/start"])
@@ -104,6 +133,13 @@ describe("options that every server knows", () => {
         assert.deepStrictEqual(resume.params, { threadId: "stored", model: "gpt-5.4" })
         const fork = yield* server.awaitRequest("thread/fork")
         assert.deepStrictEqual(fork.params, { threadId: "stored" })
+        const turn = yield* server.awaitRequest("turn/start")
+        assert.deepStrictEqual(turn.params, {
+          threadId: thread.id,
+          input: [{ type: "text", text: "go", text_elements: [] }],
+          serviceTier: "flex",
+          serviceTierForTurn: null
+        })
       }), { handlers: answered(userAgent), threads: ["stored"] })
   }
 })

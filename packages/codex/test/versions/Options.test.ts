@@ -1,0 +1,41 @@
+/** What an older server does not know is refused, as it would just not be done. See Core.test.ts for how this is run. */
+import { assert, describe, it } from "@effect/vitest"
+import { CodexConfig, Options } from "effect-codex"
+import * as Effect from "effect/Effect"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+
+const methods = ["ThreadStart", "ThreadResume", "ThreadFork", "TurnStart"]
+
+/** The version of a binary, and the fields that it knows of each method. */
+const inspect = (config: CodexConfig.CodexConfig) =>
+  Effect.map(CodexConfig.command(config), ({ program }) => {
+    const directory = mkdtempSync(join(tmpdir(), "effect-codex-schema-"))
+    onTestFinished(() => rmSync(directory, { recursive: true }))
+    execFileSync(program, ["app-server", "generate-json-schema", "--experimental", "--out", directory])
+    const fieldsOf = (method: string): ReadonlyArray<string> =>
+      Object.keys(JSON.parse(readFileSync(join(directory, "v2", `${method}Params.json`), "utf8")).properties)
+    return {
+      version: execFileSync(program, ["--version"], { encoding: "utf8" }).trim().split(" ").at(-1)!,
+      fields: new Map(methods.map((method) => [method, fieldsOf(method)]))
+    }
+  })
+
+describe("every version", () => {
+  it.live("is asked for no option that it does not know", () =>
+    Effect.gen(function*() {
+      const server = yield* inspect({})
+      const pinned = yield* inspect({ env: { CODEX_PATH: undefined } })
+      for (const [method, fields] of pinned.fields) {
+        for (const field of fields) {
+          yield* Options.supported({ [field]: "something" }, pinned.version)
+          if (server.fields.get(method)!.includes(field)) continue
+          const error = yield* Effect.flip(Options.supported({ [field]: "something" }, server.version))
+          assert.deepInclude(error, { _tag: "UnsupportedByServerError", has: server.version }, `${method}: ${field}`)
+        }
+      }
+    }))
+})
