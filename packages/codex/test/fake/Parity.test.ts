@@ -4,9 +4,10 @@ import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
 import { Codex, Input } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { scenario } from "./scenario.ts"
+import { collecting, scenario } from "./scenario.ts"
 
 const setup = Effect.gen(function*() {
   const server = yield* FakeAppServer.FakeAppServer
@@ -50,6 +51,46 @@ describe("what the reviewer decides", () => {
         assert.deepStrictEqual(encoded, action)
         assert.deepStrictEqual(yield* Effect.orDie(Schema.decodeUnknownEffect(codec)(encoded)), action)
       }
+    }))
+})
+
+describe("values of tomorrow", () => {
+  scenario("are sent, and arrive, as they are", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      const plan = { type: "chatgpt", email: null, planType: "self_serve_business_prolite" } as const
+      yield* server.on("account/read", () => FakeAppServer.verbatim({ account: plan, requiresOpenaiAuth: true }))
+      assert.deepStrictEqual((yield* codex.account()).account, plan)
+      for (const effort of ["max", "ultra", "future"]) {
+        for (const approvalsReviewer of ["auto_review", "guardian_subagent", "future_reviewer"]) {
+          const thread = yield* codex.threadStart({ threadSource: "future_source", approvalsReviewer })
+          yield* thread.run("go", { effort })
+          const { params } = (yield* server.requests).at(-2)!
+          assert.deepStrictEqual(params, { threadSource: "future_source", approvalsReviewer })
+          assert.deepInclude((yield* server.requests).at(-1)!.params, { threadId: thread.id, effort })
+        }
+      }
+    }))
+})
+
+describe("notifications", () => {
+  scenario("have the types of their methods, beside those that nobody knows", () =>
+    Effect.gen(function*() {
+      const { codex, server, thread } = yield* setup
+      const messages = [
+        { method: "thread/queue/changed", params: { threadId: thread.id } },
+        { method: "warning", params: { message: "careful", threadId: null } },
+        { method: "future/notification", params: { threadId: thread.id, more: true } }
+      ]
+      const others = Stream.filter(codex.client.notifications, ({ method }) => method !== "thread/started")
+      const reading = yield* collecting(others, messages.length)
+      yield* server.write(messages.map(Fixture.line).join(""))
+      const [queue, warning, future] = yield* Fiber.join(reading)
+      assert(queue?.method === "thread/queue/changed")
+      assert.strictEqual(queue.params.threadId, thread.id)
+      assert(warning?.method === "warning")
+      assert.strictEqual(warning.params.message, "careful")
+      assert.deepStrictEqual(future, { method: "$unknown", raw: messages[2]! })
     }))
 })
 

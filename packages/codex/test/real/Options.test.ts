@@ -60,6 +60,19 @@ layer(askingEcho, { excludeTestServices: true })("approvals", (it) => {
         approvalsReviewer: "auto_review"
       })
     }))
+
+  it.effect("what a thread says holds for its turns, until one says otherwise", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const thread = yield* codex.threadStart({ approvalMode: "denyAll" })
+      yield* thread.run("hello")
+      assert.strictEqual(yield* policyOf(thread), "never")
+      yield* thread.run("hello", { approvalMode: "autoReview" })
+      assert.deepInclude(yield* settingsOf(thread), {
+        approvalPolicy: "on-request",
+        approvalsReviewer: "auto_review"
+      })
+    }))
 })
 
 layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true })("options", (it) => {

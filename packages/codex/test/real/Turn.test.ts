@@ -113,6 +113,11 @@ describe.concurrent("the result", () => {
       assert.include(refused.message, "boom: the model says no")
       assert.isFalse(CodexError.isRetryable(refused))
 
+      yield* model.enqueue(Reply.httpError(401, "who are you?"))
+      const stranger = yield* Effect.flip(thread.run("go"))
+      assert.include(stranger.message, "`npx codex login`")
+      assert.isFalse(CodexError.isRetryable(stranger))
+
       yield* model.enqueue(Reply.text("fine again"))
       assert.strictEqual((yield* thread.run("go on")).finalResponse, "fine again")
       assert.deepInclude(router.stats(), idle)
@@ -144,6 +149,7 @@ describe.concurrent("the result", () => {
       const beside = yield* Effect.forkChild(Stream.runCollect(turn.stream))
       const result = yield* turn.run
       assert.strictEqual(result.id, turn.id)
+      assert.strictEqual(result.status, "completed")
       assert.strictEqual(turn.threadId, thread.id)
       assert.deepStrictEqual(agentTexts(result), ["hello"])
       assert.strictEqual((yield* Fiber.join(beside)).at(-1)?.method, "turn/completed")
@@ -165,9 +171,19 @@ describe.concurrent("the streams", () => {
       const events = yield* Stream.runCollect((yield* thread.turn("first")).stream)
       assert.strictEqual(events[0]?.method, "turn/started")
       assert.deepStrictEqual(deltas(events), ["he", "llo"])
-      assert.strictEqual(events.filter((event) => event.method === "turn/completed").length, 1)
+      assert.deepStrictEqual(
+        events.flatMap((event) =>
+          event.method === "item/completed" && event.params.item.type === "agentMessage" ? [event.params.item.text] : []
+        ),
+        ["hello"]
+      )
+      assert.deepStrictEqual(
+        events.flatMap((event) => event.method === "turn/completed" ? [event.params.turn.status] : []),
+        ["completed"]
+      )
       assert.strictEqual(events.at(-1)?.method, "turn/completed")
       assert.deepStrictEqual(events.filter((event) => event.method.startsWith("$")), [])
+      assert.strictEqual((yield* model.awaitRequest(0)).lastUserText, "first")
 
       const text = yield* Stream.runCollect((yield* thread.turn("second")).text)
       assert.deepStrictEqual(text, ["he", "llo"])
