@@ -260,10 +260,16 @@ const render = (): string => {
     ...all.map(({ modules, name }) => contents(name, modules)),
     ...all.flatMap(({ modules, name }) => modules.map((module) => renderModule(name, module)))
   ].join("\n\n")
+  // The inside of a generator stays as it was written: by itself its `yield*` would be formatted as a product.
+  const kept = page.replaceAll(
+    /^```ts\n([^]*?)^```$/gm,
+    (block, code) =>
+      code.includes("yield*") && !code.includes("function*") ? `<!-- dprint-ignore -->\n\n${block}` : block
+  )
   const dprint = join(root, "node_modules/dprint/bin.cjs")
   return execFileSync(process.execPath, [dprint, "fmt", "--stdin", "api.md"], {
     cwd: root,
-    input: `${page}\n`,
+    input: `${kept}\n`,
     encoding: "utf8"
   })
 }

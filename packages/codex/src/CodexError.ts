@@ -85,8 +85,11 @@ export class CodexSpawnError extends Schema.TaggedError<CodexSpawnError>("effect
   }
 ) {
   override get message(): string {
+    const end = how(this.exitCode, this.signal)
     return sentence(
-      ended(`Could not start the Codex app-server (${this.command}): ${this.detail}`),
+      ended(
+        `Could not start the Codex app-server (${this.command}): ${this.detail}${end === undefined ? "" : `; ${end}`}`
+      ),
       spawnHints[this.reason],
       lastWords(this.stderr ?? "")
     )
@@ -403,12 +406,18 @@ export class TurnFailedError extends Schema.TaggedError<TurnFailedError>("effect
   }
 ) {
   override get message(): string {
-    return sentence(
+    const info = this.error?.codexErrorInfo
+    const what = sentence(
       `The turn failed ${where(this.threadId, this.turnId)}:`,
       this.error === null ? "the server gave no reason." : excerpt(this.error.message, 600),
-      typeof this.error?.additionalDetails === "string" && excerpt(this.error.additionalDetails, 600),
-      `\nItems and usage up to the failure are in \`result\` (${this.result.items.length} items).`
+      typeof this.error?.additionalDetails === "string" && excerpt(this.error.additionalDetails, 600)
     )
+    const next = sentence(
+      (info === "unauthorized" || httpStatusOf(info) === 401) &&
+        "Log in with `npx codex login` or `codex.loginApiKey`, or check the key of the model provider.",
+      `What was done by then is in \`result\` (items: ${this.result.items.length}).`
+    )
+    return `${what}\n${next}`
   }
 }
 
@@ -556,4 +565,19 @@ const serviceFailures = new Set([
 const isServiceFailure = (info: unknown): boolean =>
   typeof info === "string"
     ? serviceFailures.has(info)
-    : typeof info === "object" && info !== null && Object.keys(info).some((key) => serviceFailures.has(key))
+    : typeof info === "object" && info !== null && !isRefusal(httpStatusOf(info)) &&
+      Object.keys(info).some((key) => serviceFailures.has(key))
+
+/** The service has looked at the request, and does not take it: because of the account, the model, or what is in it. */
+const isRefusal = (status: number | undefined): boolean =>
+  status !== undefined && status >= 400 && status < 500 && ![408, 409, 425, 429].includes(status)
+
+/** The status that the model's service answered with, as `codexErrorInfo` has it: `{ httpConnectionFailed: { httpStatusCode } }`. */
+const httpStatusOf = (info: unknown): number | undefined => {
+  if (typeof info !== "object" || info === null) return undefined
+  for (const detail of Object.values(info)) {
+    if (typeof detail !== "object" || detail === null || !("httpStatusCode" in detail)) continue
+    if (typeof detail.httpStatusCode === "number") return detail.httpStatusCode
+  }
+  return undefined
+}

@@ -103,6 +103,8 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
   readonly buffer?: Buffer | undefined
   /** How long the server may take to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
+  /** A Schema here makes it a typed turn: its options are {@link TypedTurnOptions}. */
+  readonly output?: undefined
 }
 
 /**
@@ -110,7 +112,7 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
  *
  * @category models
  */
-export interface TypedTurnOptions<A, RD = never> extends Omit<TurnOptions, "outputSchema" | "whenBusy"> {
+export interface TypedTurnOptions<A, RD = never> extends Omit<TurnOptions, "output" | "outputSchema" | "whenBusy"> {
   /** The model is held to this Schema, and its final answer is decoded with it. */
   readonly output: OutputSchema<A, RD>
   /** As in {@link TurnOptions}, without `"steer"`: the turn that runs was started without this Schema. */

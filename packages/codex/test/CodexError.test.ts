@@ -63,7 +63,12 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
       signal: null,
       stderr: "error: unexpected argument\n"
     }),
-    ["codex app-server", "`args`", "Its last words on standard error:\nerror: unexpected argument"]
+    [
+      "codex app-server",
+      "it ended; it exited with code 2.",
+      "`args`",
+      "Its last words on standard error:\nerror: unexpected argument"
+    ]
   ],
   [
     new CodexError.CodexSpawnError({ reason: "Other", command: "codex", detail: "EMFILE", cause: new Error("EMFILE") }),
@@ -111,7 +116,9 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
     ["sandbox: give one of them."]
   ],
   [new CodexError.ThreadBusyError({ threadId: "thread-7" }), ["Thread thread-7", "whenBusy"]],
-  [turnFailed(), ["thread thread-7, turn turn-9", "out of luck", "`result` (1 items)"]],
+  [turnFailed(), ["thread thread-7, turn turn-9", "out of luck\n", "`result` (items: 1)"]],
+  [turnFailed("unauthorized"), ["`npx codex login`", "`codex.loginApiKey`"]],
+  [turnFailed({ httpConnectionFailed: { httpStatusCode: 401 } }), ["`npx codex login`", "`codex.loginApiKey`"]],
   [
     new CodexError.OutputDecodeError({ ...place, text: "{}", issue: "Missing key at [\"name\"]", result }),
     ["thread thread-7, turn turn-9", "Missing key at [\"name\"].", "`text`"]
@@ -257,6 +264,7 @@ describe("isRetryable", () => {
     turnFailed("serverOverloaded"),
     turnFailed("internalServerError"),
     turnFailed({ httpConnectionFailed: { httpStatusCode: 503 } }),
+    turnFailed({ responseTooManyFailedAttempts: { httpStatusCode: 429 } }),
     turnFailed({ responseStreamDisconnected: { httpStatusCode: null } })
   ]
   const final: ReadonlyArray<CodexError.CodexError> = [
@@ -267,6 +275,8 @@ describe("isRetryable", () => {
     turnFailed("contextWindowExceeded"),
     turnFailed("usageLimitExceeded"),
     turnFailed("something of tomorrow"),
+    turnFailed({ httpConnectionFailed: { httpStatusCode: 401 } }),
+    turnFailed({ httpConnectionFailed: { httpStatusCode: 404 } }),
     turnFailed({ activeTurnNotSteerable: { turnKind: "review" } }),
     new CodexError.TurnFailedError({ ...place, error: null, result }),
     ...all.map(([error]) => error).filter(({ _tag }) =>

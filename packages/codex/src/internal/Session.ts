@@ -213,8 +213,7 @@ const handshakeError = (error: RequestError): CodexSpawnError | CodexHandshakeEr
         : new CodexHandshakeError({ detail: "the connection broke", stderr: error.stderr ?? "", cause: error })
     case "CodexTimeoutError":
       return new CodexHandshakeError({
-        detail: `there was no answer within ${Duration.format(Duration.millis(error.timeoutMs))}`,
-        cause: error
+        detail: `there was no answer within ${Duration.format(Duration.millis(error.timeoutMs))}`
       })
     case "CodexRpcError":
       return new CodexHandshakeError({

@@ -353,5 +353,8 @@ export const types = Effect.gen(function*() {
   const steered = thread.run("go", { output: Answer, whenBusy: "steer" })
   // @ts-expect-error the Schema is the outputSchema
   const twice = thread.run("go", { output: Answer, outputSchema: {} })
-  return [steered, twice]
+  const perhaps: { readonly model?: string; readonly output?: typeof Answer } = {}
+  // @ts-expect-error the result would have an output that its type does not tell of
+  const unsure = thread.run("go", perhaps)
+  return [steered, twice, unsure]
 })
