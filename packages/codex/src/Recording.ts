@@ -108,7 +108,9 @@ export class RecordingError extends Schema.TaggedError<RecordingError>("effect-c
   }
 ) {
   override get message(): string {
-    return `${this.file}${this.line === undefined ? "" : `, line ${this.line}`}: ${this.detail}.`
+    const line = this.line === undefined ? "" : `, line ${this.line}`
+    const cause = this.cause instanceof Error ? ` (${this.cause.message})` : ""
+    return `${this.file}${line}: ${this.detail}${cause}.`
   }
 }
 
@@ -208,11 +210,9 @@ export const read = (file: string): Effect.Effect<Recording, RecordingError> =>
   Effect.tryPromise({
     try: () => Fs.readFile(file, "utf8"),
     catch: (cause) =>
-      new RecordingError({
-        file,
-        detail: isMissing(cause) ? "there is no such file; record it first" : "the file can't be read",
-        cause
-      })
+      isMissing(cause)
+        ? new RecordingError({ file, detail: "there is no such file; record it first" })
+        : new RecordingError({ file, detail: "the file can't be read", cause })
   }).pipe(Effect.flatMap((text) => Effect.fromResult(parse(file, text))))
 
 const isMissing = (cause: unknown): boolean =>

@@ -37,21 +37,30 @@ export interface Options {
  * The page as a text. It loads nothing: its data, its style and its program are in it, and its content security policy
  * forbids the rest. It shows what the recording has, which was masked when it was written.
  *
+ * The program of the page is read from files of this package: a program that is bundled has to leave the package external.
+ *
  * @category constructors
  */
 export const html = (recording: Recording, options: Options = {}): string =>
   Page.make(Model.make(recording, options.title ?? Path.basename(recording.file)))
 
 /**
- * Writes the page to a file; directories are made, and a file that exists is replaced.
+ * Writes the page to a file; directories are made, and a file that exists is replaced, but for the recording itself.
  *
  * @category constructors
  */
 export const write = (recording: Recording, file: string, options?: Options): Effect.Effect<void, RecordingError> =>
-  Effect.tryPromise({
-    try: async () => {
-      await Fs.mkdir(Path.dirname(file), { recursive: true })
-      await Fs.writeFile(file, html(recording, options))
-    },
-    catch: (cause) => new RecordingError({ file, detail: "the page can't be written", cause })
+  Effect.suspend(() => {
+    if (Path.resolve(file) === Path.resolve(recording.file)) {
+      return Effect.fail(
+        new RecordingError({ file, detail: "the page would replace the recording; write it to another file" })
+      )
+    }
+    return Effect.tryPromise({
+      try: async () => {
+        await Fs.mkdir(Path.dirname(file), { recursive: true })
+        await Fs.writeFile(file, html(recording, options))
+      },
+      catch: (cause) => new RecordingError({ file, detail: "the page can't be written", cause })
+    })
   })

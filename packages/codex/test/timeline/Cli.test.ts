@@ -82,10 +82,23 @@ describe("effect-codex timeline", () => {
   it.live("says what is wrong with a file, in one line", () =>
     Effect.gen(function*() {
       const home = yield* directory
-      const { code, stderr } = yield* run(["timeline", join(home, "none.jsonl"), "--no-open"])
-      assert.deepStrictEqual([code, stderr], [
-        1,
-        `${join(home, "none.jsonl")}: there is no such file; record it first.\n`
-      ])
+      const none = join(home, "none.jsonl")
+      const recording = join(home, "run.html")
+      yield* write(recording)
+      const attempts: ReadonlyArray<readonly [args: ReadonlyArray<string>, message: string]> = [
+        [[none], `${none}: there is no such file; record it first.\n`],
+        [[home], `${home}: the file can't be read (EISDIR: illegal operation on a directory, read).\n`],
+        [
+          [recording, "--out", home],
+          `${home}: the page can't be written (EISDIR: illegal operation on a directory, open '${home}').\n`
+        ],
+        // The page of a recording goes beside it, with this extension.
+        [[recording], `${recording}: the page would replace the recording; write it to another file.\n`]
+      ]
+      for (const [args, message] of attempts) {
+        const { code, stderr } = yield* run(["timeline", ...args, "--no-open"])
+        assert.deepStrictEqual([code, stderr], [1, message])
+      }
+      assert.strictEqual(Fs.readFileSync(recording, "utf8"), Fs.readFileSync(recorded, "utf8"))
     }).pipe(Effect.scoped))
 })

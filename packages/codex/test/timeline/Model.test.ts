@@ -2,9 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Recording from "effect-codex/Recording"
 import * as Timeline from "effect-codex/Timeline"
 import * as Result from "effect/Result"
-import { readdirSync, readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { gunzipSync } from "node:zlib"
+import { build } from "vite"
 import { crowd } from "./recordings.ts"
 
 const fixtures = fileURLToPath(new URL("../../../protocol/test/fixtures/", import.meta.url))
@@ -165,5 +168,25 @@ describe("a timeline", () => {
     const page = Timeline.html(recording)
     assert.isBelow(performance.now() - before, 15_000)
     assert.isBelow(page.length, 4_000_000)
+  })
+
+  it("says what to tell a bundler, when it is bundled apart from its files", async () => {
+    const outDir = mkdtempSync(join(tmpdir(), "effect-codex-"))
+    try {
+      await build({
+        configFile: false,
+        logLevel: "error",
+        ssr: { noExternal: true, target: "node", resolve: { conditions: ["@effect-codex/source"] } },
+        build: {
+          ssr: fileURLToPath(new URL("../../src/Timeline.ts", import.meta.url)),
+          outDir,
+          rolldownOptions: { output: { entryFileNames: "bundle.mjs" } }
+        }
+      })
+      const bundled: typeof Timeline = await import(/* @vite-ignore */ pathToFileURL(join(outDir, "bundle.mjs")).href)
+      assert.throws(() => bundled.html(recorded([])), "tell the bundler that effect-codex is external")
+    } finally {
+      rmSync(outDir, { recursive: true, force: true })
+    }
   })
 })

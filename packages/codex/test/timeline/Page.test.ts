@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Browser from "./Browser.ts"
-import { crowd, session } from "./recordings.ts"
+import { crowd, long, session } from "./recordings.ts"
 
 /** The pages that are looked at, and the browser for all of it. */
 class Pages extends Context.Service<Pages, {
@@ -19,6 +19,8 @@ class Pages extends Context.Service<Pages, {
   readonly crowd: ReturnType<Effect.Success<typeof Browser.make>["open"]>
   /** Forty thousand turns and messages. */
   readonly busy: ReturnType<Effect.Success<typeof Browser.make>["open"]>
+  /** One piece of text, of two million characters. */
+  readonly long: ReturnType<Effect.Success<typeof Browser.make>["open"]>
   readonly directory: string
 }>()("effect-codex/test/Pages") {}
 
@@ -42,12 +44,15 @@ const pages = Layer.effect(
     yield* Timeline.write(crowd(40, 10, 250), crowdFile)
     const busyFile = join(directory, "busy.html")
     yield* Timeline.write(crowd(20, 1000, 0), busyFile)
+    const longFile = join(directory, "long.html")
+    yield* Timeline.write(long("x".repeat(2_000_000)), longFile)
     return {
       directory,
       session: (options) => browser.open(sessionFile, options),
       clock: (options) => browser.open(clockFile, options),
       crowd: browser.open(crowdFile),
-      busy: browser.open(busyFile)
+      busy: browser.open(busyFile),
+      long: browser.open(longFile)
     }
   })
 )
@@ -447,6 +452,18 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
         }
         assert.deepStrictEqual(page.complaints, [])
       }
+    }))
+
+  it.effect("shows the beginning of a long text, and all of it on demand", () =>
+    Effect.gen(function*() {
+      const page = yield* (yield* Pages).long
+      const length = (selector: string) => Effect.map(texts(page, selector), ([text = ""]) => text.length)
+      assert.isBelow(yield* length(".rows"), 1000)
+      yield* page.evaluate(`document.querySelector(".row").click()`)
+      assert.isBelow(yield* length(".details"), 100_000)
+      yield* page.evaluate(`document.querySelector(".details .actions .button").click()`)
+      assert.isAbove(yield* length(".details"), 2_000_000)
+      assert.deepStrictEqual(page.complaints, [])
     }))
 
   it.effect("finds one of a hundred thousand messages", () =>

@@ -134,3 +134,13 @@ export const crowd = (threads: number, turns: number, pieces: number): Recording
   lines.push(JSON.stringify({ at, connection: 1, ended: { _tag: "CodexConnectionError", reason: "Closed" } }))
   return Result.getOrThrow(Recording.parse("crowd.jsonl", lines.join("\n")))
 }
+
+/** One piece of text. */
+export const long = (delta: string): Recording.Recording => {
+  const params = { threadId: "thread", turnId: "turn", itemId: "item", delta }
+  const received = { method: "item/agentMessage/delta", params }
+  const header = Recording.headerLine({ server: "effect-codex/0.169.0", startedAt: "2026-11-21T12:00:00.000Z" })
+  return Result.getOrThrow(
+    Recording.parse("long.jsonl", [header, JSON.stringify({ at: 1, connection: 1, received })].join("\n"))
+  )
+}

@@ -17,8 +17,20 @@ const modules = ["dom", "Store", "Chart", "EventList", "Details", "main"]
 const isSource = import.meta.url.endsWith(".ts")
 
 const moduleText = (name: string): string => {
-  const text = readFileSync(new URL(`./browser/${name}.${isSource ? "ts" : "js"}`, import.meta.url), "utf8")
+  const text = fileText(new URL(`./browser/${name}.${isSource ? "ts" : "js"}`, import.meta.url))
   return isSource ? withoutTypes(text) : text
+}
+
+const fileText = (file: URL): string => {
+  try {
+    return readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new Error(
+      "the program of the page is not beside effect-codex/Timeline, which reads it from there. "
+        + "If this program was bundled, tell the bundler that effect-codex is external",
+      { cause }
+    )
+  }
 }
 
 /** In development only. Node warns that this is experimental; that is nothing for those who draw a timeline. */

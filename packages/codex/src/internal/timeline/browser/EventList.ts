@@ -181,8 +181,8 @@ export class EventList {
   }
 }
 
-/** What a row shows of a message: the piece of text it brings, or what its span is. */
+/** What a row shows of a message: the piece of text it brings, as far as there is place for it, or what its span is. */
 const excerpt = (text: string, label: string): string => {
-  const delta = /"delta":("(?:[^"\\]|\\.)*")/.exec(text)
+  const delta = /"delta":("(?:[^"\\]|\\.){0,400}"?)/.exec(text)
   return delta === null ? label : delta[1]!
 }
