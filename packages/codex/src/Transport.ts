@@ -31,6 +31,8 @@ export interface Connection {
   readonly messages: Stream.Stream<string, CodexConnectionError>
   /** Sends one message: a JSON text without line breaks. Does not wait for it to be read. */
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
+  /** The program that was started for it, if one was: errors of the handshake name it. */
+  readonly program?: string
 }
 
 /**
@@ -75,7 +77,8 @@ export const layerStdio = (config: CodexConfig.CodexConfig<unknown> = {}): Layer
         })
         return {
           messages: Stream.concat(lines(child.stdout), Stream.unwrap(Effect.map(child.lost, Stream.fail))),
-          send: (message) => child.write(`${message}\n`)
+          send: (message) => child.write(`${message}\n`),
+          program: command.program
         }
       })
     })

@@ -181,30 +181,31 @@ const handshake = Effect.fnUntraced(function*(
   wire: Wire,
   config: CodexConfig.CodexConfig<unknown>
 ): Effect.fn.Return<Metadata.Metadata, CodexSpawnError | CodexHandshakeError> {
+  const failed = (error: RequestError) => handshakeError(error, wire.connection.program ?? "codex app-server")
   const response = yield* roundTrip(wire, {
     method: "initialize",
     params: CodexConfig.initializeParams(config),
     read: Exit.succeed,
     timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout),
     span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))
-  }).pipe(Effect.mapError(handshakeError))
+  }).pipe(Effect.mapError(failed))
   const metadata = Metadata.fromResponse(response)
   if (metadata === undefined) {
     return yield* new CodexHandshakeError({
       detail: "the initialize response is missing required metadata (user agent, server name, server version)"
     })
   }
-  yield* wire.connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(handshakeError))
+  yield* wire.connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(failed))
   return metadata
 })
 
-const handshakeError = (error: RequestError): CodexSpawnError | CodexHandshakeError => {
+const handshakeError = (error: RequestError, program: string): CodexSpawnError | CodexHandshakeError => {
   switch (error._tag) {
     case "CodexConnectionError":
       return error.reason === "Exited"
         ? new CodexSpawnError({
           reason: "Exited",
-          command: "codex app-server",
+          command: program,
           detail: "it ended before it had answered the handshake",
           exitCode: error.exitCode ?? null,
           signal: error.signal ?? null,
@@ -213,7 +214,7 @@ const handshakeError = (error: RequestError): CodexSpawnError | CodexHandshakeEr
         : new CodexHandshakeError({ detail: "the connection broke", stderr: error.stderr ?? "", cause: error })
     case "CodexTimeoutError":
       return new CodexHandshakeError({
-        detail: `there was no answer within ${Duration.format(Duration.millis(error.timeoutMs))}`
+        detail: `there was no answer from ${program} within ${Duration.format(Duration.millis(error.timeoutMs))}`
       })
     case "CodexRpcError":
       return new CodexHandshakeError({

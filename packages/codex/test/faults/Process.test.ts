@@ -160,7 +160,7 @@ describe("before and in the handshake", () => {
           const error = yield* unbuildable(faulty(when, what))
           assert(error._tag === "CodexSpawnError")
           assert.strictEqual(error.reason, "Exited")
-          assert.deepInclude(error, { exitCode, signal })
+          assert.deepInclude(error, { command: process.execPath, exitCode, signal })
           if (what.startsWith("exit")) assert.include(error.message, "last words")
         }))
     }
@@ -170,6 +170,7 @@ describe("before and in the handshake", () => {
     Effect.gen(function*() {
       const error = yield* unbuildable(faulty("initialize", "silence", "0", { handshakeTimeout: "200 millis" }))
       assert.strictEqual(error._tag, "CodexHandshakeError")
+      assert.include(error.message, `no answer from ${process.execPath} within 200ms`)
     }))
 
   it.live("an error, an empty answer, half an answer", () =>
