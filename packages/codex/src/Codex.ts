@@ -193,8 +193,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         const params = yield* Options.threadParams(options, serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
-        if (handlers !== undefined) client.handle(threadId, handlers)
-        const response = yield* client.request("thread/resume", { ...params, threadId })
+        const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
+        const response = yield* Effect.onError(
+          client.request("thread/resume", { ...params, threadId }),
+          () => Effect.sync(() => takeBack?.())
+        )
         return opened(response, handlers)
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {

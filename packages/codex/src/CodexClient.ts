@@ -99,8 +99,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly connections: () => number
   /** Waits for a connection, if the server is being started again, and tells its number. */
   readonly connected: Effect.Effect<number, CodexConnectionError>
-  /** Answers what the server asks for this thread with these handlers; what they leave out, with the client's. */
-  readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => void
+  /**
+   * Answers what the server asks for this thread with these handlers; what they leave out, with the client's. Until the
+   * thread is archived, deleted or closed. Gives how to take it back.
+   */
+  readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
   /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
   readonly turns: TurnStarts.TurnStarts
 }>()("effect-codex/CodexClient") {}
@@ -168,6 +171,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     yield* Answering.make({
       spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
       handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
+      threadClosed: (threadId) => threadHandlers.delete(threadId),
       send: (message) => Effect.ignore(sendLine(message))
     })
   )
@@ -212,7 +216,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
     connections: session.connections,
     connected: Effect.map(session.connection, session.connections),
     handle: (threadId, own) => {
-      threadHandlers.set(threadId, ServerRequests.orElse(own, handlers))
+      const before = threadHandlers.get(threadId)
+      const now = ServerRequests.orElse(own, handlers)
+      threadHandlers.set(threadId, now)
+      return () => {
+        if (threadHandlers.get(threadId) !== now) return
+        if (before === undefined) threadHandlers.delete(threadId)
+        else threadHandlers.set(threadId, before)
+      }
     },
     turns: TurnStarts.make(
       router,

@@ -82,8 +82,10 @@ export interface Services {
   readonly client: CodexClient["Service"]
   readonly router: Router["Service"]
   /** How a turn of the thread is begun. */
-  readonly begin: (beginning: TurnBeginning, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
+  readonly begin: (beginning: Beginning, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
 }
+
+type Beginning = Omit<TurnBeginning, "prepare" | "agent">
 
 /** What is asked of the server: a new goal, or the one there is. */
 type Request = Pick<Protocol.ThreadGoalSetParams, "objective" | "tokenBudget">
@@ -144,7 +146,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
     request: Request,
     { startTimeout = "30 seconds", whenBusy }: GoalOptions,
     events: boolean
-  ): TurnBeginning => ({
+  ): Beginning => ({
     threadId,
     whenBusy,
     begin: Effect.gen(function*() {
@@ -181,12 +183,12 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
     })
   })
 
-  const handle = (beginning: TurnBeginning): Effect.Effect<Goal, StartTurnError> =>
+  const handle = (beginning: Beginning): Effect.Effect<Goal, StartTurnError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.map(begin(beginning, restore), (claimed) => Turn.make(client, claimed))
     )
 
-  const toEnd = (beginning: TurnBeginning): Effect.Effect<TurnResult, StartTurnError | TurnError> =>
+  const toEnd = (beginning: Beginning): Effect.Effect<TurnResult, StartTurnError | TurnError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         begin(beginning, restore),

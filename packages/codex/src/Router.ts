@@ -46,6 +46,8 @@ export interface Server {
   readonly resolved: (id: string | number) => void
   /** The turn has ended: its requests need no answer any more. */
   readonly turnEnded: (turnId: string) => void
+  /** The thread is not loaded any more: it asks nothing until it is loaded again. */
+  readonly threadClosed: (threadId: string) => void
   /** The connection is lost, and with it every request. */
   readonly lost: () => void
 }
@@ -132,8 +134,11 @@ export class Router extends Context.Service<Router, {
 
 /** A thread that is expected to have a turn. */
 export interface TurnStart {
-  /** Claims the next turn of the thread that starts without anybody's asking, such as a compaction. */
-  readonly adopt: (onTurn: (turn: Claimed) => void) => void
+  /**
+   * Claims the next turn of the thread that starts without anybody's asking, such as a compaction; without its events. Gives
+   * it in the reader, or the error if the connection is lost first.
+   */
+  readonly adopt: (onTurn: (turn: Exit.Exit<Claimed, CodexConnectionError>) => void) => void
   /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
   readonly claim: (turnId: string, events: boolean) => Claimed
   /** Frees what was kept and not claimed. */
@@ -167,6 +172,13 @@ class Hub {
 
 const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
   typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** What tells that a thread is not loaded any more. */
+const closing: ReadonlySet<unknown> = new Set<Notification.Notification["method"]>([
+  "thread/archived",
+  "thread/closed",
+  "thread/deleted"
+])
 
 /** The id in `params[flat]`, or in `params[nested].id`. */
 const idOf = (
@@ -261,7 +273,9 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     else {
       const following = followers.size === 0 ? undefined : followers.get(threadId)
       if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
-      if (turnId !== undefined && raw["method"] === "turn/completed") server?.turnEnded(turnId)
+      if (turnId !== undefined) {
+        if (raw["method"] === "turn/completed") server?.turnEnded(turnId)
+      } else if (threadId !== undefined && closing.has(raw["method"])) server?.threadClosed(threadId)
     }
     if (subscribers > 0) publish(raw, event, threadId, turnId)
     if (raw["method"] === "serverRequest/resolved" && isObject(params)) {
@@ -356,21 +370,24 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     },
     expectTurn: (threadId) => {
       const kept = new Map<string, Array<Notification.Raw>>()
-      let adopt: ((turn: Claimed) => void) | undefined
+      let adopt: ((turn: Exit.Exit<Claimed, CodexConnectionError>) => void) | undefined
       const close = follow(threadId, {
         offer: (raw, turnId) => {
           if (turnId === undefined) return
           if (adopt !== undefined && raw["method"] === "turn/started") {
             const queue = createTurn(threadId, turnId)
-            const cursor = queue.keepEvents().cursor()
             queue.offer(raw)
-            return adopt({ queue, cursor, owned: true })
+            close()
+            return adopt(Exit.succeed({ queue, cursor: null, owned: true }))
           }
           const events = kept.get(turnId)
           if (events === undefined) kept.set(turnId, [raw])
           else events.push(raw)
         },
-        fail: () => kept.clear()
+        fail: (error) => {
+          kept.clear()
+          adopt?.(Exit.fail(error))
+        }
       })
       return {
         adopt: (onTurn) => {

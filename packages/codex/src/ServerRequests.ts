@@ -392,9 +392,11 @@ class Requests<M extends Method> {
   readonly waiting = (): ReadonlyArray<Pending<M>> => Array.from(this.declines.keys())
 
   readonly stream: Stream.Stream<Pending<M>> = Stream.suspend(() => {
-    const { stream } = this.arrivals.cursor()
-    return Stream.concat(Stream.fromIterable(this.waiting()), stream).pipe(
-      Stream.filter((request) => this.declines.has(request))
+    const cursor = this.arrivals.cursor()
+    return Stream.concat(Stream.fromIterable(this.waiting()), cursor.stream).pipe(
+      Stream.filter((request) => this.declines.has(request)),
+      // Also who leaves before having seen those that wait.
+      Stream.ensuring(Effect.sync(() => cursor.close()))
     )
   })
 

@@ -3,22 +3,24 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
-import type {
-  CodexConnectionError,
-  OutputDecodeError,
-  RequestError,
-  StartTurnError,
-  TurnError,
-  TurnStreamError
+import {
+  type CodexConnectionError,
+  CodexTimeoutError,
+  type OutputDecodeError,
+  type RequestError,
+  type StartTurnError,
+  type TurnError,
+  type TurnStreamError
 } from "./CodexError.ts"
 import * as Goal from "./Goal.ts"
 import * as Input from "./Input.ts"
 import { coalescing, sliding } from "./internal/bounds.ts"
 import type { Agent } from "./internal/Telemetry.ts"
-import type { Restore, TurnRequest } from "./internal/TurnStarts.ts"
+import type { Restore, TurnBeginning, TurnRequest } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
@@ -191,22 +193,21 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       return claimed
     })
 
-  const goals = Goal.make({
-    client,
-    router,
-    begin: (beginning, restore) =>
-      Effect.retry(
-        client.turns.begin({
-          ...beginning,
-          begin: Effect.andThen(ready, beginning.begin),
-          agent: { ...agent, model }
-        }, restore),
-        { while: lostMeanwhile }
-      )
-  }, id)
+  /** Starts a turn in some other way than by a request. As with {@link start}, what it is bound to has to follow. */
+  const begin = (
+    beginning: Omit<TurnBeginning, "prepare" | "agent">,
+    restore: Restore
+  ): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.retry(
+      client.turns.begin({ ...beginning, prepare: ready, agent: { ...agent, model } }, restore),
+      { while: lostMeanwhile }
+    )
 
-  /** Stops a turn whose consumer has gone, unless it is somebody else's. */
-  const abandon = ({ owned, queue }: Claimed) => owned ? client.turns.stop(queue) : Effect.void
+  const goals = Goal.make({ client, router, begin }, id)
+
+  /** Stops a turn whose consumer has gone; one that is somebody else's is left alone. */
+  const abandon = ({ cursor, owned, queue }: Claimed) =>
+    owned ? client.turns.stop(queue) : Effect.sync(() => cursor?.close())
 
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
     Effect.uninterruptibleMask((restore) =>
@@ -285,25 +286,34 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   }
 
-  const compact = Effect.suspend(() => {
-    const compaction = Deferred.makeUnsafe<Claimed>()
+  /** Starts a compaction. The server answers at once; then it begins a turn, which nothing but its events tells. */
+  const startCompaction: Effect.Effect<Claimed, RequestError> = Effect.suspend(() => {
+    const method = "thread/compact/start"
+    const turn = Deferred.makeUnsafe<Claimed, CodexConnectionError>()
     const expected = router.expectTurn(id)
-    expected.adopt((turn) => {
-      expected.close()
-      Deferred.doneUnsafe(compaction, Effect.succeed(turn))
-    })
-    return client.request("thread/compact/start", { threadId: id }).pipe(
-      Effect.andThen(Effect.raceFirst(
-        Effect.flatMap(
-          Deferred.await(compaction),
-          (turn) => Effect.onInterrupt(Deferred.await(turn.queue.result), () => abandon(turn))
-        ),
-        Effect.flatMap(client.closed, Effect.fail)
-      )),
-      Effect.asVoid,
+    expected.adopt((exit) => Deferred.doneUnsafe(turn, exit))
+    return client.request(method, { threadId: id }).pipe(
+      Effect.andThen(Effect.timeoutOrElse(Deferred.await(turn), {
+        duration: compactionStarts,
+        orElse: () =>
+          Effect.fail(
+            new CodexTimeoutError({ method, timeoutMs: Duration.toMillis(compactionStarts), threadId: id })
+          )
+      })),
       Effect.ensuring(Effect.sync(expected.close))
     )
   })
+
+  const compact = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      begin({ threadId: id, begin: startCompaction, steerable: false }, restore),
+      (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
+    )
+  ).pipe(
+    Effect.asVoid,
+    // It waits instead.
+    Effect.catchTag("ThreadBusyError", Effect.die)
+  )
 
   return {
     id,
@@ -317,7 +327,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         ({ thread }) => thread
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
-    compact: client.turns.exclusive(id, Effect.andThen(ready, compact)),
+    compact,
     review: (target) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.map(
@@ -339,6 +349,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     goal: goals.stored
   }
 }
+
+/** How long the server may take to begin a compaction that it has accepted. */
+const compactionStarts = Duration.seconds(30)
 
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined

@@ -99,6 +99,8 @@ const failure = ({ id }: Router.Incoming, code: number, message: string, data?: 
  */
 export const make = Effect.fnUntraced(function*(options: {
   readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
+  /** The thread asks nothing any more. */
+  readonly threadClosed: (threadId: string) => void
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
@@ -117,10 +119,13 @@ export const make = Effect.fnUntraced(function*(options: {
   const interruptAll = () => {
     for (const [id, entry] of running) interrupt(id, entry)
   }
-  yield* Effect.addFinalizer(() => {
-    interruptAll()
-    return Fiber.awaitAll(fibers)
-  })
+  yield* Effect.addFinalizer(() =>
+    Effect.withFiber((closing) => {
+      interruptAll()
+      // A handler may close the scope itself, and would await its own end.
+      return Fiber.awaitAll(Array.from(fibers).filter((fiber) => fiber !== closing))
+    })
+  )
 
   const resolved = (id: string | number) => {
     const entry = running.get(id)
@@ -151,6 +156,7 @@ export const make = Effect.fnUntraced(function*(options: {
       if (running.get(request.id) !== entry) fiber.interruptUnsafe()
     },
     resolved,
+    threadClosed: options.threadClosed,
     turnEnded: (turnId) => {
       for (const [id, entry] of running) if (entry.turnId === turnId) interrupt(id, entry)
     }

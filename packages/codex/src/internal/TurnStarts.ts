@@ -21,7 +21,10 @@ import * as Telemetry from "./Telemetry.ts"
 import { ThreadGate } from "./ThreadGate.ts"
 import type { TurnQueue } from "./TurnQueue.ts"
 
-/** What to do while another turn of the thread runs: await its end, fail with `ThreadBusyError`, or steer that turn. */
+/**
+ * What to do while another turn of the thread runs: await its end, fail with `ThreadBusyError`, or steer that turn. What can't
+ * be steered, a review or a compaction, is awaited.
+ */
 export type WhenBusy = "wait" | "fail" | "steer"
 
 /** A request that starts a turn. */
@@ -31,7 +34,7 @@ export type TurnRequest =
     | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
   )
   & {
-    /** Runs when it is the request's turn, before it is sent. */
+    /** Runs when it is the request's turn, before it is sent. It can be interrupted. */
     readonly prepare: Effect.Effect<void, RequestError>
     /** Whether the turn's events are wanted, or its result alone. */
     readonly events: boolean
@@ -43,8 +46,12 @@ export type TurnRequest =
 /** A turn that is to be started in some other way than by one request. */
 export interface TurnBeginning {
   readonly threadId: string
-  /** Starts the turn, on a thread that is free. It is not interrupted. */
+  /** Runs first, when the thread is free. It can be interrupted: then nothing was begun. */
+  readonly prepare: Effect.Effect<void, RequestError>
+  /** Starts the turn. It is not interrupted. */
   readonly begin: Effect.Effect<Claimed, StartTurnError>
+  /** Whether the server lets others steer the turn. Default: true. */
+  readonly steerable?: boolean | undefined
   readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
   readonly agent?: Telemetry.Agent | undefined
 }
@@ -63,8 +70,6 @@ export interface TurnStarts {
   readonly steer: (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
   /** Interrupts a turn, and waits until it has ended; a server that does not end it is given {@link stopTimeout}. */
   readonly stop: (queue: TurnQueue) => Effect.Effect<void>
-  /** Runs an effect while no turn of the thread runs, and keeps it from having one. */
-  readonly exclusive: <A, E, R>(threadId: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /** What `Effect.uninterruptibleMask` gives. */
@@ -88,8 +93,8 @@ const whenStarted = (queue: TurnQueue) => Effect.timeoutOption(Deferred.await(qu
 /** Starts of turns, on a client that keeps the `spans` of the turns that run, by thread. */
 export const make = (router: Router["Service"], send: Send, spans: Map<string, Tracer.Span>): TurnStarts => {
   const gate = new ThreadGate()
-  /** The turn that was started last on each thread that is busy with one. */
-  const started = new Map<string, Deferred.Deferred<TurnQueue, StartTurnError>>()
+  /** The turn that can be steered, on each thread that is busy with one; undefined if it could not be started. */
+  const started = new Map<string, Deferred.Deferred<TurnQueue | undefined>>()
 
   const release = (threadId: string) => {
     started.delete(threadId)
@@ -98,7 +103,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
   }
 
   /** Starts a turn by its request. */
-  const write = ({ events, method, params, prepare, timeout }: TurnRequest): Effect.Effect<Claimed, RequestError> =>
+  const write = ({ events, method, params, timeout }: TurnRequest): Effect.Effect<Claimed, RequestError> =>
     Effect.suspend(() => {
       const expected = router.expectTurn(params.threadId)
       const sent = send(method, params, (result) => {
@@ -117,34 +122,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
           expected.close()
         }
       })
-      return Effect.ensuring(Effect.andThen(prepare, sent), Effect.sync(expected.close))
-    })
-
-  /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
-  const own = ({ agent = {}, begin, threadId }: TurnBeginning): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.flatMap(Telemetry.watchTurn(threadId, agent), (watched) => {
-      const turn = Deferred.makeUnsafe<TurnQueue, StartTurnError>()
-      started.set(threadId, turn)
-      spans.set(threadId, watched.span)
-      return begin.pipe(
-        Effect.withParentSpan(watched.span, { captureStackTrace: false }),
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            if (Exit.isSuccess(exit)) {
-              const { queue } = exit.value
-              watched.named(queue.turnId)
-              queue.whenEnded((end) => {
-                watched.ended(end, queue.tokens)
-                release(threadId)
-              })
-            } else {
-              watched.failed(exit)
-              release(threadId)
-            }
-            Deferred.doneUnsafe(turn, Exit.map(exit, (claimed) => claimed.queue))
-          })
-        )
-      )
+      return Effect.ensuring(sent, Effect.sync(expected.close))
     })
 
   const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> => {
@@ -184,8 +162,12 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
       const running = started.get(threadId)
       if (running === undefined) return Effect.succeed(undefined)
       return Effect.flatMap(Deferred.await(running), (queue) => {
+        if (queue === undefined) return Effect.succeed(undefined)
         const cursor = events ? queue.keepEvents().cursor() : null
-        return Effect.as(steer(queue, input), { queue, cursor, owned: false })
+        return steer(queue, input).pipe(
+          Effect.as({ queue, cursor, owned: false }),
+          Effect.onError(() => Effect.sync(() => cursor?.close()))
+        )
       }).pipe(
         Effect.catchTag("CodexRpcError", (error) =>
           error.reason === "NoActiveTurn" || error.reason === "TurnMismatch"
@@ -208,13 +190,46 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
       return Effect.asVoid(Effect.flatMap(Effect.forkDetach(stopping), Fiber.await))
     })
 
-  /** Starts a turn on a thread that is free. */
-  const run = (beginning: TurnBeginning, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
-    // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-    Effect.flatMap(Effect.forkDetach(own(beginning)), (fiber) =>
-      Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-        Effect.flatMap(Fiber.await(fiber), (exit) =>
-          Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void)))
+  /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
+  const run = (
+    { agent = {}, begin, prepare, steerable = true, threadId }: TurnBeginning,
+    restore: Restore
+  ): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.suspend(() => {
+      const turn = Deferred.makeUnsafe<TurnQueue | undefined>()
+      // Before anything else: who comes from now on may steer it.
+      if (steerable) started.set(threadId, turn)
+      return Effect.flatMap(Telemetry.watchTurn(threadId, agent), (watched) => {
+        spans.set(threadId, watched.span)
+        const settle = (exit: Exit.Exit<Claimed, StartTurnError>) =>
+          Effect.sync(() => {
+            if (Exit.isSuccess(exit)) {
+              const { queue } = exit.value
+              watched.named(queue.turnId)
+              queue.whenEnded((end) => {
+                watched.ended(end, queue.tokens)
+                release(threadId)
+              })
+            } else {
+              watched.failed(exit)
+              release(threadId)
+            }
+            Deferred.doneUnsafe(turn, Exit.succeed(Exit.isSuccess(exit) ? exit.value.queue : undefined))
+          })
+        return restore(prepare).pipe(
+          // Not in the stack of who has released the thread: any number may wait for it, and fail one after the other.
+          Effect.onError((cause) => Effect.andThen(Effect.yieldNow, settle(Exit.failCause(cause)))),
+          // In a fiber of its own: what was written is awaited even if the caller is interrupted.
+          Effect.andThen(Effect.forkDetach(Effect.onExit(begin, settle))),
+          Effect.withParentSpan(watched.span, { captureStackTrace: false }),
+          Effect.flatMap((fiber) =>
+            Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+              Effect.flatMap(Fiber.await(fiber), (exit) =>
+                Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void))
+          )
+        )
+      })
+    })
 
   const begin = (beginning: TurnBeginning, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
     Effect.suspend(() => {
@@ -226,10 +241,18 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
 
   const start = (request: TurnRequest, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
     Effect.suspend(() => {
-      const { agent, events, method, params, whenBusy } = request
+      const { agent, events, method, params, prepare, whenBusy } = request
       const { threadId } = params
       const steers = whenBusy === "steer"
-      const begun = begin({ agent, threadId, begin: write(request), whenBusy: steers ? "wait" : whenBusy }, restore)
+      const begun = begin({
+        agent,
+        threadId,
+        prepare,
+        begin: write(request),
+        // The server does not steer a review.
+        steerable: method === "turn/start",
+        whenBusy: steers ? "wait" : whenBusy
+      }, restore)
       if (!steers || method !== "turn/start" || !gate.isBusy(threadId)) return begun
       return Effect.flatMap(
         restore(join(threadId, params.input, events)),
@@ -237,20 +260,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
       )
     })
 
-  return {
-    start,
-    begin,
-    interrupt,
-    steer,
-    stop,
-    exclusive: (threadId, effect) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.andThen(
-          restore(gate.acquire(threadId)),
-          Effect.ensuring(restore(effect), Effect.sync(() => gate.release(threadId)))
-        )
-      )
-  }
+  return { start, begin, interrupt, steer, stop }
 }
 
 /** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */

@@ -31,6 +31,39 @@ scenario("a turn whose start was answered too late is interrupted", () =>
     yield* Fiber.join(ended)
   }))
 
+scenario(
+  "a turn that waits for a restart is not started if it is interrupted, which ends at once",
+  () =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const server = yield* FakeAppServer.FakeAppServer
+      const thread = yield* codex.threadStart()
+      yield* thread.run("one")
+      yield* server.on("initialize", () => Effect.fail(FakeAppServer.overloaded))
+      yield* server.crash()
+      yield* codex.client.closed
+      const uses = [
+        thread.run("two"),
+        thread.turn("two"),
+        Stream.runDrain(thread.stream("two")),
+        thread.compact,
+        thread.runGoal("two")
+      ]
+      for (const use of uses) yield* Fiber.interrupt(yield* inBackground(use))
+      yield* server.on("initialize", (_, { byDefault }) => byDefault)
+      const after = yield* inBackground(thread.run("after"))
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* Fiber.join(after)).status, "completed")
+      const methods = (yield* server.requests).map(({ method }) => method)
+      assert.deepStrictEqual(methods.slice(methods.lastIndexOf("initialize")), [
+        "initialize",
+        "thread/resume",
+        "turn/start"
+      ])
+    }),
+  { client: { restart: Schedule.spaced("10 minutes"), requestTimeout: "1 hour" } }
+)
+
 scenario("a request that waits for a restart waits no longer than requestTimeout", () =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex

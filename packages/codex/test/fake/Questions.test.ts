@@ -330,6 +330,58 @@ describe("a handler", () => {
       assert.deepStrictEqual(ended, [0, 1])
     }))
 
+  it.effect("may close the scope itself: everything is closed, and it is interrupted", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const below = yield* Deferred.make<void>()
+      const interrupted = yield* Deferred.make<void>()
+      yield* Scope.addFinalizer(scope, Deferred.succeed(below, undefined))
+      const services = yield* Layer.buildWithScope(
+        FakeAppServer.layerCodex({
+          client: {
+            serverRequests: {
+              "attestation/generate": () =>
+                Scope.close(scope, Exit.void).pipe(
+                  Effect.as({ token: "token" }),
+                  Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
+                )
+            }
+          }
+        }),
+        scope
+      )
+      yield* Context.get(services, FakeAppServer.FakeAppServer).write(
+        `{"id":1,"method":"attestation/generate","params":{}}\n`
+      )
+      yield* Deferred.await(below)
+      yield* Deferred.await(interrupted)
+    }))
+
+  scenario(
+    "of a thread is for as long as the thread is loaded, and of none if it could not be",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        const serverRequests = ServerRequests.make({ [approval]: () => Effect.succeed({ decision: "accept" }) })
+        const refusal = new FakeAppServer.RpcError({ code: -32600, message: "no" })
+        const ask = (threadId: string) => server.ask(approval, { ...place, threadId })
+        for (const method of ["thread/archived", "thread/closed", "thread/deleted"] as const) {
+          const { id } = yield* codex.threadResume("stored", { serverRequests })
+          assert.deepStrictEqual(yield* ask(id), { decision: "accept" })
+          yield* Effect.flip(codex.threadResume("unknown", { serverRequests }))
+          assert.deepStrictEqual(yield* ask("unknown"), { decision: "decline" })
+          yield* server.on("thread/resume", () => Effect.fail(refusal))
+          yield* Effect.flip(codex.threadResume(id, { serverRequests: ServerRequests.declineAll }))
+          yield* server.on("thread/resume", (_, { byDefault }) => byDefault)
+          assert.deepStrictEqual(yield* ask(id), { decision: "accept" })
+          yield* server.notify(method, { threadId: id })
+          assert.deepStrictEqual(yield* ask(id), { decision: "decline" })
+        }
+      }),
+    { threads: ["stored"] }
+  )
+
   it.effect("of a thread answers for that thread, and leaves the rest to those of the client", () =>
     withHandlers(
       {

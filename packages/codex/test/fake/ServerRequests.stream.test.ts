@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { alive, collectGarbage } from "./gc.ts"
 import { inBackground, scenario } from "./scenario.ts"
 
 const command = (command: string, threadId: string, turnId = "turn") => ({
@@ -228,6 +229,26 @@ describe("a request that needs no answer any more leaves", () => {
       assert.deepStrictEqual(yield* inbox.pending, [])
       assert.isFalse(yield* accept(request!))
       yield* Effect.exit(Fiber.join(answer))
+    }))
+})
+
+describe("a consumer that leaves", () => {
+  scenario("keeps no later request, wherever it was", () =>
+    Effect.gen(function*() {
+      const { ask, inbox } = yield* setup
+      yield* ask("one")
+      yield* collect(inbox, 1)
+      const refs: Array<WeakRef<object>> = []
+      const accepted = Effect.gen(function*() {
+        const two = yield* ask("two")
+        const [, request] = yield* inbox.pending
+        refs.push(new WeakRef(request!))
+        yield* accept(request!)
+        yield* Fiber.join(two)
+      })
+      yield* accepted
+      yield* collectGarbage
+      assert.strictEqual(alive(refs), 0)
     }))
 })
 

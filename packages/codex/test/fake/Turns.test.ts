@@ -421,6 +421,46 @@ describe("compaction", () => {
       yield* idle
       assert.strictEqual((yield* thread.run("after")).status, "completed")
     }))
+
+  scenario(
+    "that is interrupted before its turn has begun awaits and interrupts it; the thread is busy until then",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread, threadId } = yield* setup
+        yield* server.on("thread/compact/start", () => ({}))
+        const compacting = yield* inBackground(thread.compact)
+        yield* server.awaitRequest("thread/compact/start")
+        yield* thread.read()
+        const interrupting = yield* inBackground(Fiber.interrupt(compacting))
+        const next = yield* inBackground(thread.run("next"))
+        yield* thread.read()
+        assert.isUndefined(interrupting.pollUnsafe())
+        assert.isFalse((yield* server.requests).some(({ method }) => method === "turn/start"))
+        yield* server.on(
+          "turn/interrupt",
+          ({ turnId }) =>
+            Effect.as(server.notifyAll([Fixture.turnCompleted(threadId, turnId, { status: "interrupted" })]), {})
+        )
+        yield* server.notifyAll([Fixture.turnStarted(threadId, "compaction")])
+        assert.strictEqual((yield* server.awaitRequest("turn/interrupt")).params.turnId, "compaction")
+        yield* Fiber.join(interrupting)
+        assert.strictEqual((yield* Fiber.join(next)).status, "completed")
+      })
+  )
+
+  scenario("that never begins fails, and frees the thread", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      yield* server.on("thread/compact/start", () => ({}))
+      const compacting = yield* inBackground(Effect.flip(thread.compact))
+      yield* server.awaitRequest("thread/compact/start")
+      yield* thread.read()
+      yield* TestClock.adjust("30 seconds")
+      const error = yield* Fiber.join(compacting)
+      assert.isTrue(error._tag === "CodexTimeoutError" && error.method === "thread/compact/start")
+      yield* idle
+      assert.strictEqual((yield* thread.run("after")).status, "completed")
+    }))
 })
 
 describe("turns of one thread", () => {
@@ -459,6 +499,83 @@ describe("turns of one thread", () => {
       assert.deepStrictEqual(params.input, [{ type: "text", text: "two", text_elements: [] }])
       yield* gate.open
       assert.deepStrictEqual(yield* Fiber.join(one), yield* Fiber.join(two))
+    }))
+
+  scenario("steer the one that is being started", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const gate = yield* Gate.make
+      yield* server.enqueue(["a", gate])
+      const both = yield* inBackground(
+        Effect.all([thread.run("one"), thread.run("two", { whenBusy: "steer" })], { concurrency: 2 })
+      )
+      yield* server.awaitRequest("turn/steer")
+      yield* gate.open
+      const [one, two] = yield* Fiber.join(both)
+      assert.deepStrictEqual(one, two)
+    }))
+
+  scenario(
+    "are turns of their own if the one that they would have steered could not be started",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread } = yield* setup
+        const gate = yield* Gate.make
+        const refusal = new FakeAppServer.RpcError({ code: -32602, message: "no such model" })
+        yield* server.on("turn/start", () => Effect.andThen(gate.pass, Effect.fail(refusal)))
+        const one = yield* inBackground(Effect.flip(thread.run("one")))
+        yield* gate.arrived
+        const two = yield* inBackground(thread.run("two", { whenBusy: "steer" }))
+        yield* server.on("turn/start", (_, { byDefault }) => byDefault)
+        yield* gate.open
+        assert.strictEqual((yield* Fiber.join(one))._tag, "CodexRpcError")
+        assert.strictEqual((yield* Fiber.join(two)).status, "completed")
+      })
+  )
+
+  scenario("wait for a review, and for a compaction, which can't be steered", () =>
+    Effect.gen(function*() {
+      const { server, thread, threadId } = yield* setup
+      const gate = yield* Gate.make
+      yield* server.enqueue(["fine", gate])
+      const review = yield* thread.review({ type: "uncommittedChanges" })
+      const one = yield* inBackground(thread.run("one", { whenBusy: "steer" }))
+      yield* gate.open
+      yield* review.run
+      assert.notStrictEqual((yield* Fiber.join(one)).id, review.id)
+      yield* server.on("thread/compact/start", () =>
+        Effect.as(server.notifyAll([Fixture.turnStarted(threadId, "compaction")]), {}))
+      const compacting = yield* inBackground(thread.compact)
+      yield* server.awaitRequest("thread/compact/start")
+      yield* thread.read()
+      const two = yield* inBackground(thread.run("two", { whenBusy: "steer" }))
+      yield* server.notifyAll([Fixture.turnCompleted(threadId, "compaction")])
+      yield* Fiber.join(compacting)
+      assert.notStrictEqual((yield* Fiber.join(two)).id, "compaction")
+      assert.isFalse((yield* server.requests).some(({ method }) =>
+        method === "turn/steer"
+      ))
+    }))
+
+  scenario("keep no events of the one that they could not steer", () =>
+    Effect.gen(function*() {
+      const { server, thread } = yield* setup
+      const router = yield* Router.Router
+      const gates = [yield* Gate.make, yield* Gate.make] as const
+      yield* server.enqueue(["a", gates[0]])
+      const one = yield* inBackground(thread.run("one"))
+      yield* gates[0].arrived
+      const refusal = new FakeAppServer.RpcError({ code: -32600, message: "no" })
+      yield* server.on("turn/steer", () => Effect.andThen(gates[1].pass, Effect.fail(refusal)))
+      const two = yield* inBackground(Effect.flip(thread.turn("two", { whenBusy: "steer" })))
+      yield* gates[1].arrived
+      const running = router.turn("turn-1")
+      assert.isTrue(running?.events?.isFollowed)
+      yield* gates[1].open
+      assert.strictEqual((yield* Fiber.join(two))._tag, "CodexRpcError")
+      assert.isFalse(running?.events?.isFollowed)
+      yield* gates[0].open
+      yield* Fiber.join(one)
     }))
 
   it.effect("answered with a turn that is not named fail with CodexDecodeError, and free the thread", () =>
