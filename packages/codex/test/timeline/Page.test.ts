@@ -375,6 +375,8 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
       yield* page.scheme("light")
       yield* page.press("t")
       assert.isBelow((yield* pixel)[0]!, 40)
+      // On paper too: a dark page can't be read without its backgrounds.
+      assert.strictEqual(yield* page.evaluate("getComputedStyle(document.body).printColorAdjust"), "exact")
     }))
 
   for (const scheme of ["light", "dark"] as const) {

@@ -59,7 +59,7 @@ const tokens = (theme: typeof light): string =>
 
 /** The style sheet. */
 export const style = `
-:root { color-scheme: light; ${tokens(light)} }
+:root { color-scheme: light; print-color-adjust: exact; -webkit-print-color-adjust: exact; ${tokens(light)} }
 @media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) { color-scheme: dark; ${tokens(dark)} } }
 :root[data-theme="dark"] { color-scheme: dark; ${tokens(dark)} }
 
