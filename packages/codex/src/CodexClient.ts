@@ -52,7 +52,7 @@ export type Response<M extends Method> = Methods.ClientRequests[M]["response"]
  * @category models
  */
 export interface RequestOptions {
-  /** How long to wait for the answer. Default: the client's `requestTimeout`. */
+  /** How long to wait for the answer, and before for a server that is being started again. Default: `requestTimeout`. */
   readonly timeout?: Duration.Input | undefined
   /**
    * When to send again what an overloaded server refused. Default: twice, after about 250 and 500 ms, if the request is
@@ -178,7 +178,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const deadlines = yield* Deadlines.make
   const session = yield* Session.make(config, deadlines)
-  const sendLine = (message: string) => Effect.flatMap(session.connection, (connection) => connection.send(message))
+  const connected = session.connection(requestTimeout)
+  const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
 
   const send = <A>(
     method: string,
@@ -190,7 +191,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
     return Effect.useSpan("codex.request", { kind: "client", attributes: Telemetry.rpc(method) }, (span) => {
       const once = Effect.flatMap(
-        session.connection,
+        session.connection(timeout),
         (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
       )
       // What succeeds at once pays for none of this.
@@ -214,7 +215,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     notifications: router.notifications,
     closed: session.closed,
     connections: session.connections,
-    connected: Effect.map(session.connection, session.connections),
+    connected: Effect.map(connected, session.connections),
     handle: (threadId, own) => {
       const before = threadHandlers.get(threadId)
       const now = ServerRequests.orElse(own, handlers)

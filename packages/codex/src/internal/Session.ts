@@ -25,11 +25,8 @@ import { roundTrip, type Wire } from "./RoundTrip.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Session {
-  /**
-   * The connection in use. Waits while the server is started again, at most for `requestTimeout`; fails at once when there
-   * will be none.
-   */
-  readonly connection: Effect.Effect<Connection, CodexConnectionError>
+  /** The connection in use. Waits so long while the server is started again; fails at once when there will be none. */
+  readonly connection: (within: Duration.Duration) => Effect.Effect<Connection, CodexConnectionError>
   /** Ends when the connection in use is lost, or closed. */
   readonly closed: Effect.Effect<CodexConnectionError>
   /** How many connections there have been. */
@@ -154,14 +151,15 @@ export const make = Effect.fnUntraced(function*(
   }).pipe(Effect.forkIn(scope))
 
   return {
-    connection: Effect.suspend(() => {
-      if (Deferred.isDoneUnsafe(current)) return Deferred.await(current)
-      const lost = closed
-      return Effect.timeoutOrElse(Deferred.await(current), {
-        duration: config.requestTimeout ?? CodexConfig.defaults.requestTimeout,
-        orElse: () => Effect.flatMap(Deferred.await(lost), Effect.fail)
-      })
-    }),
+    connection: (within) =>
+      Effect.suspend(() => {
+        if (Deferred.isDoneUnsafe(current)) return Deferred.await(current)
+        const lost = closed
+        return Effect.timeoutOrElse(Deferred.await(current), {
+          duration: within,
+          orElse: () => Effect.flatMap(Deferred.await(lost), Effect.fail)
+        })
+      }),
     closed: Effect.suspend(() => Deferred.await(closed)),
     connections: () => connections,
     metadata: () => metadata

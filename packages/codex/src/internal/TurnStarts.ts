@@ -136,8 +136,14 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
         const active = activeTurnOf(error)
         return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
       }),
-      // It ended while it was asked.
-      Effect.catchTag("CodexRpcError", (error) => queue.ended ? Effect.void : Effect.fail(error))
+      // It ended while it was asked; its completion may still be on its way.
+      Effect.catchTag(
+        "CodexRpcError",
+        (error) =>
+          queue.ended || (error.reason === "NoActiveTurn" && Deferred.isDoneUnsafe(queue.started))
+            ? Effect.void
+            : Effect.fail(error)
+      )
     )
   }
 

@@ -64,15 +64,24 @@ scenario(
   { client: { restart: Schedule.spaced("10 minutes"), requestTimeout: "1 hour" } }
 )
 
-scenario("a request that waits for a restart waits no longer than requestTimeout", () =>
-  Effect.gen(function*() {
-    const codex = yield* Codex.Codex
-    const server = yield* FakeAppServer.FakeAppServer
-    yield* server.on("initialize", () => Effect.fail(FakeAppServer.overloaded))
-    yield* server.crash()
-    const error = yield* inBackground(Effect.flip(codex.threadStart()))
-    yield* TestClock.adjust("5 seconds")
-    const lost = yield* Fiber.join(error)
-    assert.strictEqual(lost._tag, "CodexConnectionError")
-    assert.isTrue(CodexError.isRetryable(lost))
-  }), { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } })
+scenario(
+  "a request that waits for a restart waits no longer than requestTimeout, or its own",
+  () =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const server = yield* FakeAppServer.FakeAppServer
+      yield* server.on("initialize", () => Effect.fail(FakeAppServer.overloaded))
+      yield* server.crash()
+      yield* codex.client.closed
+      const later = yield* inBackground(Effect.flip(codex.threadStart()))
+      const sooner = yield* inBackground(Effect.flip(codex.client.request("model/list", {}, { timeout: "1 second" })))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(sooner))._tag, "CodexConnectionError")
+      assert.isUndefined(later.pollUnsafe())
+      yield* TestClock.adjust("4 seconds")
+      const lost = yield* Fiber.join(later)
+      assert.strictEqual(lost._tag, "CodexConnectionError")
+      assert.isTrue(CodexError.isRetryable(lost))
+    }),
+  { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } }
+)

@@ -210,6 +210,22 @@ describe("interruption", () => {
     )
   }
 
+  scenario(
+    "of a turn that has just ended is nothing, though its completion is still on its way",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread, threadId } = yield* setup
+        yield* server.on("turn/start", () => turnAnswer("turn-1"))
+        const refusal = new FakeAppServer.RpcError({ code: -32600, message: "no active turn to interrupt" })
+        yield* server.on("turn/interrupt", () => Effect.fail(refusal))
+        const turn = yield* thread.turn("go")
+        yield* server.notifyAll([Fixture.turnStarted(threadId, "turn-1")])
+        yield* turn.interrupt
+        yield* server.notifyAll([Fixture.turnCompleted(threadId, "turn-1")])
+        assert.strictEqual((yield* turn.run).status, "completed")
+      })
+  )
+
   scenario("while the start is in flight, and it is refused: nothing is interrupted", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
