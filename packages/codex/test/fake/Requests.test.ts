@@ -186,6 +186,21 @@ describe("an overloaded server", () => {
       assert.strictEqual(yield* countOf(server, "thread/start"), 3)
     }))
 
+  scenario("is not asked again by all at the same moment", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* setup
+      yield* server.on("model/list", () => Effect.fail(FakeAppServer.overloaded))
+      const asking = yield* Effect.forEach(Array.from({ length: 40 }), () =>
+        inBackground(Effect.exit(client.request("model/list", {}))))
+      yield* server.awaitRequest("model/list", 39)
+      yield* TestClock.adjust("249 millis")
+      // What was sent before this has arrived when it is answered.
+      yield* client.request("account/read", {})
+      const early = (yield* countOf(server, "model/list")) - 40
+      assert.isTrue(0 < early && early < 40, `${early} of 40 came back before 250 ms`)
+      yield* Effect.forEach(asking, Fiber.interrupt)
+    }))
+
   scenario("that recovers is asked no more; a turn starts once", () =>
     Effect.gen(function*() {
       const { server } = yield* setup
