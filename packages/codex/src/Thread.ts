@@ -20,7 +20,7 @@ import * as Goal from "./Goal.ts"
 import * as Input from "./Input.ts"
 import { coalescing, sliding } from "./internal/bounds.ts"
 import type { Agent } from "./internal/Telemetry.ts"
-import type { Restore, TurnBeginning, TurnRequest } from "./internal/TurnStarts.ts"
+import type { Restore, TurnBeginning } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
@@ -150,22 +150,31 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The model of a turn is that of the later ones, too. */
   let { model } = agent
 
-  /** The connection in which the thread is loaded, and the one that was asked last. */
+  /** The connection in which the thread is loaded. */
   let loaded = client.connections()
-  let asked = loaded
 
-  /** A server that was started again knows no threads: they are resumed on their next use. */
-  const ready: Effect.Effect<void, RequestError> = Effect.flatMap(client.connected, (connection) => {
-    asked = connection
-    if (loaded === connection) return Effect.void
-    return Effect.map(client.request("thread/resume", { threadId: id }), () => {
-      loaded = connection
+  /**
+   * Starts a turn on a thread that is loaded, by what `prepare` does first. A server that was started again knows no threads:
+   * they are resumed on their next use.
+   */
+  const onLoaded = (
+    start: (prepare: Effect.Effect<void, RequestError>) => Effect.Effect<Claimed, StartTurnError>
+  ): Effect.Effect<Claimed, StartTurnError> =>
+    Effect.suspend(() => {
+      let asked = loaded
+      const prepare = Effect.flatMap(client.connected, (connection) => {
+        asked = connection
+        if (loaded === connection) return Effect.void
+        return Effect.map(client.request("thread/resume", { threadId: id }), () => {
+          loaded = connection
+        })
+      })
+      return Effect.retry(start(prepare), {
+        // It was started again after it was asked, and so refused the turn.
+        while: (error) =>
+          error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
+      })
     })
-  })
-
-  /** Whether the server was started again between `ready` and the request, and so refused it. */
-  const lostMeanwhile = (error: StartTurnError): boolean =>
-    error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
 
   /** Starts a turn. What it is bound to, such as its stop on interruption, has to follow before interruption is on again. */
   const start = (
@@ -179,16 +188,17 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
-      const request: TurnRequest = {
-        method: "turn/start",
-        params,
-        prepare: ready,
-        events,
-        whenBusy: options.whenBusy,
-        timeout: options.startTimeout,
-        agent: { ...agent, model }
-      }
-      const claimed = yield* Effect.retry(client.turns.start(request, restore), { while: lostMeanwhile })
+      const claimed = yield* onLoaded((prepare) =>
+        client.turns.start({
+          method: "turn/start",
+          params,
+          prepare,
+          events,
+          whenBusy: options.whenBusy,
+          timeout: options.startTimeout,
+          agent: { ...agent, model }
+        }, restore)
+      )
       if (claimed.owned) bound(claimed, options.buffer)
       return claimed
     })
@@ -198,10 +208,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     beginning: Omit<TurnBeginning, "prepare" | "agent">,
     restore: Restore
   ): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.retry(
-      client.turns.begin({ ...beginning, prepare: ready, agent: { ...agent, model } }, restore),
-      { while: lostMeanwhile }
-    )
+    onLoaded((prepare) => client.turns.begin({ ...beginning, prepare, agent: { ...agent, model } }, restore))
 
   const goals = Goal.make({ client, router, begin }, id)
 
@@ -331,15 +338,17 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     review: (target) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.map(
-          client.turns.start(
-            {
-              method: "review/start",
-              params: { threadId: id, target },
-              prepare: ready,
-              events: true,
-              agent: { ...agent, model }
-            },
-            restore
+          onLoaded((prepare) =>
+            client.turns.start(
+              {
+                method: "review/start",
+                params: { threadId: id, target },
+                prepare,
+                events: true,
+                agent: { ...agent, model }
+              },
+              restore
+            )
           ),
           (claimed) => Turn.make(client, claimed)
         )

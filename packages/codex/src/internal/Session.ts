@@ -53,6 +53,21 @@ export const make = Effect.fnUntraced(function*(
   const router = yield* Router.Router
   const scope = yield* Effect.scope
 
+  /** The connection in use; while there is none, the next one. */
+  let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
+  let isInUse = false
+
+  const use = (connection: Connection) => {
+    isInUse = true
+    Deferred.doneUnsafe(current, Exit.succeed(connection))
+  }
+
+  /** Who asks for a connection from now on gets the next one. */
+  const leave = () => {
+    if (isInUse) current = Deferred.makeUnsafe()
+    isInUse = false
+  }
+
   const connect = Effect.fnUntraced(function*(connectionScope: Scope.Scope) {
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
@@ -62,6 +77,8 @@ export const make = Effect.fnUntraced(function*(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
+          // First: who hears of the loss may ask for a connection at once.
+          leave()
           router.fail(error)
           Deferred.doneUnsafe(lost, Exit.succeed(error))
         })
@@ -94,14 +111,12 @@ export const make = Effect.fnUntraced(function*(
   const first = yield* open
   let connections = 1
   let metadata = first.metadata
-  let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
   let closed = Deferred.makeUnsafe<CodexConnectionError>()
-  Deferred.doneUnsafe(current, Exit.succeed(first.connection))
+  use(first.connection)
 
   /** From now on there is no connection, or not yet. */
   const lose = (error: CodexConnectionError) => {
-    // Who waits already goes on waiting for the same one.
-    if (Deferred.isDoneUnsafe(current)) current = Deferred.makeUnsafe()
+    leave()
     // Last: it resumes who waits at once, and for them the connection is gone.
     Deferred.doneUnsafe(closed, Exit.succeed(error))
   }
@@ -109,6 +124,7 @@ export const make = Effect.fnUntraced(function*(
   /** From now on there will be none. */
   const giveUp = (error: CodexConnectionError) => {
     lose(error)
+    if (Deferred.isDoneUnsafe(current)) current = Deferred.makeUnsafe()
     Deferred.doneUnsafe(current, Exit.fail(error))
   }
 
@@ -133,7 +149,7 @@ export const make = Effect.fnUntraced(function*(
     connections++
     metadata = opened.metadata
     closed = Deferred.makeUnsafe()
-    Deferred.doneUnsafe(current, Exit.succeed(opened.connection))
+    use(opened.connection)
     const [lifetime, error] = yield* Effect.timed(opened.lost)
     yield* clear(error)
     if (Duration.isLessThan(lifetime, soundAfter)) return yield* error

@@ -1,5 +1,5 @@
 /** What comes too late, or never. */
-import { FakeAppServer, Fixture } from "@effect-codex/testing"
+import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert } from "@effect/vitest"
 import { Codex, CodexError } from "effect-codex"
 import * as Deferred from "effect/Deferred"
@@ -85,3 +85,26 @@ scenario(
     }),
   { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } }
 )
+
+scenario("who tries again at once when the connection is lost gets the next one", () =>
+  Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const server = yield* FakeAppServer.FakeAppServer
+    const thread = yield* codex.threadStart()
+    yield* thread.run("one")
+    yield* server.on("model/list", () => Effect.never)
+    yield* server.enqueue([yield* Gate.make])
+    const models = codex.client.request("model/list", {})
+    const { run } = yield* thread.turn("two")
+    const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
+      yield* inBackground(Effect.catch(models, () => codex.client.connected)),
+      yield* inBackground(Effect.catch(models, () => thread.read())),
+      yield* inBackground(Effect.catch(run, () => thread.run("three"))),
+      yield* inBackground(Effect.catch(run, () => thread.run("four"))),
+      yield* inBackground(Effect.catch(run, () => thread.compact))
+    ]
+    yield* server.awaitRequest("model/list", 1)
+    yield* server.crash()
+    const [connection] = yield* Effect.forEach(fibers, Fiber.join)
+    assert.strictEqual(connection, 2)
+  }), { client: { restart: Schedule.spaced("1 second") } })
