@@ -176,7 +176,8 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       return Thread.make({ client, router }, id, { model, provider: modelProvider })
     }
 
-    const threadListPage = (filter: Protocol.ThreadListParams = {}) => client.request("thread/list", filter)
+    const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
+      Effect.flatMap(Options.supported(filter, serverVersion), (params) => client.request("thread/list", params))
 
     return Codex.of({
       metadata: client.metadata,

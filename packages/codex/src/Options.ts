@@ -136,19 +136,26 @@ const introduced = {
   ],
   "0.150.0": [
     "allowProviderModelFallback",
+    "ancestorThreadId",
     "beforeTurnId",
     "deferGoalContinuation",
     "historyMode",
     "lastTurnId",
     "multiAgentMode",
-    "projectId"
+    "parentThreadId",
+    "projectId",
+    "sectionId"
   ],
   "0.151.0": ["excludeTurns", "serviceTierForTurn", "toolOutput", "turnTrigger"],
-  "0.160.0": ["cyberAccessProgram", "daybreakEnabled", "disabledPluginIds"],
+  "0.160.0": ["cyberAccessProgram", "daybreakEnabled", "disabledPluginIds", "originators"],
   "0.169.0": [
     "attachToSource",
+    "attachedToThreadId",
+    "currentAccountOnly",
+    "excludedThreadIds",
     "experimentalDisablePredictionMcp",
     "experimentalPredictionMode",
+    "includeAttachedThreads",
     "parentTurnId",
     "responsesapiClientMetadataPatch",
     "rootTurnId"

@@ -105,6 +105,13 @@ describe("options that an older server does not know, and would just not do", ()
     ["0.130.0", "runtimeWorkspaceRoots", "0.140.0", (codex) => codex.threadStart({ runtimeWorkspaceRoots: ["/w"] })],
     ["0.140.0", "lastTurnId", "0.150.0", (codex) => codex.threadFork("stored", { lastTurnId: "turn-1" })],
     ["0.151.0", "disabledPluginIds", "0.160.0", (codex) => codex.thread("stored").run("go", { disabledPluginIds: [] })],
+    ["0.160.0", "excludedThreadIds", "0.169.0", (codex) => codex.threadListPage({ excludedThreadIds: ["stored"] })],
+    [
+      "0.140.0",
+      "parentThreadId",
+      "0.150.0",
+      (codex) => Stream.runDrain(codex.threadList({ parentThreadId: "stored" }))
+    ],
     ["0.160.0", "attachToSource", "0.169.0", (codex) => codex.threadFork("stored", { attachToSource: true })]
   ]
   for (const [version, feature, needs, ask] of options) {

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 
-const methods = ["ThreadStart", "ThreadResume", "ThreadFork", "TurnStart"]
+const methods = ["ThreadStart", "ThreadResume", "ThreadFork", "ThreadList", "TurnStart"]
 
 /** The version of a binary, and the fields that it knows of each method. */
 const inspect = (config: CodexConfig.CodexConfig) =>
