@@ -37,7 +37,7 @@ const modules = [
   ["Notification"],
   ["TurnResult", "internal/bounds"],
   ["CodexError"],
-  ["ServerRequests", "Recording"],
+  ["ServerRequests", "Recording", "internal/Binary", "internal/ConfigOverrides"],
   ["CodexConfig"],
   ["internal/ChildProcess", "internal/Telemetry"],
   ["Transport"],

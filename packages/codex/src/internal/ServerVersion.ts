@@ -1,26 +1,17 @@
 /**
  * Versions of the server, as it tells them in its user agent.
  */
+import * as Result from "effect/Result"
+import * as SemVer from "effect/SemVer"
 
-interface Version {
-  readonly numbers: readonly [major: number, minor: number, patch: number]
-  readonly prerelease: boolean
-}
-
-/** Reads `0.169.0`, `0.151.0-alpha.6`, `0.151.0.post1`; undefined for what is no version. */
-const parse = (text: string): Version | undefined => {
-  const match = /^v?(\d+)\.(\d+)\.(\d+)(-)?/.exec(text.trim())
-  if (match === null) return undefined
-  return { numbers: [Number(match[1]), Number(match[2]), Number(match[3])], prerelease: match[4] !== undefined }
-}
+/** Reads `0.169.0`, `0.151.0-alpha.6`, and `0.151.0.post1`, as a later build of a release is called. */
+const parse = (text: string) => SemVer.parse(text.trim().replace(/^v/, "").replace(/^(\d+\.\d+\.\d+)\.[\w.]+$/, "$1"))
 
 /** Whether a server of this version has what came with the release `needed`. A version that can't be read has nothing. */
-export const isAtLeast = (has: string, needed: string): boolean => {
-  const a = parse(has)
-  const b = parse(needed)
-  if (a === undefined || b === undefined) return false
-  for (const index of [0, 1, 2] as const) {
-    if (a.numbers[index] !== b.numbers[index]) return a.numbers[index] > b.numbers[index]
-  }
-  return !a.prerelease || b.prerelease
-}
+export const isAtLeast = (has: string, needed: string): boolean =>
+  Result.getOrElse(
+    Result.all([parse(has), parse(needed)]).pipe(
+      Result.map(([a, b]) => SemVer.isGreaterThanOrEqualTo(a, b))
+    ),
+    () => false
+  )
