@@ -155,6 +155,22 @@ const entryOf = (line: Message): Option.Option<Entry> => {
   return Option.map(decodeEnding(line["ended"]), (error) => ({ ...common, _tag: "Ended", error }))
 }
 
+/** The threads that requests have started, each by the line of its `thread/start`, which can't name it yet. */
+export const openedThreads = (entries: Recording["entries"]): ReadonlyMap<number, string> => {
+  const lines = new Map<string, number>()
+  const opened = new Map<number, string>()
+  for (const entry of entries) {
+    if (!("message" in entry)) continue
+    const { id, method, result } = entry.message
+    const name = `${entry.connection} ${String(id)}`
+    if (entry._tag === "Sent" && method === "thread/start") lines.set(name, entry.line)
+    const line = entry._tag === "Received" && method === undefined ? lines.get(name) : undefined
+    const thread = isMessage(result) && isMessage(result["thread"]) ? result["thread"]["id"] : undefined
+    if (line !== undefined && typeof thread === "string") opened.set(line, thread)
+  }
+  return opened
+}
+
 const json = (text: string): unknown => {
   try {
     return JSON.parse(text)

@@ -127,6 +127,17 @@ describe("a timeline", () => {
     ])
   })
 
+  it("has the request that starts a thread in the lane of that thread, also where connections give the same ids", () => {
+    const sent = { id: 1, method: "thread/start", params: {} }
+    const { lanes, spans } = dataOf(recorded([
+      { connection: 1, sent },
+      { connection: 2, sent },
+      { connection: 2, received: { id: 1, result: { thread: { id: "second" } } } },
+      { connection: 1, received: { id: 1, result: { thread: { id: "first" } } } }
+    ]))
+    assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
+  })
+
   it("names threads by what is known of them", () => {
     const { complete, lanes } = dataOf(recorded([
       { received: { method: "thread/started", params: { thread: { id: "a", name: "Named", model: "m" } } } },

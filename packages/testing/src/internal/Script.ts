@@ -84,7 +84,7 @@ export const make = (entries: ReadonlyArray<Entry>): Script => {
   const openRequests = new Map<unknown, Ask>()
   const serverRequests = new Map<unknown, { readonly method: string; readonly home: string }>()
   const parents = new Map<string, string>()
-  const opened = openedThreads(entries)
+  const opened = Recording.openedThreads(entries)
 
   const laneOf = (name: string): Lane => {
     const home = parents.get(name) ?? name
@@ -149,19 +149,4 @@ export const make = (entries: ReadonlyArray<Entry>): Script => {
     if (typeof method === "string" && id !== undefined) serverRequests.set(id, { method, home: lane.name })
   }
   return { lanes, asks, ending }
-}
-
-/** The threads that requests have started, by the line of the request. */
-const openedThreads = (entries: ReadonlyArray<Entry>): ReadonlyMap<number, string> => {
-  const lines = new Map<unknown, number>()
-  const opened = new Map<number, string>()
-  for (const entry of entries) {
-    if (!("message" in entry)) continue
-    const { id, method, result } = entry.message
-    if (entry._tag === "Sent" && method === "thread/start") lines.set(id, entry.line)
-    const line = entry._tag === "Received" && method === undefined ? lines.get(id) : undefined
-    const thread = line === undefined ? undefined : subjectOf(result)
-    if (line !== undefined && thread !== undefined) opened.set(line, thread)
-  }
-  return opened
 }

@@ -145,7 +145,7 @@ class Builder {
   private readonly beginnings = new Map<number, string>()
 
   constructor(entries: Recording.Recording["entries"]) {
-    this.openedThreads = openedThreads(entries)
+    this.openedThreads = Recording.openedThreads(entries)
     for (const entry of entries) this.add(entry)
     for (const [span, text] of this.beginnings) this.spans[span]!.label = brief(text)
     pack(this.lanes, this.spans)
@@ -420,22 +420,6 @@ class Builder {
     const subtitle = parts.filter((part) => part !== undefined).join(" · ")
     if (subtitle.length > place.subtitle.length) place.subtitle = subtitle
   }
-}
-
-/** The threads that requests have started, by the line of the request. */
-const openedThreads = (entries: Recording.Recording["entries"]): ReadonlyMap<number, string> => {
-  const lines = new Map<string, number>()
-  const opened = new Map<number, string>()
-  for (const entry of entries) {
-    if (!("message" in entry)) continue
-    const { id, method, result } = entry.message
-    const name = `${entry.connection} ${String(id)}`
-    if (entry._tag === "Sent" && method === "thread/start") lines.set(name, entry.line)
-    const line = entry._tag === "Received" && method === undefined ? lines.get(name) : undefined
-    const thread = text(object(object(result)["thread"])["id"])
-    if (line !== undefined && thread !== undefined) opened.set(line, thread)
-  }
-  return opened
 }
 
 /** Gives each span a row: turns above, requests of the client below, and no two of one row at the same time. */
