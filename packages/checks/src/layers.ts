@@ -27,6 +27,7 @@ const modules = [
     "internal/version",
     "internal/ServerVersion",
     "internal/Metadata",
+    "internal/Refusal",
     "internal/EventLog",
     "internal/ThreadGate",
     "internal/issue",

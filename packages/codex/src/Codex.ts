@@ -41,7 +41,7 @@ import type { Transport } from "./Transport.ts"
  * @category services
  */
 export class Codex extends Context.Service<Codex, {
-  /** What the server said of itself in the handshake. */
+  /** What the server said of itself in the handshake; after a restart, in the last one. */
   readonly metadata: CodexClient.Metadata
   /** Starts a thread (`thread/start`). It requires what the handlers in `serverRequests` and the `tools` do. */
   readonly threadStart: <R = never, T extends Tools.ByName = {}, RT = never>(
@@ -121,6 +121,13 @@ export class Codex extends Context.Service<Codex, {
   readonly client: CodexClient.CodexClient["Service"]
 }>()("effect-codex/Codex") {}
 
+/**
+ * What the Layers give: the service to start from, and what is below it.
+ *
+ * @category services
+ */
+export type Services = Codex | CodexClient.CodexClient | Router.Router
+
 /** Every entry of a list that comes in pages. */
 const pages = <A, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
   page: (cursor: string | undefined) => Effect.Effect<P, RequestError>
@@ -139,7 +146,6 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
   function*() {
     const client = yield* CodexClient.CodexClient
     const router = yield* Router.Router
-    const { serverVersion } = client.metadata
     const thread = (threadId: string) => Thread.make({ client, router }, threadId)
 
     /** Who answers what the server asks on a thread, and the tools that the server is told of. */
@@ -155,7 +161,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       const { dynamicTools, handler } = yield* Tools.make(
         tools,
         serverRequests?.["item/tool/call"] ?? ServerRequests.declineAll["item/tool/call"],
-        serverVersion
+        client.metadata.serverVersion
       )
       const context = yield* Effect.context<R | Tools.Services<T>>()
       return {
@@ -177,12 +183,17 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      Effect.flatMap(Options.supported(filter, serverVersion), (params) => client.request("thread/list", params))
+      Effect.flatMap(
+        Options.supported(filter, client.metadata.serverVersion),
+        (params) => client.request("thread/list", params)
+      )
 
     return Codex.of({
-      metadata: client.metadata,
+      get metadata() {
+        return client.metadata
+      },
       threadStart: Effect.fnUntraced(function*(options = {}) {
-        const params = yield* Options.threadParams(options, serverVersion)
+        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
           ...params,
@@ -191,7 +202,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, handlers)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
-        const params = yield* Options.threadParams(options, serverVersion)
+        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
@@ -202,7 +213,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, handlers)
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
-        const params = yield* Options.threadParams(options, serverVersion)
+        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...params, threadId })
         return opened(response, handlers)
@@ -237,7 +248,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  */
 export const layerTransport = <R = never>(
   config: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError, Transport | R> =>
+): Layer.Layer<Services, ConnectError, Transport | R> =>
   Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(config)))
 
 /**
@@ -255,7 +266,7 @@ export const layerTransport = <R = never>(
  */
 export const layer = <R = never>(
   config: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError, R> =>
+): Layer.Layer<Services, ConnectError, R> =>
   Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(config)))
 
 /**
@@ -265,7 +276,7 @@ export const layer = <R = never>(
  */
 export const layerConfig = <R = never>(
   options: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<Codex | CodexClient.CodexClient | Router.Router, ConnectError | Config.ConfigError, R> =>
+): Layer.Layer<Services, ConnectError | Config.ConfigError, R> =>
   Layer.unwrap(Effect.map(
     CodexConfig.fromConfig,
     (config) => layer({ ...config, ...options, env: { ...config.env, ...options.env } })

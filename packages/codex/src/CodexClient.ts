@@ -13,7 +13,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import * as CodexConfig from "./CodexConfig.ts"
 import {
   type CodexConnectionError,
@@ -71,7 +71,7 @@ export type RequestArgs<M extends Method> = undefined extends Params<M> ? [param
  * @category services
  */
 export class CodexClient extends Context.Service<CodexClient, {
-  /** What the server said of itself in the handshake. */
+  /** What the server said of itself in the handshake; after a restart, in the last one. */
   readonly metadata: Metadata
   /**
    * Calls a method of the protocol.
@@ -159,6 +159,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
   yield* CodexConfig.validate(config)
   const router = yield* Router.Router
   const context = yield* Effect.context<R>()
+  // The span in which the client is made has nothing to do with what it does later.
+  const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   const requestTimeout = Duration.fromInputUnsafe(config.requestTimeout ?? CodexConfig.defaults.requestTimeout)
 
   const handlers = ServerRequests.orElse(
@@ -169,6 +171,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const turnSpans = new Map<string, Tracer.Span>()
   router.serve(
     yield* Answering.make({
+      fork,
       spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
       handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
       threadClosed: (threadId) => threadHandlers.delete(threadId),
@@ -185,7 +188,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions & { readonly late?: (result: unknown) => void }
+    options: RequestOptions & { readonly late?: (result: unknown) => void } = {}
   ): Effect.Effect<A, RequestError> => {
     const { late } = options
     const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
@@ -206,8 +209,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
   }
 
   return CodexClient.of({
-    metadata: session.metadata(),
-    request: (method, ...[params, options]) => send(method, params, decode(method), options ?? {}),
+    get metadata() {
+      return session.metadata()
+    },
+    request: (method, ...[params, options]) => send(method, params, decode(method), options),
     notify: (method, params) => {
       const message = encode({ method, params })
       return typeof message === "string" ? sendLine(message) : Effect.fail(message)
@@ -226,11 +231,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         else threadHandlers.set(threadId, before)
       }
     },
-    turns: TurnStarts.make(
-      router,
-      (method, params, read, options) => send(method, params, read, options ?? {}),
-      turnSpans
-    )
+    turns: TurnStarts.make({ router, send, spans: turnSpans, fork })
   })
 })
 

@@ -8,7 +8,10 @@
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { failureKind, failureStatus, RpcReason } from "./internal/Refusal.ts"
 import { TurnResult } from "./TurnResult.ts"
+
+export { RpcReason, rpcReason } from "./internal/Refusal.ts"
 
 /** Joins the parts of a message that are there. */
 const sentence = (...parts: ReadonlyArray<string | undefined | null | false>): string =>
@@ -166,25 +169,6 @@ export class CodexConnectionError extends Schema.TaggedError<CodexConnectionErro
 // Requests
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What kind of refusal a {@link CodexRpcError} is. */
-export type RpcReason = typeof RpcReason.Type
-/** What kind of refusal a {@link CodexRpcError} is. */
-export const RpcReason = Schema.Literals([
-  "InvalidRequest",
-  "InvalidParams",
-  "MethodNotFound",
-  "Internal",
-  "Overloaded",
-  "RetryLimitExceeded",
-  "ThreadNotFound",
-  "ThreadArchived",
-  "ThreadBusyElsewhere",
-  "NoActiveTurn",
-  "TurnMismatch",
-  "InputTooLarge",
-  "Other"
-])
-
 const rpcHints: { readonly [R in RpcReason]?: string } = {
   InvalidParams: "Check the parameters against the protocol's types.",
   MethodNotFound: "This server does not know the method: update @openai/codex, or check `metadata.serverVersion`.",
@@ -225,52 +209,6 @@ export class CodexRpcError extends Schema.TaggedError<CodexRpcError>("effect-cod
       ended(`with ${this.code}: ${excerpt(this.serverMessage, 400)}`),
       rpcHints[this.reason]
     )
-  }
-}
-
-/** True if the server's data says anywhere that it is overloaded. */
-const saysOverloaded = (data: unknown): boolean => {
-  if (typeof data === "string") return /^server_?overloaded$/i.test(data)
-  if (Array.isArray(data)) return data.some(saysOverloaded)
-  if (typeof data === "object" && data !== null) return Object.values(data).some(saysOverloaded)
-  return false
-}
-
-/** What the server says when it means one of our reasons. The real binary is the judge: see the tests in `test/real`. */
-const rpcTexts: ReadonlyArray<readonly [RegExp, RpcReason]> = [
-  [/no active turn to (steer|interrupt)/i, "NoActiveTurn"],
-  [/expected active turn id .* but found/i, "TurnMismatch"],
-  [/already has an active writer/i, "ThreadBusyElsewhere"],
-  [/is archived/i, "ThreadArchived"],
-  [/thread not found|no (archived )?rollout found|thread not loaded|no such thread/i, "ThreadNotFound"]
-]
-
-/**
- * Reads the reason of a refusal from what the server answered.
- *
- * @category errors
- */
-export const rpcReason = (method: string, code: number, message: string, data: unknown): RpcReason => {
-  if (/retry limit|too many failed attempts/i.test(message)) return "RetryLimitExceeded"
-  if (code === -32001 || saysOverloaded(data)) return "Overloaded"
-  if (typeof data === "object" && data !== null && "input_error_code" in data) {
-    if (data.input_error_code === "input_too_large") return "InputTooLarge"
-  }
-  for (const [pattern, reason] of rpcTexts) if (pattern.test(message)) return reason
-  if (message.includes(`unknown variant \`${method}\``)) return "MethodNotFound"
-  switch (code) {
-    case -32700:
-    case -32600:
-      return "InvalidRequest"
-    // Also said of a known method that can't serve this thread: "list_turns is not supported yet".
-    case -32601:
-      return /not supported/i.test(message) ? "Other" : "MethodNotFound"
-    case -32602:
-      return "InvalidParams"
-    case -32603:
-      return "Internal"
-    default:
-      return "Other"
   }
 }
 
@@ -413,7 +351,7 @@ export class TurnFailedError extends Schema.TaggedError<TurnFailedError>("effect
       typeof this.error?.additionalDetails === "string" && excerpt(this.error.additionalDetails, 600)
     )
     const next = sentence(
-      (info === "unauthorized" || httpStatusOf(info) === 401) &&
+      (info === "unauthorized" || failureStatus(info) === 401) &&
         "Log in with `npx codex login` or `codex.loginApiKey`, or check the key of the model provider.",
       `What was done by then is in \`result\` (items: ${this.result.items.length}).`
     )
@@ -562,22 +500,11 @@ const serviceFailures = new Set([
   "responseTooManyFailedAttempts"
 ])
 
-const isServiceFailure = (info: unknown): boolean =>
-  typeof info === "string"
-    ? serviceFailures.has(info)
-    : typeof info === "object" && info !== null && !isRefusal(httpStatusOf(info)) &&
-      Object.keys(info).some((key) => serviceFailures.has(key))
+const isServiceFailure = (info: unknown): boolean => {
+  const kind = failureKind(info)
+  return kind !== undefined && serviceFailures.has(kind) && !isRefusal(failureStatus(info))
+}
 
 /** The service has looked at the request, and does not take it: because of the account, the model, or what is in it. */
 const isRefusal = (status: number | undefined): boolean =>
   status !== undefined && status >= 400 && status < 500 && ![408, 409, 425, 429].includes(status)
-
-/** The status that the model's service answered with, as `codexErrorInfo` has it: `{ httpConnectionFailed: { httpStatusCode } }`. */
-const httpStatusOf = (info: unknown): number | undefined => {
-  if (typeof info !== "object" || info === null) return undefined
-  for (const detail of Object.values(info)) {
-    if (typeof detail !== "object" || detail === null || !("httpStatusCode" in detail)) continue
-    if (typeof detail.httpStatusCode === "number") return detail.httpStatusCode
-  }
-  return undefined
-}

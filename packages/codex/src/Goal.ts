@@ -5,9 +5,9 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { CodexClient } from "./CodexClient.ts"
 import {
-  type CodexRpcError,
   CodexTimeoutError,
   InvalidInputError,
   type RequestError,
@@ -16,6 +16,7 @@ import {
   type TurnError
 } from "./CodexError.ts"
 import { GoalTurns } from "./internal/GoalTurns.ts"
+import { runningTurn } from "./internal/Refusal.ts"
 import type { TurnControl } from "./internal/TurnQueue.ts"
 import { type Restore, stopTimeout, type TurnBeginning } from "./internal/TurnStarts.ts"
 import type { Claimed, Router } from "./Router.ts"
@@ -115,7 +116,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       (current) =>
         Effect.catchTag(steerTurn(current, input), "CodexRpcError", (error) => {
           // The server has begun the next turn already, or is between two.
-          if (error.reason === "TurnMismatch") return steerTurn(foundTurn(error) ?? current, input)
+          if (error.reason === "TurnMismatch") return steerTurn(runningTurn(error) ?? current, input)
           if (error.reason !== "NoActiveTurn") return Effect.fail(error)
           return Effect.flatMap(turns.turn("turn/steer", current), (next) => steerTurn(next, input))
         })
@@ -129,14 +130,14 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       const { current } = turns
       const next = pauses
         ? Effect.flatMap(Effect.timeoutOption(turns.turn("turn/interrupt", current), lateTurn), (turnId) =>
-          turnId._tag === "Some" ? interruptTurn(turnId.value) : Effect.void)
+          Option.match(turnId, { onNone: () => Effect.void, onSome: interruptTurn }))
         : Effect.void
       if (current === null) {
         return yield* next
       }
       yield* Effect.catchTag(interruptTurn(current), "CodexRpcError", (error) => {
         if (error.reason === "TurnMismatch") {
-          return interruptTurn(foundTurn(error) ?? current)
+          return interruptTurn(runningTurn(error) ?? current)
         }
         return error.reason === "NoActiveTurn" ? next : Effect.fail(error)
       })
@@ -231,7 +232,3 @@ const checked = (objective: string): Effect.Effect<string, InvalidInputError> =>
 }
 
 const invalid = (detail: string) => Effect.fail(new InvalidInputError({ field: "objective", detail }))
-
-/** The turn that the server says it runs, when it was asked about another one. */
-const foundTurn = ({ serverMessage }: CodexRpcError): string | undefined =>
-  /but found [`'"]?([\w-]+)/.exec(serverMessage)?.[1]

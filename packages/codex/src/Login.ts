@@ -5,8 +5,10 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import type { CodexClient } from "./CodexClient.ts"
 import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./CodexError.ts"
+import { undecodable } from "./internal/TurnQueue.ts"
 import * as Notification from "./Notification.ts"
 import type { Router } from "./Router.ts"
 
@@ -137,7 +139,7 @@ class Attempt {
     if (event.method === method) {
       if (event.params.loginId === this.loginId) this.end(Exit.succeed(event.params))
     } else if (event.method === "$undecodable" && idOf(raw) === this.loginId) {
-      this.end(Exit.fail(new CodexDecodeError({ method, issue: event.issue, raw })))
+      this.end(Exit.fail(undecodable(event)))
     }
   }
 
@@ -147,5 +149,4 @@ class Attempt {
   }
 }
 
-const idOf = ({ params }: Notification.Raw): unknown =>
-  typeof params === "object" && params !== null && "loginId" in params ? params.loginId : undefined
+const idOf = ({ params }: Notification.Raw): unknown => Predicate.isObject(params) ? params["loginId"] : undefined

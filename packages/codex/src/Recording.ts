@@ -14,6 +14,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs/promises"
@@ -139,8 +140,7 @@ export const entryLine = (entry: Entry, mask: (value: unknown) => unknown = (val
 }
 
 /** Whether a JSON value is an object, as every message is. */
-export const isMessage = (value: unknown): value is Message =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+export const isMessage: (value: unknown) => value is Message = Predicate.isObject
 
 /** An entry of a line; none if it is of a kind that this version does not know. */
 const entryOf = (line: Message): Option.Option<Entry> => {
@@ -231,5 +231,4 @@ export const read = (file: string): Effect.Effect<Recording, RecordingError> =>
         : new RecordingError({ file, detail: "the file can't be read", cause })
   }).pipe(Effect.flatMap((text) => Effect.fromResult(parse(file, text))))
 
-const isMissing = (cause: unknown): boolean =>
-  typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ENOENT"
+const isMissing = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "ENOENT"

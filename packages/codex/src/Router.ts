@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "./CodexError.ts"
 import { type Cursor, EventLog } from "./internal/EventLog.ts"
@@ -76,18 +77,18 @@ export interface Claimed {
   readonly owned: boolean
 }
 
-/** Counters, for tests and metrics. */
+/** Counters, for tests and metrics. Of what is held, all are zero when idle. */
 export interface Stats {
   /** Messages that were no JSON object, or could not be routed. */
   readonly badLines: number
   /** Answers to requests that nobody waits for. */
   readonly strayAnswers: number
-  /** Entries that are held now. All zero when idle. */
+  /** Requests that wait for their answer. */
   readonly pending: number
   /** Turns that are claimed and have not ended. */
   readonly turns: number
-  /** Followers: starts in flight, goals, logins. */
-  readonly starts: number
+  /** Who follows a thread, or the account: starts in flight, goals, logins. */
+  readonly followers: number
   /** Consumers of notifications. */
   readonly subscribers: number
 }
@@ -170,9 +171,6 @@ class Hub {
   }
 }
 
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 /** What tells that a thread is not loaded any more. */
 const closing: ReadonlySet<unknown> = new Set<Notification.Notification["method"]>([
   "thread/archived",
@@ -189,7 +187,7 @@ const idOf = (
   const id = params[flat]
   if (typeof id === "string") return id
   const object = params[nested]
-  return isObject(object) && typeof object["id"] === "string" ? object["id"] : undefined
+  return Predicate.isObject(object) && typeof object["id"] === "string" ? object["id"] : undefined
 }
 
 /**
@@ -263,7 +261,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     const params = raw["params"]
     let threadId: string | undefined
     let turnId: string | undefined
-    if (isObject(params)) {
+    if (Predicate.isObject(params)) {
       threadId = idOf(params, "threadId", "thread")
       turnId = idOf(params, "turnId", "turn")
     }
@@ -278,7 +276,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       } else if (threadId !== undefined && closing.has(raw["method"])) server?.threadClosed(threadId)
     }
     if (subscribers > 0) publish(raw, event, threadId, turnId)
-    if (raw["method"] === "serverRequest/resolved" && isObject(params)) {
+    if (raw["method"] === "serverRequest/resolved" && Predicate.isObject(params)) {
       const id = params["requestId"]
       if (typeof id === "string" || typeof id === "number") server?.resolved(id)
     }
@@ -297,19 +295,20 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const onAnswer = (id: unknown, message: { readonly [key: string]: unknown }): void => {
     const error = message["error"] ?? undefined
     const pending = typeof id === "number" ? requests.get(id) : undefined
-    if (pending === undefined) {
+    if (typeof id !== "number" || pending === undefined) {
       strayAnswers++
-      const onLate = late.get(id as number)
-      late.delete(id as number)
+      if (typeof id !== "number") return
+      const onLate = late.get(id)
+      late.delete(id)
       if (error === undefined) onLate?.(message["result"])
       return
     }
-    requests.delete(id as number)
+    requests.delete(id)
     pending.settle(error === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, error)))
   }
 
   const onRequest = (id: string | number, method: string, params: unknown): void => {
-    const fields = isObject(params) ? params : {}
+    const fields = Predicate.isObject(params) ? params : {}
     const conversation = fields["conversationId"]
     server?.request({
       id,
@@ -328,7 +327,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     } catch {
       return text.trim() === "" ? undefined : "is not JSON"
     }
-    if (!isObject(message)) return "is not a JSON object"
+    if (!Predicate.isObject(message)) return "is not a JSON object"
     const method = message["method"]
     const id = message["id"]
     if (typeof method === "string") {
@@ -443,14 +442,14 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       strayAnswers,
       pending: requests.size,
       turns: turns.size,
-      starts: Array.from(followers.values()).reduce((sum, following) => sum + following.size, 0),
+      followers: Array.from(followers.values()).reduce((sum, following) => sum + following.size, 0),
       subscribers
     })
   })
 })
 
 const rpcError = (pending: Pending, error: unknown): CodexRpcError => {
-  const fields = isObject(error) ? error : {}
+  const fields = Predicate.isObject(error) ? error : {}
   const code = typeof fields["code"] === "number" ? fields["code"] : -32000
   const message = typeof fields["message"] === "string" ? fields["message"] : "the server gave no message"
   return new CodexRpcError({

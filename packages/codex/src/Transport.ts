@@ -54,7 +54,7 @@ const secretsOf = ({ env = {} }: CodexConfig.CodexConfig<unknown>): ReadonlyArra
   Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
 
 /** Nothing can be sent, and nothing comes, after this side has closed. */
-const closed = new CodexConnectionError({ reason: "Closed" })
+const closed = () => new CodexConnectionError({ reason: "Closed" })
 
 /**
  * `codex app-server` as a child process, on its standard input and output.
@@ -119,7 +119,7 @@ export const layerMemory = <R = never>(
           const encoder = new TextEncoder()
           const close = (error: CodexConnectionError) =>
             Effect.all([Deferred.fail(end, error), Queue.end(toClient), Queue.end(toServer)], { discard: true })
-          yield* Effect.addFinalizer(() => close(closed))
+          yield* Effect.addFinalizer(() => close(closed()))
           yield* serve({
             messages: Stream.fromQueue(toServer),
             write: (data) =>

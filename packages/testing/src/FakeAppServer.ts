@@ -21,10 +21,8 @@
  */
 import type * as Methods from "@effect-codex/protocol/Methods"
 import * as Codex from "effect-codex/Codex"
-import type * as CodexClient from "effect-codex/CodexClient"
 import type { CodexConfig } from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
-import type * as Router from "effect-codex/Router"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -33,6 +31,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fixture from "./Fixture.ts"
@@ -180,15 +179,13 @@ interface Live {
   readonly asked: Map<string | number, Deferred.Deferred<unknown, RpcError | CodexConnectionError>>
 }
 
-const killed = new CodexConnectionError({ reason: "Exited", exitCode: null, signal: "SIGKILL" })
+const killed = () => new CodexConnectionError({ reason: "Exited", exitCode: null, signal: "SIGKILL" })
 
 const methodNotFound = (method: string): RpcError =>
   new RpcError({
     code: -32600,
     message: `Invalid request: unknown variant \`${method}\`: give the fake app-server a handler for it`
   })
-
-const isObject = (value: unknown): value is Raw => typeof value === "object" && value !== null
 
 const unwrapped = (value: unknown): unknown => value instanceof Verbatim ? value.value : value
 
@@ -273,7 +270,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       const error = message["error"]
       Deferred.doneUnsafe(
         answer,
-        isObject(error)
+        Predicate.isObject(error)
           ? Exit.fail(
             new RpcError({
               code: Number(error["code"]),
@@ -287,7 +284,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
     const onMessage = Effect.fnUntraced(function*(connection: Live, text: string) {
       const message: unknown = JSON.parse(text)
-      if (!isObject(message)) return yield* Effect.die(new Error("The client sent no JSON object."))
+      if (!Predicate.isObject(message)) return yield* Effect.die(new Error("The client sent no JSON object."))
       received.add(message)
       const { id, method } = message
       if (typeof id === "number" || typeof id === "string") {
@@ -323,7 +320,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
           Effect.andThen(Deferred.await(answer)),
           Effect.onInterrupt(() => {
             asked.delete(id)
-            const threadId = isObject(sent) ? sent["threadId"] : undefined
+            const threadId = Predicate.isObject(sent) ? sent["threadId"] : undefined
             return wire.write(
               Fixture.line({ method: "serverRequest/resolved", params: { threadId: threadId ?? "", requestId: id } })
             )
@@ -357,7 +354,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       respond: (id, result) => send({ id, result }),
       refuse: (id, error) => send({ id, error: errorFields(error) }),
       write,
-      crash: (error = killed) =>
+      crash: (error = killed()) =>
         Effect.flatMap(connected, (connection) => {
           forget(connection)
           return connection.wire.close(error)
@@ -384,7 +381,7 @@ export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.
 export const layerCodex = <R = never>(
   options: Options & { readonly client?: CodexConfig<R> | undefined } = {}
 ): Layer.Layer<
-  Codex.Codex | CodexClient.CodexClient | Router.Router | FakeAppServer | Transport.Transport,
+  Codex.Services | FakeAppServer | Transport.Transport,
   ConnectError,
   R
 > => Codex.layerTransport(options.client).pipe(Layer.provideMerge(layer(options)))

@@ -11,11 +11,9 @@
  * ```
  */
 import * as Codex from "effect-codex/Codex"
-import type * as CodexClient from "effect-codex/CodexClient"
 import type * as CodexConfig from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
 import * as Recording from "effect-codex/Recording"
-import type * as Router from "effect-codex/Router"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -70,7 +68,7 @@ export const make = Effect.fnUntraced(function*(
       transport.connect,
       (error) => report(file, log, () => log.ended(connection, error))
     )
-    yield* Effect.addFinalizer(() => report(file, log, () => log.ended(connection, closed)))
+    yield* Effect.addFinalizer(() => report(file, log, () => log.ended(connection, closed())))
     return {
       messages: messages.pipe(
         Stream.mapArrayEffect((texts) => Effect.as(report(file, log, () => log.received(connection, texts)), texts)),
@@ -87,7 +85,7 @@ export const make = Effect.fnUntraced(function*(
   return Transport.Transport.of({ connect })
 })
 
-const closed = new CodexConnectionError({ reason: "Closed" })
+const closed = () => new CodexConnectionError({ reason: "Closed" })
 
 /** The files that are being written: a recording is of one client. */
 const recording = new Set<string>()
@@ -153,7 +151,7 @@ export const layerCodex = <R = never>(
   config: CodexConfig.CodexConfig<R> = {},
   options?: Omit<Options, "config">
 ): Layer.Layer<
-  Codex.Codex | CodexClient.CodexClient | Router.Router,
+  Codex.Services,
   ConnectError | Recording.RecordingError,
   R
 > =>

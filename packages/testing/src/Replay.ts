@@ -17,11 +17,9 @@
  * ```
  */
 import * as Codex from "effect-codex/Codex"
-import type * as CodexClient from "effect-codex/CodexClient"
 import type * as CodexConfig from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
 import * as Recording from "effect-codex/Recording"
-import type * as Router from "effect-codex/Router"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -272,7 +270,7 @@ export const layerCodex = <R = never>(
   config: CodexConfig.CodexConfig<R> = {},
   options?: Omit<Options, "config">
 ): Layer.Layer<
-  Codex.Codex | CodexClient.CodexClient | Router.Router | Replay,
+  Codex.Services | Replay,
   ConnectError | Recording.RecordingError,
   R
 > => {

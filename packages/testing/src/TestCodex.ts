@@ -13,10 +13,8 @@
  * ```
  */
 import * as Codex from "effect-codex/Codex"
-import type * as CodexClient from "effect-codex/CodexClient"
 import type * as CodexConfig from "effect-codex/CodexConfig"
 import type * as CodexError from "effect-codex/CodexError"
-import type * as Router from "effect-codex/Router"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import type * as PlatformError from "effect/PlatformError"
@@ -38,12 +36,7 @@ export interface Options<R = never> {
 }
 
 /** Everything that {@link layer} gives. */
-export type Services =
-  | Codex.Codex
-  | CodexClient.CodexClient
-  | Router.Router
-  | ScriptedModel.ScriptedModel
-  | CodexHome.CodexHome
+export type Services = Codex.Services | ScriptedModel.ScriptedModel | CodexHome.CodexHome
 
 /** What building {@link layer} can fail with. */
 export type Error = CodexError.ConnectError | HttpServerError.ServeError | PlatformError.PlatformError

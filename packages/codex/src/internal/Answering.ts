@@ -3,12 +3,12 @@
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import type * as Router from "../Router.ts"
 import * as ServerRequests from "../ServerRequests.ts"
 import { describe } from "./issue.ts"
@@ -67,7 +67,7 @@ const answer = (
     Effect.map((response): Answer => ({ line: JSON.stringify({ id: request.id, result: response ?? {} }) })),
     Effect.catchCause((cause) => {
       const error = Cause.findErrorOption(cause)
-      if (error._tag === "Some") {
+      if (Option.isSome(error)) {
         const { code, data, message } = error.value
         return Effect.succeed(failure(request, code ?? internalError, message, data))
       }
@@ -104,12 +104,11 @@ export const make = Effect.fnUntraced(function*(options: {
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }): Effect.fn.Return<Router.Server, never, Scope.Scope> {
   const running = new Map<string | number, Running>()
   /** Also those that were interrupted, until they have ended. */
   const fibers = new Set<Fiber.Fiber<void>>()
-  // The span in which the client was made has nothing to do with what is asked.
-  const run = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
 
   const interrupt = (id: string | number, entry: Running) => {
     // Forgotten first: who was cancelled gives no answer.
@@ -138,7 +137,7 @@ export const make = Effect.fnUntraced(function*(options: {
       resolved(request.id)
       const entry: Running = { fiber: undefined, turnId: request.turnId }
       running.set(request.id, entry)
-      const fiber = run(
+      const fiber = options.fork(
         answer(request, options.handlersOf(request.threadId)).pipe(
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
           Effect.flatMap(({ line }) => {

@@ -5,10 +5,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import { CodexDecodeError, CodexRpcError, type RequestError, type TurnStreamError } from "../CodexError.ts"
 import * as Notification from "../Notification.ts"
 import type { Claimed, Follower } from "../Router.ts"
-import { TurnQueue } from "./TurnQueue.ts"
+import { TurnQueue, undecodable } from "./TurnQueue.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
@@ -123,14 +124,7 @@ export class GoalTurns implements Follower {
         this.isOver = true
         return this.settle()
       case "$undecodable":
-        return this.fail(
-          new CodexDecodeError({
-            method: String(event.raw["method"]),
-            issue: event.issue,
-            raw: event.raw,
-            threadId: this.threadId
-          })
-        )
+        return this.fail(undecodable(event, { threadId: this.threadId }))
     }
   }
 
@@ -183,7 +177,7 @@ export class GoalTurns implements Follower {
 const renamed = (raw: Notification.Raw, turnId: string, as: string): Notification.Raw =>
   turnId === as ? raw : { ...raw, params: { ...fieldsOf(raw["params"]), turnId: as } }
 
-const fieldsOf = (value: unknown): Notification.Raw => typeof value === "object" && value !== null ? { ...value } : {}
+const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value) ? value : {}
 
 const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
   new CodexRpcError({

@@ -1,6 +1,7 @@
 /**
  * Who answered the handshake.
  */
+import * as Predicate from "effect/Predicate"
 
 /**
  * What the server says of itself in `initialize`.
@@ -33,10 +34,9 @@ const parseUserAgent = (userAgent: string): readonly [name: string | undefined, 
 
 /** Reads the answer to `initialize`; undefined if it lacks the user agent, the name or the version. */
 export const fromResponse = (response: unknown): Metadata | undefined => {
-  if (typeof response !== "object" || response === null) return undefined
-  const fields: { readonly [key: string]: unknown } = { ...response }
-  const info: { readonly [key: string]: unknown } = Object(fields["serverInfo"])
-  const userAgent = text(fields["userAgent"])
+  if (!Predicate.isObject(response)) return undefined
+  const info = Predicate.isObject(response["serverInfo"]) ? response["serverInfo"] : {}
+  const userAgent = text(response["userAgent"])
   if (userAgent === undefined) return undefined
   const [name, version] = parseUserAgent(userAgent)
   const serverName = text(info["name"]) ?? name
@@ -46,8 +46,8 @@ export const fromResponse = (response: unknown): Metadata | undefined => {
     userAgent,
     serverName,
     serverVersion,
-    codexHome: text(fields["codexHome"]),
-    platformFamily: text(fields["platformFamily"]),
-    platformOs: text(fields["platformOs"])
+    codexHome: text(response["codexHome"]),
+    platformFamily: text(response["platformFamily"]),
+    platformOs: text(response["platformOs"])
   }
 }

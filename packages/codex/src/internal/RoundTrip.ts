@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../CodexError.ts"
 import type { Router } from "../Router.ts"
@@ -90,9 +91,7 @@ export const encode = (message: { readonly method: string; readonly [key: string
 }
 
 const threadIdOf = (params: unknown): string | undefined =>
-  typeof params === "object" && params !== null && "threadId" in params && typeof params.threadId === "string"
-    ? params.threadId
-    : undefined
+  Predicate.hasProperty(params, "threadId") && typeof params.threadId === "string" ? params.threadId : undefined
 
 /** The W3C trace context of a span. */
 const traceOf = (span: Tracer.AnySpan): { readonly traceparent: string } | undefined =>

@@ -11,10 +11,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
-import * as Result from "effect/Result"
+import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import type { RequestError, StartTurnError, TurnError } from "../CodexError.ts"
 import type { TurnResult } from "../TurnResult.ts"
+import { failureKind } from "./Refusal.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Metrics
@@ -68,8 +69,8 @@ const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError"
 /** How a request ended, in one word. */
 const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   if (Exit.isSuccess(exit)) return "success"
-  const fail = Cause.findFail(exit.cause)
-  if (Result.isSuccess(fail)) return typeOf(fail.success.error)
+  const error = Cause.findErrorOption(exit.cause)
+  if (Option.isSome(error)) return typeOf(error.value)
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
 }
 
@@ -207,14 +208,9 @@ const statusOf = (
   exit: Exit.Exit<TurnResult, TurnError>
 ): { readonly status: string; readonly error?: string } => {
   if (Exit.isSuccess(exit)) return { status: exit.value.status }
-  const fail = Cause.findFail(exit.cause)
-  if (Result.isFailure(fail)) return { status: "lost" }
-  const error = fail.success.error
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error === undefined) return { status: "lost" }
   return error._tag === "TurnFailedError"
-    ? { status: "failed", error: kindOf(error.error?.codexErrorInfo) ?? error._tag }
+    ? { status: "failed", error: failureKind(error.error?.codexErrorInfo) ?? error._tag }
     : { status: "lost", error: error._tag }
 }
-
-/** The name of what happened: it stands for itself, or is the key of its details. */
-const kindOf = (info: unknown): string | undefined =>
-  typeof info === "string" ? info : typeof info === "object" && info !== null ? Object.keys(info)[0] : undefined

@@ -105,7 +105,9 @@ export class TurnQueue {
 
   private add(event: Notification.Notification): void {
     if (event.method === "$undecodable") {
-      if (event.raw["method"] === "turn/completed") this.fail(undecodable(this, event))
+      if (event.raw["method"] === "turn/completed") {
+        this.fail(undecodable(event, { threadId: this.threadId, turnId: this.turnId }))
+      }
       return
     }
     const result = this.fold.add(event)
@@ -133,11 +135,8 @@ export class TurnQueue {
   }
 }
 
-const undecodable = (turn: TurnQueue, event: Notification.Undecodable): CodexDecodeError =>
-  new CodexDecodeError({
-    method: String(event.raw["method"]),
-    issue: event.issue,
-    raw: event.raw,
-    threadId: turn.threadId,
-    turnId: turn.turnId
-  })
+/** The error of an event that could not be decoded. */
+export const undecodable = (
+  { issue, raw }: Notification.Undecodable,
+  place: { readonly threadId?: string; readonly turnId?: string } = {}
+): CodexDecodeError => new CodexDecodeError({ method: String(raw["method"]), issue, raw, ...place })

@@ -7,16 +7,17 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import type * as Tracer from "effect/Tracer"
 import {
   CodexConnectionError,
   CodexDecodeError,
-  type CodexRpcError,
   type RequestError,
   type StartTurnError,
   ThreadBusyError
 } from "../CodexError.ts"
 import type { Claimed, Router } from "../Router.ts"
+import { runningTurn } from "./Refusal.ts"
 import * as Telemetry from "./Telemetry.ts"
 import { ThreadGate } from "./ThreadGate.ts"
 import type { TurnQueue } from "./TurnQueue.ts"
@@ -90,8 +91,15 @@ export interface Send {
 /** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
 const whenStarted = (queue: TurnQueue) => Effect.timeoutOption(Deferred.await(queue.started), stopTimeout)
 
-/** Starts of turns, on a client that keeps the `spans` of the turns that run, by thread. */
-export const make = (router: Router["Service"], send: Send, spans: Map<string, Tracer.Span>): TurnStarts => {
+/** Starts of turns, on a client. */
+export const make = ({ fork, router, send, spans }: {
+  readonly router: Router["Service"]
+  readonly send: Send
+  /** Of the turns that run, by thread. */
+  readonly spans: Map<string, Tracer.Span>
+  /** Runs what nobody waits for. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+}): TurnStarts => {
   const gate = new ThreadGate()
   /** The turn that can be steered, on each thread that is busy with one; undefined if it could not be started. */
   const started = new Map<string, Deferred.Deferred<TurnQueue | undefined>>()
@@ -118,7 +126,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
           const turnId = turnIdOf(result)
           if (turnId === undefined) return
           const expected = router.expectTurn(params.threadId)
-          Effect.runFork(stop(expected.claim(turnId, false).queue))
+          fork(stop(expected.claim(turnId, false).queue))
           expected.close()
         }
       })
@@ -133,7 +141,7 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
     return Effect.andThen(whenStarted(queue), Effect.suspend(() => ask(queue.turnId))).pipe(
       // A review runs in a turn of another id, which the server tells only when it refuses.
       Effect.catchTag("CodexRpcError", (error) => {
-        const active = activeTurnOf(error)
+        const active = runningTurn(error)
         return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
       }),
       // It ended while it was asked; its completion may still be on its way.
@@ -271,14 +279,10 @@ export const make = (router: Router["Service"], send: Send, spans: Map<string, T
 
 /** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */
 const turnIdOf = (result: unknown): string | undefined => {
-  if (typeof result !== "object" || result === null || !("turn" in result)) return undefined
-  const { turn } = result
-  return typeof turn === "object" && turn !== null && "id" in turn && typeof turn.id === "string" ? turn.id : undefined
+  const turn = Predicate.isObject(result) ? result["turn"] : undefined
+  const id = Predicate.isObject(turn) ? turn["id"] : undefined
+  return typeof id === "string" ? id : undefined
 }
-
-/** The turn that the server runs instead of the one that was meant. */
-const activeTurnOf = ({ reason, serverMessage }: CodexRpcError): string | undefined =>
-  reason === "TurnMismatch" ? /but found `?([\w-]+)/.exec(serverMessage)?.[1] : undefined
 
 const unnamed = (method: string, threadId: string, raw: unknown): CodexDecodeError =>
   new CodexDecodeError({ method, issue: "the answer does not name a turn", raw, threadId })

@@ -2,6 +2,7 @@ import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
 import { Codex, Input } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { scenario } from "./scenario.ts"
 
@@ -91,6 +92,26 @@ describe("options that need a newer server", () => {
       }
     )
   }
+
+  scenario(
+    "go by the server that runs after a restart",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        const resume = codex.threadResume("stored", { includeTurns: true })
+        assert.strictEqual((yield* Effect.flip(resume))._tag, "UnsupportedByServerError")
+        const { initialize } = answered("effect-codex/0.169.0")
+        yield* server.on("initialize", initialize)
+        yield* server.crash()
+        yield* codex.client.closed
+        yield* codex.client.connected
+        assert.strictEqual(codex.metadata.serverVersion, "0.169.0")
+        assert.strictEqual(codex.client.metadata.serverVersion, "0.169.0")
+        yield* resume
+      }),
+    { version: "0.140.0", threads: ["stored"], client: { restart: Schedule.spaced("1 second") } }
+  )
 })
 
 describe("options that an older server does not know, and would just not do", () => {

@@ -32,6 +32,33 @@ scenario("a turn whose start was answered too late is interrupted", () =>
   }))
 
 scenario(
+  "it is asked to end even if it seems never to begin, by the program's own clock",
+  () =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const server = yield* FakeAppServer.FakeAppServer
+      const answer = yield* Deferred.make<void>()
+      yield* server.on("turn/start", () => Effect.as(Deferred.await(answer), { turn: Fixture.turn({ id: "late" }) }))
+      yield* server.on("turn/interrupt", () => ({}))
+      const thread = yield* codex.threadStart()
+      const running = yield* inBackground(Effect.flip(thread.run("go", { startTimeout: "1 second" })))
+      yield* server.awaitRequest("turn/start")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(running)
+      yield* Deferred.succeed(answer, undefined)
+      // Behind the answer on the wire: when it is here, the answer was.
+      yield* thread.setName("late")
+      yield* TestClock.adjust("10 seconds")
+      // Behind the interruption.
+      yield* thread.setName("later")
+      assert.include((yield* server.requests).map(({ method }) => method), "turn/interrupt")
+      const ended = yield* inBackground(Stream.runHead(thread.notifications))
+      yield* server.notifyAll([Fixture.turnCompleted(thread.id, "late", { status: "interrupted" })])
+      yield* Fiber.join(ended)
+    })
+)
+
+scenario(
   "a turn that waits for a restart is not started if it is interrupted, which ends at once",
   () =>
     Effect.gen(function*() {

@@ -223,7 +223,7 @@ describe("a router whose connection is lost", () => {
         strayAnswers: 0,
         pending: 0,
         turns: 0,
-        starts: 0,
+        followers: 0,
         subscribers: 0
       })
     }))

@@ -19,7 +19,7 @@ export type Services =
 /** Nothing is held for anybody any more. */
 export const idle = Effect.map(Router.Router, (router) => {
   const { badLines: _, strayAnswers: __, ...held } = router.stats()
-  assert.deepStrictEqual(held, { pending: 0, turns: 0, starts: 0, subscribers: 0 })
+  assert.deepStrictEqual(held, { pending: 0, turns: 0, followers: 0, subscribers: 0 })
 })
 
 export type Options = FakeAppServer.Options & {

@@ -86,7 +86,7 @@ const against = <A, E>(
       Effect.gen(function*() {
         const result = yield* Effect.scoped(use)
         const { badLines: _, strayAnswers: __, ...entries } = (yield* Router.Router).stats()
-        assert.deepStrictEqual(entries, { pending: 0, turns: 0, starts: 0, subscribers: 0 })
+        assert.deepStrictEqual(entries, { pending: 0, turns: 0, followers: 0, subscribers: 0 })
         return result
       }).pipe(Effect.provide(fault.layer), Effect.provideService(Metric.FiberRuntimeMetrics, fibers))
     )

@@ -30,12 +30,12 @@ const collect: () => void = (() => {
 const sample = (turns: number) =>
   Effect.map(Router.Router, (router): Sample => {
     collect()
-    const { pending, starts, subscribers, turns: running } = router.stats()
+    const { pending, followers, subscribers, turns: running } = router.stats()
     return {
       turns,
       heap: process.memoryUsage().heapUsed,
       handles: process.getActiveResourcesInfo().length,
-      held: pending + starts + subscribers + running
+      held: pending + followers + subscribers + running
     }
   })
 

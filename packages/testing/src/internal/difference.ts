@@ -1,6 +1,7 @@
 /**
  * What is different between two JSON values, for people to read.
  */
+import * as Predicate from "effect/Predicate"
 
 /** A place at which two values differ. A value that is not there is left out. */
 export interface Difference {
@@ -9,9 +10,6 @@ export interface Difference {
   readonly recorded?: unknown
   readonly asked?: unknown
 }
-
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Every place at which the values differ, except the ignored ones: patterns such as `input.*.text`. */
 export const differences = (
@@ -25,7 +23,7 @@ export const differences = (
     if (Object.is(recorded, asked)) return
     if (ignored.some((pattern) => matches(pattern, keys))) return
     const arrays = Array.isArray(recorded) && Array.isArray(asked)
-    if (arrays || (isObject(recorded) && isObject(asked))) {
+    if (arrays || (Predicate.isObject(recorded) && Predicate.isObject(asked))) {
       const left = recorded as { readonly [key: string | number]: unknown }
       const right = asked as { readonly [key: string | number]: unknown }
       const own = arrays
