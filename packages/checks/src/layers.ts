@@ -58,6 +58,8 @@ const modules = [
   ["internal/timeline/browser/Timeline", "internal/timeline/style"],
   ["internal/timeline/browser/dom", "internal/timeline/Model", "internal/timeline/Page"],
   ["internal/timeline/browser/Store"],
+  ["internal/timeline/browser/View"],
+  ["internal/timeline/browser/Paint"],
   ["internal/timeline/browser/Chart", "internal/timeline/browser/Details", "internal/timeline/browser/EventList"],
   ["internal/timeline/browser/main"],
   ["Timeline"],

@@ -11,7 +11,7 @@ import type { Timeline } from "./browser/Timeline.ts"
 import { style } from "./style.ts"
 
 /** The modules of the page's program, from the ground up. */
-const modules = ["dom", "Store", "Chart", "EventList", "Details", "main"]
+const modules = ["dom", "Store", "View", "Paint", "Chart", "EventList", "Details", "main"]
 
 /** Whether this is the source, and not what was compiled of it. */
 const isSource = import.meta.url.endsWith(".ts")

@@ -1,5 +1,5 @@
 /** Everything about what is selected. */
-import { colorOf, count, duration, element, kindName, moment } from "./dom.ts"
+import { colorOf, count, duration, element, kinds, moment } from "./dom.ts"
 import type { Store } from "./Store.ts"
 import type { Kind } from "./Timeline.ts"
 
@@ -102,7 +102,7 @@ export class Details {
     const deltas = events.reduce((sum, event) => sum + this.store.timeline.events.delta[event]!, 0)
     const turn = span.turn
     return [
-      badge(span.kind, kindName[span.kind]),
+      badge(span.kind, kinds[span.kind].one),
       ...(span.detail === "" ? [] : [badge(span.status === "failed" ? "error" : "other", span.detail)]),
       element("h2", {}, span.label),
       facts([
@@ -131,7 +131,7 @@ export class Details {
   /** What a span is about, said as its kind needs it. */
   private body(index: number, kind: Kind): ReadonlyArray<Node> {
     const events = this.store.eventsOf(index)
-    const messages = Array.from(events.subarray(0, 1), (event) => this.message(event))
+    const asked = this.message(events[0] ?? -1)
     const last = this.message(events.at(-1) ?? -1)
     switch (kind) {
       case "turn": {
@@ -156,7 +156,6 @@ export class Details {
         ]
       }
       case "approval": {
-        const [asked = {}] = messages
         const params = object(asked["params"])
         const answer = events.length > 1 ? last : {}
         return [
@@ -167,7 +166,6 @@ export class Details {
         ]
       }
       case "request": {
-        const [asked = {}] = messages
         const answer = events.length > 1 ? last : {}
         return [
           ...json("Parameters", asked["params"]),

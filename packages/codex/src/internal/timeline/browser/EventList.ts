@@ -1,6 +1,6 @@
 /** Everything that was said, as a list: only the rows that are in sight exist. */
 import { colorOf, count, element, moment } from "./dom.ts"
-import type { Store } from "./Store.ts"
+import { lowerBound, type Store } from "./Store.ts"
 import type { Kind } from "./Timeline.ts"
 
 const rowHeight = 24
@@ -81,14 +81,7 @@ export class EventList {
   }
 
   private positionOf(event: number): number {
-    let low = 0
-    let high = this.shown.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.shown[middle]! < event) low = middle + 1
-      else high = middle
-    }
-    return low
+    return lowerBound(this.shown.length, (position) => this.shown[position]! < event)
   }
 
   private reveal(): void {

@@ -1,4 +1,5 @@
 /** What the page shows: the timeline with its indexes, and what the person who looks at it has chosen. */
+import { kinds } from "./dom.ts"
 import type { Kind, Mark, Span, Timeline } from "./Timeline.ts"
 
 /** What is looked at. */
@@ -17,6 +18,17 @@ export interface State {
   readonly collapsed: ReadonlySet<number>
   readonly query: string
   readonly selected: Selection | undefined
+}
+
+/** The first index, from `low` on, that is not before what is looked for; `length` if all are. */
+export const lowerBound = (length: number, isBefore: (index: number) => boolean, low = 0): number => {
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isBefore(middle)) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** How many milliseconds of a frame a search may take. */
@@ -108,6 +120,13 @@ export class Store {
     }
     const most = Math.log1p(counts.reduce((most, count) => Math.max(most, count), 1))
     return this.densities = Array.from(counts, (count) => Math.log1p(count) / most)
+  }
+
+  /** The kinds that the recording has, in the order of the legend. */
+  kindCounts(): ReadonlyArray<readonly [kind: Kind, count: number]> {
+    const counts = new Map<Kind, number>()
+    for (const { kind } of this.timeline.spans) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+    return (Object.keys(kinds) as Array<Kind>).flatMap((kind) => counts.has(kind) ? [[kind, counts.get(kind)!]] : [])
   }
 
   /** The events of a span, in the order of time. */

@@ -21,35 +21,21 @@ export const element = <K extends keyof HTMLElementTagNameMap>(
 /** The color of a kind, for `style`. */
 export const colorOf = (kind: Kind | "error" | "warning" | "tokens"): string => `--color: var(--${kind})`
 
-/** All of a kind. */
-export const kindNames: { readonly [K in Kind]: string } = {
-  turn: "Turns",
-  user: "User",
-  message: "Messages",
-  reasoning: "Reasoning",
-  command: "Commands",
-  files: "Files",
-  tool: "Tools",
-  approval: "Approvals & questions",
-  request: "Requests",
-  other: "Other"
+/** What one and what all of a kind are called, in the order of the legend. */
+export const kinds: { readonly [K in Kind]: { readonly one: string; readonly many: string } } = {
+  turn: { one: "Turn", many: "Turns" },
+  user: { one: "User", many: "User" },
+  message: { one: "Message", many: "Messages" },
+  reasoning: { one: "Reasoning", many: "Reasoning" },
+  command: { one: "Command", many: "Commands" },
+  files: { one: "Files", many: "Files" },
+  tool: { one: "Tool", many: "Tools" },
+  approval: { one: "Question", many: "Approvals & questions" },
+  request: { one: "Request", many: "Requests" },
+  other: { one: "Other", many: "Other" }
 }
 
 const twoDigits = (value: number): string => String(value).padStart(2, "0")
-
-/** One of a kind. */
-export const kindName: { readonly [K in Kind]: string } = {
-  turn: "Turn",
-  user: "User",
-  message: "Message",
-  reasoning: "Reasoning",
-  command: "Command",
-  files: "Files",
-  tool: "Tool",
-  approval: "Question",
-  request: "Request",
-  other: "Other"
-}
 
 /** A length of time, as short as it is exact enough. */
 export const duration = (millis: number): string => {

@@ -1,7 +1,7 @@
 /** The page: unpacks its data and puts the parts together. */
-import { Chart, kindsOf } from "./Chart.ts"
+import { Chart } from "./Chart.ts"
 import { Details } from "./Details.ts"
-import { colorOf, count, duration, element, kindNames } from "./dom.ts"
+import { colorOf, count, duration, element, kinds } from "./dom.ts"
 import { EventList } from "./EventList.ts"
 import { Store } from "./Store.ts"
 import type { Kind, Timeline } from "./Timeline.ts"
@@ -220,7 +220,7 @@ const start = (timeline: Timeline): void => {
         element(
           "div",
           { class: "chips", role: "group", "aria-label": "What is shown" },
-          ...kindsOf(timeline.spans).map(([kind, number]) => chip(kind, kindNames[kind], number)),
+          ...store.kindCounts().map(([kind, number]) => chip(kind, kinds[kind].many, number)),
           ...(deltas > 0 ? [chip("delta", "Pieces of text", deltas)] : [])
         )
       )

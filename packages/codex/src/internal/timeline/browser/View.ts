@@ -1,0 +1,144 @@
+/**
+ * Where things are in the chart: which moment lies at which pixel, which row of which lane at which height, and what lies
+ * at a place.
+ */
+import { lowerBound, type Store } from "./Store.ts"
+import type { Mark } from "./Timeline.ts"
+
+export const axisHeight = 26
+export const overviewHeight = 44
+export const tokenHeight = 26
+export const lanePadding = 8
+export const turnHeight = 24
+const rowHeight = 20
+const rowGap = 3
+/** A span is at least so wide. */
+export const narrowest = 2.5
+
+/** A stretch of time that fills the width. */
+interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+/** A lane where it is drawn. */
+export interface Place {
+  readonly lane: number
+  readonly top: number
+  readonly height: number
+  readonly collapsed: boolean
+  /** How many of its rows are shown. */
+  readonly rows: number
+}
+
+/** Where a row begins, below the top of its lane. */
+export const rowTop = (row: number): number =>
+  lanePadding + (row === 0 ? 0 : turnHeight + rowGap + (row - 1) * (rowHeight + rowGap))
+
+/** How high a row is: the first is that of the turns. */
+export const heightOf = (row: number): number => row === 0 ? turnHeight : rowHeight
+
+export class View {
+  readonly store: Store
+  width = 0
+  height = 0
+  /** The lanes that are shown, from the top. */
+  places: ReadonlyArray<Place> = []
+  /** The moment that is pointed at. */
+  pointer: number | undefined
+
+  constructor(store: Store) {
+    this.store = store
+  }
+
+  /** How wide the names of the lanes are. */
+  get gutter(): number {
+    return Math.min(200, Math.max(116, this.width * 0.2))
+  }
+
+  /** How wide the time is. */
+  get inner(): number {
+    return this.width - this.gutter
+  }
+
+  x(millis: number, { from, to }: Range = this.store.state): number {
+    return this.gutter + (millis - from) / (to - from) * this.inner
+  }
+
+  millisAt(x: number, { from, to }: Range = this.store.state): number {
+    return from + (x - this.gutter) / this.inner * (to - from)
+  }
+
+  /** How many milliseconds a pixel stands for. */
+  get perPixel(): number {
+    return (this.store.state.to - this.store.state.from) / this.inner
+  }
+
+  /** Gives each lane its place. The result is the height of all of them. */
+  arrange(): number {
+    const { collapsed, only } = this.store.state
+    let top = 0
+    const places: Array<Place> = []
+    const { marks, timeline: { lanes } } = this.store
+    lanes.forEach((lane, index) => {
+      if (only !== undefined && only !== index) return
+      // Beside the threads there may have been nothing.
+      if (lane.rows === 0 && lanes.length > 1 && marks[index]!.length === 0) return
+      const isCollapsed = collapsed.has(index)
+      const rows = isCollapsed ? Math.min(1, lane.rows) : lane.rows
+      const tokens = !isCollapsed && lane.tokens.length > 0 ? tokenHeight : 0
+      const spans = lanePadding * 2 + turnHeight + (Math.max(1, rows) - 1) * (rowHeight + rowGap)
+      const height = Math.max(46, spans) + tokens
+      places.push({ lane: index, top, height, collapsed: isCollapsed, rows })
+      top += height
+    })
+    this.places = places
+    return top
+  }
+
+  private placeAt(y: number): Place | undefined {
+    return this.places.find(({ height, top }) => y >= top && y < top + height)
+  }
+
+  /** What lies at a place of the lanes. */
+  hit(x: number, y: number): { readonly lane: number; readonly span: number | undefined } | undefined {
+    const place = this.placeAt(y)
+    if (place === undefined) return undefined
+    const rows = this.store.rows[place.lane]!
+    for (let row = 0; row < place.rows; row++) {
+      const top = place.top + rowTop(row)
+      if (y < top - 1 || y > top + heightOf(row) + 1) continue
+      let best: number | undefined
+      let nearest = 4
+      const at = this.millisAt(x)
+      const spans = rows[row]!
+      for (let index = Math.max(0, this.firstVisible(spans, at) - 2); index < spans.length; index++) {
+        const span = this.store.timeline.spans[spans[index]!]!
+        const left = this.x(span.start)
+        if (left > x + nearest) break
+        const right = Math.max(left + narrowest, this.x(this.store.endOf(span)))
+        const distance = x < left ? left - x : x > right ? x - right : 0
+        if (distance < nearest && this.store.isVisible(span)) {
+          nearest = distance
+          best = spans[index]
+          if (distance === 0) break
+        }
+      }
+      if (best !== undefined) return { lane: place.lane, span: best }
+    }
+    return { lane: place.lane, span: undefined }
+  }
+
+  /** The error or warning that lies at a place of the lanes. */
+  markAt(x: number, y: number): Mark | undefined {
+    const place = this.placeAt(y)
+    if (place === undefined || y > place.top + 9) return undefined
+    return this.store.marks[place.lane]!.find((mark) => Math.abs(this.x(mark.at) - x) < 7)
+  }
+
+  /** The first of these spans, from `low` on, that has not ended before a moment. */
+  firstVisible(spans: ReadonlyArray<number>, millis: number, low = 0): number {
+    const isBefore = (index: number) => this.store.endOf(this.store.timeline.spans[spans[index]!]!) < millis
+    return lowerBound(spans.length, isBefore, low)
+  }
+}
