@@ -2,7 +2,6 @@
  * Goals: an objective that the agent pursues on its own, turn after turn, until it is reached.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -185,23 +184,16 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
   })
 
   const handle = (beginning: Beginning): Effect.Effect<Goal, StartTurnError> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.map(begin(beginning, restore), (claimed) => Turn.make(client, claimed))
-    )
-
-  const toEnd = (beginning: Beginning): Effect.Effect<TurnResult, StartTurnError | TurnError> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        begin(beginning, restore),
-        ({ queue }) => Effect.onInterrupt(restore(Deferred.await(queue.result)), () => client.turns.stop(queue))
-      )
-    )
+    Turn.start(client, (restore) => begin(beginning, restore))
 
   return {
     start: (objective, options = {}) =>
       Effect.flatMap(requestOf(objective, options), (request) => handle(pursue(request, options, true))),
     run: (objective, options = {}) =>
-      Effect.flatMap(requestOf(objective, options), (request) => toEnd(pursue(request, options, false))),
+      Effect.flatMap(
+        requestOf(objective, options),
+        (request) => client.turns.run((restore) => begin(pursue(request, options, false), restore))
+      ),
     stored: {
       read: Effect.map(client.request("thread/goal/get", { threadId }), ({ goal }) => goal ?? null),
       pause: set({ status: "paused" }),

@@ -212,29 +212,18 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   const goals = Goal.make({ client, router, begin }, id)
 
-  /** Stops a turn whose consumer has gone; one that is somebody else's is left alone. */
-  const abandon = ({ cursor, owned, queue }: Claimed) =>
-    owned ? client.turns.stop(queue) : Effect.sync(() => cursor?.close())
-
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        start(input, options, false, restore),
-        (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
-      )
-    )
+    client.turns.run((restore) => start(input, options, false, restore))
 
   const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.map(start(input, options, true, restore), (claimed) => Turn.make(client, claimed))
-    )
+    Turn.start(client, (restore) => start(input, options, true, restore))
 
   /** A turn that is stopped with the scope. */
   const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         start(input, options, true, restore),
-        (claimed) => Effect.as(Effect.addFinalizer(() => abandon(claimed)), Turn.make(client, claimed))
+        (claimed) => Effect.as(Effect.addFinalizer(() => client.turns.abandon(claimed)), Turn.make(client, claimed))
       )
     )
 
@@ -311,16 +300,25 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   })
 
-  const compact = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      begin({ threadId: id, begin: startCompaction, steerable: false }, restore),
-      (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
-    )
+  const compact = client.turns.run((restore) =>
+    begin({ threadId: id, begin: startCompaction, steerable: false }, restore)
   ).pipe(
     Effect.asVoid,
     // It waits instead.
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
+
+  const review = (target: Protocol.ReviewTarget) =>
+    Turn.start(client, (restore) =>
+      onLoaded((prepare) =>
+        client.turns.start({
+          method: "review/start",
+          params: { threadId: id, target },
+          prepare,
+          events: true,
+          agent: { ...agent, model }
+        }, restore)
+      ))
 
   return {
     id,
@@ -335,24 +333,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact,
-    review: (target) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.map(
-          onLoaded((prepare) =>
-            client.turns.start(
-              {
-                method: "review/start",
-                params: { threadId: id, target },
-                prepare,
-                events: true,
-                agent: { ...agent, model }
-              },
-              restore
-            )
-          ),
-          (claimed) => Turn.make(client, claimed)
-        )
-      ),
+    review,
     startGoal: goals.start,
     runGoal: goals.run,
     goal: goals.stored

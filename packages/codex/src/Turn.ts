@@ -2,15 +2,15 @@
  * A turn: one task of the agent, from its input to its result.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
-import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./CodexError.ts"
+import type { OutputDecodeError, RequestError, StartTurnError, TurnError, TurnStreamError } from "./CodexError.ts"
 import * as Input from "./Input.ts"
 import type { TurnQueue } from "./internal/TurnQueue.ts"
+import type { Starting } from "./internal/TurnStarts.ts"
 import type * as Notification from "./Notification.ts"
 import type { TypedResult } from "./Output.ts"
 import type { Claimed, TurnCursor } from "./Router.ts"
@@ -55,6 +55,10 @@ export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
   readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
+/** Starts a turn, and gives its handle. */
+export const start = (client: CodexClient["Service"], starting: Starting): Effect.Effect<Turn, StartTurnError> =>
+  Effect.uninterruptibleMask((restore) => Effect.map(starting(restore), (claimed) => make(client, claimed)))
+
 /** The handle of a turn that was claimed with its events. */
 export const make = (client: CodexClient["Service"], { cursor, queue }: Claimed): Turn => {
   const { threadId, turnId } = queue
@@ -71,8 +75,8 @@ export const make = (client: CodexClient["Service"], { cursor, queue }: Claimed)
     id: turnId,
     threadId,
     stream,
-    text: unlessFailed(queue, select(stream, textOf)),
-    items: unlessFailed(queue, select(stream, itemOf)),
+    text: unlessFailed(queue, Stream.filterMap(stream, textOf)),
+    items: unlessFailed(queue, Stream.filterMap(stream, itemOf)),
     run: Deferred.await(queue.result),
     steer: (input) => Effect.flatMap(Input.toItems(input), (items) => client.turns.steer(queue, items)),
     interrupt: client.turns.interrupt(queue)
@@ -93,28 +97,11 @@ const follow = (
     )
   })
 
-/** What `pick` finds in the events, a chunk at a time. */
-const select = <A, E>(
-  stream: Stream.Stream<Notification.Notification, E>,
-  pick: (event: Notification.Notification) => A | undefined
-): Stream.Stream<A, E> =>
-  Stream.transformPull(stream, (pull) => {
-    const next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E> = Effect.flatMap(pull, (events) => {
-      const picked: Array<A> = []
-      for (let index = 0; index < events.length; index++) {
-        const value = pick(events[index]!)
-        if (value !== undefined) picked.push(value)
-      }
-      return Arr.isArrayNonEmpty(picked) ? Effect.succeed(picked) : next
-    })
-    return Effect.succeed(next)
-  })
+const textOf = (event: Notification.Notification) =>
+  event.method === "item/agentMessage/delta" ? Result.succeed(event.params.delta) : Result.failVoid
 
-const textOf = (event: Notification.Notification): string | undefined =>
-  event.method === "item/agentMessage/delta" ? event.params.delta : undefined
-
-const itemOf = (event: Notification.Notification): Protocol.ThreadItem | undefined =>
-  event.method === "item/completed" ? event.params.item : undefined
+const itemOf = (event: Notification.Notification) =>
+  event.method === "item/completed" ? Result.succeed(event.params.item) : Result.failVoid
 
 /** Ends as the turn did. */
 const unlessFailed = <A>(

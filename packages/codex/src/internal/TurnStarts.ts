@@ -14,9 +14,11 @@ import {
   CodexDecodeError,
   type RequestError,
   type StartTurnError,
-  ThreadBusyError
+  ThreadBusyError,
+  type TurnError
 } from "../CodexError.ts"
 import type { Claimed, Router } from "../Router.ts"
+import type { TurnResult } from "../TurnResult.ts"
 import { runningTurn } from "./Refusal.ts"
 import * as Telemetry from "./Telemetry.ts"
 import { ThreadGate } from "./ThreadGate.ts"
@@ -71,7 +73,14 @@ export interface TurnStarts {
   readonly steer: (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
   /** Interrupts a turn, and waits until it has ended; a server that does not end it is given {@link stopTimeout}. */
   readonly stop: (queue: TurnQueue) => Effect.Effect<void>
+  /** Stops a turn whose consumer has gone; one that is somebody else's is left alone. */
+  readonly abandon: (claimed: Claimed) => Effect.Effect<void>
+  /** Starts a turn and awaits its result. Interrupted, it abandons the turn. */
+  readonly run: (starting: Starting) => Effect.Effect<TurnResult, StartTurnError | TurnError>
 }
+
+/** A start of a turn, where interruption is off. */
+export type Starting = (restore: Restore) => Effect.Effect<Claimed, StartTurnError>
 
 /** What `Effect.uninterruptibleMask` gives. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -204,8 +213,19 @@ export const make = ({ fork, router, send, spans }: {
       return Effect.asVoid(Effect.flatMap(Effect.forkDetach(stopping), Fiber.await))
     })
 
+  const abandon = ({ cursor, owned, queue }: Claimed): Effect.Effect<void> =>
+    owned ? stop(queue) : Effect.sync(() => cursor?.close())
+
+  const run: TurnStarts["run"] = (starting) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        starting(restore),
+        (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
+      )
+    )
+
   /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
-  const run = (
+  const occupy = (
     { agent = {}, begin, prepare, steerable = true, threadId }: TurnBeginning,
     restore: Restore
   ): Effect.Effect<Claimed, StartTurnError> =>
@@ -248,9 +268,9 @@ export const make = ({ fork, router, send, spans }: {
   const begin = (beginning: TurnBeginning, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
     Effect.suspend(() => {
       const { threadId, whenBusy } = beginning
-      if (gate.tryAcquire(threadId)) return run(beginning, restore)
+      if (gate.tryAcquire(threadId)) return occupy(beginning, restore)
       if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
-      return Effect.andThen(Telemetry.waiting(restore(gate.acquire(threadId))), run(beginning, restore))
+      return Effect.andThen(Telemetry.waiting(restore(gate.acquire(threadId))), occupy(beginning, restore))
     })
 
   const start = (request: TurnRequest, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
@@ -274,7 +294,7 @@ export const make = ({ fork, router, send, spans }: {
       )
     })
 
-  return { start, begin, interrupt, steer, stop }
+  return { start, begin, interrupt, steer, stop, abandon, run }
 }
 
 /** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */
