@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -19,7 +20,7 @@ import {
   type CodexConnectionError,
   CodexDecodeError,
   type ConnectError,
-  type InvalidInputError,
+  InvalidInputError,
   type RequestError
 } from "./CodexError.ts"
 import * as Answering from "./internal/Answering.ts"
@@ -191,7 +192,15 @@ export const make = Effect.fnUntraced(function*<R = never>(
     options: RequestOptions & { readonly late?: (result: unknown) => void } = {}
   ): Effect.Effect<A, RequestError> => {
     const { late } = options
-    const timeout = options.timeout === undefined ? requestTimeout : Duration.fromInputUnsafe(options.timeout)
+    const timeout = Option.getOrUndefined(Duration.fromInput(options.timeout ?? requestTimeout))
+    if (timeout === undefined) {
+      return Effect.fail(
+        new InvalidInputError({
+          field: "timeout",
+          detail: `it is not a duration: give milliseconds, or a text such as "10 seconds"`
+        })
+      )
+    }
     return Effect.useSpan("codex.request", { kind: "client", attributes: Telemetry.rpc(method) }, (span) => {
       const once = Effect.flatMap(
         session.connection(timeout),

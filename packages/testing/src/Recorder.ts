@@ -64,12 +64,13 @@ export const make = Effect.fnUntraced(function*(
 
   const connect = Effect.gen(function*() {
     const connection = ++connections
-    const { messages, send } = yield* Effect.tapError(
+    const { messages, send, ...rest } = yield* Effect.tapError(
       transport.connect,
       (error) => report(file, log, () => log.ended(connection, error))
     )
     yield* Effect.addFinalizer(() => report(file, log, () => log.ended(connection, closed())))
     return {
+      ...rest,
       messages: messages.pipe(
         Stream.mapArrayEffect((texts) => Effect.as(report(file, log, () => log.received(connection, texts)), texts)),
         Stream.tapCause((cause) => {

@@ -139,6 +139,15 @@ describe("requests", () => {
       assert.strictEqual(yield* countOf(server, "model/list"), 0)
     }))
 
+  scenario("with a timeout that is none are refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* setup
+      const error = yield* Effect.flip(client.request("model/list", {}, { timeout: "soon" as never }))
+      assert.isTrue(error._tag === "InvalidInputError" && error.field === "timeout")
+      assert.include(error.message, "10 seconds")
+      assert.strictEqual(yield* countOf(server, "model/list"), 0)
+    }))
+
   scenario("without an answer: notifications are sent as they are", () =>
     Effect.gen(function*() {
       const { client, server } = yield* setup
