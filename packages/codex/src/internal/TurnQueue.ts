@@ -47,7 +47,6 @@ export class TurnQueue {
   /** How the turn ended; null while it runs. */
   private outcome: Exit.Exit<TurnResult.TurnResult, TurnError> | null = null
 
-  private isStarted = false
   private readonly fold: TurnResult.Fold
   private readonly onEnd: Array<(exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void> = []
 
@@ -84,7 +83,7 @@ export class TurnQueue {
 
   /** Takes one message of this turn. Gives it typed if that was needed. */
   offer(raw: Notification.Raw): Notification.Notification | undefined {
-    if (!this.isStarted) this.start()
+    if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
     const wanted = TurnResult.Fold.wants(raw["method"])
     if (this.events === null && !wanted) return undefined
     const event = Notification.fromMessage(raw)
@@ -96,11 +95,6 @@ export class TurnQueue {
   /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
   fail(error: TurnStreamError): void {
     this.end(Exit.fail(error), Exit.fail(error))
-  }
-
-  private start(): void {
-    this.isStarted = true
-    Deferred.doneUnsafe(this.started, Exit.void)
   }
 
   private add(event: Notification.Notification): void {
@@ -127,7 +121,7 @@ export class TurnQueue {
     if (this.ended) return
     this.exit = events
     this.outcome = result
-    this.start()
+    Deferred.doneUnsafe(this.started, Exit.void)
     this.events?.end(events)
     for (const f of this.onEnd) f(result)
     // Last: it resumes who waits at once, and for them the thread is free.
