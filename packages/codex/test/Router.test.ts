@@ -15,6 +15,8 @@ const at = (path: string | null, id: string) => {
   return first === undefined ? {} : { [first]: second === undefined ? id : { [second]: id } }
 }
 
+const nothing = () => undefined
+
 const expected = ({ thread, turn }: Methods.Route) => ({
   threadId: thread === null ? undefined : threadId,
   turnId: turn === null ? undefined : turnId
@@ -42,7 +44,6 @@ describe("a message reaches the thread and the turn that the protocol names:", (
       Effect.gen(function*() {
         const router = yield* Router.make
         const heard: Array<Router.Incoming> = []
-        const nothing = () => undefined
         router.serve({
           request: (request) => heard.push(request),
           resolved: nothing,
