@@ -72,17 +72,8 @@ const facts = (timeline: Timeline): HTMLElement => {
   )
 }
 
-const start = (timeline: Timeline): void => {
-  const store = new Store(timeline)
-  const root = document.documentElement
-  const stored = remembered.get()
-  if (stored !== null) root.dataset["theme"] = stored
-
-  const chart = new Chart(store)
-  const list = new EventList(store)
-  const details = new Details(store)
-
-  // -- search
+/** The field that searches, and how much it has found. */
+const search = (store: Store) => {
   const input = element("input", {
     type: "search",
     placeholder: "Search everything",
@@ -123,8 +114,15 @@ const start = (timeline: Timeline): void => {
   store.onChange(({ query }) => {
     output.textContent = query.trim() === "" ? "" : `${count(store.hits)} found${store.searching ? "…" : ""}`
   })
+  return {
+    root: element("div", { class: "search", role: "search", "aria-label": "Search" }, input, output),
+    focus: () => input.select()
+  }
+}
 
-  // -- what is shown
+/** What chooses what is shown: the threads, and the kinds. */
+const filters = (store: Store) => {
+  const { events, lanes } = store.timeline
   const chip = (kind: Kind | "delta", name: string, number: number) => {
     const button = element(
       "button",
@@ -146,31 +144,47 @@ const start = (timeline: Timeline): void => {
     )
     return button
   }
-  const deltas = timeline.events.delta.reduce<number>((sum, delta) => sum + delta, 0)
+  const deltas = events.delta.reduce<number>((sum, delta) => sum + delta, 0)
   const threads = element("select", {
     "aria-label": "Thread",
     change: () => store.set({ only: threads.value === "" ? undefined : Number(threads.value) })
   }, element("option", { value: "" }, "All threads"))
-  timeline.lanes.forEach((lane, index) => threads.append(element("option", { value: index }, lane.title.slice(0, 60))))
+  lanes.forEach((lane, index) => threads.append(element("option", { value: index }, lane.title.slice(0, 60))))
+  const chips = element(
+    "div",
+    { class: "chips", role: "group", "aria-label": "What is shown" },
+    ...store.kindCounts().map(([kind, number]) => chip(kind, kinds[kind].many, number)),
+    ...(deltas > 0 ? [chip("delta", "Pieces of text", deltas)] : [])
+  )
+  return { threads, chips }
+}
 
-  // -- theme
-  const isDark = () =>
-    (root.dataset["theme"] ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark"
-  const theme = element("button", { class: "button", type: "button", title: "Light or dark (t)" })
-  const showTheme = () => {
-    theme.textContent = isDark() ? "☀ Light" : "☾ Dark"
+/** The button for light or dark, which begins with what was chosen before. */
+const themeButton = (chart: Chart) => {
+  const root = document.documentElement
+  const dark = matchMedia("(prefers-color-scheme: dark)")
+  const isDark = () => (root.dataset["theme"] ?? (dark.matches ? "dark" : "light")) === "dark"
+  const button = element("button", { class: "button", type: "button", title: "Light or dark (t)" })
+  const show = () => {
+    button.textContent = isDark() ? "☀ Light" : "☾ Dark"
     chart.readColors()
   }
-  const toggleTheme = () => {
+  const toggle = () => {
     root.dataset["theme"] = isDark() ? "light" : "dark"
     remembered.set(root.dataset["theme"])
-    showTheme()
+    show()
   }
-  theme.addEventListener("click", toggleTheme)
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme)
+  button.addEventListener("click", toggle)
+  dark.addEventListener("change", show)
+  const stored = remembered.get()
+  if (stored !== null) root.dataset["theme"] = stored
+  show()
+  return { button, toggle }
+}
 
-  // -- help
-  const help = element(
+/** The keys and what they do, and the button that shows them. */
+const helpDialog = () => {
+  const dialog = element(
     "dialog",
     { "aria-label": "Keys" },
     element("h2", {}, "Keys"),
@@ -184,22 +198,36 @@ const start = (timeline: Timeline): void => {
     ),
     element("form", { method: "dialog", class: "actions" }, element("button", { class: "button" }, "Close"))
   )
-  const ask = element("button", {
+  const show = () => dialog.showModal()
+  const button = element("button", {
     class: "button",
     type: "button",
     title: "Keys (?)",
     "aria-label": "Keys",
-    click: () => help.showModal()
+    click: show
   }, "?")
+  return { button, dialog, show }
+}
 
-  const nextMark = () => {
-    const { selected } = store.state
-    const now = selected === undefined ? -Infinity : store.timeOf(selected)[0]
-    const after = selected?.type === "event" ? selected.index : -1
-    const marks = timeline.marks.toSorted((a, b) => a.at - b.at || a.event - b.event)
-    const next = marks.find(({ at, event }) => at > now || (at === now && event > after)) ?? marks[0]
-    if (next !== undefined) store.select({ type: "event", index: next.event })
-  }
+/** Selects the next error or warning; after the last, the first. */
+const nextMark = (store: Store): void => {
+  const { selected } = store.state
+  const now = selected === undefined ? -Infinity : store.timeOf(selected)[0]
+  const after = selected?.type === "event" ? selected.index : -1
+  const marks = store.timeline.marks.toSorted((a, b) => a.at - b.at || a.event - b.event)
+  const next = marks.find(({ at, event }) => at > now || (at === now && event > after)) ?? marks[0]
+  if (next !== undefined) store.select({ type: "event", index: next.event })
+}
+
+const start = (timeline: Timeline): void => {
+  const store = new Store(timeline)
+  const chart = new Chart(store)
+  const list = new EventList(store)
+  const details = new Details(store)
+  const query = search(store)
+  const { chips, threads } = filters(store)
+  const theme = themeButton(chart)
+  const help = helpDialog()
 
   document.body.replaceChildren(
     element(
@@ -210,25 +238,13 @@ const start = (timeline: Timeline): void => {
         { class: "bar" },
         element("h1", { title: timeline.title }, timeline.title),
         facts(timeline),
-        element("div", { class: "tools" }, theme, ask)
+        element("div", { class: "tools" }, theme.button, help.button)
       ),
-      element(
-        "div",
-        { class: "bar" },
-        element("div", { class: "search", role: "search", "aria-label": "Search" }, input, output),
-        threads,
-        element(
-          "div",
-          { class: "chips", role: "group", "aria-label": "What is shown" },
-          ...store.kindCounts().map(([kind, number]) => chip(kind, kinds[kind].many, number)),
-          ...(deltas > 0 ? [chip("delta", "Pieces of text", deltas)] : [])
-        )
-      )
+      element("div", { class: "bar" }, query.root, threads, chips)
     ),
     element("main", {}, chart.root, list.root, details.root),
-    help
+    help.dialog
   )
-  showTheme()
 
   for (const part of [chart.lanes, list.rows]) {
     part.addEventListener("keydown", (event) => {
@@ -238,14 +254,14 @@ const start = (timeline: Timeline): void => {
     })
   }
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || help.open) return
+    if (event.ctrlKey || event.metaKey || event.altKey || help.dialog.open) return
     if (event.key === "Escape") return store.select(undefined)
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return
     const actions: { readonly [key: string]: () => void } = {
-      "/": () => input.select(),
-      "?": () => help.showModal(),
-      e: nextMark,
-      t: toggleTheme
+      "/": query.focus,
+      "?": help.show,
+      e: () => nextMark(store),
+      t: theme.toggle
     }
     const action = actions[event.key]
     if (action === undefined) return event.defaultPrevented ? undefined : chart.zoomKey(event)
