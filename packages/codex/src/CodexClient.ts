@@ -117,7 +117,7 @@ const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedul
 
 /** What follows the first failure of an effect: nothing, or the effect again, as the schedule says. */
 const again = <A>(
-  effect: Effect.Effect<A, RequestError>,
+  effect: () => Effect.Effect<A, RequestError>,
   error: RequestError,
   options: {
     readonly schedule: Schedule.Schedule<unknown, RequestError>
@@ -126,7 +126,7 @@ const again = <A>(
 ): Effect.Effect<A, RequestError> => {
   if (!options.while(error)) return Effect.fail(error)
   let attempts = 0
-  return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect), options)
+  return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect()), options)
 }
 
 /** Requests that change nothing: sending one twice does no harm. */
@@ -182,7 +182,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const deadlines = yield* Deadlines.make
   const session = yield* Session.make(config, deadlines)
-  const connected = session.connection(requestTimeout)
+  const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
 
   const send = <A>(
@@ -201,18 +201,19 @@ export const make = Effect.fnUntraced(function*<R = never>(
         })
       )
     }
-    return Effect.useSpan("codex.request", { kind: "client", attributes: Telemetry.rpc(method) }, (span) => {
-      const once = Effect.flatMap(
-        session.connection(timeout),
-        (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
-      )
+    return Telemetry.request(method, (span) => {
+      const once = () =>
+        Effect.flatMap(
+          session.connection(timeout),
+          (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
+        )
       // What succeeds at once pays for none of this.
-      return Effect.catch(once, (error) => {
-        const retried = options.retry === false ? Effect.fail(error) : again(once, error, {
+      return Effect.catch(once(), (error) => {
+        if (options.retry === false) return Effect.fail(error)
+        return again(once, error, {
           schedule: options.retry ?? whenOverloaded,
           while: (error) => mayRepeat(method, error, options.retry !== undefined)
         })
-        return Effect.tapError(retried, (error) => Telemetry.requestFailed(span, error))
       })
     })
   }

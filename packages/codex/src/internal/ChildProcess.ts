@@ -58,7 +58,14 @@ export const spawn = Effect.fnUntraced(function*(
     (child) => terminate(child, ended, options.grace)
   )
 
-  const uncork = () => child.stdin.uncork()
+  /** What was written in this tick. It goes out in one system call. */
+  let unsent = ""
+  const flush = () => {
+    if (unsent !== "") child.stdin.write(unsent)
+    unsent = ""
+  }
+  yield* Effect.addFinalizer(() => Effect.sync(flush))
+
   let pipeError: Error | undefined
   child.stdin.on("error", (error) => {
     pipeError ??= error
@@ -104,12 +111,8 @@ export const spawn = Effect.fnUntraced(function*(
     write: (data) =>
       Effect.suspend(() => {
         if (pipeError !== undefined || !child.stdin.writable) return Effect.flip(lost)
-        // What is written in one tick goes out in one system call.
-        if (child.stdin.writableCorked === 0) {
-          child.stdin.cork()
-          process.nextTick(uncork)
-        }
-        child.stdin.write(data)
+        if (unsent === "") process.nextTick(flush)
+        unsent += data
         return Effect.void
       })
   }

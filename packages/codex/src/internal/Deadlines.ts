@@ -26,7 +26,7 @@ export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(fun
   let timer: Fiber.Fiber<void> | undefined
   let ringsAt = Infinity
 
-  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
   const ringAt = (time: number) => {
     timer?.interruptUnsafe()

@@ -2,11 +2,9 @@
  * One request on one connection: write, await the answer, give up after a while.
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../CodexError.ts"
@@ -47,36 +45,42 @@ export const roundTrip = <A>(
     const message = encode({ id, method, params, trace })
     if (typeof message !== "string") return Effect.fail(message)
     const threadId = threadIdOf(params)
-    const answer = Deferred.makeUnsafe<A, RequestError>()
+    /** How it ended; the first end counts. */
+    let ended: Exit.Exit<A, RequestError> | undefined
+    let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
+    const end = (exit: Exit.Exit<A, RequestError>) => {
+      if (ended !== undefined) return
+      ended = exit
+      inTime()
+      Telemetry.requestEnded(method, exit, fiber.context)
+      resume?.(exit)
+    }
     const inTime = deadlines.add(timeout, () => {
-      const error = new CodexTimeoutError({
-        method,
-        timeoutMs: Duration.toMillis(timeout),
-        ...(threadId === undefined ? {} : { threadId })
-      })
-      Deferred.doneUnsafe(answer, Exit.fail(error))
+      router.forget(id, late)
+      end(Exit.fail(
+        new CodexTimeoutError({
+          method,
+          timeoutMs: Duration.toMillis(timeout),
+          ...(threadId === undefined ? {} : { threadId })
+        })
+      ))
     })
     router.expect(id, {
       method,
       threadId,
-      settle: (exit) => {
-        inTime()
-        Deferred.doneUnsafe(answer, Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
-      }
+      settle: (exit) => end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
     })
-    return connection.send(message).pipe(
-      Effect.andThen(Deferred.await(answer)),
-      Effect.onExit((exit) => {
-        Telemetry.requestEnded(method, exit, fiber.context)
-        if (Exit.isSuccess(exit)) return Effect.void
-        inTime()
-        router.forget(id, Option.exists(Exit.findErrorOption(exit), isTimeout) ? late : undefined)
-        return Effect.void
-      })
-    )
+    const answer = Effect.callback<A, RequestError>((onEnd) => {
+      if (ended === undefined) resume = onEnd
+      else onEnd(ended)
+    })
+    return Effect.onError(Effect.andThen(connection.send(message), answer), (cause) => {
+      // It could not be sent, or nobody waits any more.
+      router.forget(id)
+      end(Exit.failCause(cause))
+      return Effect.void
+    })
   })
-
-const isTimeout = (error: RequestError): boolean => error._tag === "CodexTimeoutError"
 
 /** A message as one line of JSON, or why it can't be one. */
 export const encode = (message: { readonly method: string; readonly [key: string]: unknown }) => {

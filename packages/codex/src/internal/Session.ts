@@ -167,15 +167,13 @@ export const make = Effect.fnUntraced(function*(
   }).pipe(Effect.forkIn(scope))
 
   return {
-    connection: (within) =>
-      Effect.suspend(() => {
-        if (Deferred.isDoneUnsafe(current)) return Deferred.await(current)
-        const lost = closed
-        return Effect.timeoutOrElse(Deferred.await(current), {
-          duration: within,
-          orElse: () => Effect.flatMap(Deferred.await(lost), Effect.fail)
-        })
-      }),
+    connection: (within) => {
+      const lost = closed
+      return current.effect ?? Effect.timeoutOrElse(Deferred.await(current), {
+        duration: within,
+        orElse: () => Effect.flatMap(Deferred.await(lost), Effect.fail)
+      })
+    },
     closed: Effect.suspend(() => Deferred.await(closed)),
     connections: () => connections,
     metadata: () => metadata

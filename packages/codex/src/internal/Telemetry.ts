@@ -7,12 +7,12 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import type { RequestError, StartTurnError, TurnError } from "../CodexError.ts"
 import type { TurnResult } from "../TurnResult.ts"
 import { failureKind } from "./Refusal.ts"
@@ -81,12 +81,29 @@ export const requestEnded = (
   context: Context.Context<never>
 ): void => requests(method, outcomeOf(exit)).updateUnsafe(1, context)
 
+/**
+ * Watches a request in a span of its own, whose trace the server is told. Where no tracer would show that span there is none,
+ * and the server is told of the span around it.
+ */
+export const request = <A>(
+  method: string,
+  send: (span: Tracer.AnySpan | undefined) => Effect.Effect<A, RequestError>
+): Effect.Effect<A, RequestError> =>
+  Effect.withFiber((fiber) =>
+    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+      ? send(Context.getOrUndefined(fiber.context, Tracer.ParentSpan))
+      : Effect.useSpan(
+        "codex.request",
+        { kind: "client", attributes: rpc(method) },
+        (span) => Effect.tapError(send(span), (error) => Effect.sync(() => failed(span, error)))
+      )
+  )
+
 /** Says in the span of a request why it failed. */
-export const requestFailed = (span: Tracer.Span, error: RequestError): Effect.Effect<void> =>
-  Effect.sync(() => {
-    span.attribute("error.type", typeOf(error))
-    if (error._tag === "CodexRpcError") span.attribute("rpc.response.status_code", String(error.code))
-  })
+const failed = (span: Tracer.Span, error: RequestError): void => {
+  span.attribute("error.type", typeOf(error))
+  if (error._tag === "CodexRpcError") span.attribute("rpc.response.status_code", String(error.code))
+}
 
 /** Watches a request of the server, within the turn that it belongs to. `error` is what it was refused with. */
 export const serverRequest = (

@@ -1,6 +1,7 @@
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex } from "effect-codex"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
@@ -14,6 +15,9 @@ const traceOf = <E>(request: Effect.Effect<unknown, E, Codex.Codex>) =>
 
 const models = Codex.Codex.use(({ client }) => client.request("model/list", {}))
 
+/** A tracer that somebody has installed. */
+const tracer = Tracer.make({ span: (options) => Tracer.nativeTracer.span(options) })
+
 describe("the trace of a request", () => {
   it.effect("says whether it is sampled", () =>
     Effect.gen(function*() {
@@ -23,10 +27,24 @@ describe("the trace of a request", () => {
       }
       assert.match(JSON.stringify(traces.yes), /"traceparent":"00-[0-9a-f]{32}-[0-9a-f]{16}-01"/)
       assert.notMatch(JSON.stringify(traces.no) ?? "", /-01"/)
-    }))
+    }).pipe(Effect.provideService(Tracer.Tracer, tracer)))
 
   it.effect("stays at home when that is wanted", () =>
     Effect.gen(function*() {
       assert.isUndefined(yield* traceOf(Effect.provideService(models, Tracer.DisablePropagation, true)))
+    }))
+
+  it.effect("is that of the current span where no tracer would show one of the request, or none", () =>
+    Effect.gen(function*() {
+      const traced = Effect.useSpan(
+        "current",
+        (span) => Effect.map(traceOf(Effect.withParentSpan(models, span)), (trace) => ({ span, trace }))
+      )
+      const { span, trace } = yield* traced
+      assert.deepStrictEqual(trace, { traceparent: `00-${span.traceId}-${span.spanId}-01` })
+      const own = yield* Effect.provideService(traced, Tracer.Tracer, tracer)
+      assert.include(JSON.stringify(own.trace), own.span.traceId)
+      assert.notInclude(JSON.stringify(own.trace), own.span.spanId)
+      assert.isUndefined(yield* traceOf(Effect.updateContext(models, Context.omit(Tracer.ParentSpan))))
     }))
 })
