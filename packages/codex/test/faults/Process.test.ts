@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Fibers } from "../Fibers.ts"
 
 const script = join(import.meta.dirname, "server.ts")
 
@@ -59,17 +60,6 @@ const added = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
 const turn = Effect.callback<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
-
-/** Counts the fibers that run. */
-class Fibers implements Metric.FiberRuntimeMetricsService {
-  running = 0
-  recordFiberStart(): void {
-    this.running++
-  }
-  recordFiberEnd(): void {
-    this.running--
-  }
-}
 
 /** Runs against a fault; afterwards no process, fiber, file, handle, timer, listener or entry of the router is left. */
 const against = <A, E>(

@@ -6,6 +6,7 @@ import { growth, inMemory, onTheRealServer, type Sample } from "./soak.ts"
 const isFlat = (samples: ReadonlyArray<Sample>) => {
   assert.deepStrictEqual(samples.map(({ held }) => held), samples.map(() => 0))
   assert.isAtMost(samples.at(-1)!.handles, samples[0]!.handles + 2)
+  assert.isAtMost(samples.at(-1)!.fibers, samples[0]!.fibers + 2)
 }
 
 describe("turn after turn", () => {

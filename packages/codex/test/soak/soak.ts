@@ -6,9 +6,11 @@
 import { FakeAppServer, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { Codex, Router, type Thread } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { Fibers } from "../Fibers.ts"
 
 /** What is in use at one moment. */
 export interface Sample {
@@ -17,6 +19,8 @@ export interface Sample {
   readonly heap: number
   /** Open handles and pending timers of Node. */
   readonly handles: number
+  /** Fibers that have begun and not ended. */
+  readonly fibers: number
   /** What the router holds. */
   readonly held: number
 }
@@ -27,7 +31,7 @@ const collect: () => void = (() => {
   return runInNewContext("gc")
 })()
 
-const sample = (turns: number) =>
+const sample = (turns: number, fibers: Fibers) =>
   Effect.map(Router.Router, (router): Sample => {
     collect()
     const { pending, followers, subscribers, turns: running } = router.stats()
@@ -35,6 +39,7 @@ const sample = (turns: number) =>
       turns,
       heap: process.memoryUsage().heapUsed,
       handles: process.getActiveResourcesInfo().length,
+      fibers: fibers.running,
       held: pending + followers + subscribers + running
     }
   })
@@ -53,8 +58,13 @@ const ways = Effect.fnUntraced(function*(thread: Thread.Thread, turn: number) {
   return 5
 })
 
-/** Runs at least so many turns, and samples what is in use along the way; `clear` empties the memory of the server. */
-const soak = Effect.fnUntraced(function*(turns: number, samples: number, clear: Effect.Effect<void>) {
+/** Runs at least so many turns, and samples what is in use along the way; `clear` makes a server in this process forget. */
+const soak = Effect.fnUntraced(function*<E>(
+  turns: number,
+  samples: number,
+  fibers: Fibers,
+  clear: (thread: Thread.Thread) => Effect.Effect<void, E>
+) {
   const codex = yield* Codex.Codex
   const taken: Array<Sample> = []
   let done = 0
@@ -65,23 +75,33 @@ const soak = Effect.fnUntraced(function*(turns: number, samples: number, clear: 
     const goal = (taken.length + 1) * turns / samples
     const thread = yield* codex.threadStart({ ephemeral: true })
     while (done < goal) done += yield* ways(thread, done)
-    yield* clear
-    taken.push(yield* sample(done))
+    yield* clear(thread)
+    taken.push(yield* sample(done, fibers))
   }
   return taken
 })
 
 /** Turns on a server in memory. */
-export const inMemory = (turns: number, samples: number) =>
-  FakeAppServer.FakeAppServer.use(({ clear }) => soak(turns, samples, clear)).pipe(
-    Effect.provide(FakeAppServer.layerCodex({ reply: (text) => text }))
+export const inMemory = (turns: number, samples: number) => {
+  const fibers = new Fibers()
+  return Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const { clear } = yield* FakeAppServer.FakeAppServer
+    return yield* soak(turns, samples, fibers, ({ id }) => Effect.andThen(codex.threadDelete(id), clear))
+  }).pipe(
+    Effect.provide(FakeAppServer.layerCodex({ reply: (text) => text })),
+    Effect.provideService(Metric.FiberRuntimeMetrics, fibers)
   )
+}
 
 /** Turns on the real server. */
-export const onTheRealServer = (turns: number, samples: number) =>
-  ScriptedModel.ScriptedModel.use(({ clear }) => soak(turns, samples, clear)).pipe(
-    Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
+export const onTheRealServer = (turns: number, samples: number) => {
+  const fibers = new Fibers()
+  return ScriptedModel.ScriptedModel.use(({ clear }) => soak(turns, samples, fibers, () => clear)).pipe(
+    Effect.provide(TestCodex.layer({ script: TestCodex.echo })),
+    Effect.provideService(Metric.FiberRuntimeMetrics, fibers)
   )
+}
 
 const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
 
