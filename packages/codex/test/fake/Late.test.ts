@@ -10,51 +10,48 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { inBackground, scenario } from "./scenario.ts"
 
+/** A turn whose start is answered when nobody waits any more. */
+const startedLate = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const server = yield* FakeAppServer.FakeAppServer
+  const answer = yield* Deferred.make<void>()
+  yield* server.on("turn/start", () => Effect.as(Deferred.await(answer), { turn: Fixture.turn({ id: "late" }) }))
+  yield* server.on("turn/interrupt", () => ({}))
+  const thread = yield* codex.threadStart()
+  const running = yield* inBackground(Effect.flip(thread.run("go")))
+  yield* server.awaitRequest("turn/start")
+  yield* TestClock.adjust("60 seconds")
+  assert.strictEqual((yield* Fiber.join(running))._tag, "CodexTimeoutError")
+  yield* Deferred.succeed(answer, undefined)
+  const end = Effect.gen(function*() {
+    const ended = yield* inBackground(Stream.runHead(thread.notifications))
+    yield* server.notifyAll([Fixture.turnCompleted(thread.id, "late", { status: "interrupted" })])
+    yield* Fiber.join(ended)
+  })
+  return { end, server, thread }
+})
+
 scenario("a turn whose start was answered too late is interrupted", () =>
   Effect.gen(function*() {
-    const codex = yield* Codex.Codex
-    const server = yield* FakeAppServer.FakeAppServer
-    const answer = yield* Deferred.make<void>()
-    yield* server.on("turn/start", () => Effect.as(Deferred.await(answer), { turn: Fixture.turn({ id: "late" }) }))
-    yield* server.on("turn/interrupt", () => ({}))
-    const thread = yield* codex.threadStart()
-    const running = yield* inBackground(Effect.flip(thread.run("go")))
-    yield* server.awaitRequest("turn/start")
-    yield* TestClock.adjust("60 seconds")
-    assert.strictEqual((yield* Fiber.join(running))._tag, "CodexTimeoutError")
-    yield* Deferred.succeed(answer, undefined)
-    const ended = yield* inBackground(Stream.runHead(thread.notifications.pipe(Stream.drop(1))))
+    const { end, server, thread } = yield* startedLate
     yield* server.notifyAll([Fixture.turnStarted(thread.id, "late")])
     const { params } = yield* server.awaitRequest("turn/interrupt")
     assert.deepInclude(params, { turnId: "late" })
-    yield* server.notifyAll([Fixture.turnCompleted(thread.id, "late", { status: "interrupted" })])
-    yield* Fiber.join(ended)
+    yield* end
   }))
 
 scenario(
   "it is asked to end even if it seems never to begin, by the program's own clock",
   () =>
     Effect.gen(function*() {
-      const codex = yield* Codex.Codex
-      const server = yield* FakeAppServer.FakeAppServer
-      const answer = yield* Deferred.make<void>()
-      yield* server.on("turn/start", () => Effect.as(Deferred.await(answer), { turn: Fixture.turn({ id: "late" }) }))
-      yield* server.on("turn/interrupt", () => ({}))
-      const thread = yield* codex.threadStart()
-      const running = yield* inBackground(Effect.flip(thread.run("go", { startTimeout: "1 second" })))
-      yield* server.awaitRequest("turn/start")
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(running)
-      yield* Deferred.succeed(answer, undefined)
+      const { end, server, thread } = yield* startedLate
       // Behind the answer on the wire: when it is here, the answer was.
       yield* thread.setName("late")
       yield* TestClock.adjust("10 seconds")
       // Behind the interruption.
       yield* thread.setName("later")
       assert.include((yield* server.requests).map(({ method }) => method), "turn/interrupt")
-      const ended = yield* inBackground(Stream.runHead(thread.notifications))
-      yield* server.notifyAll([Fixture.turnCompleted(thread.id, "late", { status: "interrupted" })])
-      yield* Fiber.join(ended)
+      yield* end
     })
 )
 
