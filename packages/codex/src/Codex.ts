@@ -183,9 +183,8 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      Effect.flatMap(
-        Options.supported(filter, client.metadata.serverVersion),
-        (params) => client.request("thread/list", params)
+      Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
+        Effect.flatMap((params) => client.request("thread/list", params))
       )
 
     return Codex.of({

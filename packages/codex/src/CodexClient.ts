@@ -192,7 +192,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     options: RequestOptions & { readonly late?: (result: unknown) => void } = {}
   ): Effect.Effect<A, RequestError> => {
     const { late } = options
-    const timeout = Option.getOrUndefined(Duration.fromInput(options.timeout ?? requestTimeout))
+    const timeout = options.timeout === undefined
+      ? requestTimeout
+      : Option.getOrUndefined(Duration.fromInput(options.timeout))
     if (timeout === undefined) {
       return Effect.fail(
         new InvalidInputError({

@@ -3,6 +3,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { InvalidInputError, OutputDecodeError } from "./CodexError.ts"
 import * as definitions from "./internal/definitions.ts"
@@ -106,8 +107,7 @@ const openPlace = (root: Protocol.JsonObject): string | undefined => {
   return visit(root, "")
 }
 
-const isObject = (value: Protocol.Json | undefined): value is Protocol.JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: Protocol.Json | undefined): value is Protocol.JsonObject => Predicate.isObject(value)
 
 const first = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B | undefined): B | undefined => {
   for (const item of items) {

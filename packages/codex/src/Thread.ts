@@ -154,11 +154,11 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   let loaded = client.connections()
 
   /**
-   * Starts a turn on a thread that is loaded, by what `prepare` does first. A server that was started again knows no threads:
-   * they are resumed on their next use.
+   * Starts a turn on a thread that is loaded, by what is prepared first. A server that was started again knows no threads: they
+   * are resumed on their next use.
    */
   const onLoaded = (
-    start: (prepare: Effect.Effect<void, RequestError>) => Effect.Effect<Claimed, StartTurnError>
+    start: (common: Pick<TurnBeginning, "prepare" | "agent">) => Effect.Effect<Claimed, StartTurnError>
   ): Effect.Effect<Claimed, StartTurnError> =>
     Effect.suspend(() => {
       let asked = loaded
@@ -169,7 +169,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
           loaded = connection
         })
       })
-      return Effect.retry(start(prepare), {
+      return Effect.retry(start({ prepare, agent: { ...agent, model } }), {
         // It was started again after it was asked, and so refused the turn.
         while: (error) =>
           error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
@@ -188,15 +188,14 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
-      const claimed = yield* onLoaded((prepare) =>
+      const claimed = yield* onLoaded((common) =>
         client.turns.start({
+          ...common,
           method: "turn/start",
           params,
-          prepare,
           events,
           whenBusy: options.whenBusy,
-          timeout: options.startTimeout,
-          agent: { ...agent, model }
+          timeout: options.startTimeout
         }, restore)
       )
       if (claimed.owned) bound(claimed, options.buffer)
@@ -208,7 +207,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     beginning: Omit<TurnBeginning, "prepare" | "agent">,
     restore: Restore
   ): Effect.Effect<Claimed, StartTurnError> =>
-    onLoaded((prepare) => client.turns.begin({ ...beginning, prepare, agent: { ...agent, model } }, restore))
+    onLoaded((common) => client.turns.begin({ ...beginning, ...common }, restore))
 
   const goals = Goal.make({ client, router, begin }, id)
 
@@ -310,13 +309,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   const review = (target: Protocol.ReviewTarget) =>
     Turn.start(client, (restore) =>
-      onLoaded((prepare) =>
+      onLoaded((common) =>
         client.turns.start({
+          ...common,
           method: "review/start",
           params: { threadId: id, target },
-          prepare,
-          events: true,
-          agent: { ...agent, model }
+          events: true
         }, restore)
       ))
 

@@ -2,6 +2,7 @@
  * A configuration as `--config key=<TOML>` overrides.
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { InvalidInputError } from "../CodexError.ts"
 
@@ -37,8 +38,7 @@ const invalid = (path: KeyPath, detail: string): Effect.Effect<never, InvalidInp
   Effect.fail(new InvalidInputError({ field: ["config", ...path].join("."), detail }))
 
 const isTable = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-  && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+  Predicate.isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 
 const entriesOf = (table: { readonly [key: string]: unknown }) =>
   Object.entries(table).filter(([, value]) => value !== undefined)

@@ -182,8 +182,8 @@ export const make = Effect.fnUntraced(function*(
 
 const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionError => {
   if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: "Disconnected" })
-  const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")
-  if (error !== undefined) return error.error
+  const error = Exit.findErrorOption(exit)
+  if (Option.isSome(error)) return error.value
   return Exit.hasInterrupts(exit)
     ? new CodexConnectionError({ reason: "Closed" })
     : new CodexConnectionError({ reason: "Disconnected", cause: exit.cause })
