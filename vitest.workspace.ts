@@ -21,7 +21,9 @@ export default defineConfig({
     projects: [
       project("protocol", 0),
       project("codex", 0),
+      project("recording", 0),
       project("testing", 0),
+      project("cli", 0),
       project("examples", 1),
       project("checks", 2)
     ],

@@ -1,5 +1,5 @@
 /**
- * Imports run downwards only: between the packages, and between the modules of `packages/codex/src`.
+ * Imports run downwards only: between the packages, and between the folders of a package.
  *
  *     node packages/checks/src/layers.ts
  */
@@ -13,96 +13,53 @@ import { filesBelow, readSource, type Source } from "./source.ts"
 const packages = [
   ["protocol"],
   ["codex"],
+  ["recording"],
   ["testing"],
+  ["cli"],
   ["bench", "examples"],
   ["checks"]
 ]
 
-/**
- * The modules of `packages/codex/src`, from the ground up: the order of the design. One may import, also as a type, those
- * in the rows above its own. A directory may stand for its modules, as `internal/x/*`. A new module gets its place here.
- */
-const modules = [
-  [
-    "internal/version",
-    "internal/ServerVersion",
-    "internal/Metadata",
-    "internal/Refusal",
-    "internal/EventLog",
-    "internal/ThreadGate",
-    "internal/issue",
-    "internal/definitions",
-    "internal/Deadlines",
-    "internal/Readable"
-  ],
-  ["Notification"],
-  ["TurnResult", "internal/bounds"],
-  ["CodexError"],
-  ["ServerRequests", "Recording", "internal/Binary", "internal/ConfigOverrides"],
-  ["CodexConfig"],
-  ["internal/ChildProcess", "internal/Telemetry"],
-  ["Transport"],
-  ["internal/TurnQueue"],
-  ["Router"],
-  ["internal/Answering", "internal/RoundTrip", "internal/TurnStarts", "internal/GoalTurns"],
-  ["internal/Session"],
-  ["CodexClient"],
-  ["ApprovalMode", "Input", "Output", "Sandbox", "Tools"],
-  ["Options"],
-  ["Turn"],
-  ["Goal", "Login"],
-  ["Thread"],
-  ["Codex"],
-  ["index"],
-  // The timeline: below the index, so that the SDK can't come to load it.
-  ["internal/timeline/browser/Timeline", "internal/timeline/style"],
-  ["internal/timeline/browser/dom", "internal/timeline/Model", "internal/timeline/Page"],
-  ["internal/timeline/browser/Store"],
-  ["internal/timeline/browser/View"],
-  ["internal/timeline/browser/Paint"],
-  ["internal/timeline/browser/Chart", "internal/timeline/browser/Details", "internal/timeline/browser/EventList"],
-  ["internal/timeline/browser/main"],
-  ["Timeline"],
-  ["cli/Timeline"],
-  ["cli/main"]
-]
+/** The folders of a package's `src`, each with the folders that it may import; `.` is `src` itself. */
+export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
+
+const folders: Readonly<Record<string, Folders>> = {
+  codex: {
+    ".": ["wire", "node", "model", "base"],
+    wire: ["model", "base"],
+    node: ["model", "base"],
+    model: ["base"],
+    base: []
+  },
+  recording: {
+    ".": ["timeline", "internal"],
+    timeline: [".", "timeline/browser"],
+    "timeline/browser": [],
+    internal: ["."]
+  }
+}
 
 type Order = ReadonlyArray<ReadonlyArray<string>>
 
 const levels = (order: Order): ReadonlyMap<string, number> =>
   new Map(order.flatMap((names, level) => names.map((name) => [name, level] as const)))
 
-/** What is wrong between the modules of one package. */
-export const checkModules = (src: string, order: Order = modules): ReadonlyArray<Problem> => {
-  const levelOf = levels(order)
-  /** The entry of the list that a module belongs to. */
-  const entryOf = (name: string): string | undefined =>
-    levelOf.has(name)
-      ? name
-      : [...levelOf.keys()].find((entry) => entry.endsWith("/*") && name.startsWith(entry.slice(0, -1)))
-  const files = filesBelow(src)
-  const names = files.map((path) => path.slice(0, -".ts".length))
-  const entries = new Set(names.map(entryOf))
-  const missing = [...levelOf.keys()].filter((entry) => !entries.has(entry)).map((entry): Problem => ({
-    file: join(src, `${entry}.ts`),
-    line: 1,
-    message: "does not exist, but has a place in packages/checks/src/layers.ts"
-  }))
-  return missing.concat(names.flatMap((name) => {
-    const { file, imports } = readSource(join(src, `${name}.ts`))
-    const entry = entryOf(name)
-    if (entry === undefined) {
-      return [{ file, line: 1, message: "has no place yet: give it one in packages/checks/src/layers.ts" }]
+/** The problems between the folders of one package. */
+export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Problem> =>
+  filesBelow(src).flatMap((path) => {
+    const { file, imports } = readSource(join(src, path))
+    const folder = dirname(path).replaceAll("\\", "/")
+    const below = allowed[folder]
+    if (below === undefined) {
+      return [{ file, line: 1, message: `${folder} has no rule yet: add it to packages/checks/src/layers.ts` }]
     }
     return imports.filter(({ specifier }) => specifier.startsWith(".")).flatMap(({ line, specifier }) => {
-      const target = relative(src, join(dirname(file), specifier)).replaceAll("\\", "/").replace(/\.ts$/, "")
-      const below = entryOf(target)
-      const isBelow = below === undefined || (below === entry && entry.endsWith("/*"))
-        || levelOf.get(below)! < levelOf.get(entry)!
-      return isBelow ? [] : [{ file, line, message: `${name} imports ${target}, which is not below it` }]
+      const target = dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
+      return target === folder || below.includes(target)
+        ? []
+        : [{ file, line, message: `${folder} imports ${target}, which is not below it` }]
     })
-  }))
-}
+  })
 
 interface Manifest {
   readonly name: string
@@ -123,6 +80,7 @@ const barrels = new Set([
   "effect",
   "@effect/platform-node",
   "@effect-codex/protocol",
+  "@effect-codex/recording",
   "@effect-codex/testing",
   "effect-codex"
 ])
@@ -172,6 +130,8 @@ export const checkPackages = (directory: string, order: Order = packages): Reado
 if (import.meta.main) {
   report("layers", [
     ...checkPackages(join(root, "packages")),
-    ...checkModules(join(root, "packages/codex/src"))
+    ...Object.entries(folders).flatMap(([folder, allowed]) =>
+      checkFolders(join(root, "packages", folder, "src"), allowed)
+    )
   ])
 }

@@ -1,5 +1,5 @@
 /**
- * Writes the version of `effect-codex` to where its sources have it: after `changeset version`.
+ * Writes the version of each package to the module that names it in its sources: after `changeset version`.
  *
  *     node packages/checks/src/version.ts
  */
@@ -8,11 +8,18 @@ import { join } from "node:path"
 import { readManifest } from "./packed.ts"
 import { root } from "./problem.ts"
 
-const codex = join(root, "packages", "codex")
+const modules = {
+  codex: "src/model/version.ts",
+  recording: "src/internal/version.ts",
+  cli: "src/version.ts"
+}
 
-writeFileSync(
-  join(codex, "src", "internal", "version.ts"),
-  `/** The version of this package, as in its package.json. */\nexport const version = "${
-    readManifest(codex).version
-  }"\n`
-)
+for (const [folder, module] of Object.entries(modules)) {
+  const directory = join(root, "packages", folder)
+  writeFileSync(
+    join(directory, module),
+    `/** The version of this package, as in its package.json. */\nexport const version = "${
+      readManifest(directory).version
+    }"\n`
+  )
+}

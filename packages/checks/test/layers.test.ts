@@ -1,64 +1,49 @@
 import { assert, describe, it } from "@effect/vitest"
-import { checkModules, checkPackages } from "../src/layers.ts"
+import { checkFolders, checkPackages, type Folders } from "../src/layers.ts"
 import { directoryOf, linesOf } from "./fixture.ts"
 
 const noPlace = "has no place yet: give it one in packages/checks/src/layers.ts"
 
-const modulesOf = (files: Readonly<Record<string, string>>, order: ReadonlyArray<ReadonlyArray<string>>) => {
+const foldersOf = (files: Readonly<Record<string, string>>, folders: Folders) => {
   const directory = directoryOf(files)
-  return linesOf(directory, checkModules(directory, order))
+  return linesOf(directory, checkFolders(directory, folders))
 }
 
-describe("modules", () => {
-  it("imports run downwards", () => {
+describe("folders", () => {
+  it("a folder may import itself and the folders below it", () => {
     assert.deepStrictEqual(
-      modulesOf({
-        "internal/A.ts": "export const a = 1\n",
-        "B.ts": "import * as A from \"./internal/A.ts\"\nexport type { X } from \"effect/X\"\nexport const b = A.a\n",
-        "C.ts": "import { b } from \"./B.ts\"\nexport * from \"./internal/A.ts\"\nb\n"
-      }, [["internal/A"], ["B"], ["C"]]),
+      foldersOf({
+        "base/A.ts": "import { b } from \"./B.ts\"\nexport const a = b\n",
+        "base/B.ts": "export const b = 1\n",
+        "C.ts": "export * from \"./base/A.ts\"\nexport type { X } from \"effect/X\"\n"
+      }, { ".": ["base"], base: [] }),
       []
     )
   })
 
   it("an import that runs upwards is found, also of a type, also in an export", () => {
     assert.deepStrictEqual(
-      modulesOf({
-        "internal/A.ts":
+      foldersOf({
+        "base/A.ts":
           "import * as Effect from \"effect/Effect\"\n\nimport type { B } from \"../B.ts\"\nexport type A = B\n",
-        "B.ts": "export { C } from \"./C.ts\"\n",
+        "wire/B.ts": "export { C } from \"../C.ts\"\n",
+        "B.ts": "import \"./base/A.ts\"\nimport \"./wire/B.ts\"\n",
         "C.ts": "export const C = 1\n"
-      }, [["internal/A"], ["B"], ["C"]]),
-      ["B.ts:1 B imports C, which is not below it", "internal/A.ts:3 internal/A imports B, which is not below it"]
+      }, { ".": ["wire"], wire: ["base"], base: [] }),
+      [
+        "B.ts:1 . imports base, which is not below it",
+        "base/A.ts:3 base imports ., which is not below it",
+        "wire/B.ts:1 wire imports ., which is not below it"
+      ]
     )
   })
 
-  it("modules of one row do not import each other: no cycle has a place", () => {
-    assert.deepStrictEqual(
-      modulesOf({ "A.ts": "import \"./B.ts\"\n", "B.ts": "import \"./A.ts\"\n" }, [["A", "B"]]),
-      ["A.ts:1 A imports B, which is not below it", "B.ts:1 B imports A, which is not below it"]
-    )
-  })
-
-  it("a directory may stand for its modules, which are free among themselves", () => {
-    assert.deepStrictEqual(
-      modulesOf({
-        "A.ts": "import \"./internal/x/B.ts\"\n",
-        "internal/x/B.ts": "import \"./y/C.ts\"\n",
-        "internal/x/y/C.ts": "import \"../B.ts\"\nimport \"../../../A.ts\"\n"
-      }, [["internal/x/*"], ["A"]]),
-      ["internal/x/y/C.ts:2 internal/x/y/C imports A, which is not below it"]
-    )
-  })
-
-  it("a module without a place, and a place without a module, are found", () => {
-    assert.deepStrictEqual(modulesOf({ "A.ts": "", "New.ts": "" }, [["A", "Gone"]]), [
-      "Gone.ts:1 does not exist, but has a place in packages/checks/src/layers.ts",
-      `New.ts:1 ${noPlace}`
+  it("a folder without a rule is found", () => {
+    assert.deepStrictEqual(foldersOf({ "A.ts": "", "new/B.ts": "" }, { ".": [] }), [
+      "new/B.ts:1 new has no rule yet: add it to packages/checks/src/layers.ts"
     ])
   })
 })
-
 describe("packages", () => {
   const order = [["low"], ["high"], ["top"]]
   const packagesOf = (files: Readonly<Record<string, string>>) => {

@@ -3,7 +3,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { InvalidInputError } from "./CodexError.ts"
+import { InvalidInputError } from "./model/CodexError.ts"
 
 /**
  * `"denyAll"`: nothing is asked, and what the sandbox forbids stays forbidden. `"autoReview"`: Codex's own reviewer model

@@ -15,6 +15,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as Deadlines from "./base/Deadlines.ts"
+import { describe } from "./base/issue.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import {
   type CodexConnectionError,
@@ -22,21 +24,19 @@ import {
   type ConnectError,
   InvalidInputError,
   type RequestError
-} from "./CodexError.ts"
-import * as Answering from "./internal/Answering.ts"
-import * as Deadlines from "./internal/Deadlines.ts"
-import { describe } from "./internal/issue.ts"
-import type { Metadata } from "./internal/Metadata.ts"
-import { encode, roundTrip } from "./internal/RoundTrip.ts"
-import * as Session from "./internal/Session.ts"
-import * as Telemetry from "./internal/Telemetry.ts"
-import * as TurnStarts from "./internal/TurnStarts.ts"
-import type * as Notification from "./Notification.ts"
-import * as Router from "./Router.ts"
-import * as ServerRequests from "./ServerRequests.ts"
+} from "./model/CodexError.ts"
+import type { Metadata } from "./model/Metadata.ts"
+import type * as Notification from "./model/Notification.ts"
+import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Transport from "./Transport.ts"
+import * as Answering from "./wire/Answering.ts"
+import { encode, roundTrip } from "./wire/RoundTrip.ts"
+import * as Router from "./wire/Router.ts"
+import * as Session from "./wire/Session.ts"
+import * as Telemetry from "./wire/Telemetry.ts"
+import * as TurnStarts from "./wire/TurnStarts.ts"
 
-export type { Metadata } from "./internal/Metadata.ts"
+export type { Metadata } from "./model/Metadata.ts"
 
 /** A method of the protocol that a client can call. */
 export type Method = Methods.ClientRequestMethod

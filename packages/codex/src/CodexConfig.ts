@@ -8,13 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
-import { type CodexSpawnError, InvalidInputError } from "./CodexError.ts"
-import * as Binary from "./internal/Binary.ts"
-import { configOverrides, type ConfigValue } from "./internal/ConfigOverrides.ts"
-import { version } from "./internal/version.ts"
-import type { ServerRequestHandlers } from "./ServerRequests.ts"
+import { type CodexSpawnError, InvalidInputError } from "./model/CodexError.ts"
+import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
+import { version } from "./model/version.ts"
+import * as Binary from "./node/Binary.ts"
+import { configOverrides, type ConfigValue } from "./node/ConfigOverrides.ts"
 
-export { configOverrides, type ConfigValue } from "./internal/ConfigOverrides.ts"
+export { configOverrides, type ConfigValue } from "./node/ConfigOverrides.ts"
 
 /**
  * Options of the client. All are optional: `{}` starts the pinned binary with the user's own configuration and account.

@@ -13,14 +13,14 @@ import {
   type StartTurnError,
   ThreadBusyError,
   type TurnError
-} from "./CodexError.ts"
-import { GoalTurns } from "./internal/GoalTurns.ts"
-import { runningTurn } from "./internal/Refusal.ts"
-import type { TurnControl } from "./internal/TurnQueue.ts"
-import { type Restore, stopTimeout, type TurnBeginning } from "./internal/TurnStarts.ts"
-import type { Claimed, Router } from "./Router.ts"
+} from "./model/CodexError.ts"
+import { runningTurn } from "./model/Refusal.ts"
+import type { TurnResult } from "./model/TurnResult.ts"
 import * as Turn from "./Turn.ts"
-import type { TurnResult } from "./TurnResult.ts"
+import { GoalTurns } from "./wire/GoalTurns.ts"
+import type { Claimed, Router } from "./wire/Router.ts"
+import type { TurnControl } from "./wire/RunningTurn.ts"
+import { type Restore, stopTimeout, type TurnBeginning } from "./wire/TurnStarts.ts"
 
 /**
  * A goal that is being pursued: a {@link Turn.Turn} that may be many turns of the server.

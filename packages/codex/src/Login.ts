@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexClient } from "./CodexClient.ts"
-import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./CodexError.ts"
-import { undecodable } from "./internal/TurnQueue.ts"
-import * as Notification from "./Notification.ts"
-import type { Router } from "./Router.ts"
+import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/CodexError.ts"
+import * as Notification from "./model/Notification.ts"
+import type { Router } from "./wire/Router.ts"
+import { undecodable } from "./wire/RunningTurn.ts"
 
 /**
  * An attempt to log in. The server knows one at a time: starting another, in any process of this machine, ends it.

@@ -7,15 +7,15 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ApprovalMode from "./ApprovalMode.ts"
-import { InvalidInputError, UnsupportedByServerError } from "./CodexError.ts"
-import * as ServerVersion from "./internal/ServerVersion.ts"
-import type { WhenBusy } from "./internal/TurnStarts.ts"
+import { InvalidInputError, UnsupportedByServerError } from "./model/CodexError.ts"
+import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
+import * as ServerVersion from "./model/ServerVersion.ts"
 import type { OutputSchema } from "./Output.ts"
 import * as Sandbox from "./Sandbox.ts"
-import type { ServerRequestHandlers } from "./ServerRequests.ts"
 import type * as Tools from "./Tools.ts"
+import type { WhenBusy } from "./wire/TurnStarts.ts"
 
-export type { WhenBusy } from "./internal/TurnStarts.ts"
+export type { WhenBusy } from "./wire/TurnStarts.ts"
 
 /** Presets, in place of the protocol's fields. */
 interface Presets {

@@ -5,9 +5,9 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { InvalidInputError, OutputDecodeError } from "./CodexError.ts"
-import * as definitions from "./internal/definitions.ts"
-import type { TurnResult } from "./TurnResult.ts"
+import * as definitions from "./base/definitions.ts"
+import { InvalidInputError, OutputDecodeError } from "./model/CodexError.ts"
+import type { TurnResult } from "./model/TurnResult.ts"
 
 /**
  * A Schema that an answer can be held to. `RD` is what decoding requires.

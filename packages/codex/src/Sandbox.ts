@@ -3,7 +3,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { InvalidInputError } from "./CodexError.ts"
+import { InvalidInputError } from "./model/CodexError.ts"
 
 /**
  * `"readOnly"`: read anything, write nothing, no network. `"workspaceWrite"`: also write in the workspace and in temporary

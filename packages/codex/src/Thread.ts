@@ -7,6 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
+import * as Goal from "./Goal.ts"
+import * as Input from "./Input.ts"
 import {
   type CodexConnectionError,
   CodexTimeoutError,
@@ -15,18 +17,16 @@ import {
   type StartTurnError,
   type TurnError,
   type TurnStreamError
-} from "./CodexError.ts"
-import * as Goal from "./Goal.ts"
-import * as Input from "./Input.ts"
-import { coalescing, sliding } from "./internal/bounds.ts"
-import type { Agent } from "./internal/Telemetry.ts"
-import type { Restore, TurnBeginning } from "./internal/TurnStarts.ts"
-import type * as Notification from "./Notification.ts"
+} from "./model/CodexError.ts"
+import type * as Notification from "./model/Notification.ts"
+import type { TurnResult } from "./model/TurnResult.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
-import type { Claimed, Router } from "./Router.ts"
 import * as Turn from "./Turn.ts"
-import type { TurnResult } from "./TurnResult.ts"
+import { coalescing, sliding } from "./wire/bounds.ts"
+import type { Claimed, Router } from "./wire/Router.ts"
+import type { Agent } from "./wire/Telemetry.ts"
+import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
 
 /**
  * A thread. A handle: cheap, bound to its client, and one of any number for the same thread. Its Effects need no services.

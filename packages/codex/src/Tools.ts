@@ -41,10 +41,10 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { InvalidInputError } from "./CodexError.ts"
-import { nameOf } from "./internal/definitions.ts"
-import * as ServerVersion from "./internal/ServerVersion.ts"
-import type { Handler, Response } from "./ServerRequests.ts"
+import { nameOf } from "./base/definitions.ts"
+import { InvalidInputError } from "./model/CodexError.ts"
+import type { Handler, Response } from "./model/ServerRequests.ts"
+import * as ServerVersion from "./model/ServerVersion.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Annotations of a tool

@@ -2,11 +2,11 @@
  * A run is recorded once, and replayed from then on: no binary, no network, no account. That is how a program that uses
  * Codex is tested in CI. The same recording becomes a page to look at.
  */
-import { Replay } from "@effect-codex/testing"
+import { Replay } from "@effect-codex/recording"
+import * as Recording from "@effect-codex/recording/Recording"
+import * as Timeline from "@effect-codex/recording/Timeline"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
-import * as Recording from "effect-codex/Recording"
-import * as Timeline from "effect-codex/Timeline"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { fileURLToPath } from "node:url"

@@ -3,9 +3,10 @@
  * in place of an account. With `--live` it is `Codex.layer` itself, on your own account. In a program of yours, write
  * `Codex.layer`.
  */
-import { CodexHome, Recorder, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { Recorder } from "@effect-codex/recording"
+import type * as Recording from "@effect-codex/recording/Recording"
+import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { Codex, type CodexClient, type CodexConfig, type CodexError } from "effect-codex"
-import type * as Recording from "effect-codex/Recording"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,0 +1,104 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import { once } from "node:events"
+import * as Fs from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(join(tmpdir(), "effect-codex-"))),
+  (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
+)
+
+/** Runs the command line as a process. */
+const run = (args: ReadonlyArray<string>, env: { readonly [name: string]: string } = {}) =>
+  Effect.callback<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((resume) => {
+    execFile(
+      process.execPath,
+      ["--no-warnings", "--conditions=@effect-codex/source", main, ...args],
+      { env: { ...process.env, ...env } },
+      (error, stdout, stderr) =>
+        resume(Effect.succeed({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
+    )
+  })
+
+/** A recording of the real binary. */
+const recorded = fileURLToPath(new URL("../../recording/test/recordings/format-1.jsonl", import.meta.url))
+
+const write = (file: string) => Effect.sync(() => Fs.copyFileSync(recorded, file))
+
+describe("effect-codex timeline", () => {
+  it.live("writes the page beside the recording, and opens it", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      const recording = join(home, "run.jsonl")
+      const opened = join(home, "opened")
+      yield* write(recording)
+      // What a desktop calls to open a file.
+      for (const name of ["xdg-open", "open"]) {
+        Fs.writeFileSync(join(home, name), `#!/bin/sh\necho "$1" > "${opened}.part"\nmv "${opened}.part" "${opened}"\n`)
+        Fs.chmodSync(join(home, name), 0o755)
+      }
+      const watcher = Fs.watch(home)
+      const isOpened = Effect.promise(async () => {
+        while (!Fs.existsSync(opened)) await once(watcher, "change")
+      })
+      const { code, stdout } = yield* run(["timeline", recording], {
+        PATH: `${home}${delimiter}${process.env["PATH"]}`
+      })
+      const page = join(home, "run.html")
+      assert.deepStrictEqual([code, stdout], [0, `${page}\n`])
+      assert.include(Fs.readFileSync(page, "utf8"), "<title>run.jsonl · Codex timeline</title>")
+      yield* isOpened
+      watcher.close()
+      assert.strictEqual(Fs.readFileSync(opened, "utf8"), `${page}\n`)
+    }).pipe(Effect.scoped))
+
+  it.live("writes it elsewhere, and does not open it, if it is told so", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      yield* write(join(home, "run.jsonl"))
+      const page = join(home, "deep", "page.html")
+      const { code, stdout } = yield* run(["timeline", join(home, "run.jsonl"), "--out", page, "--no-open"], {
+        PATH: ""
+      })
+      assert.deepStrictEqual([code, stdout], [0, `${page}\n`])
+      assert.isTrue(Fs.existsSync(page))
+    }).pipe(Effect.scoped))
+
+  it.live("says what to do when there is no browser", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      yield* write(join(home, "run.jsonl"))
+      const { code, stdout } = yield* run(["timeline", join(home, "run.jsonl")], { PATH: home })
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "open the page in one")
+    }).pipe(Effect.scoped))
+
+  it.live("says what is wrong with a file, in one line", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      const none = join(home, "none.jsonl")
+      const recording = join(home, "run.html")
+      yield* write(recording)
+      const attempts: ReadonlyArray<readonly [args: ReadonlyArray<string>, message: string]> = [
+        [[none], `${none}: there is no such file; record it first.\n`],
+        [[home], `${home}: the file can't be read (EISDIR: illegal operation on a directory, read).\n`],
+        [
+          [recording, "--out", home],
+          `${home}: the page can't be written (EISDIR: illegal operation on a directory, open '${home}').\n`
+        ],
+        // The page of a recording goes beside it, with this extension.
+        [[recording], `${recording}: the page would replace the recording; write it to another file.\n`]
+      ]
+      for (const [args, message] of attempts) {
+        const { code, stderr } = yield* run(["timeline", ...args, "--no-open"])
+        assert.deepStrictEqual([code, stderr], [1, message])
+      }
+      assert.strictEqual(Fs.readFileSync(recording, "utf8"), Fs.readFileSync(recorded, "utf8"))
+    }).pipe(Effect.scoped))
+})

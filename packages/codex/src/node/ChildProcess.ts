@@ -1,0 +1,237 @@
+/**
+ * The life of one child process: start, pipes, end. Nothing of it survives its scope.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Node from "node:child_process"
+import * as Fs from "node:fs"
+import type * as NodeStream from "node:stream"
+import type { Command } from "../CodexConfig.ts"
+import { CodexConnectionError, CodexSpawnError } from "../model/CodexError.ts"
+import * as Readable from "./Readable.ts"
+
+export interface ChildProcess {
+  /** What the process writes. Ends when the process has ended, or a pipe to it broke. */
+  readonly stdout: Stream.Stream<Uint8Array>
+  /** How the process ended, to be asked when `stdout` has. */
+  readonly lost: Effect.Effect<CodexConnectionError>
+  /** Hands data to the process's standard input; does not wait for it to be read. */
+  readonly write: (data: string) => Effect.Effect<void, CodexConnectionError>
+}
+
+export interface Options {
+  readonly stderr: "log" | "inherit" | "ignore"
+  /** How long the process may take to end by itself, and again after SIGTERM. */
+  readonly grace: Duration.Duration
+  /** What must not show in logs and errors, should the process write it to standard error. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+type Child = Node.ChildProcessByStdio<NodeStream.Writable, NodeStream.Readable, NodeStream.Readable | null>
+
+/** How many lines of standard error are kept for error messages. */
+const stderrLines = 40
+
+/** Children of the process may hold its pipes open when it has exited: what is still in them is read by then. */
+const drainMillis = 250
+
+const hasGroups = process.platform !== "win32"
+
+export const spawn = Effect.fnUntraced(function*(
+  command: Command,
+  options: Options
+): Effect.fn.Return<ChildProcess, CodexSpawnError, Scope.Scope> {
+  yield* checkCwd(command)
+  const ended = Deferred.makeUnsafe<Ended>()
+  const child = yield* Effect.acquireRelease(
+    start(command, options, ended),
+    (child) => terminate(child, ended, options.grace)
+  )
+
+  /** What was written in this tick. It goes out in one system call. */
+  let unsent = ""
+  const flush = () => {
+    if (unsent !== "") child.stdin.write(unsent)
+    unsent = ""
+  }
+  yield* Effect.addFinalizer(() => Effect.sync(flush))
+
+  let pipeError: Error | undefined
+  child.stdin.on("error", (error) => {
+    pipeError ??= error
+    giveUp(child)
+  })
+  child.once("exit", () => giveUp(child))
+
+  const hide = hiding(options.secrets)
+  const tail: Array<string> = []
+  const stderr = child.stderr
+  const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.runForEach((said) => {
+      const line = hide(said)
+      tail.push(line)
+      if (tail.length > stderrLines) tail.shift()
+      return Effect.logDebug(line)
+    }),
+    Effect.ignore,
+    Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
+    Effect.forkScoped
+  )
+
+  // One error, whoever asks.
+  let loss: CodexConnectionError | undefined
+  const lost = Effect.gen(function*() {
+    if (loss !== undefined) return loss
+    // A process that closed its pipes is about to end: how it does is worth a moment.
+    const exit = yield* withinMillis(drainMillis, Deferred.await(ended))
+    if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
+    return loss ??= new CodexConnectionError({
+      reason: exit === undefined ? "Disconnected" : "Exited",
+      ...(exit === undefined ? {} : { exitCode: exit.code, signal: exit.signal }),
+      stderr: tail.join("\n"),
+      ...(pipeError === undefined ? {} : { cause: pipeError })
+    })
+  })
+
+  return {
+    stdout: Readable.bytes(child.stdout),
+    lost,
+    write: (data) =>
+      Effect.suspend(() => {
+        if (pipeError !== undefined || !child.stdin.writable) return Effect.flip(lost)
+        if (unsent === "") process.nextTick(flush)
+        unsent += data
+        return Effect.void
+      })
+  }
+})
+
+/** What is shorter is part of any text: to hide it would tell more than it hides. */
+const minSecret = 6
+
+/** Hides secrets in a line. One of several lines is hidden line by line. */
+const hiding = (secrets: ReadonlyArray<string>) => {
+  const parts = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter(({ length }) => length >= minSecret)
+    // One that contains another goes first.
+    .sort((a, b) => b.length - a.length)
+  return (line: string): string => parts.reduce((line, part) => line.replaceAll(part, "<redacted>"), line)
+}
+
+const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
+  Effect.suspend(() =>
+    cwd === undefined || isDirectory(cwd)
+      ? Effect.void
+      : Effect.fail(
+        new CodexSpawnError({
+          reason: "BadCwd",
+          command: cwd,
+          detail: "the working directory is not a directory that exists"
+        })
+      )
+  )
+
+const isDirectory = (path: string): boolean => {
+  try {
+    return Fs.statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+const start = (
+  command: Command,
+  options: Options,
+  ended: Deferred.Deferred<Ended>
+): Effect.Effect<Child, CodexSpawnError> =>
+  Effect.callback((resume) => {
+    const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
+    try {
+      const child = Node.spawn(command.program, command.args, {
+        cwd: command.cwd,
+        env: command.env,
+        stdio: ["pipe", "pipe", options.stderr === "log" ? "pipe" : options.stderr],
+        // A group of its own: it can be signalled as a whole, and Ctrl-C in a terminal reaches only this program.
+        detached: hasGroups,
+        windowsHide: true
+      }) as Child
+      child.once("exit", (code, signal) => Deferred.doneUnsafe(ended, Exit.succeed({ code, signal })))
+      child.once("spawn", () => resume(Effect.succeed(child)))
+      child.once("error", fail)
+    } catch (error) {
+      // Node throws for what it refuses itself, such as a NUL byte in an argument.
+      fail(error as NodeJS.ErrnoException)
+    }
+  })
+
+const spawnError = (command: Command, error: NodeJS.ErrnoException): CodexSpawnError => {
+  const reason = error.code === "ENOENT"
+    ? "NotFound"
+    : error.code === "EACCES" || error.code === "EPERM" || error.code === "ENOEXEC"
+    ? "NotExecutable"
+    : "Other"
+  const details = {
+    NotFound: "there is no such program",
+    NotExecutable: "it may not be executed, or is not a program",
+    Other: `the operating system refused (${error.code ?? error.message})`
+  }
+  // The error itself is not kept: Node copies arguments into it, which may hold secrets.
+  return new CodexSpawnError({ reason, command: command.program, detail: details[reason] })
+}
+
+/** Stops reading a process that can't be talked to any more, when what it has written is read. */
+const giveUp = (child: Child): void => {
+  if (child.stdout.closed) return
+  const timer = setTimeout(() => child.stdout.destroy(), drainMillis)
+  child.stdout.once("close", () => clearTimeout(timer))
+}
+
+const signalGroup = (child: Child, signal: NodeJS.Signals): void => {
+  try {
+    if (hasGroups) process.kill(-child.pid!, signal)
+    else child.kill(signal)
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** End of input, SIGTERM, SIGKILL: each with the time given, the last until the process is gone. */
+const terminate = Effect.fnUntraced(function*(
+  child: Child,
+  ended: Deferred.Deferred<Ended>,
+  grace: Duration.Duration
+): Effect.fn.Return<void> {
+  const gone = withinMillis(Duration.toMillis(grace), Deferred.await(ended))
+  child.stdin.end()
+  if ((yield* gone) === undefined) {
+    signalGroup(child, "SIGTERM")
+    yield* gone
+  }
+  // Also when the process itself has ended: helpers of its group may not have.
+  signalGroup(child, "SIGKILL")
+  yield* Deferred.await(ended)
+})
+
+/** The longest that Node can wait: 24 days. */
+const maxMillis = 2 ** 31 - 1
+
+/** As `Effect.timeoutOption`, by the time of the operating system: processes know nothing of a test's clock. */
+const withinMillis = <A>(millis: number, effect: Effect.Effect<A>): Effect.Effect<A | undefined> =>
+  Effect.raceFirst(
+    effect,
+    Effect.callback<undefined>((resume) => {
+      const timer = setTimeout(() => resume(Effect.succeed(undefined)), Math.min(millis, maxMillis))
+      return Effect.sync(() => clearTimeout(timer))
+    })
+  )

@@ -1,0 +1,189 @@
+/**
+ * The turns of a goal, made into one: the server starts turn after turn by itself until the goal is over; whoever follows
+ * sees one turn, under the id of the first.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import { CodexDecodeError, CodexRpcError, type RequestError, type TurnStreamError } from "../model/CodexError.ts"
+import * as Notification from "../model/Notification.ts"
+import type { Claimed, Follower } from "./Router.ts"
+import { TurnQueue, undecodable } from "./RunningTurn.ts"
+
+type Completion = Notification.Known<"turn/completed">
+
+export class GoalTurns implements Follower {
+  private readonly threadId: string
+  private readonly events: boolean
+  private readonly firstTurn = Deferred.makeUnsafe<Claimed, RequestError>()
+
+  /** The one turn; null until the first has started. */
+  private queue: TurnQueue | null = null
+  private startedAt: number | null = null
+
+  /** The turn that the server runs now. */
+  private running: string | null = null
+  /** How the last turn ended, or the one that failed. */
+  private completion: Completion | null = null
+
+  /** Whether the server has told of the goal, and that it is over. */
+  private isTold = false
+  private isOver = false
+
+  /** Whether the goal is being interrupted: then its end waits until that is done. */
+  private interrupting = false
+  private isInterrupted = false
+
+  /** Why the goal can't be followed any more. */
+  private failure: TurnStreamError | null = null
+
+  /** Done at the next turn that starts or ends. */
+  private change = Deferred.makeUnsafe<void>()
+
+  constructor(threadId: string, events: boolean) {
+    this.threadId = threadId
+    this.events = events
+  }
+
+  /** The goal as one turn, when its first turn has started. */
+  readonly first: Effect.Effect<Claimed, RequestError> = Deferred.await(this.firstTurn)
+
+  /** The turn that runs. */
+  get current(): string | null {
+    return this.running
+  }
+
+  /** Whether the goal can be paused: it is not over yet. */
+  get isActive(): boolean {
+    return !this.isOver
+  }
+
+  /** The turn that runs, or the next one, but not `except`. Fails when the goal has ended. */
+  readonly turn = (
+    method: "turn/steer" | "turn/interrupt",
+    except: string | null = null
+  ): Effect.Effect<string, CodexRpcError | TurnStreamError> =>
+    Effect.suspend(() => {
+      if (this.failure !== null) return Effect.fail(this.failure)
+      if (this.queue?.ended === true) return Effect.fail(noActiveTurn(method, this.threadId))
+      if (this.running !== null && this.running !== except) return Effect.succeed(this.running)
+      return Effect.andThen(Deferred.await(this.change), this.turn(method, except))
+    })
+
+  /** Interrupts by what `stop` does. The goal does not end before that is done, and then as interrupted. */
+  readonly interruptWith = <E>(stop: Effect.Effect<void, E>): Effect.Effect<void, E> =>
+    Effect.suspend(() => {
+      this.interrupting = true
+      this.isInterrupted = true
+      return Effect.onExit(stop, (exit) =>
+        Effect.sync(() => {
+          this.interrupting = false
+          if (Exit.isFailure(exit)) this.isInterrupted = false
+          this.settle()
+        }))
+    })
+
+  offer(raw: Notification.Raw, turnId: string | undefined): void {
+    switch (raw["method"]) {
+      case "turn/started":
+      case "turn/completed":
+      case "thread/goal/updated":
+      case "thread/goal/cleared":
+        return this.onBoundary(Notification.fromMessage(raw))
+      default:
+        if (turnId !== undefined) this.queue?.offer(renamed(raw, turnId, this.queue.turnId))
+    }
+  }
+
+  fail(error: TurnStreamError): void {
+    this.failure = error
+    Deferred.doneUnsafe(this.firstTurn, Exit.fail(error))
+    this.queue?.fail(error)
+    this.changed()
+  }
+
+  private onBoundary(event: Notification.Notification): void {
+    switch (event.method) {
+      case "turn/started":
+        this.running = event.params.turn.id
+        if (this.queue === null) this.begin(event)
+        return this.changed()
+      case "turn/completed":
+        if (this.queue === null) return
+        this.running = null
+        if (this.completion?.params.turn.status !== "failed") this.completion = event
+        if (event.params.turn.status === "interrupted") this.isInterrupted = true
+        this.changed()
+        return this.settle()
+      case "thread/goal/updated":
+        this.isTold = true
+        this.isOver = event.params.goal.status !== "active"
+        return this.settle()
+      case "thread/goal/cleared":
+        this.isOver = true
+        return this.settle()
+      case "$undecodable":
+        return this.fail(undecodable(event, { threadId: this.threadId }))
+    }
+  }
+
+  private begin(event: Notification.Known<"turn/started">): void {
+    const queue = new TurnQueue(this.threadId, event.params.turn.id)
+    this.queue = queue
+    this.startedAt = event.params.turn.startedAt ?? null
+    const cursor = this.events ? queue.keepEvents().cursor() : null
+    queue.offer(event.raw)
+    queue.whenEnded(() => this.changed())
+    Deferred.doneUnsafe(this.firstTurn, Exit.succeed({ queue, cursor, owned: true }))
+  }
+
+  /** Ends the one turn if the goal has ended. */
+  private settle(): void {
+    const { completion, queue } = this
+    if (queue === null || completion === null || this.running !== null || this.interrupting) return
+    if (this.isOver || this.isInterrupted) {
+      queue.offer(this.completed(completion, queue.turnId))
+    } else if (!this.isTold) {
+      this.fail(
+        new CodexDecodeError({
+          method: completion.method,
+          issue: "a turn of the goal has ended, and the server has not told of the goal itself (thread/goal/updated)",
+          raw: completion.raw,
+          threadId: this.threadId
+        })
+      )
+    }
+  }
+
+  /** The completion of the one turn, from that of the last. */
+  private completed({ params: { turn }, raw }: Completion, id: string): Notification.Raw {
+    const { startedAt } = this
+    const completedAt = turn.completedAt ?? null
+    const durationMs = startedAt === null || completedAt === null ? null : (completedAt - startedAt) * 1000
+    const status = this.isInterrupted ? "interrupted" : turn.status
+    const params = fieldsOf(raw["params"])
+    return { ...raw, params: { ...params, turn: { ...fieldsOf(params["turn"]), id, status, startedAt, durationMs } } }
+  }
+
+  private changed(): void {
+    const { change } = this
+    this.change = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(change, Exit.void)
+  }
+}
+
+/** The event under the id of the one turn. */
+const renamed = (raw: Notification.Raw, turnId: string, as: string): Notification.Raw =>
+  turnId === as ? raw : { ...raw, params: { ...fieldsOf(raw["params"]), turnId: as } }
+
+const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value) ? value : {}
+
+const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
+  new CodexRpcError({
+    reason: "NoActiveTurn",
+    method,
+    code: -32600,
+    serverMessage: `no active turn to ${method.slice("turn/".length)}: the goal has ended`,
+    threadId
+  })

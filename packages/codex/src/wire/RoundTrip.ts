@@ -1,0 +1,104 @@
+/**
+ * One request on one connection: write, await the answer, give up after a while.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Tracer from "effect/Tracer"
+import type { Deadlines } from "../base/Deadlines.ts"
+import { CodexTimeoutError, InvalidInputError, type RequestError } from "../model/CodexError.ts"
+import type { Connection } from "../model/Transport.ts"
+import type { Router } from "./Router.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+export interface Request<A> {
+  readonly method: string
+  readonly params: unknown
+  /** Reads the result. Runs in the reader, before the next message is looked at. */
+  readonly read: (result: unknown) => Exit.Exit<A, RequestError>
+  readonly timeout: Duration.Duration
+  /** Takes a result that comes when the time is up, in the reader. Without it such an answer is dropped. */
+  readonly late?: ((result: unknown) => void) | undefined
+  /** The server goes on with the trace of this span. */
+  readonly span?: Tracer.AnySpan | undefined
+}
+
+/** The way to the server and back. */
+export interface Wire {
+  readonly router: Router["Service"]
+  readonly deadlines: Deadlines
+  readonly connection: Connection
+}
+
+/** Requests get numbers, unique over all connections of this program. */
+let lastId = 0
+
+export const roundTrip = <A>(
+  { connection, deadlines, router }: Wire,
+  { late, method, params, read, span, timeout }: Request<A>
+): Effect.Effect<A, RequestError> =>
+  Effect.withFiber((fiber) => {
+    const id = ++lastId
+    const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
+    const message = encode({ id, method, params, trace })
+    if (typeof message !== "string") return Effect.fail(message)
+    const threadId = threadIdOf(params)
+    /** How it ended; the first end counts. */
+    let ended: Exit.Exit<A, RequestError> | undefined
+    let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
+    const end = (exit: Exit.Exit<A, RequestError>) => {
+      if (ended !== undefined) return
+      ended = exit
+      inTime()
+      Telemetry.requestEnded(method, exit, fiber.context)
+      resume?.(exit)
+    }
+    const inTime = deadlines.add(timeout, () => {
+      router.forget(id, late)
+      end(Exit.fail(
+        new CodexTimeoutError({
+          method,
+          timeoutMs: Duration.toMillis(timeout),
+          ...(threadId === undefined ? {} : { threadId })
+        })
+      ))
+    })
+    router.expect(id, {
+      method,
+      threadId,
+      settle: (exit) => end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
+    })
+    const answer = Effect.callback<A, RequestError>((onEnd) => {
+      if (ended === undefined) resume = onEnd
+      else onEnd(ended)
+    })
+    return Effect.onError(Effect.andThen(connection.send(message), answer), (cause) => {
+      // It could not be sent, or nobody waits any more.
+      router.forget(id)
+      end(Exit.failCause(cause))
+      return Effect.void
+    })
+  })
+
+/** A message as one line of JSON, or why it can't be one. */
+export const encode = (message: { readonly method: string; readonly [key: string]: unknown }) => {
+  try {
+    return JSON.stringify(message)
+  } catch (error) {
+    return new InvalidInputError({
+      field: message.method,
+      detail: `its parameters can't be written as JSON (${error})`
+    })
+  }
+}
+
+const threadIdOf = (params: unknown): string | undefined =>
+  Predicate.hasProperty(params, "threadId") && typeof params.threadId === "string" ? params.threadId : undefined
+
+/** The W3C trace context of a span. */
+const traceOf = (span: Tracer.AnySpan): { readonly traceparent: string } | undefined =>
+  Context.get(span.annotations, Tracer.DisablePropagation)
+    ? undefined
+    : { traceparent: `00-${span.traceId.padStart(32, "0")}-${span.spanId}-${span.sampled ? "01" : "00"}` }

@@ -1,0 +1,136 @@
+/**
+ * The queue of one turn: what its events add up to, and the events themselves for as long as somebody may want them.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Deferred from "effect/Deferred"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { EventLog } from "../base/Broadcast.ts"
+import {
+  CodexDecodeError,
+  type RequestError,
+  type TurnError,
+  TurnFailedError,
+  type TurnStreamError
+} from "../model/CodexError.ts"
+import * as Notification from "../model/Notification.ts"
+import * as TurnResult from "../model/TurnResult.ts"
+
+/** How a turn is steered and interrupted that is more than one turn of the server. */
+export interface TurnControl {
+  readonly steer: (input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
+  readonly interrupt: Effect.Effect<void, RequestError>
+}
+
+export class TurnQueue {
+  readonly threadId: string
+  readonly turnId: string
+
+  /** The turn's result, once it has ended. */
+  readonly result = Deferred.makeUnsafe<TurnResult.TurnResult, TurnError>()
+
+  /** Done when the turn's first event has come, or it has ended: the server refuses to steer or interrupt it before. */
+  readonly started = Deferred.makeUnsafe<void>()
+
+  /** Null for a turn that the server knows by its id. */
+  control: TurnControl | null = null
+
+  /** The events; null as long as nobody asked for them. */
+  events: EventLog<Notification.Notification, TurnStreamError> | null = null
+
+  /** The event that completed the turn: what a consumer gets who comes after the end. */
+  completion: Notification.Notification | null = null
+
+  /** How the events ended; null while the turn runs. */
+  private exit: Exit.Exit<void, TurnStreamError> | null = null
+
+  /** How the turn ended; null while it runs. */
+  private outcome: Exit.Exit<TurnResult.TurnResult, TurnError> | null = null
+
+  private readonly fold: TurnResult.Fold
+  private readonly onEnd: Array<(exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void> = []
+
+  /** Whether the turn has ended, in whatever way. */
+  get ended(): boolean {
+    return this.exit !== null
+  }
+
+  constructor(threadId: string, turnId: string) {
+    this.threadId = threadId
+    this.turnId = turnId
+    this.fold = new TurnResult.Fold(threadId, turnId)
+  }
+
+  /** The events from now on. */
+  keepEvents(): EventLog<Notification.Notification, TurnStreamError> {
+    if (this.events === null) {
+      this.events = new EventLog()
+      if (this.exit !== null) this.events.end(this.exit)
+    }
+    return this.events
+  }
+
+  /** Runs when the turn has ended: at once if it has. */
+  whenEnded(f: (exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void): void {
+    if (this.outcome !== null) f(this.outcome)
+    else this.onEnd.push(f)
+  }
+
+  /** The tokens of the whole turn so far; null if the server did not say. */
+  get tokens(): Protocol.TokenUsageBreakdown | null {
+    return this.fold.tokens
+  }
+
+  /** Takes one message of this turn. Gives it typed if that was needed. */
+  offer(raw: Notification.Raw): Notification.Notification | undefined {
+    if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
+    const wanted = TurnResult.Fold.wants(raw["method"])
+    if (this.events === null && !wanted) return undefined
+    const event = Notification.fromMessage(raw)
+    this.events?.push(event)
+    if (wanted) this.add(event)
+    return event
+  }
+
+  /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
+  fail(error: TurnStreamError): void {
+    this.end(Exit.fail(error), Exit.fail(error))
+  }
+
+  private add(event: Notification.Notification): void {
+    if (event.method === "$undecodable") {
+      if (event.raw["method"] === "turn/completed") {
+        this.fail(undecodable(event, { threadId: this.threadId, turnId: this.turnId }))
+      }
+      return
+    }
+    const result = this.fold.add(event)
+    if (result === undefined) return
+    this.completion = event
+    this.end(
+      Exit.void,
+      result.status === "failed"
+        ? Exit.fail(
+          new TurnFailedError({ threadId: this.threadId, turnId: this.turnId, error: result.error, result })
+        )
+        : Exit.succeed(result)
+    )
+  }
+
+  private end(events: Exit.Exit<void, TurnStreamError>, result: Exit.Exit<TurnResult.TurnResult, TurnError>): void {
+    if (this.ended) return
+    this.exit = events
+    this.outcome = result
+    Deferred.doneUnsafe(this.started, Exit.void)
+    this.events?.end(events)
+    for (const f of this.onEnd) f(result)
+    // Last: it resumes who waits at once, and for them the thread is free.
+    Deferred.doneUnsafe(this.result, result)
+  }
+}
+
+/** The error of an event that could not be decoded. */
+export const undecodable = (
+  { issue, raw }: Notification.Undecodable,
+  place: { readonly threadId?: string; readonly turnId?: string } = {}
+): CodexDecodeError => new CodexDecodeError({ method: String(raw["method"]), issue, raw, ...place })

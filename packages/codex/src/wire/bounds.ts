@@ -1,0 +1,61 @@
+/**
+ * What is done with the events of a turn that a reader leaves unread: see `Options.Buffer`.
+ */
+import type { Bound } from "../base/Broadcast.ts"
+import type * as Notification from "../model/Notification.ts"
+
+/** Keeps the newest. */
+export const sliding = (limit: number): Bound<Notification.Notification> => ({
+  limit,
+  shrink: (events) => events.slice(-limit)
+})
+
+/** Joins pieces of the same text that follow each other; all other events stay. */
+export const coalescing: Bound<Notification.Notification> = {
+  limit: 256,
+  shrink: (events) => {
+    const kept: Array<Notification.Notification> = []
+    for (const event of events) {
+      const last = kept.at(-1)
+      if (last !== undefined && isDelta(last) && isDelta(event) && textOf(last) === textOf(event)) {
+        kept[kept.length - 1] = join(last, event)
+      } else kept.push(event)
+    }
+    return kept
+  }
+}
+
+/** A piece of a text. */
+type Delta = Extract<
+  Notification.Notification,
+  {
+    readonly method:
+      | "item/agentMessage/delta"
+      | "item/plan/delta"
+      | "item/commandExecution/outputDelta"
+      | "item/reasoning/textDelta"
+      | "item/reasoning/summaryTextDelta"
+  }
+>
+
+const deltas: ReadonlySet<string> = new Set<Delta["method"]>([
+  "item/agentMessage/delta",
+  "item/plan/delta",
+  "item/commandExecution/outputDelta",
+  "item/reasoning/textDelta",
+  "item/reasoning/summaryTextDelta"
+])
+
+const isDelta = (event: Notification.Notification): event is Delta => deltas.has(event.method)
+
+/** Names the text that a piece belongs to. */
+const textOf = ({ method, params }: Delta): string => {
+  const part = "contentIndex" in params ? params.contentIndex : "summaryIndex" in params ? params.summaryIndex : 0
+  return `${method} ${params.itemId} ${part}`
+}
+
+const join = (first: Delta, second: Delta): Delta => {
+  const params = { ...second.params, delta: first.params.delta + second.params.delta }
+  // Both are of one method, which TypeScript can't follow through the spread.
+  return { ...second, params, raw: { ...second.raw, params } } as Delta
+}

@@ -1,0 +1,2 @@
+export {}
+// # sourceMappingURL=Masking.js.map

@@ -1,0 +1,203 @@
+import * as Recording from "@effect-codex/recording/Recording"
+import * as Timeline from "@effect-codex/recording/Timeline"
+import { assert, describe, it } from "@effect/vitest"
+import * as Result from "effect/Result"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { gunzipSync } from "node:zlib"
+import { build } from "vite"
+import { crowd } from "./recordings.ts"
+
+const fixtures = fileURLToPath(new URL("../../../protocol/test/fixtures/", import.meta.url))
+
+/** What the page of a recording is given. */
+const dataOf = (recording: Recording.Recording) => {
+  const [, data] = /id="data">([^<]*)</.exec(Timeline.html(recording))!
+  return JSON.parse(gunzipSync(Buffer.from(data!, "base64")).toString()) as Data
+}
+
+interface Data {
+  readonly duration: number
+  readonly complete: boolean
+  readonly lanes: ReadonlyArray<
+    { readonly id: string; readonly title: string; readonly subtitle: string; readonly rows: number }
+  >
+  readonly spans: ReadonlyArray<{
+    readonly kind: string
+    readonly lane: number
+    readonly row: number
+    readonly start: number
+    readonly end?: number
+    readonly label: string
+    readonly status: string
+    readonly detail: string
+    readonly turn?: number
+  }>
+  readonly marks: ReadonlyArray<{ readonly level: string; readonly label: string; readonly event: number }>
+  readonly events: {
+    readonly at: ReadonlyArray<number>
+    readonly span: ReadonlyArray<number>
+    readonly text: ReadonlyArray<string>
+  }
+}
+
+const recorded = (lines: ReadonlyArray<object>) => {
+  const header = Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })
+  const text = lines.map((line, at) => JSON.stringify({ at: at * 10, connection: 1, ...line }))
+  return Result.getOrThrow(Recording.parse("run.jsonl", [header, ...text].join("\n")))
+}
+
+describe("a timeline", () => {
+  for (const name of readdirSync(fixtures).filter((name) => name.endsWith(".jsonl"))) {
+    it(`has every message of ${name}, once, in rows without overlaps`, () => {
+      const lines = readFileSync(`${fixtures}${name}`, "utf8").trimEnd().split("\n").map((line): object =>
+        JSON.parse(line)
+      )
+      const { events, lanes, spans } = dataOf(recorded(lines))
+      assert.deepStrictEqual(
+        events.text.map((text): unknown => JSON.parse(text)),
+        lines.map((line) => Object.values(line)[0])
+      )
+      const turns = spans.filter(({ kind }) => kind === "turn")
+      assert.deepStrictEqual(turns.map(({ label, status }) => [label, status]), [
+        ["Say hello", "ok"],
+        ["Run a command", "ok"],
+        ["Use the tool", "ok"],
+        ["Write a file", "ok"],
+        ["Fail", "failed"],
+        ["Wait for ever", "stopped"]
+      ])
+      for (const kind of ["user", "message", "reasoning", "command", "files", "tool", "approval", "request"]) {
+        assert.isTrue(spans.some((span) => span.kind === kind), kind)
+      }
+      for (const [lane, { rows }] of lanes.entries()) {
+        for (let row = 0; row < rows; row++) {
+          const members = spans.filter((span) => span.lane === lane && span.row === row)
+            .sort((a, b) => a.start - b.start)
+          assert.isNotEmpty(members)
+          members.slice(1).forEach((span, index) => assert.isAtMost(members[index]!.end ?? Infinity, span.start))
+        }
+      }
+      // Turns lie above what they consist of, requests of the client below.
+      for (const span of spans.filter(({ turn }) => turn !== undefined)) assert.isAbove(span.row, 0)
+    })
+  }
+
+  it("tells how approvals, tools, requests and commands went", () => {
+    const { marks, spans } = dataOf(recorded([
+      { sent: { id: 1, method: "thread/start", params: {} } },
+      { received: { id: 1, result: { thread: { id: "t", preview: "Hello", cwd: "/workspace" }, model: "m" } } },
+      {
+        received: { id: 0, method: "item/commandExecution/requestApproval", params: { threadId: "t", command: "rm" } }
+      },
+      { sent: { id: 0, result: { decision: "decline" } } },
+      { received: { id: 1, method: "item/tool/call", params: { threadId: "t", tool: "lookup" } } },
+      { sent: { id: 1, result: { success: false } } },
+      { received: { id: 2, method: "item/tool/requestUserInput", params: { threadId: "t" } } },
+      { received: { method: "serverRequest/resolved", params: { threadId: "t", requestId: 2 } } },
+      { sent: { id: 2, method: "thread/read", params: { threadId: "t" } } },
+      { received: { id: 2, error: { code: -32600, message: "No such thread." } } },
+      {
+        received: {
+          method: "item/completed",
+          params: { threadId: "t", item: { type: "commandExecution", id: "c", command: "false", exitCode: 1 } }
+        }
+      },
+      { received: { method: "warning", params: { threadId: "t", message: "Mind the gap." } } },
+      { garbage: "oh" },
+      { sent: { id: 3, method: "model/list", params: {} } },
+      { ended: { _tag: "CodexConnectionError", reason: "Exited", exitCode: 3 } }
+    ]))
+    assert.deepStrictEqual(spans.map(({ detail, kind, label, status }) => [kind, label, status, detail]), [
+      ["request", "thread/start", "ok", "answered"],
+      ["approval", "run rm?", "stopped", "decline"],
+      ["approval", "call lookup", "failed", "no success"],
+      ["approval", "ask the user", "stopped", "taken back"],
+      ["request", "thread/read", "failed", "No such thread."],
+      ["command", "false", "failed", "exit 1"],
+      ["request", "model/list", "open", "connection lost"]
+    ])
+    assert.deepStrictEqual(marks.map(({ event, label, level }) => [event, level, label]), [
+      [9, "error", "thread/read: No such thread."],
+      [11, "warning", "Mind the gap."],
+      [12, "error", "not a message"],
+      [14, "error", "connection lost"]
+    ])
+  })
+
+  it("has the request that starts a thread in the lane of that thread, also where connections give the same ids", () => {
+    const sent = { id: 1, method: "thread/start", params: {} }
+    const { lanes, spans } = dataOf(recorded([
+      { connection: 1, sent },
+      { connection: 2, sent },
+      { connection: 2, received: { id: 1, result: { thread: { id: "second" } } } },
+      { connection: 1, received: { id: 1, result: { thread: { id: "first" } } } }
+    ]))
+    assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
+  })
+
+  it("names threads by what is known of them", () => {
+    const { complete, lanes } = dataOf(recorded([
+      { received: { method: "thread/started", params: { thread: { id: "a", name: "Named", model: "m" } } } },
+      {
+        sent: { id: 1, method: "turn/start", params: { threadId: "b", input: [{ type: "text", text: "Do it\nnow" }] } }
+      },
+      { received: { method: "thread/status/changed", params: { threadId: "0123456789abcdef" } } },
+      { received: { method: "thread/started", params: { thread: { id: "c", agentNickname: "Ada" } } } },
+      { received: { method: "thread/name/updated", params: { threadId: "c", threadName: "Review" } } }
+    ]))
+    assert.deepStrictEqual(lanes.slice(1).map(({ subtitle, title }) => [title, subtitle]), [
+      ["Named", "m"],
+      ["Do it", ""],
+      ["thread abcdef", ""],
+      ["Review", "agent Ada"]
+    ])
+    assert.isFalse(complete)
+  })
+
+  it("shows what has no end up to the end, with what had been said", () => {
+    const place = { threadId: "t", turnId: "u", itemId: "i" }
+    const { duration, spans } = dataOf(recorded([
+      { received: { method: "turn/started", params: { threadId: "t", turn: { id: "u" } } } },
+      { received: { method: "item/started", params: { ...place, item: { type: "agentMessage", id: "i", text: "" } } } },
+      { received: { method: "item/agentMessage/delta", params: { ...place, delta: "Once upon " } } },
+      { received: { method: "item/agentMessage/delta", params: { ...place, delta: "a time" } } }
+    ]))
+    assert.deepStrictEqual(spans.map(({ end, label, status }) => [label, status, end]), [
+      ["turn", "open", undefined],
+      ["Once upon a time", "open", undefined]
+    ])
+    assert.strictEqual(duration, 30)
+  })
+
+  it("is made of a hundred thousand messages in a moment", () => {
+    const recording = crowd(40, 10, 250)
+    assert.isAbove(recording.entries.length, 100_000)
+    const before = performance.now()
+    const page = Timeline.html(recording)
+    assert.isBelow(performance.now() - before, 15_000)
+    assert.isBelow(page.length, 4_000_000)
+  })
+
+  it("says what to tell a bundler, when it is bundled apart from its files", async () => {
+    const outDir = mkdtempSync(join(tmpdir(), "effect-codex-"))
+    try {
+      await build({
+        configFile: false,
+        logLevel: "error",
+        ssr: { noExternal: true, target: "node", resolve: { conditions: ["@effect-codex/source"] } },
+        build: {
+          ssr: fileURLToPath(new URL("../../src/Timeline.ts", import.meta.url)),
+          outDir,
+          rolldownOptions: { output: { entryFileNames: "bundle.mjs" } }
+        }
+      })
+      const bundled: typeof Timeline = await import(/* @vite-ignore */ pathToFileURL(join(outDir, "bundle.mjs")).href)
+      assert.throws(() => bundled.html(recorded([])), "tell the bundler that effect-codex is external")
+    } finally {
+      rmSync(outDir, { recursive: true, force: true })
+    }
+  })
+})
