@@ -1,2 +1,0 @@
-export {}
-// # sourceMappingURL=Masking.js.map
