@@ -1,6 +1,7 @@
 /**
  * What the JSON Schema does not say. Every entry has to be used: one that is not fails the generator, so that none outlives its reason.
  */
+import type { JsonSchema } from "./bundle.ts"
 
 /** Responses whose name follows neither the name of the params nor the method. */
 export const responses = {
@@ -12,7 +13,8 @@ export const responses = {
   "config/batchWrite": "ConfigWriteResponse",
   "config/mcpServer/reload": "McpServerRefreshResponse",
   "config/value/write": "ConfigWriteResponse",
-  "externalAgentConfig/import/readHistories": "ExternalAgentConfigImportHistoriesReadResponse"
+  "externalAgentConfig/import/readHistories": "ExternalAgentConfigImportHistoriesReadResponse",
+  "modelProvider/default/set": "ConfigWriteResponse"
 }
 
 /** Notifications that only the TypeScript output of the binary lists; their params are in the JSON Schema. */
@@ -34,6 +36,31 @@ export const laterFields = {
   "RemoteControlStatusChangedNotification.installationId": true,
   "RemoteControlStatusChangedNotification.serverName": true,
   "ToolRequestUserInputParams.isBlocking": true
+}
+
+/**
+ * Requests of the server that the pinned version no longer sends, and some server from 0.130 on does: they stay typed and answered.
+ * Each is as the JSON Schema of the last version that has it says.
+ */
+export const earlierServerRequests: { readonly [method: string]: EarlierRequest } = {
+  "currentTime/read": {
+    until: "0.169",
+    description: "Read the current time from an external clock owned by the client.",
+    params: { type: "object", properties: { threadId: { type: "string" } }, required: ["threadId"] },
+    response: {
+      type: "object",
+      properties: { currentTimeAt: { description: "Current time as whole Unix seconds.", type: "integer" } },
+      required: ["currentTimeAt"]
+    }
+  }
+}
+
+interface EarlierRequest {
+  /** The last version that sends it. */
+  readonly until: string
+  readonly description: string
+  readonly params: JsonSchema
+  readonly response: JsonSchema
 }
 
 /** Variants whose names would collide. */

@@ -1,6 +1,7 @@
 /** What the emitters work from: the model of a bundle, with everything that was derived from it. */
 import type { Bundle } from "./bundle.ts"
 import { type Directions, readDirections } from "./direction.ts"
+import { withEarlierRequests } from "./earlier.ts"
 import { type Methods, readMethods } from "./methods.ts"
 import type { Model } from "./model.ts"
 import { readModel } from "./readModel.ts"
@@ -14,7 +15,8 @@ export interface Protocol {
   readonly directions: Directions
 }
 
-export const readProtocol = (bundle: Bundle): Protocol => {
+export const readProtocol = (pinned: Bundle): Protocol => {
+  const bundle = withEarlierRequests(pinned)
   const model = readModel(bundle.experimental)
   const methods = readMethods(bundle, model)
   return {

@@ -20,7 +20,7 @@ const withClientRequest = (request: JsonSchema): Bundle => {
 describe("the generator", () => {
   it("resolves the params and the response of every method", () => {
     const { methods, model } = readProtocol(bundle)
-    assert.strictEqual(methods.clientRequests.length, 184)
+    assert.strictEqual(methods.clientRequests.length, bundle.experimental["ClientRequest"]?.oneOf?.length)
     for (const { response } of [...methods.clientRequests, ...methods.serverRequests]) {
       assert.isTrue(model.has(response), response)
     }
@@ -61,6 +61,21 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(unknown), /Turn.id has keywords that are not understood: const/)
     const intersection = withDefinitions({ Turn: { allOf: [{ type: "object" }, { type: "object" }] } })
     assert.throws(() => readProtocol(intersection), /Turn is an intersection/)
+  })
+
+  it("keeps the requests of older servers, until the pinned one sends them again", () => {
+    const { methods } = readProtocol(bundle)
+    const pinned = bundle.experimental["ServerRequest"]?.oneOf ?? []
+    assert.strictEqual(methods.serverRequests.length, pinned.length + 1)
+    const { description, experimental, params, response, route } = methods.serverRequests.find(({ method }) =>
+      method === "currentTime/read"
+    )!
+    assert.match(description!, /\n\nSent by servers up to 0\.169\.$/)
+    assert.isTrue(experimental)
+    assert.deepStrictEqual([params.name, response], ["CurrentTimeReadParams", "CurrentTimeReadResponse"])
+    assert.deepStrictEqual(route.thread, { path: "threadId", optional: false })
+    const again = withDefinitions({ CurrentTimeReadParams: { type: "object" } })
+    assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: take it out of earlierServerRequests/)
   })
 
   it("fails on an override that is not used", () => {

@@ -13,7 +13,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 export const time = 1_800_000_000
 
 /** The version of the server that all this is like: the one that the protocol was generated from. */
-export const version = "0.169.0"
+export const version = "0.171.0"
 
 /** A notification as the server sends it: its method, and the parameters that belong to it. */
 export type Notification = Methods.ServerNotification

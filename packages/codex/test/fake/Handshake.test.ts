@@ -51,9 +51,9 @@ describe("the handshake", () => {
       yield* server.awaitMessage(({ method }) => method === "initialized")
       assert.deepStrictEqual((yield* server.received).map(({ method }) => method), ["initialize", "initialized"])
       assert.deepStrictEqual(metadata, {
-        userAgent: "my app/0.169.0 (in memory)",
+        userAgent: `my app/${Fixture.version} (in memory)`,
         serverName: "my app",
-        serverVersion: "0.169.0",
+        serverVersion: Fixture.version,
         codexHome: "/codex-home",
         platformFamily: "unix",
         platformOs: "linux"
@@ -172,7 +172,7 @@ describe("the handshake", () => {
             Fixture.line({ method: "warning", params: { message: "careful" } })
           }{"id":99,"result":{}}\n`
         ).pipe(inBackground, Effect.asVoid))
-      assert.strictEqual((yield* connect).serverVersion, "0.169.0")
+      assert.strictEqual((yield* connect).serverVersion, Fixture.version)
     }))
 
   it.effect("happens once for any number of first calls", () =>

@@ -1,0 +1,34 @@
+/** Adds to a bundle what only older servers send. */
+import type { Bundle, JsonSchema } from "./bundle.ts"
+import { pascal } from "./model.ts"
+import * as Overrides from "./overrides.ts"
+
+const request = (method: string, description: string): JsonSchema => ({
+  description,
+  type: "object",
+  properties: {
+    method: { type: "string", enum: [method] },
+    params: { $ref: `#/definitions/${pascal(method)}Params` }
+  }
+})
+
+/** The bundle with the requests of older servers, as if the pinned one still sent them to clients with `experimentalApi`. */
+export const withEarlierRequests = (bundle: Bundle): Bundle => {
+  const definitions: { [name: string]: JsonSchema } = { ...bundle.experimental }
+  const add = (name: string, schema: JsonSchema): void => {
+    if (name in definitions) {
+      throw new Error(`codex ${bundle.version} has ${name}: take it out of earlierServerRequests`)
+    }
+    definitions[name] = schema
+  }
+  const earlier = Object.entries(Overrides.earlierServerRequests).map(
+    ([method, { description, params, response, until }]) => {
+      add(`${pascal(method)}Params`, params)
+      add(`${pascal(method)}Response`, response)
+      return request(method, `${description}\n\nSent by servers up to ${until}.`)
+    }
+  )
+  const requests = definitions["ServerRequest"]
+  definitions["ServerRequest"] = { ...requests, oneOf: [...requests?.oneOf ?? [], ...earlier] }
+  return { ...bundle, experimental: definitions }
+}
