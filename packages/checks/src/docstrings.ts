@@ -125,6 +125,8 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    ["protocol", "codex", "recording", "testing", "cli"].flatMap((name) => checkDocstrings(join(root, "packages", name, "src")))
+    ["protocol", "codex", "recording", "testing", "cli"].flatMap((name) =>
+      checkDocstrings(join(root, "packages", name, "src"))
+    )
   )
 }

@@ -253,7 +253,9 @@ const intro = (name: string, modules: ReadonlyArray<Module>): string =>
 
 Every export with its docstring. \`npm run docs\` generates this page.
 
-Import a module from the package, or by itself: \`import * as ${modules[0]?.name} from "${name}/${modules[0]?.name}"\`. The types of the
+Import a module from the package, or by itself: \`import * as ${modules[0]?.name} from "${name}/${
+    modules[0]?.name
+  }"\`. The types of the
 protocol are in \`@effect-codex/protocol\`.
 
 Modules: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`

@@ -43,11 +43,13 @@ const exportsOf = (src: string): ReadonlyArray<string> =>
   })
 
 describe("docs/api.md", () => {
-  it.each(references)("of $folder has every export, and nothing else", ({ folder, page }) => {
-    const headings = [...readFileSync(page, "utf8").matchAll(/^### (\S+)$/gm)].map(([, name]) => name!)
-    const exports = exportsOf(join(root, "packages", folder, "src"))
-    assert.isAbove(exports.length, 10)
-    assert.deepStrictEqual([...headings].sort(), [...exports].sort())
+  it("has every export, and nothing else", () => {
+    for (const { folder, page } of references) {
+      const headings = [...readFileSync(page, "utf8").matchAll(/^### (\S+)$/gm)].map(([, name]) => name!)
+      const exports = exportsOf(join(root, "packages", folder, "src"))
+      assert.isAbove(exports.length, 10)
+      assert.deepStrictEqual([...headings].sort(), [...exports].sort(), folder)
+    }
   })
 
   it("is written from declarations", () => {
