@@ -399,11 +399,11 @@ describe("a program that is not the one that was recorded", () => {
       assert.strictEqual(
         error.message,
         [
-          `The connection to the Codex app-server was closed: The program has left the recording ${file} at line ${mismatch.line}: turn/start was asked with other parameters.`,
+          `The connection to the Codex app-server was closed: The program departed from the recording ${file} at line ${mismatch.line}: the program sent turn/start with other parameters.`,
           "  input[0].text",
           `    recorded: "Say hello."`,
-          `    asked:    "Say goodbye."`,
-          "If the change is meant, record it again; if the value changes from run to run, list it in `ignore`."
+          `    sent:     "Say goodbye."`,
+          "If the change is intended, record again. If the value differs from run to run, list its path in `ignore`."
         ].join("\n")
       )
       const line = JSON.parse(readFileSync(file, "utf8").split("\n")[mismatch.line! - 1]!)
@@ -423,7 +423,7 @@ describe("a program that is not the one that was recorded", () => {
           const watching = yield* Effect.forkChild(Effect.flip(Stream.runDrain(thread.notifications)))
           yield* Effect.yieldNow
           const first = yield* Effect.flip(Stream.runDrain(codex.models()))
-          assert.include(first.message, "model/list was asked, and the recording has no such request")
+          assert.include(first.message, "the program sent model/list, and the recording has no such request")
           const second = yield* Effect.flip(thread.run("Say hello."))
           assert.strictEqual(second.message, first.message)
           assert.strictEqual((yield* Fiber.join(watching)).message, first.message)
@@ -441,7 +441,7 @@ describe("a program that is not the one that was recorded", () => {
           return yield* Effect.flip(Replay.Replay.use((replay) => replay.done))
         })
       )
-      assert.include(error.message, "turn/start was recorded, and not asked")
+      assert.include(error.message, "turn/start was recorded, but the program did not send it")
     }).pipe(Effect.scoped))
 
   it.live("does not wait for ever", () =>
@@ -462,7 +462,7 @@ describe("a program that is not the one that was recorded", () => {
       )
       assert.include(
         error.message,
-        "the program waits for the end of a turn, which the server gave only after it had been asked: turn/interrupt"
+        "the program waits for the end of a turn, which the server sent only after turn/interrupt"
       )
     }).pipe(Effect.scoped))
 })

@@ -46,7 +46,7 @@ describe("the format of recordings", () => {
       `{"at":2,"connection":1,"mood":"better","sent":{"method":"a"}}`
     ].join("\n")
     assert.lengthOf(Result.getOrThrow(Recording.parse("run.jsonl", text)).entries, 1)
-    assert.include(refusal(header.replace(`"version":1`, `"version":2`)), "update effect-codex, or record it again")
+    assert.include(refusal(header.replace(`"version":1`, `"version":2`)), "update the package, or record again")
   })
 
   it("refuses what is none", () => {

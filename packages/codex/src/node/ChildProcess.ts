@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import * as Node from "node:child_process"
 import * as Fs from "node:fs"
 import type * as NodeStream from "node:stream"
+import { hiding } from "../base/secrets.ts"
 import type { Command } from "../CodexConfig.ts"
 import { CodexConnectionError, CodexSpawnError } from "../model/CodexError.ts"
 import * as Readable from "./Readable.ts"
@@ -117,17 +118,6 @@ export const spawn = Effect.fnUntraced(function*(
       })
   }
 })
-
-/** What is shorter is part of any text: to hide it would tell more than it hides. */
-const minSecret = 6
-
-/** Hides secrets in a line. One of several lines is hidden line by line. */
-const hiding = (secrets: ReadonlyArray<string>) => {
-  const parts = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter(({ length }) => length >= minSecret)
-    // One that contains another goes first.
-    .sort((a, b) => b.length - a.length)
-  return (line: string): string => parts.reduce((line, part) => line.replaceAll(part, "<redacted>"), line)
-}
 
 const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
   Effect.suspend(() =>

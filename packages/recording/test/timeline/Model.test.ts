@@ -114,7 +114,7 @@ describe("a timeline", () => {
       ["request", "thread/start", "ok", "answered"],
       ["approval", "run rm?", "stopped", "decline"],
       ["approval", "call lookup", "failed", "no success"],
-      ["approval", "ask the user", "stopped", "taken back"],
+      ["approval", "ask the user", "stopped", "withdrawn"],
       ["request", "thread/read", "failed", "No such thread."],
       ["command", "false", "failed", "exit 1"],
       ["request", "model/list", "open", "connection lost"]
@@ -195,7 +195,7 @@ describe("a timeline", () => {
         }
       })
       const bundled: typeof Timeline = await import(/* @vite-ignore */ pathToFileURL(join(outDir, "bundle.mjs")).href)
-      assert.throws(() => bundled.html(recorded([])), "tell the bundler that effect-codex is external")
+      assert.throws(() => bundled.html(recorded([])), "tell the bundler that @effect-codex/recording is external")
     } finally {
       rmSync(outDir, { recursive: true, force: true })
     }

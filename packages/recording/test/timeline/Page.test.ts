@@ -207,7 +207,7 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
       const page = yield* (yield* Pages).session()
       yield* click(page, "Why does the clock test fail at night?")
       const turn = yield* details(page)
-      for (const text of ["completed", "4,200", "WHAT HAPPENED", "call lookup_ticket"]) assert.include(turn, text)
+      for (const text of ["completed", "4,200", "PARTS OF THE TURN", "call lookup_ticket"]) assert.include(turn, text)
 
       yield* page.evaluate(
         `Array.from(document.querySelectorAll(".link")).find((link) => link.textContent.includes("The test used")).click()`
