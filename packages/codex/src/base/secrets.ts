@@ -28,7 +28,7 @@ export interface Decoding {
 export const minLength = 6
 
 /** Levels of JSON within JSON, or of repeated percent-encoding, that are undone. */
-const maxLevels = 4
+const maxLevels = 6
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Decoding

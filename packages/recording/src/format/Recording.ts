@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs/promises"
-import { limitDepth } from "./depth.ts"
+import { limitDepth, maxDepth } from "./depth.ts"
 import { version } from "./version.ts"
 
 /** The name of the format, which every header repeats. */
@@ -132,15 +132,20 @@ export const entryLine = (entry: Entry, mask: (value: unknown) => unknown = (val
 /** Returns true if a JSON value is an object, as every message is. */
 export const isMessage: (value: unknown) => value is Message = Predicate.isObject
 
-/** Reads a line as a message; undefined if it is not a JSON object. */
-export const parseMessage = (line: string): Message | undefined => {
+const parseObject = (text: string, depth: number): Message | undefined => {
   try {
-    const value = limitDepth(JSON.parse(line))
+    const value = limitDepth(JSON.parse(text), depth)
     return isMessage(value) ? value : undefined
   } catch {
     return undefined
   }
 }
+
+/** Reads a text as a message; undefined if it is not a JSON object. */
+export const parseMessage = (text: string): Message | undefined => parseObject(text, maxDepth)
+
+/** Reads a line of a recording, which wraps a message. */
+const parseLine = (line: string): Message | undefined => parseObject(line, maxDepth + 1)
 
 /** Reads an entry from a line; none if this version does not know its kind. */
 const entryOf = (line: Message): Option.Option<Entry> => {
@@ -186,7 +191,7 @@ export const parse = (file: string, text: string): Result.Result<Recording, Reco
     Result.fail(new RecordingError({ file, detail, ...(line === undefined ? {} : { line }) }))
   if (text === "") return fail("the file is empty: the recorded program ended before its server sent a message")
   const [first = "", ...rest] = text.split("\n")
-  const value = parseMessage(first)
+  const value = parseLine(first)
   const written = value?.["format"] === format ? value["version"] : undefined
   if (typeof written === "number" && written > formatVersion) {
     return fail(
@@ -200,7 +205,7 @@ export const parse = (file: string, text: string): Result.Result<Recording, Reco
     const text = rest[index]!
     if (text === "") continue
     const line = index + 2
-    const value = parseMessage(text)
+    const value = parseLine(text)
     if (value !== undefined) {
       const entry = entryOf(value)
       if (Option.isSome(entry)) entries.push({ ...entry.value, line })

@@ -2,8 +2,8 @@
  * A limit on how deeply messages are nested: a text may be nested more deeply than the call stack allows.
  */
 
-/** Levels that are kept. The app-server itself refuses messages of more than about 128. */
-const maxDepth = 200
+/** Levels of a message that are kept. The app-server itself refuses messages of more than about 128. */
+export const maxDepth = 200
 
 /** Stands in a recording for a value that is nested too deeply. */
 export const tooDeep = "[too deep]"
@@ -20,4 +20,5 @@ const cut = (value: unknown, depth: number): unknown => {
 }
 
 /** Returns a JSON value with the levels beyond the limit replaced by {@link tooDeep}. */
-export const limitDepth = (value: unknown): unknown => isDeeper(value, maxDepth) ? cut(value, maxDepth) : value
+export const limitDepth = (value: unknown, depth = maxDepth): unknown =>
+  isDeeper(value, depth) ? cut(value, depth) : value

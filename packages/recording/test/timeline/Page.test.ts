@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Browser from "./Browser.ts"
+import { hostile, sequence } from "./hostile.ts"
 import { crowd, long, session } from "./recordings.ts"
 
 /** The pages that are looked at, and the browser for all of it. */
@@ -21,6 +22,8 @@ class Pages extends Context.Service<Pages, {
   readonly busy: ReturnType<Effect.Success<typeof Browser.make>["open"]>
   /** One piece of text, of two million characters. */
   readonly long: ReturnType<Effect.Success<typeof Browser.make>["open"]>
+  /** Messages that no server writes. */
+  readonly hostile: ReturnType<Effect.Success<typeof Browser.make>["open"]>
   readonly directory: string
 }>()("effect-codex/test/Pages") {}
 
@@ -46,8 +49,11 @@ const pages = Layer.effect(
     yield* Timeline.write(crowd(20, 1000, 0), busyFile)
     const longFile = join(directory, "long.html")
     yield* Timeline.write(long("x".repeat(2_000_000)), longFile)
+    const hostileFile = join(directory, "hostile.html")
+    yield* Timeline.write(hostile(300, sequence(1)), hostileFile)
     return {
       directory,
+      hostile: browser.open(hostileFile),
       session: (options) => browser.open(sessionFile, options),
       clock: (options) => browser.open(clockFile, options),
       crowd: browser.open(crowdFile),
@@ -460,11 +466,40 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
     Effect.gen(function*() {
       const page = yield* (yield* Pages).long
       const length = (selector: string) => Effect.map(texts(page, selector), ([text = ""]) => text.length)
+      yield* page.until(`document.querySelector(".row") !== null`)
       assert.isBelow(yield* length(".rows"), 1000)
       yield* page.evaluate(`document.querySelector(".row").click()`)
       assert.isBelow(yield* length(".details"), 100_000)
       yield* page.evaluate(`document.querySelector(".details .actions .button").click()`)
       assert.isAbove(yield* length(".details"), 2_000_000)
+      assert.deepStrictEqual(page.complaints, [])
+    }))
+
+  it.effect("shows the details of every message and span, whatever they hold", () =>
+    Effect.gen(function*() {
+      const page = yield* (yield* Pages).hostile
+      const shown = yield* page.evaluate<{ readonly messages: number; readonly spans: number }>(`(async () => {
+        const frame = () => new Promise(requestAnimationFrame)
+        const rows = document.querySelector(".rows")
+        const lanes = document.querySelector(".lanes")
+        const headings = () => document.querySelector(".details h2") !== null
+        const key = (target, key, shiftKey = false) => target.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true }))
+        for (const name of ["__proto__", "constructor", "toString"]) for (const target of [rows, lanes]) key(target, name)
+        let messages = 0
+        key(rows, "Home")
+        for (; messages < 300 && headings(); messages++) key(rows, "ArrowDown")
+        key(document, "Escape")
+        let spans = 0
+        key(lanes, "ArrowRight")
+        for (let row = 0; row < 60; row++) {
+          for (let step = 0; step < 5; step++, spans++) key(lanes, "ArrowRight")
+          key(lanes, "Home")
+          key(lanes, "ArrowDown")
+        }
+        await frame()
+        return { messages, spans: headings() ? spans : 0 }
+      })()`)
+      assert.deepStrictEqual(shown, { messages: 300, spans: 300 })
       assert.deepStrictEqual(page.complaints, [])
     }))
 
