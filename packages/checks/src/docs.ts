@@ -1,12 +1,12 @@
 /**
- * The code in the documentation: every block of TypeScript in the READMEs, in `packages/codex/docs` and in the docstrings
- * is type-checked; the programs and the tests among those of the documents are run by the tests.
+ * The code in the documentation: every block of TypeScript in the READMEs, in the `docs` folder of each package and in the
+ * docstrings is type-checked; the programs and the tests among those of the documents are run by the tests.
  *
  *     node packages/checks/src/docs.ts
  *
  * A block with imports is a whole module. It is a test if it calls `it` or `describe`, a program if it runs an Effect.
  * A block without imports is a fragment: it is read as the inside of an `Effect.gen`, in which the names below are there,
- * and every module of `effect`, `effect-codex` and `@effect-codex/testing` that it names. After ```` ```ts no-run ```` a
+ * and every module of `effect` and of the published packages that it names. After ```` ```ts no-run ```` a
  * program is checked, but not run.
  */
 import { execFileSync } from "node:child_process"
@@ -44,25 +44,51 @@ export interface Block {
 /** Where the blocks are written. */
 const output = join(root, "packages/checks/dist/docs")
 
+/** The Markdown files of a folder. */
 const markdown = (folder: string): ReadonlyArray<string> =>
   existsSync(join(root, folder))
     ? readdirSync(join(root, folder)).filter((name) => name.endsWith(".md")).map((name) => join(root, folder, name))
     : []
 
-/** The files that may have blocks. */
-const documents = (): ReadonlyArray<string> => {
-  const packages = join(root, "packages")
-  const sources = ["protocol", "codex", "testing"].map((name) => join(packages, name, "src"))
-  return [
-    ...markdown("."),
-    ...readdirSync(packages).flatMap((name) => markdown(`packages/${name}`)),
-    ...markdown("packages/codex/docs"),
-    ...markdown("scratchpad"),
-    ...sources.flatMap((src) =>
-      filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
-    )
-  ]
+/** The Markdown files of a folder and of the folders in it. */
+const markdownBelow = (folder: string): ReadonlyArray<string> =>
+  existsSync(join(root, folder))
+    ? [
+      ...markdown(folder),
+      ...readdirSync(join(root, folder), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .flatMap(({ name }) => markdownBelow(`${folder}/${name}`))
+    ]
+    : []
+
+interface Package {
+  readonly folder: string
+  readonly name: string
 }
+
+/** The packages that are published, in an order in which their names are looked up. */
+const published: ReadonlyArray<Package> = readdirSync(join(root, "packages")).flatMap((folder) => {
+  const manifest = join(root, "packages", folder, "package.json")
+  if (!existsSync(manifest)) return []
+  const { name, private: isPrivate } = JSON.parse(readFileSync(manifest, "utf8")) as {
+    readonly name: string
+    readonly private?: boolean
+  }
+  return isPrivate === true ? [] : [{ folder, name }]
+}).sort((a, b) => Number(b.folder === "codex") - Number(a.folder === "codex"))
+
+/** The files that may have blocks. */
+const documents = (): ReadonlyArray<string> => [
+  ...markdown("."),
+  ...readdirSync(join(root, "packages")).flatMap((name) => [
+    ...markdown(`packages/${name}`),
+    ...markdownBelow(`packages/${name}/docs`)
+  ]),
+  ...markdown("scratchpad"),
+  ...published.map(({ folder }) => join(root, "packages", folder, "src")).flatMap((src) =>
+    filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
+  )
+]
 
 /** The blocks of a text: of a document, or of the docstrings of a module. */
 export const blocksOf = (file: string, text: string): ReadonlyArray<Block> => {
@@ -124,12 +150,7 @@ const preludeOf = (code: string): string => {
 
 const moduleNamed = (word: string): string | undefined => {
   if (!/^[A-Z]/.test(word)) return undefined
-  for (
-    const [folder, name] of [["codex", "effect-codex"], ["testing", "@effect-codex/testing"], [
-      "protocol",
-      "@effect-codex/protocol"
-    ]] as const
-  ) {
+  for (const { folder, name } of published) {
     if (existsSync(join(root, "packages", folder, "src", `${word}.ts`))) return `${name}/${word}`
   }
   return existsSync(join(root, "node_modules/effect/dist", `${word}.d.ts`)) ? `effect/${word}` : undefined
@@ -138,7 +159,7 @@ const moduleNamed = (word: string): string | undefined => {
 const tsconfig = {
   extends: "../../../../tsconfig.json",
   include: ["*.ts"],
-  references: [{ path: "../../../protocol" }, { path: "../../../codex" }, { path: "../../../testing" }],
+  references: published.map(({ folder }) => ({ path: `../../../${folder}` })),
   compilerOptions: {
     rootDir: "../../../..",
     noEmit: true,

@@ -11,7 +11,8 @@ import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type", "client", "router"])
 
 /** Folders whose modules the public modules of a package may export again. */
-const isHidden = (path: string): boolean => /^(internal|generated|timeline|wire|node|base)\//.test(path)
+const isHidden = (path: string): boolean =>
+  /^(internal|generated|wire|node|base|masking|record|replay|timeline|server)\//.test(path)
 
 /** The problems in the public modules below a directory, and in those that they export again. */
 export const checkDocstrings = (src: string): ReadonlyArray<Problem> =>

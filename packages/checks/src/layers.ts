@@ -32,10 +32,23 @@ const folders: Readonly<Record<string, Folders>> = {
     base: []
   },
   recording: {
-    ".": ["timeline", "internal"],
-    timeline: [".", "timeline/browser"],
+    ".": ["record", "replay", "timeline", "masking", "format"],
+    record: ["masking", "format"],
+    replay: ["masking", "format"],
+    timeline: ["timeline/browser", "format"],
     "timeline/browser": [],
-    internal: ["."]
+    masking: ["format"],
+    format: []
+  },
+  testing: {
+    ".": ["server", "script", "base"],
+    server: ["script"],
+    script: [],
+    base: []
+  },
+  cli: {
+    ".": ["commands"],
+    commands: []
   }
 }
 
@@ -43,6 +56,29 @@ type Order = ReadonlyArray<ReadonlyArray<string>>
 
 const levels = (order: Order): ReadonlyMap<string, number> =>
   new Map(order.flatMap((names, level) => names.map((name) => [name, level] as const)))
+
+/** The problem of a table in which a folder is below itself, directly or through others. */
+export const checkOrder = (file: string, allowed: Folders): ReadonlyArray<Problem> => {
+  const path: Array<string> = []
+  const done = new Set<string>()
+  const cycleFrom = (folder: string): ReadonlyArray<string> | undefined => {
+    if (path.includes(folder)) return [...path.slice(path.indexOf(folder)), folder]
+    if (done.has(folder)) return undefined
+    path.push(folder)
+    for (const below of allowed[folder] ?? []) {
+      const cycle = cycleFrom(below)
+      if (cycle !== undefined) return cycle
+    }
+    path.pop()
+    done.add(folder)
+    return undefined
+  }
+  for (const folder of Object.keys(allowed)) {
+    const cycle = cycleFrom(folder)
+    if (cycle !== undefined) return [{ file, line: 1, message: `the rules form a cycle: ${cycle.join(" -> ")}` }]
+  }
+  return []
+}
 
 /** The problems between the folders of one package. */
 export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Problem> =>
@@ -130,8 +166,9 @@ export const checkPackages = (directory: string, order: Order = packages): Reado
 if (import.meta.main) {
   report("layers", [
     ...checkPackages(join(root, "packages")),
-    ...Object.entries(folders).flatMap(([folder, allowed]) =>
-      checkFolders(join(root, "packages", folder, "src"), allowed)
-    )
+    ...Object.entries(folders).flatMap(([folder, allowed]) => [
+      ...checkOrder(import.meta.filename, allowed),
+      ...checkFolders(join(root, "packages", folder, "src"), allowed)
+    ])
   ])
 }

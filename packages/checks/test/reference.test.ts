@@ -101,7 +101,13 @@ const names = readdirSync(join(codex, "docs")).filter((name) => name.endsWith(".
 
 const pages = [
   ...names.map((name) => join(codex, "docs", name)),
-  join(codex, "AGENTS.md")
+  join(codex, "AGENTS.md"),
+  ...["recording", "cli"].map((name) => join(root, "packages", name)).flatMap((directory) => [
+    join(directory, "README.md"),
+    ...readdirSync(join(directory, "docs")).filter((name) => name.endsWith(".md")).map((name) =>
+      join(directory, "docs", name)
+    )
+  ])
 ]
 
 /** The anchor that GitHub gives a heading. */

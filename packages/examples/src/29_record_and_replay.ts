@@ -42,7 +42,7 @@ const replayAnother = Effect.gen(function*() {
   yield* Console.log(`\nnot what was recorded:\n${Replay.mismatch(error)?.message}`)
 }).pipe(Effect.provide(Replay.layerCodex(file)))
 
-/** As `npx effect-codex timeline FILE` does. */
+/** Draws the page, as `npx @effect-codex/cli timeline FILE` does. */
 const draw = Effect.gen(function*() {
   const recording = yield* Recording.read(file)
   yield* Timeline.write(recording, page)

@@ -217,7 +217,8 @@ const byConnection = ({ entries }: Recording.Recording): ReadonlyArray<Script.Sc
 }
 
 /** The end of a connection because the program departed from the recording. */
-const departed = (cause: ReplayMismatchError): CodexConnectionError => new CodexConnectionError({ reason: "Closed", cause })
+const departed = (cause: ReplayMismatchError): CodexConnectionError =>
+  new CodexConnectionError({ reason: "Closed", cause })
 
 /** Returns true if the client closed the connection. */
 const isClosing = (error: Recording.Ending): boolean =>

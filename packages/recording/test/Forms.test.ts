@@ -3,7 +3,10 @@ import * as Schema from "effect/Schema"
 import { Masker } from "../src/masking/Masker.ts"
 
 const masker = (secrets: ReadonlyArray<string> = []) =>
-  new Masker({ config: { envMode: "replace", cwd: "/srv/app", codexHome: "/srv/codex", env: { HOME: "/srv/ada" } }, secrets })
+  new Masker({
+    config: { envMode: "replace", cwd: "/srv/app", codexHome: "/srv/codex", env: { HOME: "/srv/ada" } },
+    secrets
+  })
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
 
@@ -33,7 +36,10 @@ const secrets: ReadonlyArray<readonly [text: string, masked: string]> = [
   ["Set-Cookie: id=1; Path=/\nHost: x", "Set-Cookie: [secret]\nHost: x"],
   ["postgres://ada:hunter2@db.example.com/app", "postgres://[secret]@db.example.com/app"],
   ["{\\\"password\\\":\\\"hunter2\\\",\\\"a\\\":1}", "{\\\"password\\\":\\\"[secret]\\\",\\\"a\\\":1}"],
-  [JSON.stringify(JSON.stringify({ token: "abc def", a: 1 })), JSON.stringify(JSON.stringify({ token: "[secret]", a: 1 }))],
+  [
+    JSON.stringify(JSON.stringify({ token: "abc def", a: 1 })),
+    JSON.stringify(JSON.stringify({ token: "[secret]", a: 1 }))
+  ],
   ["redirect=%3Ftoken%3Dabcdefgh12345", "redirect=%3Ftoken%3D[secret]"],
   ["Bearer%20abcdefgh12345", "Bearer%20[secret]"],
   ["mailto:jane%40example.org", "mailto:someone@example.com"]
@@ -106,20 +112,33 @@ describe("secrets by their form", () => {
   })
 })
 
-describe("the work of masking", () => {
-  const work = (text: string): number => {
-    const masking = masker(["correct horse battery", "lovelace", "lovelace-lovelace"])
-    masking.text(text)
-    return masking.work
-  }
+/** Returns the characters that masking a text looks at. */
+const work = (text: string): number => {
+  const masking = masker(["correct horse battery", "lovelace", "lovelace-lovelace"])
+  masking.text(text)
+  return masking.work
+}
 
+describe("the work of masking", () => {
   /** Units that a scanner could get stuck on, each as often as a long answer has place for it. */
-  const units = [
-    ...["a", "0f", " ", "=", ":", "@", "a@", "a@b.", "-", "--a", "--token ", "\\", "\\\"", "\"", "%", "%25", "%2525", "/", "://"],
-    ...["bearer ", "basic ", "eyJ", "eyJ-", "eyJabcdefgh.", "sk-", "AKIA", "password", "password ", "password:", "password=\""],
-    ...["token=x&", "?key=", "authorization: ", "cookie:", "a://b:c", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "\n"],
-    ...["lovelace", "lovelac", "correct horse ", "/srv/app", "é", "\u{1f980}"]
+  const characters = ["a", "0f", " ", "\n", "=", ":", "@", "-", "\"", "/", "é", "\u{1f980}"]
+  const escapes = ["\\", "\\\"", "%", "%25", "%2525"]
+  const addresses = ["a@", "a@b.", "://", "a://b:c"]
+  const keys = [
+    "sk-",
+    "AKIA",
+    "eyJ",
+    "eyJ-",
+    "eyJabcdefgh.",
+    "bearer ",
+    "basic ",
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----"
   ]
+  const names = ["password", "password ", "password:", "password=\"", "token=x&", "?key=", "authorization: ", "cookie:"]
+  const flags = ["--a", "--token "]
+  const known = ["lovelace", "lovelac", "correct horse ", "/srv/app"]
+  const units = [...characters, ...escapes, ...addresses, ...keys, ...names, ...flags, ...known]
 
   for (const unit of units) {
     it(`doubles when a text of ${JSON.stringify(unit)} doubles`, () => {
@@ -176,7 +195,22 @@ describe("a text that may go on", () => {
     "is masked in pieces as it is masked as a whole",
     {
       words: Schema.Array(
-        Schema.Literals(["a", " ", "password", ":", "\"", "hunter2", "correct", "horse", "=", "token", "Bearer", "\n", "-", "/srv/app"])
+        Schema.Literals([
+          "a",
+          " ",
+          "password",
+          ":",
+          "\"",
+          "hunter2",
+          "correct",
+          "horse",
+          "=",
+          "token",
+          "Bearer",
+          "\n",
+          "-",
+          "/srv/app"
+        ])
       )
     },
     ({ words }) => {

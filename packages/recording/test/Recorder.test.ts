@@ -91,7 +91,9 @@ describe("a recorder", () => {
       })
       const { entries } = yield* Recording.read(file)
       assert.deepStrictEqual(
-        entries.slice(1, -1).map((entry) => entry._tag === "Garbage" ? entry.text : "message" in entry && entry.message),
+        entries.slice(1, -1).map((entry) =>
+          entry._tag === "Garbage" ? entry.text : "message" in entry && entry.message
+        ),
         [
           { id: 2, method: "ask/this", params: "[not recorded]" },
           { id: 2, result: "[not recorded]" },

@@ -79,7 +79,9 @@ export interface Recording {
   /** The first line. */
   readonly header: Header
   /** The further lines, in the order of the wire. */
-  readonly entries: ReadonlyArray<Entry & { /** The number of the line in the file, counted from 1. */ readonly line: number }>
+  readonly entries: ReadonlyArray<
+    Entry & { /** The number of the line in the file, counted from 1. */ readonly line: number }
+  >
 }
 
 /**

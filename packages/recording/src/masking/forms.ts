@@ -8,14 +8,7 @@
  */
 import type { Span } from "effect-codex/Secrets"
 import { Buffer } from "node:buffer"
-import {
-  isAuthorizationName,
-  isCookieName,
-  isPasswordName,
-  isSecretName,
-  isSecretParameter,
-  maxName
-} from "./names.ts"
+import { isAuthorizationName, isCookieName, isPasswordName, isSecretName, isSecretParameter, maxName } from "./names.ts"
 
 /** Replaces a secret. */
 export const secret = "[secret]"

@@ -33,7 +33,16 @@ export const isAuthorizationName = (name: string): boolean => /authorization$/i.
 /** Returns true if the name is that of a header whose value is a list, as in `a=1; b=2`. */
 export const isCookieName = (name: string): boolean => /cookie$/i.test(name)
 
-const secretParameters = new Set(["state", "code", "code_challenge", "code_verifier", "key", "sig", "signature", "auth"])
+const secretParameters = new Set([
+  "state",
+  "code",
+  "code_challenge",
+  "code_verifier",
+  "key",
+  "sig",
+  "signature",
+  "auth"
+])
 
 /** Returns true if the value of a URL's parameter of this name is a secret. */
 export const isSecretParameter = (name: string): boolean =>

@@ -68,7 +68,10 @@ export const pieceOf = (message: Message): Piece | undefined => {
       withText: (masker, text) => {
         const { [field]: _, ...rest } = params
         const masked = masker.message({ ...message, params: rest })
-        return { ...masked, params: { ...(isMessage(masked["params"]) ? masked["params"] : {}), [field]: coding.encode(text) } }
+        return {
+          ...masked,
+          params: { ...(isMessage(masked["params"]) ? masked["params"] : {}), [field]: coding.encode(text) }
+        }
       }
     }
   }

@@ -131,7 +131,9 @@ export class Player {
     if (closest === undefined) {
       const known = this.script.asks.some((ask) => ask.method === method)
       const whose = subject === undefined ? "" : ` of ${subject}`
-      return { detail: `the program sent ${method}, and the recording has no ${known ? "further" : "such"} request${whose}` }
+      return {
+        detail: `the program sent ${method}, and the recording has no ${known ? "further" : "such"} request${whose}`
+      }
     }
     const { ask } = closest
     return {

@@ -10,7 +10,8 @@ export const object = (value: unknown): Message => isMessage(value) ? value : {}
 export const objects = (value: unknown): ReadonlyArray<Message> => Array.isArray(value) ? value.map(object) : []
 
 /** Returns the value if it is a text that is not empty. */
-export const text = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
+export const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined
 
 /** Returns the value if it is a number. */
 export const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined

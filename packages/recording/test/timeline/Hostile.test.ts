@@ -11,7 +11,13 @@ const kinds = ["turn", "user", "message", "reasoning", "command", "files", "tool
 interface Data {
   readonly lanes: ReadonlyArray<{ readonly title: string; readonly subtitle: string; readonly rows: number }>
   readonly spans: ReadonlyArray<
-    { readonly kind: string; readonly lane: number; readonly row: number; readonly label: string; readonly detail: string }
+    {
+      readonly kind: string
+      readonly lane: number
+      readonly row: number
+      readonly label: string
+      readonly detail: string
+    }
   >
   readonly events: { readonly at: ReadonlyArray<number>; readonly text: ReadonlyArray<string> }
 }
@@ -30,7 +36,9 @@ describe("a recording that no server writes", () => {
         assert.deepStrictEqual([typeof label, typeof detail], ["string", "string"])
         assert.isBelow(row, lanes[lane]!.rows)
       }
-      for (const { subtitle, title } of lanes) assert.deepStrictEqual([typeof title, typeof subtitle], ["string", "string"])
+      for (const { subtitle, title } of lanes) {
+        assert.deepStrictEqual([typeof title, typeof subtitle], ["string", "string"])
+      }
     },
     { arbitrary: { runs: 500 } }
   )

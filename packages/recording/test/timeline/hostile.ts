@@ -7,26 +7,33 @@ import * as Result from "effect/Result"
 /** Names that every object has, and that a careless look-up finds. */
 const inherited = ["__proto__", "constructor", "toString", "valueOf", "hasOwnProperty"]
 
-const methods = [
-  ...["initialize", "thread/start", "turn/start", "turn/started", "turn/completed", "item/started", "item/completed"],
-  ...["item/completed", "item/completed", "item/agentMessage/delta", "thread/tokenUsage/updated", "thread/started"],
-  ...["thread/name/updated", "error", "warning", "serverRequest/resolved", "item/tool/call", "item/fileChange/delta"],
-  ...["item/commandExecution/requestApproval", "item/tool/requestUserInput", ...inherited]
-]
+const methods = `
+  initialize thread/start turn/start turn/started turn/completed item/started item/completed item/completed item/completed
+  item/agentMessage/delta item/fileChange/delta thread/tokenUsage/updated thread/started thread/name/updated error warning
+  serverRequest/resolved item/tool/call item/commandExecution/requestApproval item/tool/requestUserInput
+`.trim().split(/\s+/).concat(inherited)
 
-const types = [
-  ...["userMessage", "agentMessage", "reasoning", "commandExecution", "fileChange", "mcpToolCall", "dynamicToolCall"],
-  ...["webSearch", "collabAgentToolCall", ...inherited]
-]
+const types = `
+  userMessage agentMessage reasoning commandExecution fileChange mcpToolCall dynamicToolCall webSearch collabAgentToolCall
+`.trim().split(/\s+/).concat(inherited)
 
-const fields = [
-  ...["threadId", "turnId", "itemId", "thread", "turn", "item", "id", "type", "text", "summary", "content", "changes"],
-  ...["path", "kind", "diff", "tool", "server", "namespace", "query", "command", "status", "error", "message", "delta"],
-  ...["deltaBase64", "input", "tokenUsage", "total", "last", "totalTokens", "requestId", "decision", "action", "exitCode"],
-  ...["name", "title", "cwd", "model", "preview", "arguments", "result", "questions", "aggregatedOutput", ...inherited]
-]
+const fields = `
+  threadId turnId itemId thread turn item id type text summary content changes path kind diff tool server namespace query
+  command status error message delta deltaBase64 input tokenUsage total last totalTokens requestId decision action exitCode
+  name title cwd model preview arguments result questions aggregatedOutput
+`.trim().split(/\s+/).concat(inherited)
 
-const scalars = ["null", "true", "0", "-1", "1e999", `""`, `"a"`, `"failed"`, ...types.map((type) => JSON.stringify(type))]
+const scalars = [
+  "null",
+  "true",
+  "0",
+  "-1",
+  "1e999",
+  `""`,
+  `"a"`,
+  `"failed"`,
+  ...types.map((type) => JSON.stringify(type))
+]
 
 /** Makes a recording. `next` returns a number from 0 on, below its argument; the numbers decide what the recording has. */
 export const hostile = (messages: number, next: (below: number) => number): Recording.Recording => {
@@ -45,7 +52,9 @@ export const hostile = (messages: number, next: (below: number) => number): Reco
   const message = (): string => {
     const id = next(2) === 0 ? [] : [`"id":${oneOf(["0", "1", value(1)])}`]
     if (next(4) === 0) return object(1, [...id, `"${oneOf(["result", "error"])}":${value(3)}`])
-    const item = next(2) === 0 ? [] : [`"item":${object(2, [`"type":"${oneOf(types)}"`, `"id":"${oneOf(["i", "j"])}"`])}`]
+    const item = next(2) === 0
+      ? []
+      : [`"item":${object(2, [`"type":"${oneOf(types)}"`, `"id":"${oneOf(["i", "j"])}"`])}`]
     const turn = next(2) === 0 ? [] : [`"turn":${object(2, [`"id":"${oneOf(["u", ...inherited])}"`])}`]
     const params = object(2, [`"threadId":"${oneOf(["t", ...inherited])}"`, ...item, ...turn])
     return object(0, [...id, `"method":"${oneOf(methods)}"`, `"params":${params}`])

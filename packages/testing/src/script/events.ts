@@ -1,7 +1,7 @@
 /** Turns a reply into the server-sent events of the Responses API. */
-import type { Item } from "../Item.ts"
-import type { Events } from "../Reply.ts"
-import * as Step from "../Step.ts"
+import type { Item } from "./Item.ts"
+import type { Events } from "./Reply.ts"
+import * as Step from "./Step.ts"
 
 /** The text of events that go out together, or what to do before the next ones. */
 export type Frame = string | Step.Step
