@@ -386,6 +386,28 @@ const run = (input: string) =>
   })
 
 describe("a program that is not the one that was recorded", () => {
+  it.effect("is compared by its own fields and methods, whatever their names", () =>
+    Effect.gen(function*() {
+      const [plain, odd] = [
+        `{"id":1,"method":"constructor","params":{}}`,
+        `{"id":1,"method":"constructor","params":{"__proto__":{}}}`
+      ]
+      const header = Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })
+      for (const [recorded, sent] of [[plain, plain], [odd, odd], [plain, odd], [odd, plain]] as const) {
+        const lines = [header, `{"at":1,"connection":1,"sent":${recorded}}`].join("\n")
+        const { transport } = Replay.make(yield* Effect.fromResult(Recording.parse("run.jsonl", lines)))
+        const connection = yield* transport.connect
+        const error = yield* Effect.match(connection.send(sent), {
+          onFailure: Replay.mismatch,
+          onSuccess: () => undefined
+        })
+        assert.deepStrictEqual(
+          error?.differences.map(({ path }) => path),
+          recorded === sent ? undefined : ["__proto__"]
+        )
+      }
+    }).pipe(Effect.scoped))
+
   it.live("is shown the difference", () =>
     Effect.gen(function*() {
       const file = yield* hello

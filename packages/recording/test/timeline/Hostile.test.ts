@@ -27,7 +27,7 @@ describe("a recording that no server writes", () => {
     "has a timeline of every message",
     { seed: Schema.Int },
     ({ seed }) => {
-      const recording = hostile(60, sequence(seed))
+      const recording = hostile(20, sequence(seed))
       const [, data] = /id="data">([^<]*)</.exec(Timeline.html(recording))!
       const { events, lanes, spans } = JSON.parse(gunzipSync(Buffer.from(data!, "base64")).toString()) as Data
       assert.lengthOf(events.text, recording.entries.length)
@@ -40,22 +40,23 @@ describe("a recording that no server writes", () => {
         assert.deepStrictEqual([typeof title, typeof subtitle], ["string", "string"])
       }
     },
-    { arbitrary: { runs: 500 } }
+    { arbitrary: { runs: 150 } }
   )
 
   it.effect.prop(
     "can be replayed",
     { seed: Schema.Int },
     ({ seed }) => {
-      const recording = hostile(30, sequence(seed))
+      const recording = hostile(20, sequence(seed))
       const { transport } = Replay.make(recording)
       return Effect.scoped(Effect.gen(function*() {
         const { send } = yield* transport.connect
         for (const entry of recording.entries) {
-          if (entry._tag === "Sent") yield* Effect.exit(send(JSON.stringify(entry.message)))
+          // Out of its order, a message may be refused.
+          if (entry._tag === "Sent") yield* Effect.ignore(send(JSON.stringify(entry.message)))
         }
       }))
     },
-    { arbitrary: { runs: 200 } }
+    { arbitrary: { runs: 100 } }
   )
 })

@@ -35,6 +35,18 @@ const scalars = [
   ...types.map((type) => JSON.stringify(type))
 ]
 
+/** Values that can't be converted to a text, alone and in lists. */
+const odd = [`{"toString":1,"valueOf":null}`, `[{"toString":1,"valueOf":null}]`, `[[]]`, `{"type":{"toString":1}}`]
+
+/** An item of each type, with an odd value in every field that is read. */
+const oddItems: ReadonlyArray<string> = types.flatMap((type, index) =>
+  odd.map((value, variant) => {
+    const item = fields.filter((field) => field !== "id" && field !== "type").map((field) => `"${field}":${value}`)
+      .join()
+    return `{"method":"item/completed","params":{"threadId":"t","item":{${item},"type":"${type}","id":"${index} ${variant}"}}}`
+  })
+)
+
 /** Makes a recording. `next` returns a number from 0 on, below its argument; the numbers decide what the recording has. */
 export const hostile = (messages: number, next: (below: number) => number): Recording.Recording => {
   const oneOf = (options: ReadonlyArray<string>): string => options[next(options.length)]!
@@ -46,7 +58,10 @@ export const hostile = (messages: number, next: (below: number) => number): Reco
     return object(depth - 1)
   }
   const object = (depth: number, given: ReadonlyArray<string> = []): string => {
-    const entries = Array.from({ length: next(6) }, () => `${JSON.stringify(oneOf(fields))}:${value(depth)}`)
+    const entries = Array.from(
+      { length: next(8) },
+      () => `${JSON.stringify(oneOf(next(3) === 0 ? inherited : fields))}:${value(depth)}`
+    )
     return `{${[...entries, ...given].join()}}`
   }
   const message = (): string => {
@@ -59,10 +74,13 @@ export const hostile = (messages: number, next: (below: number) => number): Reco
     const params = object(2, [`"threadId":"${oneOf(["t", ...inherited])}"`, ...item, ...turn])
     return object(0, [...id, `"method":"${oneOf(methods)}"`, `"params":${params}`])
   }
-  const lines = Array.from(
-    { length: messages },
-    (_, at) => `{"at":${at},"connection":${1 + next(2)},"${oneOf(["sent", "received", "received"])}":${message()}}`
-  )
+  const lines = [
+    ...Array.from(
+      { length: messages },
+      (_, at) => `{"at":${at},"connection":${1 + next(2)},"${oneOf(["sent", "received", "received"])}":${message()}}`
+    ),
+    ...oddItems.map((item, index) => `{"at":${messages + index},"connection":1,"received":${item}}`)
+  ]
   const header = Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })
   return Result.getOrThrow(Recording.parse("hostile.jsonl", [header, ...lines].join("\n")))
 }
