@@ -38,7 +38,7 @@ describe("effect-codex timeline", () => {
       const recording = join(home, "run.jsonl")
       const opened = join(home, "opened")
       yield* write(recording)
-      // What a desktop calls to open a file.
+      // The programs that open files on a desktop.
       for (const name of ["xdg-open", "open"]) {
         Fs.writeFileSync(join(home, name), `#!/bin/sh\necho "$1" > "${opened}.part"\nmv "${opened}.part" "${opened}"\n`)
         Fs.chmodSync(join(home, name), 0o755)
@@ -58,7 +58,7 @@ describe("effect-codex timeline", () => {
       assert.strictEqual(Fs.readFileSync(opened, "utf8"), `${page}\n`)
     }).pipe(Effect.scoped))
 
-  it.live("writes it elsewhere, and does not open it, if it is told so", () =>
+  it.live("writes the page elsewhere and does not open it, on request", () =>
     Effect.gen(function*() {
       const home = yield* directory
       yield* write(join(home, "run.jsonl"))
@@ -70,7 +70,7 @@ describe("effect-codex timeline", () => {
       assert.isTrue(Fs.existsSync(page))
     }).pipe(Effect.scoped))
 
-  it.live("says what to do when there is no browser", () =>
+  it.live("explains what to do without a browser", () =>
     Effect.gen(function*() {
       const home = yield* directory
       yield* write(join(home, "run.jsonl"))
@@ -79,7 +79,7 @@ describe("effect-codex timeline", () => {
       assert.include(stdout, "open it in a browser")
     }).pipe(Effect.scoped))
 
-  it.live("says what is wrong with a file, in one line", () =>
+  it.live("reports a problem with a file in one line", () =>
     Effect.gen(function*() {
       const home = yield* directory
       const none = join(home, "none.jsonl")
@@ -102,7 +102,7 @@ describe("effect-codex timeline", () => {
       assert.strictEqual(Fs.readFileSync(recording, "utf8"), Fs.readFileSync(recorded, "utf8"))
     }).pipe(Effect.scoped))
 
-  it.live("never replaces the recording, also through a link", () =>
+  it.live("never replaces the recording, not even through a link", () =>
     Effect.gen(function*() {
       const home = yield* directory
       const recording = join(home, "run.jsonl")

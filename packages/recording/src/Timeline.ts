@@ -36,7 +36,7 @@ export interface Options {
 
 /**
  * Returns the page as a text. The page loads nothing: it contains its data, its style and its program, and its content
- * security policy forbids everything else. It shows the recording as it is, and the recorder masked it.
+ * security policy forbids everything else. It shows the recorded values, which the recorder has masked.
  *
  * The program of the page is read from files of this package, so a bundler must leave the package external.
  *

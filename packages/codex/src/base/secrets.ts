@@ -84,6 +84,7 @@ const percentAt = (text: string, index: number): Decoded | undefined => {
 
 /** Undoes one level of escapes; undefined if the text has none. */
 const decode = ({ origin, text }: Decoding): Decoding | undefined => {
+  if (!text.includes("%") && !text.includes("\\")) return undefined
   let decoded = ""
   let copied = 0
   let origins: Uint32Array | undefined

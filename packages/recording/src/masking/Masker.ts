@@ -9,14 +9,14 @@ import * as Path from "node:path"
 import { isMessage, type Message } from "../format/Recording.ts"
 import { asText, bytesOf, decodeBase64, encodeBase64, fromText, textOf } from "./bytes.ts"
 import { type Found, scan, secret } from "./forms.ts"
-import { isAuthorizationName, isSecretName } from "./names.ts"
+import { isAuthorizationName, isSecretName, maxName } from "./names.ts"
 import type { Options } from "./Options.ts"
 import { Places } from "./Places.ts"
 
 /** Replaces a text that could not be masked. */
 export const unmaskable = "[not recorded]"
 
-/** A longer text is not waited for: nothing that is masked is longer. */
+/** The length of a text that is not held back any longer. */
 const undecidedMax = 4096
 
 /** A shorter variable is too common a text to be hidden because of its name. */
@@ -24,6 +24,9 @@ const minVariable = 8
 
 /** Names of fields whose value is described by a field beside them, as in `{ "name": "x-api-key", "value": "..." }`. */
 const nameFields = ["name", "key", "keyPath"]
+
+/** Names of fields that are remembered. */
+const maxNames = 1000
 
 export class Masker {
   private readonly secrets = new KnownSecrets()
@@ -34,6 +37,8 @@ export class Masker {
   /** Questions of the server whose answers are secret, by the id of the request. */
   private readonly secretQuestions = new Map<unknown, ReadonlySet<unknown>>()
   private scanned = 0
+  /** Names of fields, masked. Messages repeat them, and a new secret may change them. */
+  private readonly names = new Map<string, string>()
 
   constructor({ config = {}, paths = {}, replace = [], secrets = [] }: Options) {
     this.replace = replace
@@ -66,23 +71,33 @@ export class Masker {
 
   private learnPath(name: string, path: string): void {
     this.places.addPath(name, path)
+    this.names.clear()
     for (const text of this.places.texts) if (/\s/.test(text)) this.spaced.add(text)
   }
 
   private learnSecret(text: string): void {
     if (text.length < minLength || text === secret) return
     this.secrets.add(text)
+    this.names.clear()
     if (/\s/.test(text)) this.spaced.add(text)
   }
 
   /** Returns a text with its secrets and places replaced. */
   text(text: string): string {
-    if (text === "") return text
     const texts = decodings(text)
     const known = this.secrets.find(texts).map((span): Found => ({ ...span, replacement: secret }))
     const places = texts.flatMap((decoding) => this.places.find(decoding))
     const masked = replaced(text, [...known, ...places, ...texts.flatMap((decoding) => this.formsIn(decoding))])
     return this.replace.reduce((masked, [pattern, replacement]) => masked.replace(pattern, replacement), masked)
+  }
+
+  private name(name: string): string {
+    const known = this.names.get(name)
+    if (known !== undefined) return known
+    const masked = this.text(name)
+    if (this.names.size >= maxNames) this.names.clear()
+    if (name.length <= maxName) this.names.set(name, masked)
+    return masked
   }
 
   private formsIn({ origin, text }: Decoding): ReadonlyArray<Found> {
@@ -145,7 +160,7 @@ export class Masker {
     )
     return Object.fromEntries(
       Object.entries(value).map(([key, field]) => [
-        this.text(key),
+        this.name(key),
         this.value(field, key === "value" && typeof secretName === "string" ? secretName : key)
       ])
     )
@@ -182,8 +197,8 @@ export class Masker {
 }
 
 /**
- * Replaces parts of a text. Where parts overlap, the one that contains the others counts; where none does, all of it is a
- * secret.
+ * Replaces parts of a text. If one of several overlapping parts contains the others, it wins. Otherwise all of them together
+ * become one secret.
  */
 const replaced = (text: string, found: ReadonlyArray<Found>): string => {
   if (found.length === 0) return text

@@ -69,11 +69,13 @@ export class Places {
   /** Finds the places in a text. */
   find({ origin, text }: Decoding): ReadonlyArray<Found> {
     const { known, pattern } = this
-    if (pattern === undefined) return []
-    return Array.from(text.matchAll(pattern), (match) => {
+    const found: Array<Found> = []
+    if (pattern === undefined) return found
+    pattern.lastIndex = 0
+    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
       const place = known[match.slice(1).findIndex((group) => group !== undefined)]!
-      const end = match.index + match[0].length
-      return { start: origin(match.index), end: origin(end), replacement: place.replacement }
-    })
+      found.push({ start: origin(match.index), end: origin(pattern.lastIndex), replacement: place.replacement })
+    }
+    return found
   }
 }

@@ -24,7 +24,7 @@ export interface Found extends Span {
 /** The result of a scan. */
 export interface Scan {
   readonly found: ReadonlyArray<Found>
-  /** Index from which on the result may change if the text goes on; the length of the text if there is none. */
+  /** Index of the first character whose masking may change when more text follows; the length of the text if none may. */
   readonly open: number
   /** Characters that were read. */
   readonly work: number
@@ -96,12 +96,11 @@ const allKeys = [
   ...keysOf(isWord, 30, ["npm_", "hf_"])
 ]
 
-/** Keys by their first character. */
-const keys = new Map<number, ReadonlyArray<Key>>()
-for (const key of allKeys) {
-  const first = key.prefix.charCodeAt(0)
-  keys.set(first, [...keys.get(first) ?? [], key])
-}
+/** Keys by the code of their first character. */
+const keys = Array.from(
+  { length: 128 },
+  (_, code): ReadonlyArray<Key> => allKeys.filter(({ prefix }) => prefix.charCodeAt(0) === code)
+)
 
 /** Schemes of the header `Authorization` whose credentials are one word. */
 const schemes = new Set(["basic", "bearer", "token", "apikey", "negotiate"])
@@ -166,7 +165,7 @@ class Scanner {
   // -------------------------------------------------------------------------------------------------------------------
 
   private key(at: number, code: number): number | undefined {
-    for (const { is, min, prefix } of keys.get(code) ?? []) {
+    for (const { is, min, prefix } of keys[code] ?? []) {
       this.work += prefix.length
       if (!this.text.startsWith(prefix, at)) continue
       const end = this.run(at + prefix.length, is)

@@ -173,7 +173,7 @@ const attempt = <A>(mask: () => A, otherwise: () => A): A => {
   }
 }
 
-/** Returns an entry of the same kind with nothing but what links requests and responses. */
+/** Returns an entry of the same kind that keeps only the fields that link requests and responses. */
 const withoutContent = (entry: Recording.Entry): Recording.Entry => {
   const { at, connection } = entry
   if (!("message" in entry)) return { at, connection, _tag: "Garbage", text: unmaskable }

@@ -1,5 +1,5 @@
 /**
- * The page of a timeline: one HTML file that contains everything, and may load nothing.
+ * The page of a timeline: one HTML file that contains everything it needs, and is not allowed to load anything.
  *
  * Its program is the TypeScript of `browser/`, linked here into one script. Its data is the timeline as compressed JSON.
  */

@@ -1,5 +1,5 @@
 /**
- * Reads values of messages whose shape is not known: a recording may come from any server, and from any hand.
+ * Readers for values of an unknown shape: a recording may come from any server, and may have been edited.
  */
 import { isMessage, type Message } from "../format/Recording.ts"
 
@@ -16,7 +16,7 @@ export const text = (value: unknown): string | undefined =>
 /** Returns the value if it is a number. */
 export const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
 
-/** Returns any value as words. `String` would call what the value has under the name `toString`. */
+/** Returns any value as words. `String` would call the `toString` of the value, which may be anything. */
 export const words = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
 
 /** Returns the first line of a text, shortened. */

@@ -18,7 +18,7 @@ const object = (value: unknown): Json =>
 
 const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
 
-/** Returns any value as words. `String` would call what the value has under the name `toString`. */
+/** Returns any value as words. `String` would call the `toString` of the value, which may be anything. */
 const words = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
 
 const string = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
