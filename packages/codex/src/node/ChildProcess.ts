@@ -7,18 +7,21 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Node from "node:child_process"
-import * as Fs from "node:fs"
 import type * as NodeStream from "node:stream"
-import type { Command } from "../CodexConfig.ts"
 import { CodexConnectionError, CodexSpawnError } from "../model/CodexError.ts"
+import { look } from "./Binary.ts"
+import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
+import * as Stderr from "./Stderr.ts"
 
 export interface ChildProcess {
-  /** What the process writes. Ends when the process has ended, or a pipe to it broke. */
-  readonly stdout: Stream.Stream<Uint8Array>
-  /** How the process ended, to be asked when `stdout` has. */
+  /**
+   * Hands over what the process writes, as {@link Readable.forEachChunk} does. Succeeds when the process has ended, or a
+   * pipe to it broke.
+   */
+  readonly read: <E>(onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined) => Effect.Effect<void, E>
+  /** How the process ended, once `read` has succeeded. */
   readonly lost: Effect.Effect<CodexConnectionError>
   /** Hands data to the process's standard input; does not wait for it to be read. */
   readonly write: (data: string) => Effect.Effect<void, CodexConnectionError>
@@ -38,9 +41,6 @@ interface Ended {
 }
 
 type Child = Node.ChildProcessByStdio<NodeStream.Writable, NodeStream.Readable, NodeStream.Readable | null>
-
-/** How many lines of standard error are kept for error messages. */
-const stderrLines = 40
 
 /** Children of the process may hold its pipes open when it has exited: what is still in them is read by then. */
 const drainMillis = 250
@@ -73,19 +73,9 @@ export const spawn = Effect.fnUntraced(function*(
   })
   child.once("exit", () => giveUp(child))
 
-  const hide = hiding(options.secrets)
-  const tail: Array<string> = []
-  const stderr = child.stderr
-  const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((said) => {
-      const line = hide(said)
-      tail.push(line)
-      if (tail.length > stderrLines) tail.shift()
-      return Effect.logDebug(line)
-    }),
-    Effect.ignore,
+  const stderr = new Stderr.Tail(options.secrets)
+  const draining = child.stderr === null ? undefined : yield* Readable.forEachChunk(child.stderr, stderr.push).pipe(
+    Effect.andThen(stderr.end),
     Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
     Effect.forkScoped
   )
@@ -100,13 +90,13 @@ export const spawn = Effect.fnUntraced(function*(
     return loss ??= new CodexConnectionError({
       reason: exit === undefined ? "Disconnected" : "Exited",
       ...(exit === undefined ? {} : { exitCode: exit.code, signal: exit.signal }),
-      stderr: tail.join("\n"),
+      stderr: stderr.text,
       ...(pipeError === undefined ? {} : { cause: pipeError })
     })
   })
 
   return {
-    stdout: Readable.bytes(child.stdout),
+    read: (onChunk) => Readable.forEachChunk(child.stdout, onChunk),
     lost,
     write: (data) =>
       Effect.suspend(() => {
@@ -118,20 +108,9 @@ export const spawn = Effect.fnUntraced(function*(
   }
 })
 
-/** What is shorter is part of any text: to hide it would tell more than it hides. */
-const minSecret = 6
-
-/** Hides secrets in a line. One of several lines is hidden line by line. */
-const hiding = (secrets: ReadonlyArray<string>) => {
-  const parts = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter(({ length }) => length >= minSecret)
-    // One that contains another goes first.
-    .sort((a, b) => b.length - a.length)
-  return (line: string): string => parts.reduce((line, part) => line.replaceAll(part, "<redacted>"), line)
-}
-
 const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
   Effect.suspend(() =>
-    cwd === undefined || isDirectory(cwd)
+    cwd === undefined || look(cwd) === "directory"
       ? Effect.void
       : Effect.fail(
         new CodexSpawnError({
@@ -141,14 +120,6 @@ const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
         })
       )
   )
-
-const isDirectory = (path: string): boolean => {
-  try {
-    return Fs.statSync(path).isDirectory()
-  } catch {
-    return false
-  }
-}
 
 const start = (
   command: Command,
