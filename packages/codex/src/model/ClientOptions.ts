@@ -45,12 +45,12 @@ export const defaults = {
   experimentalApi: true
 } as const satisfies ClientOptions
 
-const clientInfo: options.Check = (value) => {
-  const isText = (text: unknown) => typeof text === "string" && text.trim() !== ""
-  return Predicate.isObject(value) && isText(value["name"]) && isText(value["version"])
+const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== ""
+
+const clientInfo: options.Check = (value) =>
+  Predicate.isObject(value) && isText(value["name"]) && isText(value["version"])
     ? undefined
     : "it needs a name and a version, neither of them empty"
-}
 
 /** Accepts an object whose names are methods of the server, and whose values are functions. */
 export const serverRequests: options.Check = (value) => {
