@@ -26,6 +26,7 @@ import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import * as Login from "./Login.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
 import type { CodexConnectionError, ConnectError, RequestError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
@@ -160,7 +161,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       }
       const { dynamicTools, handler } = yield* Tools.make(
         tools,
-        serverRequests?.["item/tool/call"] ?? ServerRequests.declineAll["item/tool/call"],
+        serverRequests?.["item/tool/call"] ?? declineAll["item/tool/call"],
         client.metadata.serverVersion
       )
       const context = yield* Effect.context<R | Tools.Services<T>>()
