@@ -30,10 +30,11 @@ import { declineAll } from "./model/ApprovalHandlers.ts"
 import type { CodexConnectionError, ConnectError, RequestError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
+import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
 import * as Thread from "./Thread.ts"
-import * as Tools from "./Tools.ts"
+import type * as Tools from "./Tools.ts"
 import * as Router from "./wire/Router.ts"
 
 /**
@@ -159,7 +160,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           handlers: serverRequests && ServerRequests.provideContext(serverRequests, yield* Effect.context<R>())
         }
       }
-      const { dynamicTools, handler } = yield* Tools.make(
+      const { dynamicTools, handler } = yield* prepareTools(
         tools,
         serverRequests?.["item/tool/call"] ?? declineAll["item/tool/call"],
         client.metadata.serverVersion
