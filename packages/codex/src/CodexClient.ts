@@ -18,6 +18,7 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
 import {
@@ -175,9 +176,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const handlers = ServerRequests.orElse(
     ServerRequests.provideContext(options.serverRequests ?? {}, context),
-    ServerRequests.declineAll
+    declineAll
   )
-  const threadHandlers = new Map<string, ServerRequests.Complete>()
+  const threadHandlers = new Map<string, ServerRequests.AllHandlers>()
   const turnSpans = new Map<string, Tracer.Span>()
   router.serve(
     yield* Answering.make({

@@ -29,7 +29,7 @@ export * as Router from "./wire/Router.ts"
 /** What commands may do. */
 export * as Sandbox from "./Sandbox.ts"
 /** What the server asks, and how it is answered. */
-export * as ServerRequests from "./model/ServerRequests.ts"
+export * as ServerRequests from "./ServerRequests.ts"
 /** A conversation with the agent. */
 export * as Thread from "./Thread.ts"
 /** Tools of this program that the agent may call. */

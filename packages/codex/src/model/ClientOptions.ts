@@ -7,9 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as options from "../base/options.ts"
+import { declineAll } from "./ApprovalHandlers.ts"
 import { check } from "./check.ts"
 import type { InvalidInputError } from "./CodexError.ts"
-import * as ServerRequests from "./ServerRequests.ts"
+import type * as ServerRequests from "./ServerRequests.ts"
 import { version } from "./version.ts"
 
 /**
@@ -57,8 +58,8 @@ export const serverRequests: options.Check = (value) => {
   if (!Predicate.isObject(value)) return "it is not an object of handlers"
   for (const [method, handler] of Object.entries(value)) {
     if (handler === undefined) continue
-    if (!Object.hasOwn(ServerRequests.declineAll, method)) {
-      return options.unknownName(method, "a request of the server", ServerRequests.declineAll)
+    if (!Object.hasOwn(declineAll, method)) {
+      return options.unknownName(method, "a request of the server", declineAll)
     }
     if (typeof handler !== "function") return `the handler of ${method} is not a function`
   }
