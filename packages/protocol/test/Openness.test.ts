@@ -4,11 +4,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Methods from "../src/Methods.ts"
 import * as Protocol from "../src/Protocol.ts"
-import { received } from "./utils/transcript.ts"
+import { newest, received } from "./utils/transcript.ts"
 
-const { payload } = received("0.169.0").find(({ kind, method }) =>
-  kind === "notification" && method === "turn/completed"
-)!
+const { payload } = received(newest).find(({ kind, method }) => kind === "notification" && method === "turn/completed")!
 const completed = Schema.decodeUnknownSync(Protocol.TurnCompletedNotification)(payload)
 const turnCompleted = Methods.serverNotifications.get("turn/completed")
 const itemCompleted = Methods.serverNotifications.get("item/completed")
