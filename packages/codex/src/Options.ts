@@ -159,7 +159,8 @@ const introduced = {
     "parentTurnId",
     "responsesapiClientMetadataPatch",
     "rootTurnId"
-  ]
+  ],
+  "0.171.0": ["includedThreadIds"]
 }
 
 const needed = new Map(
