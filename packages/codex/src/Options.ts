@@ -160,7 +160,8 @@ const introduced = {
     "parentTurnId",
     "responsesapiClientMetadataPatch",
     "rootTurnId"
-  ]
+  ],
+  "0.171.0": ["includedThreadIds"]
 }
 
 const needed = new Map(

@@ -9,7 +9,7 @@ export * as Codex from "./Codex.ts"
 /** The client of one app-server: every method of the protocol as a typed request. */
 export * as CodexClient from "./CodexClient.ts"
 /** Every error that can be met. */
-export * as CodexError from "./model/CodexError.ts"
+export * as CodexError from "./CodexError.ts"
 /** Objectives that the agent pursues turn after turn. */
 export * as Goal from "./Goal.ts"
 /** What a turn is told. */
@@ -17,7 +17,7 @@ export * as Input from "./Input.ts"
 /** Logging in. */
 export * as Login from "./Login.ts"
 /** What the server tells. */
-export * as Notification from "./model/Notification.ts"
+export * as Notification from "./Notification.ts"
 /** Options of threads and turns. */
 export * as Options from "./Options.ts"
 /** Typed answers. */
@@ -25,7 +25,7 @@ export * as Output from "./Output.ts"
 /** The options of a server that runs as a child process. */
 export * as ProcessOptions from "./ProcessOptions.ts"
 /** Who receives each incoming message. */
-export * as Router from "./wire/Router.ts"
+export * as Router from "./Router.ts"
 /** What commands may do. */
 export * as Sandbox from "./Sandbox.ts"
 /** What the server asks, and how it is answered. */
@@ -39,4 +39,4 @@ export * as Transport from "./Transport.ts"
 /** One task of the agent. */
 export * as Turn from "./Turn.ts"
 /** What a turn has come to. */
-export * as TurnResult from "./model/TurnResult.ts"
+export * as TurnResult from "./TurnResult.ts"

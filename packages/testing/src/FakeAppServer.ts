@@ -108,7 +108,7 @@ export type Handlers = { readonly [M in Method]?: Handler<M> }
 
 /** What the server is like. */
 export interface Options {
-  /** The version that it tells in its user agent. Default: that of the protocol, `"0.171.0"`. */
+  /** The version that it tells in its user agent. Default: `Fixture.version`, that of the protocol. */
   readonly version?: string | undefined
   /** Handlers that are there before the client connects: see {@link Service.on}. */
   readonly handlers?: Handlers | undefined
