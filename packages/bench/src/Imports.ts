@@ -19,8 +19,7 @@ const foreign = (module: string, seen = new Set<string>(), found = new Set<strin
     if (specifier.startsWith(".")) foreign(new URL(specifier, module).href, seen, found)
     else if (specifier.startsWith("#")) {
       foreign(pathToFileURL(createRequire(module).resolve(specifier)).href, seen, found)
-    }
-    else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
+    } else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
     else if (!specifier.startsWith("node:")) found.add(specifier)
   }
   return found

@@ -10,6 +10,7 @@ export {
   type Connection,
   layerMemory,
   type MemoryServer,
+  type PathKind,
   receiveStream,
   Transport
 } from "./model/Transport.ts"
