@@ -10,7 +10,8 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Codec, codec, Lines } from "../base/Lines.ts"
-import { CodexConnectionError, type CodexSpawnError, type InvalidInputError } from "./CodexError.ts"
+import type { Hide } from "../base/secrets.ts"
+import { CodexConnectionError, type ConnectError } from "./CodexError.ts"
 
 /**
  * Takes messages, JSON texts, in the order in which they arrived. Never throws.
@@ -37,8 +38,10 @@ export interface Connection {
   readonly receive: (accept: Accept) => Effect.Effect<never, CodexConnectionError>
   /** Sends one message: a JSON text without line breaks. Does not wait until it is read. */
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
-  /** The server, as errors name it: a program or an address. Default: `codex app-server`. */
-  readonly server?: string | undefined
+  /** The program or address of the server, as errors name it. Default: `codex app-server`. */
+  readonly target?: string | undefined
+  /** Replaces the secrets that this connection was given, such as a token, before a text goes into an error. */
+  readonly hide?: Hide | undefined
 }
 
 /**
@@ -48,7 +51,7 @@ export interface Connection {
  */
 export class Transport extends Context.Service<Transport, {
   /** Opens a connection. Closing the scope ends it: when that has returned, nothing of the connection is left. */
-  readonly connect: Effect.Effect<Connection, CodexSpawnError | CodexConnectionError | InvalidInputError, Scope.Scope>
+  readonly connect: Effect.Effect<Connection, ConnectError, Scope.Scope>
   /**
    * Tells what there is at a path on the server's machine. Left out where only the server can know: then paths are sent
    * unchecked. Relative paths are relative to the working directory of the server.
@@ -69,7 +72,7 @@ export const receiveStream =
   (messages: Stream.Stream<string, CodexConnectionError>): Connection["receive"] => (accept) =>
     Effect.andThen(
       Stream.runForEachArray(messages, (texts) => accept(texts) ?? Effect.void),
-      Effect.suspend(() => Effect.fail(new CodexConnectionError({ reason: "Disconnected" })))
+      Effect.suspend(() => Effect.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } })))
     )
 
 /** The longest text that V8 can hold, in bytes of ASCII. */
@@ -91,14 +94,11 @@ export const splitMessages = <B extends Uint8Array>(codec: Codec<B>, accept: Acc
 
 const tooLong = () =>
   new CodexConnectionError({
-    reason: "Closed",
-    cause: new Error(
-      `the server sent a message of more than ${maxMessage} bytes, which is more than a JavaScript string can hold`
-    )
+    reason: { _tag: "Unreadable", detail: `a message of more than ${maxMessage} bytes, which no string can hold` }
   })
 
 /** After this side has closed, nothing can be sent and nothing arrives. */
-const closed = () => new CodexConnectionError({ reason: "Closed" })
+const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
 /**
  * The server's end of a connection in memory.
@@ -140,9 +140,9 @@ export const layerMemory = <R = never>(
             messages: Stream.fromQueue(toServer),
             write: (data) =>
               Effect.asVoid(Queue.offer(toClient, typeof data === "string" ? encoder.encode(data) : data)),
-            close: (error) => close(error ?? new CodexConnectionError({ reason: "Disconnected" }))
+            close: (error) => close(error ?? new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
           }).pipe(
-            Effect.catchDefect((cause) => close(new CodexConnectionError({ reason: "Disconnected", cause }))),
+            Effect.catchDefect((cause) => close(new CodexConnectionError({ reason: { _tag: "Disconnected" }, cause }))),
             Effect.provideContext(context),
             Effect.forkScoped
           )

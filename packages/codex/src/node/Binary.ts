@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
-import { CodexSpawnError } from "../model/CodexError.ts"
+import { CodexConnectError } from "../model/CodexError.ts"
 
 type Environment = { readonly [name: string]: string }
 
@@ -39,7 +39,7 @@ const targets: { readonly [platform: string]: { readonly [arch: string]: string 
 }
 
 /** The binary that is named, by the option or in the environment; else the pinned one; else one on PATH. */
-export const find = (codexPath: string | undefined, place: Place): Effect.Effect<Binary, CodexSpawnError> =>
+export const find = (codexPath: string | undefined, place: Place): Effect.Effect<Binary, CodexConnectError> =>
   Effect.suspend(() => {
     if (codexPath !== undefined) return named("codexPath", codexPath, place)
     const fromEnv = place.env["CODEX_PATH"]
@@ -55,7 +55,7 @@ export const find = (codexPath: string | undefined, place: Place): Effect.Effect
 export const locate = (
   program: string,
   place: Place & { readonly option: string }
-): Effect.Effect<string, CodexSpawnError> =>
+): Effect.Effect<string, CodexConnectError> =>
   Effect.suspend(() => {
     const path = isName(program) ? onPath(program, place.env) : Path.resolve(place.directory, program)
     return path === undefined
@@ -63,23 +63,22 @@ export const locate = (
       : Effect.succeed(path)
   })
 
-const named = (option: string, program: string, place: Place): Effect.Effect<Binary, CodexSpawnError> =>
+const named = (option: string, program: string, place: Place): Effect.Effect<Binary, CodexConnectError> =>
   Effect.flatMap(locate(program, { ...place, option }), (path) => {
     const found = look(path)
     if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
     if (found === "missing") return notFound(path, `${option} names a file that does not exist`)
-    return Effect.fail(
-      new CodexSpawnError({ reason: "NotExecutable", command: path, detail: `${option} names ${mistakenFor[found]}` })
-    )
+    const detail = `${option} names ${mistakenFor[found]}`
+    return Effect.fail(new CodexConnectError({ reason: { _tag: "NotExecutable", detail }, target: path }))
   })
 
-const notFound = (command: string, detail: string) =>
-  Effect.fail(new CodexSpawnError({ reason: "NotFound", command, detail }))
+const notFound = (target: string, detail: string) =>
+  Effect.fail(new CodexConnectError({ reason: { _tag: "NotFound", detail }, target }))
 
 const mistakenFor = {
   directory: "a directory",
   other: "something that is not a file",
-  hidden: "something that cannot be looked at (a directory above it is closed, or its links lead nowhere)"
+  hidden: "something that cannot be read (a directory above it is closed, or its links lead nowhere)"
 }
 
 /** Tells what there is at a path; `hidden` if that cannot be seen. */

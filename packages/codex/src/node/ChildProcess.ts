@@ -9,7 +9,8 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Node from "node:child_process"
 import type * as NodeStream from "node:stream"
-import { CodexConnectionError, CodexSpawnError } from "../model/CodexError.ts"
+import type { Hide } from "../base/secrets.ts"
+import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/CodexError.ts"
 import { look } from "./Binary.ts"
 import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
@@ -31,8 +32,8 @@ export interface Options {
   readonly stderr: "log" | "inherit" | "ignore"
   /** How long the process may take to end by itself, and again after SIGTERM. */
   readonly grace: Duration.Duration
-  /** What must not show in logs and errors, should the process write it to standard error. */
-  readonly secrets: ReadonlyArray<string>
+  /** Replaces what must not show in logs and errors, should the process write it to standard error. */
+  readonly hide: Hide
 }
 
 interface Ended {
@@ -50,7 +51,7 @@ const hasGroups = process.platform !== "win32"
 export const spawn = Effect.fnUntraced(function*(
   command: Command,
   options: Options
-): Effect.fn.Return<ChildProcess, CodexSpawnError, Scope.Scope> {
+): Effect.fn.Return<ChildProcess, CodexConnectError, Scope.Scope> {
   yield* checkCwd(command)
   const ended = Deferred.makeUnsafe<Ended>()
   const child = yield* Effect.acquireRelease(
@@ -73,7 +74,7 @@ export const spawn = Effect.fnUntraced(function*(
   })
   child.once("exit", () => giveUp(child))
 
-  const stderr = new Stderr.Tail(options.secrets)
+  const stderr = new Stderr.Tail(options.hide)
   const draining = child.stderr === null ? undefined : yield* Readable.forEachChunk(child.stderr, stderr.push).pipe(
     Effect.andThen(stderr.end),
     Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
@@ -88,9 +89,9 @@ export const spawn = Effect.fnUntraced(function*(
     const exit = yield* withinMillis(drainMillis, Deferred.await(ended))
     if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
     return loss ??= new CodexConnectionError({
-      reason: exit === undefined ? "Disconnected" : "Exited",
-      ...(exit === undefined ? {} : { exitCode: exit.code, signal: exit.signal }),
-      stderr: stderr.text,
+      reason: exit === undefined
+        ? { _tag: "Disconnected", stderr: stderr.text }
+        : { _tag: "Exited", exitCode: exit.code, signal: exit.signal, stderr: stderr.text },
       ...(pipeError === undefined ? {} : { cause: pipeError })
     })
   })
@@ -108,15 +109,14 @@ export const spawn = Effect.fnUntraced(function*(
   }
 })
 
-const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
+const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
   Effect.suspend(() =>
     cwd === undefined || look(cwd) === "directory"
       ? Effect.void
       : Effect.fail(
-        new CodexSpawnError({
-          reason: "BadCwd",
-          command: cwd,
-          detail: "the working directory is not a directory that exists"
+        new CodexConnectError({
+          reason: { _tag: "BadDirectory", detail: "the working directory `cwd` does not exist, or is not a directory" },
+          target: cwd
         })
       )
   )
@@ -125,7 +125,7 @@ const start = (
   command: Command,
   options: Options,
   ended: Deferred.Deferred<Ended>
-): Effect.Effect<Child, CodexSpawnError> =>
+): Effect.Effect<Child, CodexConnectError> =>
   Effect.callback((resume) => {
     const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
     try {
@@ -146,19 +146,22 @@ const start = (
     }
   })
 
-const spawnError = (command: Command, error: NodeJS.ErrnoException): CodexSpawnError => {
-  const reason = error.code === "ENOENT"
-    ? "NotFound"
+const spawnError = ({ program }: Command, error: NodeJS.ErrnoException): CodexConnectError => {
+  const code = error.code ?? error.message
+  const reason: ConnectReason = error.code === "ENOENT"
+    ? { _tag: "NotFound", detail: "there is no such program" }
     : error.code === "EACCES" || error.code === "EPERM" || error.code === "ENOEXEC"
-    ? "NotExecutable"
-    : "Other"
-  const details = {
-    NotFound: "there is no such program",
-    NotExecutable: "it may not be executed, or is not a program",
-    Other: `the operating system refused (${error.code ?? error.message})`
-  }
-  // The error itself is not kept: Node copies arguments into it, which may hold secrets.
-  return new CodexSpawnError({ reason, command: command.program, detail: details[reason] })
+    ? { _tag: "NotExecutable", detail: `it may not be executed, or is not a program (${code})` }
+    : { _tag: "Other", detail: `the operating system cannot start it (${code})${spawnHints[code] ?? ""}` }
+  // The error itself is not kept as the cause: Node copies arguments into it, which may hold secrets.
+  return new CodexConnectError({ reason, target: program })
+}
+
+const spawnHints: { readonly [code: string]: string } = {
+  E2BIG: "; `config`, `args` and `env` are too long together",
+  EAGAIN: "; this user has too many processes",
+  EMFILE: "; this program has too many open files",
+  ENFILE: "; this system has too many open files"
 }
 
 /** Stops reading a process that can't be talked to any more, when what it has written is read. */

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Path from "node:path"
 import { check } from "../model/check.ts"
-import type { CodexSpawnError, InvalidInputError } from "../model/CodexError.ts"
+import type { CodexConnectError, InvalidInputError } from "../model/CodexError.ts"
 import * as Binary from "./Binary.ts"
 import { configOverrides } from "./ConfigOverrides.ts"
 import { checks, type ProcessOptions } from "./ProcessOptions.ts"
@@ -38,7 +38,7 @@ export interface Command {
 export const command = Effect.fnUntraced(function*(
   options: ProcessOptions = {},
   directory: string = process.cwd()
-): Effect.fn.Return<Command, CodexSpawnError | InvalidInputError> {
+): Effect.fn.Return<Command, CodexConnectError | InvalidInputError> {
   yield* check(options, checks)
   const absolute = (path: string | undefined) => path === undefined ? undefined : Path.resolve(directory, path)
   const env = environment(options, absolute(options.codexHome))

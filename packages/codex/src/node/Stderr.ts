@@ -2,30 +2,31 @@
  * The standard error of a process: logged line by line, and its end kept for error messages.
  */
 import * as Effect from "effect/Effect"
-import { Buffer } from "node:buffer"
+import type { Buffer } from "node:buffer"
 import { Lines } from "../base/Lines.ts"
+import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
 import { codec } from "./bytes.ts"
 
 /** How many lines are kept, and how many characters of them. */
 const maxLines = 40
 const maxLength = 16_384
 
-/** Shorter secrets are part of any text: hiding them would tell more than it hides. */
-const minSecret = 6
+/** A secret that begins in what is shown is recognized if it has no more characters than this. */
+const maxSecret = 16_384
+
+const shortened = "… (shortened)"
 
 export class Tail {
-  private readonly secrets: ReadonlyArray<string>
-  private readonly lines: Lines<Buffer>
+  private readonly hide: Hide
+  // A character takes at most four bytes.
+  private readonly lines = new Lines(codec, 4 * (maxLength + maxSecret))
   private kept: Array<string> = []
   private length = 0
 
-  /** `secrets` never appear in a line. One of several lines is hidden line by line. */
-  constructor(secrets: ReadonlyArray<string>) {
-    this.secrets = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter(({ length }) => length >= minSecret)
-      // One that contains another goes first.
-      .sort((a, b) => b.length - a.length)
-    // Every character may take four bytes, and the whole of a secret that begins in what is shown has to be seen.
-    this.lines = new Lines(codec, 4 * (maxLength + this.longestSecret))
+  /** `hide` replaces what must not show in a line. */
+  constructor(hide: Hide) {
+    this.hide = hide
   }
 
   /** The last lines, of bounded length. */
@@ -52,19 +53,13 @@ export class Tail {
     while (this.kept.length > maxLines || this.length > maxLength) this.length -= this.kept.shift()!.length
   }
 
-  /** A line without secrets, cut to a length that fits the tail. */
+  /** A line without secrets and control characters, cut to a length that fits the tail. */
   private show(line: string): string {
-    const text = line.endsWith("\r") ? line.slice(0, -1) : line
-    const seen = text.slice(0, maxLength + this.longestSecret)
-    const hidden = this.secrets.reduce((line, secret) => line.replaceAll(secret, "<redacted>"), seen)
-    if (seen.length === text.length && hidden.length <= maxLength) return hidden
-    // A secret may begin in the last characters, and go on in what is not seen.
-    return `${hidden.slice(0, Math.min(maxLength, hidden.length - this.longestSecret) - shortened.length)}${shortened}`
-  }
-
-  private get longestSecret(): number {
-    return this.secrets[0]?.length ?? 0
+    const seen = line.slice(0, maxLength + maxSecret)
+    const isWhole = seen.length === line.length
+    const hidden = this.hide(isWhole && seen.endsWith("\r") ? seen.slice(0, -1) : seen)
+    // Where a line was cut, a secret may begin that is not recognized.
+    const shown = printable(isWhole ? hidden : hidden.slice(0, Math.max(0, hidden.length - maxSecret)))
+    return isWhole && shown.length <= maxLength ? shown : `${shown.slice(0, maxLength - shortened.length)}${shortened}`
   }
 }
-
-const shortened = "… (shortened)"

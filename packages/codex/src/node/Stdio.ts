@@ -7,7 +7,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { CodexSpawnError } from "../model/CodexError.ts"
+import { hiding } from "../base/secrets.ts"
+import { CodexConnectError } from "../model/CodexError.ts"
 import { splitMessages, Transport } from "../model/Transport.ts"
 import { look } from "./Binary.ts"
 import { codec } from "./bytes.ts"
@@ -17,10 +18,10 @@ import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
 
 /** The secrets that a process is given. */
 const secretsOf = ({ env = {} }: ProcessOptions): ReadonlyArray<string> =>
-  Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [String(Redacted.value(value))] : [])
+  Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
 
 /** Creates a missing CODEX_HOME for this user alone: the login goes there. */
-const createHome = (path: string | undefined): Effect.Effect<void, CodexSpawnError> =>
+const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectError> =>
   path === undefined ? Effect.void : Effect.suspend(() => {
     try {
       Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -28,7 +29,7 @@ const createHome = (path: string | undefined): Effect.Effect<void, CodexSpawnErr
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       const detail = code === "EEXIST" ? "codexHome is not a directory" : `codexHome cannot be created (${code})`
-      return Effect.fail(new CodexSpawnError({ reason: "BadCwd", command: path, detail }))
+      return Effect.fail(new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target: path }))
     }
   })
 
@@ -48,9 +49,10 @@ export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport>
       connect: Effect.gen(function*() {
         const resolved = yield* command(options, directory)
         if (options.codexHome !== undefined) yield* createHome(resolved.env["CODEX_HOME"])
+        const hide = hiding(secretsOf(options))
         const child = yield* ChildProcess.spawn(resolved, {
           stderr: options.stderr ?? defaults.stderr,
-          secrets: secretsOf(options),
+          hide,
           grace: Duration.fromInputUnsafe(options.shutdownGrace ?? defaults.shutdownGrace)
         })
         return {
@@ -63,7 +65,8 @@ export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport>
               )
             }),
           send: (message) => child.write(`${message}\n`),
-          server: resolved.program
+          target: resolved.program,
+          hide
         }
       }),
       // A command line of one's own may start a server on another machine.

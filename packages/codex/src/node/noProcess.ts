@@ -4,14 +4,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { CodexSpawnError } from "../model/CodexError.ts"
+import { CodexConnectError } from "../model/CodexError.ts"
 import { Transport } from "../model/Transport.ts"
 import type * as Node from "./process.ts"
 
-const unavailable = new CodexSpawnError({
-  reason: "Other",
-  command: "codex app-server",
-  detail: "this platform cannot start processes; connect through a Transport of another kind, with Codex.layerTransport"
+const unavailable = new CodexConnectError({
+  reason: {
+    _tag: "Other",
+    detail: "this platform cannot start processes; use another Transport, with Codex.layerTransport"
+  },
+  target: "codex app-server"
 })
 
 export const command: typeof Node.command = () => Effect.fail(unavailable)
