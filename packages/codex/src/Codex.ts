@@ -26,7 +26,13 @@ import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import type { ClientOptions } from "./model/ClientOptions.ts"
-import type { CodexConnectionError, ConnectError, RequestError, ThreadError } from "./model/CodexError.ts"
+import {
+  type CodexConnectionError,
+  type ConnectError,
+  InvalidInputError,
+  type RequestError,
+  type ThreadError
+} from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import { prepare as prepareTools } from "./model/Toolkits.ts"
@@ -193,6 +199,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
+        yield* Options.checkThread("threadStart", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
@@ -202,6 +209,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, handlers)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadResume", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
@@ -213,6 +221,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, handlers)
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...params, threadId })
@@ -230,7 +239,14 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
         Effect.suspend(() =>
-          Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
+          Redacted.isRedacted(apiKey)
+            ? Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
+            : Effect.fail(
+              new InvalidInputError({
+                field: "apiKey",
+                detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+              })
+            )
         ),
       loginChatgpt: Login.chatgpt({ client, router }),
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),

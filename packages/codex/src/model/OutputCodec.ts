@@ -61,6 +61,12 @@ type Codec<A, RD> = {
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
 ): Effect.fn.Return<OutputCodec<A, RD>, InvalidInputError> {
+  if (!Schema.isSchema(schema)) {
+    return yield* new InvalidInputError({
+      field: "output",
+      detail: "it is not an Effect Schema; pass a JSON Schema as outputSchema, and read the answer from finalResponse"
+    })
+  }
   // Loaded when it is needed: it is heavy, and few programs need it.
   const { toCodecOpenAI } = yield* Effect.promise(() => import("effect/ai/OpenAiStructuredOutput"))
   const convert = <B>(schema: OutputSchema<B, RD>) =>
