@@ -8,6 +8,7 @@ import { CodexRpcError, TurnFailedError } from "../model/CodexError.ts"
 import { rpcReason, turnFailedReason } from "../model/Refusal.ts"
 import type { TurnResult } from "../model/TurnResult.ts"
 
+/** The errors of one client. */
 export class ServerErrors {
   private hideOfConnection: Hide = (text) => text
   private readonly secrets = new Set<string>()
