@@ -158,7 +158,11 @@ function* mistakes(config: CodexConfig<unknown>): Generator<readonly [field: str
   for (const field of ["codexPath", "cwd", "codexHome"] as const) {
     if (config[field] !== undefined && !isText(config[field])) yield [field, "it is not a path: a string without NUL"]
   }
-  const { args, env = {} } = config
+  const { args, clientInfo, env = {} } = config
+  const name: unknown = clientInfo?.name
+  if (clientInfo !== undefined && !(typeof name === "string" && name.trim() !== "")) {
+    yield ["clientInfo.name", "it must be a text that is not empty: it names this program to the server"]
+  }
   if (args !== undefined && !(Array.isArray(args) && args.every(isText) && args[0] !== undefined && args[0] !== "")) {
     yield ["args", "it is not a command: a list of strings without NUL, the first of which names the program"]
   }
