@@ -138,7 +138,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("a typed answer", (it) =
       const thread = yield* codex.threadStart()
       const jsonSchema = { type: "object", properties: { a: { type: "string" } } }
       for (const output of [jsonSchema, JSON.stringify(jsonSchema), null]) {
-        const run = thread.run as (input: string, options: object) => ReturnType<typeof thread.run>
+        const run = thread.run as (input: string, options: object) => Effect.Effect<unknown, CodexError.CodexError>
         const error = yield* Effect.flip(run("go", { output }))
         assert.strictEqual(error._tag, "InvalidInputError")
         assert.include(error.message, "output: it is not an Effect Schema; pass a JSON Schema as `outputSchema`")
