@@ -1,7 +1,7 @@
 /** MCP tools: approvals, forms and URLs of a real MCP server, `@modelcontextprotocol/server-everything`. */
 import { Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { ServerRequests, type Thread } from "effect-codex"
+import { type Options, ServerRequests, type Thread } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -10,17 +10,31 @@ import { setup } from "./utils.ts"
 
 const server = (...args: ReadonlyArray<string>) => ({ command: process.execPath, args })
 
-/** Options of a thread with the MCP servers. Each starts when the thread does. */
-const mcp = (features: Readonly<Record<string, boolean>> = {}) => ({
-  config: {
-    features,
-    mcp_servers: {
-      everything: server(
-        fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js")),
-        "stdio"
-      ),
-      spoofing: server(fileURLToPath(new URL("spoofingMcpServer.ts", import.meta.url)))
-    }
+/** Starts a thread with the MCP servers, and waits until they have started. */
+const start = Effect.fnUntraced(function*(
+  options: Pick<Options.ThreadStartOptions, "approvalMode" | "serverRequests"> = {},
+  features: Readonly<Record<string, boolean>> = {}
+) {
+  const { codex, router } = yield* setup
+  const started = yield* router.notifications.pipe(
+    Stream.filter((event) => event.method === "mcpServer/startupStatus/updated" && event.params.status === "ready"),
+    Stream.take(2),
+    Stream.runDrain,
+    Effect.forkChild({ startImmediately: true })
+  )
+  const thread = yield* codex.threadStart({ ...options, config: mcp(features) })
+  yield* Fiber.join(started)
+  return thread
+})
+
+const mcp = (features: Readonly<Record<string, boolean>>) => ({
+  features,
+  mcp_servers: {
+    everything: server(
+      fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js")),
+      "stdio"
+    ),
+    spoofing: server(fileURLToPath(new URL("spoofingMcpServer.ts", import.meta.url)))
   }
 })
 
@@ -65,8 +79,7 @@ const asking = Effect.provide(TestCodex.layer({ home: { approvalPolicy: "on-requ
 describe("a call of an MCP tool", () => {
   it.live("is declined by default", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
-      const thread = yield* codex.threadStart(mcp())
+      const thread = yield* start()
       assert.include(yield* call(thread, "gzip_file_as_resource", zip), "user rejected MCP tool call")
       // A tool that only reads is not asked for.
       assert.include(yield* call(thread, "echo", { message: "hey" }), "Echo: hey")
@@ -74,9 +87,8 @@ describe("a call of an MCP tool", () => {
 
   it.live("acceptAll accepts it, once: it really runs, and the next one is asked again", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const { asked, handlers } = noting(ServerRequests.acceptAll)
-      const thread = yield* codex.threadStart({ ...mcp(), serverRequests: handlers })
+      const thread = yield* start({ serverRequests: handlers })
       assert.include(yield* call(thread, "gzip_file_as_resource", zip), zipped)
       assert.include(yield* call(thread, "gzip_file_as_resource", zip), zipped)
       assert.deepStrictEqual(
@@ -87,9 +99,8 @@ describe("a call of an MCP tool", () => {
 
   it.live("acceptForSession accepts it, and the same tool is not asked for again", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const { asked, handlers } = noting(ServerRequests.acceptForSession)
-      const thread = yield* codex.threadStart({ ...mcp(), serverRequests: handlers })
+      const thread = yield* start({ serverRequests: handlers })
       assert.include(yield* call(thread, "gzip_file_as_resource", zip), zipped)
       assert.include(yield* call(thread, "gzip_file_as_resource", { ...zip, name: "b.gz" }), "session/b.gz")
       assert.strictEqual(asked.length, 1)
@@ -97,20 +108,17 @@ describe("a call of an MCP tool", () => {
 
   it.live("is never asked for by approvalMode denyAll, and does not run", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const { asked, handlers } = noting(ServerRequests.acceptAll)
-      const thread = yield* codex.threadStart({ ...mcp(), approvalMode: "denyAll", serverRequests: handlers })
+      const thread = yield* start({ approvalMode: "denyAll", serverRequests: handlers })
       assert.include(yield* call(thread, "gzip_file_as_resource", zip), "approval policy is never")
       assert.deepStrictEqual(asked, [])
     }).pipe(asking))
 
   it.live("is decided by a handler that knows the tool and its arguments", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const decisions: Array<ServerRequests.McpToolDecision> = ["decline", "cancel", "acceptAlways"]
       const approvals: Array<readonly [ServerRequests.McpToolApproval, threadId: string | undefined]> = []
-      const thread = yield* codex.threadStart({
-        ...mcp(),
+      const thread = yield* start({
         serverRequests: ServerRequests.make({
           "mcpServer/elicitation/request": ServerRequests.mcpElicitation({
             toolCall: (approval, { threadId }) => {
@@ -142,9 +150,8 @@ describe("a call of an MCP tool", () => {
 
   it.live("is decided by a person, from an inbox", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { codex } = yield* setup
       const inbox = yield* ServerRequests.inbox(["mcpServer/elicitation/request"])
-      const thread = yield* codex.threadStart({ ...mcp(), serverRequests: inbox.handlers })
+      const thread = yield* start({ serverRequests: inbox.handlers })
       const calling = yield* Effect.forkChild(call(thread, "gzip_file_as_resource", zip))
       const request = (yield* inbox.requests.pipe(Stream.take(1), Stream.runCollect))[0]!
       assert.deepStrictEqual(ServerRequests.mcpToolApproval(request.params)?.arguments, zip)
@@ -154,10 +161,9 @@ describe("a call of an MCP tool", () => {
 
   it.live("is an approval too where Codex asks for it by a question", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const ask = (serverRequests: ServerRequests.ServerRequestHandlers) =>
         Effect.flatMap(
-          codex.threadStart({ ...mcp({ tool_call_mcp_elicitation: false }), serverRequests }),
+          start({ serverRequests }, { tool_call_mcp_elicitation: false }),
           (thread) => call(thread, "gzip_file_as_resource", zip)
         )
       assert.include(yield* ask(ServerRequests.declineAll), "user cancelled MCP tool call")
@@ -167,8 +173,8 @@ describe("a call of an MCP tool", () => {
 
   it.live("shows the model its images", () =>
     Effect.gen(function*() {
-      const { codex, model } = yield* setup
-      const thread = yield* codex.threadStart(mcp())
+      const { model } = yield* setup
+      const thread = yield* start()
       yield* model.enqueue(
         Reply.functionCall({ name: "get_tiny_image", namespace: "mcp__everything", arguments: {} }),
         Reply.text("done")
@@ -186,9 +192,8 @@ describe("a call of an MCP tool", () => {
 describe("an elicitation of an MCP server", () => {
   it.live("is declined by the handlers that accept approvals", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const { asked, handlers } = noting(ServerRequests.acceptAll)
-      const thread = yield* codex.threadStart({ ...mcp(), serverRequests: handlers })
+      const thread = yield* start({ serverRequests: handlers })
       assert.include(
         yield* call(thread, "trigger_elicitation_request"),
         "declined to provide the requested information"
@@ -207,10 +212,8 @@ describe("an elicitation of an MCP server", () => {
 
   it.live("is answered by the handlers of forms and of URLs", () =>
     Effect.gen(function*() {
-      const { codex } = yield* setup
       const urls: Array<string> = []
-      const thread = yield* codex.threadStart({
-        ...mcp(),
+      const thread = yield* start({
         serverRequests: ServerRequests.make({
           "mcpServer/elicitation/request": ServerRequests.mcpElicitation({
             form: ({ requestedSchema }) =>
