@@ -83,10 +83,10 @@ describe("data that no string can hold", () => {
           Transport.Transport.of({
             connect: Effect.map(connect, (connection) => ({
               ...connection,
-              messages: Stream.map(
-                connection.messages,
-                (text) => text.includes("huge") ? "x".repeat(2 ** 30) : text
-              )
+              receive: (accept) =>
+                connection.receive((texts) =>
+                  accept(texts.map((text) => text.includes("huge") ? "x".repeat(2 ** 30) : text))
+                )
             }))
           }))
       )
