@@ -55,8 +55,7 @@ const documents = (): ReadonlyArray<string> => {
   const sources = ["protocol", "codex", "testing"].map((name) => join(packages, name, "src"))
   return [
     ...markdown("."),
-    ...readdirSync(packages).flatMap((name) => markdown(`packages/${name}`)),
-    ...markdown("packages/codex/docs"),
+    ...readdirSync(packages).flatMap((name) => [...markdown(`packages/${name}`), ...markdown(`packages/${name}/docs`)]),
     ...markdown("scratchpad"),
     ...sources.flatMap((src) =>
       filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
@@ -125,10 +124,12 @@ const preludeOf = (code: string): string => {
 const moduleNamed = (word: string): string | undefined => {
   if (!/^[A-Z]/.test(word)) return undefined
   for (
-    const [folder, name] of [["codex", "effect-codex"], ["testing", "@effect-codex/testing"], [
-      "protocol",
-      "@effect-codex/protocol"
-    ]] as const
+    const [folder, name] of [
+      ["codex", "effect-codex"],
+      ["recording", "@effect-codex/recording"],
+      ["testing", "@effect-codex/testing"],
+      ["protocol", "@effect-codex/protocol"]
+    ] as const
   ) {
     if (existsSync(join(root, "packages", folder, "src", `${word}.ts`))) return `${name}/${word}`
   }
@@ -138,7 +139,7 @@ const moduleNamed = (word: string): string | undefined => {
 const tsconfig = {
   extends: "../../../../tsconfig.json",
   include: ["*.ts"],
-  references: [{ path: "../../../protocol" }, { path: "../../../codex" }, { path: "../../../testing" }],
+  references: ["protocol", "codex", "recording", "testing"].map((name) => ({ path: `../../../${name}` })),
   compilerOptions: {
     rootDir: "../../../..",
     noEmit: true,
