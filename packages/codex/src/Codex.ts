@@ -144,6 +144,11 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
+const notRedacted = new InvalidInputError({
+  field: "apiKey",
+  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+})
+
 /**
  * Codex, on a client that is there.
  *
@@ -238,16 +243,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
-        Effect.suspend(() =>
-          Redacted.isRedacted(apiKey)
-            ? Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
-            : Effect.fail(
-              new InvalidInputError({
-                field: "apiKey",
-                detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
-              })
-            )
-        ),
+        Effect.suspend(() => {
+          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
+          const key = Redacted.value(apiKey)
+          router.errors.keepSecret(key)
+          return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
+        }),
       loginChatgpt: Login.chatgpt({ client, router }),
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),

@@ -1,5 +1,5 @@
 /**
- * A server that answers questions as server-sent events. A client that leaves interrupts its turn.
+ * An HTTP server that streams answers as server-sent events. A client that disconnects interrupts its turn.
  *
  *     curl -N "http://127.0.0.1:3000/ask?question=hello"
  */
