@@ -1,4 +1,4 @@
-/** What can go wrong with a process, one test for each row of docs/faults.md: the typed error, or the survival. */
+/** What can go wrong with a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient, type CodexConfig, CodexError, Router } from "effect-codex"
 import * as Deferred from "effect/Deferred"

@@ -1,4 +1,4 @@
-/** Cases of the reference that no other file has: see `docs/parity.md`. */
+/** Cases of the reference that no other file has: see `docs/contributing/parity.md`. */
 import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Input } from "effect-codex"
