@@ -26,13 +26,15 @@ import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import * as Login from "./Login.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
 import type { CodexConnectionError, ConnectError, RequestError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
+import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
 import * as Thread from "./Thread.ts"
-import * as Tools from "./Tools.ts"
+import type * as Tools from "./Tools.ts"
 import * as Router from "./wire/Router.ts"
 
 /**
@@ -158,9 +160,9 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           handlers: serverRequests && ServerRequests.provideContext(serverRequests, yield* Effect.context<R>())
         }
       }
-      const { dynamicTools, handler } = yield* Tools.make(
+      const { dynamicTools, handler } = yield* prepareTools(
         tools,
-        serverRequests?.["item/tool/call"] ?? ServerRequests.declineAll["item/tool/call"],
+        serverRequests?.["item/tool/call"] ?? declineAll["item/tool/call"],
         client.metadata.serverVersion
       )
       const context = yield* Effect.context<R | Tools.Services<T>>()

@@ -18,6 +18,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import * as CodexConfig from "./CodexConfig.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
 import {
   type CodexConnectionError,
   CodexDecodeError,
@@ -166,9 +167,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const handlers = ServerRequests.orElse(
     ServerRequests.provideContext(config.serverRequests ?? {}, context),
-    ServerRequests.declineAll
+    declineAll
   )
-  const threadHandlers = new Map<string, ServerRequests.Complete>()
+  const threadHandlers = new Map<string, ServerRequests.AllHandlers>()
   const turnSpans = new Map<string, Tracer.Span>()
   router.serve(
     yield* Answering.make({

@@ -19,9 +19,10 @@ import {
   type TurnStreamError
 } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
+import * as OutputCodec from "./model/OutputCodec.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Options from "./Options.ts"
-import * as Output from "./Output.ts"
+import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import { coalescing, sliding } from "./wire/bounds.ts"
 import type { Claimed, Router } from "./wire/Router.ts"
@@ -348,7 +349,7 @@ const isTyped = <A, RD>(
 
 /** The options without the Schema, and what the Schema comes to. */
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(Output.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
 
 const bound = ({ queue }: Claimed, buffer: Options.Buffer | undefined): void => {
   if (buffer === "coalesce") queue.events?.setBound(coalescing)

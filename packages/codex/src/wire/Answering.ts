@@ -39,7 +39,7 @@ interface Answer {
 /** What one handler comes to. */
 const answer = (
   request: Router.Incoming,
-  handlers: ServerRequests.Complete
+  handlers: ServerRequests.AllHandlers
 ): Effect.Effect<Answer> => {
   const entry = Methods.serverRequests.get(request.method)
   if (entry === undefined) {
@@ -98,7 +98,7 @@ const failure = ({ id }: Router.Incoming, code: number, message: string, data?: 
  * Everything is interrupted when the scope closes.
  */
 export const make = Effect.fnUntraced(function*(options: {
-  readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
+  readonly handlersOf: (threadId: string | undefined) => ServerRequests.AllHandlers
   /** The thread asks nothing any more. */
   readonly threadClosed: (threadId: string) => void
   /** The span of the turn that runs on a thread. */

@@ -185,7 +185,7 @@ describe("a goal takes", () => {
     () =>
       Effect.gen(function*() {
         const { codex, server, tell } = yield* setup
-        const inbox = yield* ServerRequests.stream()
+        const inbox = yield* ServerRequests.inbox()
         const thread = yield* codex.threadResume(threadId, { serverRequests: inbox.handlers })
         const goal = yield* thread.startGoal("go on")
         yield* tell(completed("turn-1"), started("turn-2"))
