@@ -31,6 +31,7 @@ import type { CodexConnectionError, ConnectError, RequestError } from "./model/C
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import { prepare as prepareTools } from "./model/Toolkits.ts"
+import * as Settings from "./model/Settings.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
 import * as Thread from "./Thread.ts"
@@ -174,14 +175,20 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
 
     /** The handle of a thread that the server has just loaded. */
     const opened = (
-      { model, modelProvider, thread: { id } }: Pick<
-        Protocol.ThreadStartResponse,
-        "model" | "modelProvider" | "thread"
-      >,
-      handlers: ServerRequests.ServerRequestHandlers | undefined
+      response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
+      { config, handlers, sourceId }: {
+        readonly handlers: ServerRequests.ServerRequestHandlers | undefined
+        readonly config?: Protocol.JsonObject | null | undefined
+        readonly sourceId?: string
+      }
     ) => {
-      if (handlers !== undefined) client.handle(id, handlers)
-      return Thread.make({ client, router }, id, { model, provider: modelProvider })
+      const { model, modelProvider, thread } = response
+      const member = router.family.open(thread)
+      member.settings = Settings.update(member.settings, response)
+      if (config !== undefined && config !== null) member.config = config
+      if (sourceId !== undefined) router.family.fork(member, sourceId)
+      if (handlers !== undefined) client.handle(thread.id, handlers)
+      return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
@@ -200,7 +207,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, handlers)
+        return opened(response, { handlers, config: params.config })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
@@ -211,13 +218,13 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           client.request("thread/resume", { ...params, threadId }),
           () => Effect.sync(() => takeBack?.())
         )
-        return opened(response, handlers)
+        return opened(response, { handlers, config: params.config })
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...params, threadId })
-        return opened(response, handlers)
+        return opened(response, { handlers, config: params.config, sourceId: threadId })
       }),
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
       threadListPage,

@@ -31,9 +31,11 @@ import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Transport from "./Transport.ts"
 import * as Answering from "./wire/Answering.ts"
+import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Router from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
+import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
@@ -102,10 +104,13 @@ export class CodexClient extends Context.Service<CodexClient, {
   /** Waits for a connection, if the server is being started again, and tells its number. */
   readonly connected: Effect.Effect<number, CodexConnectionError>
   /**
-   * Answers what the server asks for this thread with these handlers; what they leave out, with the client's. Until the
-   * thread is archived, deleted or closed. Gives how to take it back.
+   * Answers requests of this thread with these handlers, and those of its sub-agents and forks. Methods without a handler
+   * fall back to the nearest thread above, then to the client's. The handlers hold until the thread is archived, deleted
+   * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
+  /** How sub-agents are kept within what the turns of their thread allow. */
+  readonly subagents: Subagents.Subagents
   /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
   readonly turns: TurnStarts.TurnStarts
 }>()("effect-codex/CodexClient") {}
@@ -169,14 +174,19 @@ export const make = Effect.fnUntraced(function*<R = never>(
     ServerRequests.provideContext(config.serverRequests ?? {}, context),
     declineAll
   )
-  const threadHandlers = new Map<string, ServerRequests.AllHandlers>()
+  const { family } = router
   const turnSpans = new Map<string, Tracer.Span>()
   router.serve(
     yield* Answering.make({
       fork,
       spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
-      handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
-      threadClosed: (threadId) => threadHandlers.delete(threadId),
+      find: Handlers.make({
+        client: handlers,
+        family,
+        isShared: () => session.isShared(),
+        read: (threadId) =>
+          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
+      }),
       send: (message) => Effect.ignore(sendLine(message))
     })
   )
@@ -221,6 +231,12 @@ export const make = Effect.fnUntraced(function*<R = never>(
     })
   }
 
+  const subagents = Subagents.make({
+    family,
+    fork,
+    send: (method, params) => send(method, params, () => Exit.void)
+  })
+
   return CodexClient.of({
     get metadata() {
       return session.metadata()
@@ -235,16 +251,17 @@ export const make = Effect.fnUntraced(function*<R = never>(
     connections: session.connections,
     connected: Effect.map(connected, session.connections),
     handle: (threadId, own) => {
-      const before = threadHandlers.get(threadId)
-      const now = ServerRequests.orElse(own, handlers)
-      threadHandlers.set(threadId, now)
+      const member = family.ensure(threadId)
+      const before = member.handlers
+      member.handlers = own
       return () => {
-        if (threadHandlers.get(threadId) !== now) return
-        if (before === undefined) threadHandlers.delete(threadId)
-        else threadHandlers.set(threadId, before)
+        if (member.handlers !== own) return
+        member.handlers = before
+        family.release(member)
       }
     },
-    turns: TurnStarts.make({ router, send, spans: turnSpans, fork })
+    subagents,
+    turns: TurnStarts.make({ router, send, spans: turnSpans, fork, subagents })
   })
 })
 

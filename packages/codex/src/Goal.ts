@@ -154,7 +154,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       // A turn that was not started here. The server would take the goal, and pursue it afterwards.
       if (thread.status.type === "active") return yield* new ThreadBusyError({ threadId })
       if (request.objective !== undefined) yield* clear
-      const turns = new GoalTurns(threadId, events)
+      const turns = new GoalTurns(threadId, events, router.family.turns)
       const unfollow = router.follow(threadId, turns)
       const { cursor, owned, queue } = yield* set({ ...request, status: "active" }).pipe(
         Effect.andThen(turns.first),

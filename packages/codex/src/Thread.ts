@@ -5,6 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
@@ -20,11 +21,13 @@ import {
 } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
+import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Options from "./Options.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import { coalescing, sliding } from "./wire/bounds.ts"
+import type { Member } from "./wire/Family.ts"
 import type { Claimed, Router } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
 import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
@@ -39,6 +42,20 @@ import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
  */
 export interface Thread {
   readonly id: string
+  /** The thread that has spawned this one as a sub-agent; undefined if it is none, or if that is not known. */
+  readonly parentThreadId: string | undefined
+  /** The name of the sub-agent; undefined if it has none, or if it is not known. */
+  readonly agentName: string | undefined
+  /** The role of the sub-agent; undefined if it has none, or if it is not known. */
+  readonly agentRole: string | undefined
+  /** The sandbox in force for the next turn; undefined on a handle from `codex.thread` until something is known. */
+  readonly sandbox: Protocol.SandboxPolicy | undefined
+  /** The approval policy in force for the next turn; undefined as with `sandbox`. */
+  readonly approvalPolicy: Protocol.AskForApproval | undefined
+  /** The model in force for the next turn; undefined as with `sandbox`. */
+  readonly model: string | undefined
+  /** The working directory in force for the next turn; undefined as with `sandbox`. */
+  readonly cwd: string | undefined
   /**
    * Runs a turn to its end. Interrupting it, also by `Effect.timeout` or `Effect.race`, interrupts the turn on the server
    * and waits until it has ended. Fails with `TurnFailedError` if the turn failed; an interrupted turn is a result.
@@ -93,6 +110,22 @@ export interface Thread {
   }
   /** Every notification of this thread, of its turns too, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /**
+   * The sub-agents that this thread has spawned: those that are known, then each new one, as handles. Sub-agents of
+   * sub-agents are on the handles of those. What a sub-agent does is on its handle, not in the turns of this thread. The
+   * stream does not end by itself; it fails when the connection is lost.
+   *
+   * @example
+   * ```ts
+   * import * as Console from "effect/Console"
+   * import * as Stream from "effect/Stream"
+   * import type { Thread } from "effect-codex"
+   *
+   * const logged = (thread: Thread.Thread) =>
+   *   Stream.runForEach(thread.children, (child) => Console.log(`${child.agentName} works for ${child.parentThreadId}`))
+   * ```
+   */
+  readonly children: Stream.Stream<Thread, CodexConnectionError>
   /** The thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
   readonly read: (
     options?: { readonly includeTurns?: boolean | undefined }
@@ -151,6 +184,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The model of a turn is that of the later ones, too. */
   let { model } = agent
 
+  const { family } = router
+
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
@@ -166,9 +201,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const prepare = Effect.flatMap(client.connected, (connection) => {
         asked = connection
         if (loaded === connection) return Effect.void
-        return Effect.map(client.request("thread/resume", { threadId: id }), () => {
-          loaded = connection
-        })
+        const config = family.get(id)?.config
+        return Effect.map(
+          client.request("thread/resume", { threadId: id, ...(config === undefined ? {} : { config }) }),
+          (response) => {
+            loaded = connection
+            const member = family.open(response.thread)
+            member.settings = Settings.update(member.settings, response)
+          }
+        )
       })
       return Effect.retry(start({ prepare, agent: { ...agent, model } }), {
         // It was started again after it was asked, and so refused the turn.
@@ -189,9 +230,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
+      let stopped = 0
+      const before = family.get(id)?.settings
       const claimed = yield* onLoaded((common) =>
         client.turns.start({
           ...common,
+          prepare: Effect.flatMap(common.prepare, () =>
+            Effect.map(client.subagents.narrow(id, params), (interrupted) => {
+              stopped += interrupted
+            })),
           method: "turn/start",
           params,
           events,
@@ -199,7 +246,13 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
           timeout: options.startTimeout
         }, restore)
       )
-      if (claimed.owned) bound(claimed, options.buffer)
+      if (claimed.owned) {
+        claimed.queue.stoppedBefore = stopped
+        bound(claimed, options.buffer)
+        const member = family.ensure(id)
+        // Later servers have told by now what is in force.
+        if (member.settings === before) member.settings = Settings.update(before, params)
+      }
       return claimed
     })
 
@@ -319,8 +372,50 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         }, restore)
       ))
 
+  /** The handle of a sub-agent. The server reports the name and role of some of them only when it is asked. */
+  const childOf = (child: Member): Effect.Effect<Thread> => {
+    const asked = child.agentName !== null && child.agentRole !== null ? Effect.void : Effect.ignore(
+      Effect.map(
+        client.request("thread/read", { threadId: child.threadId }, { timeout: "5 seconds" }),
+        ({ thread }) => family.learn(thread)
+      )
+    )
+    return Effect.map(asked, () => make({ client, router }, child.threadId, agent))
+  }
+
+  const children = Stream.callback<Member, CodexConnectionError>((queue) =>
+    Effect.gen(function*() {
+      const unwatch = family.watch(id, (child) => Queue.offerUnsafe(queue, child))
+      yield* Effect.addFinalizer(() => Effect.sync(unwatch))
+      for (const child of family.children(id)) Queue.offerUnsafe(queue, child)
+      yield* Effect.flatMap(client.closed, (error) => Queue.fail(queue, error))
+    })
+  )
+
   return {
     id,
+    get parentThreadId() {
+      return family.get(id)?.parent ?? undefined
+    },
+    get agentName() {
+      return family.get(id)?.agentName ?? undefined
+    },
+    get agentRole() {
+      return family.get(id)?.agentRole ?? undefined
+    },
+    get sandbox() {
+      return family.get(id)?.settings?.sandbox
+    },
+    get approvalPolicy() {
+      return family.get(id)?.settings?.approvalPolicy
+    },
+    get model() {
+      return family.get(id)?.settings?.model
+    },
+    get cwd() {
+      return family.get(id)?.settings?.cwd
+    },
+    children: Stream.mapEffect(children, childOf),
     run,
     turn,
     stream,

@@ -92,6 +92,11 @@ export class ModelRequest {
     return this.headers["thread-id"]
   }
 
+  /** The thread that has spawned the asking one as a sub-agent; `undefined` if it is none. */
+  get parentThreadId(): string | undefined {
+    return this.headers["x-codex-parent-thread-id"]
+  }
+
   /** The turn that asks. */
   get turnId(): string | undefined {
     return this.metadata.turn_id

@@ -29,6 +29,11 @@ export interface Connection {
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
   /** The program that was started for it, if one was: errors of the handshake name it. */
   readonly program?: string
+  /**
+   * Whether other clients are connected to the same server. Then the server asks all of them, and this client answers only
+   * requests of its own threads and of their sub-agents. Default: false.
+   */
+  readonly isShared?: boolean | undefined
 }
 
 /**

@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { describe } from "../base/issue.ts"
 import * as ServerRequests from "../model/ServerRequests.ts"
+import type { Answerer, Question } from "./Handlers.ts"
 import type * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -36,11 +37,11 @@ interface Answer {
   readonly error?: RpcError
 }
 
-/** What one handler comes to. */
+/** The answer to one request; undefined if it is another client's to answer. */
 const answer = (
   request: Router.Incoming,
-  handlers: ServerRequests.AllHandlers
-): Effect.Effect<Answer> => {
+  find: (question: Question) => Effect.Effect<Answerer | undefined>
+): Effect.Effect<Answer | undefined> => {
   const entry = Methods.serverRequests.get(request.method)
   if (entry === undefined) {
     return Effect.succeed(failure(request, methodNotFound, `This client does not know the method ${request.method}`))
@@ -54,16 +55,15 @@ const answer = (
     )
   }
   const method = request.method as ServerRequests.Method
-  // The parameters were decoded for this method, which TypeScript can't see.
-  const handler = handlers[method] as ServerRequests.AnyHandler
-  return Effect.suspend(() =>
-    handler(params.success, {
-      method,
-      requestId: request.id,
-      threadId: request.threadId,
-      turnId: request.turnId
-    })
-  ).pipe(
+  return Effect.flatMap(
+    find({ id: request.id, method, threadId: request.threadId, turnId: request.turnId }),
+    (answerer) => answerer === undefined ? Effect.succeed(undefined) : run(request, params.success, answerer)
+  )
+}
+
+/** Runs a handler, which always comes to an answer. */
+const run = (request: Router.Incoming, params: unknown, { context, handler }: Answerer): Effect.Effect<Answer> =>
+  ServerRequests.invoke(handler, params, context).pipe(
     Effect.map((response): Answer => ({ line: JSON.stringify({ id: request.id, result: response ?? {} }) })),
     Effect.catchCause((cause) => {
       const error = Cause.findErrorOption(cause)
@@ -77,7 +77,6 @@ const answer = (
       )
     })
   )
-}
 
 const annotations = (request: Router.Incoming): Record<string, unknown> => ({
   ...(request.threadId === undefined ? {} : { "codex.thread.id": request.threadId }),
@@ -94,13 +93,12 @@ const failure = ({ id }: Router.Incoming, code: number, message: string, data?: 
 }
 
 /**
- * A server for the router: runs the handlers of the thread that asks, or the client's, and sends what they answer.
+ * A server for the router: runs the handler that is responsible for each request, and sends its answer.
  * Everything is interrupted when the scope closes.
  */
 export const make = Effect.fnUntraced(function*(options: {
-  readonly handlersOf: (threadId: string | undefined) => ServerRequests.AllHandlers
-  /** The thread asks nothing any more. */
-  readonly threadClosed: (threadId: string) => void
+  /** Finds the handler of a request; undefined if it is another client's to answer. */
+  readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
@@ -138,12 +136,12 @@ export const make = Effect.fnUntraced(function*(options: {
       const entry: Running = { fiber: undefined, turnId: request.turnId }
       running.set(request.id, entry)
       const fiber = options.fork(
-        answer(request, options.handlersOf(request.threadId)).pipe(
+        answer(request, options.find).pipe(
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
-          Effect.flatMap(({ line }) => {
+          Effect.flatMap((answer) => {
             if (running.get(request.id) !== entry) return Effect.void
             running.delete(request.id)
-            return options.send(line)
+            return answer === undefined ? Effect.void : options.send(answer.line)
           }),
           Effect.annotateLogs(annotations(request))
         )
@@ -155,7 +153,6 @@ export const make = Effect.fnUntraced(function*(options: {
       if (running.get(request.id) !== entry) fiber.interruptUnsafe()
     },
     resolved,
-    threadClosed: options.threadClosed,
     turnEnded: (turnId) => {
       for (const [id, entry] of running) if (entry.turnId === turnId) interrupt(id, entry)
     }

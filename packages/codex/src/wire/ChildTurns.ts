@@ -29,7 +29,9 @@ export interface Snapshot {
 /** Takes part in what happens below a root turn: see {@link ChildTurns.watch}. */
 export interface Watcher {
   /** A sub-agent has used tokens. */
-  readonly used: () => void
+  readonly used?: () => void
+  /** The turn of a sub-agent has ended. */
+  readonly ended?: () => void
 }
 
 class Running {
@@ -58,8 +60,8 @@ const maxStopped = 256
 const nothing: Snapshot = { usage: Usage.none, steps: 0, running: 0, stopped: 0 }
 
 export class ChildTurns {
-  /** Takes a turn that is not to run: its root was stopped, or `mayRun` refused it. Set once by the client. */
-  onUnwanted: (turn: ChildTurn) => void = () => {}
+  /** Takes a turn that is not to run: its root was stopped, or else `mayRun` refused it. Set once by the client. */
+  onUnwanted: (turn: ChildTurn, isStopped: boolean) => void = () => {}
 
   /** Whether a turn that has just started may go on. Set once by the client. */
   mayRun: (turn: ChildTurn) => boolean = () => true
@@ -92,10 +94,10 @@ export class ChildTurns {
     this.running.set(turn.threadId, running)
     const root = this.root(turn.rootId)
     root.running.add(running)
-    if (this.stopped.has(turn.rootId) || !this.mayRun(turn)) {
-      this.markStopped(running)
-      this.onUnwanted(turn)
-    }
+    const isStopped = this.stopped.has(turn.rootId)
+    if (!isStopped && this.mayRun(turn)) return
+    this.mark(running)
+    this.onUnwanted(turn, isStopped)
   }
 
   /** The turn that ran on a thread has ended. */
@@ -109,6 +111,7 @@ export class ChildTurns {
     root.running.delete(running)
     root.usage = Usage.add(root.usage, running.usage.tokens ?? Usage.none)
     root.steps += running.usage.steps
+    for (const watcher of root.watchers) watcher.ended?.()
     this.release(rootId, root)
   }
 
@@ -124,7 +127,7 @@ export class ChildTurns {
     const running = this.running.get(threadId)
     if (running === undefined || running.turn.turnId !== turnId) return
     running.usage.add(report)
-    for (const watcher of this.roots.get(running.turn.rootId)?.watchers ?? []) watcher.used()
+    for (const watcher of this.roots.get(running.turn.rootId)?.watchers ?? []) watcher.used?.()
   }
 
   /** The root turn that a thread's running turn works for; undefined if it is no sub-agent's. */
@@ -143,18 +146,22 @@ export class ChildTurns {
     return running.sort((a, b) => a.depth - b.depth)
   }
 
-  /** What the sub-agents of a root turn have come to. */
-  snapshot(rootId: string): Snapshot {
-    const root = this.roots.get(rootId)
-    if (root === undefined) return nothing
-    let { steps, usage } = root
-    let running = 0
-    for (const child of root.running) {
-      usage = Usage.add(usage, child.usage.tokens ?? Usage.none)
-      steps += child.usage.steps
-      if (!child.isStopped) running++
+  /** What the sub-agents of these root turns have come to. */
+  snapshot(rootIds: ReadonlyArray<string>): Snapshot {
+    let { running, steps, stopped, usage } = nothing
+    for (const rootId of rootIds) {
+      const root = this.roots.get(rootId)
+      if (root === undefined) continue
+      usage = Usage.add(usage, root.usage)
+      steps += root.steps
+      stopped += root.stopped
+      for (const child of root.running) {
+        usage = Usage.add(usage, child.usage.tokens ?? Usage.none)
+        steps += child.usage.steps
+        if (!child.isStopped) running++
+      }
     }
-    return { usage, steps, running, stopped: root.stopped }
+    return { usage, steps, running, stopped }
   }
 
   /** Calls back while sub-agents of a root turn work. Returns a function that ends this. */
@@ -179,24 +186,26 @@ export class ChildTurns {
         break
       }
     }
-    for (const running of this.roots.get(rootId)?.running ?? []) this.markStopped(running)
+    for (const running of this.roots.get(rootId)?.running ?? []) this.mark(running)
     return this.below(rootId)
   }
 
   /** This client interrupts the turn that runs on a thread. */
-  markStoppedOn(threadId: string): void {
+  markStopped(threadId: string): void {
     const running = this.running.get(threadId)
-    if (running !== undefined) this.markStopped(running)
+    if (running !== undefined) this.mark(running)
   }
 
   /** The connection is lost. */
   lost(): void {
+    const roots = Array.from(this.roots.values())
     this.running.clear()
     this.roots.clear()
     this.stopped.clear()
+    for (const root of roots) for (const watcher of root.watchers) watcher.ended?.()
   }
 
-  private markStopped(running: Running): void {
+  private mark(running: Running): void {
     if (running.isStopped) return
     running.isStopped = true
     this.root(running.turn.rootId).stopped++

@@ -17,7 +17,7 @@ export class Member {
   parent: string | null | undefined = undefined
   /** The thread that this one was forked from by this client. */
   source: string | undefined = undefined
-  /** What the server calls the sub-agent: its nickname, or the last part of its path. */
+  /** The name of the sub-agent: the one that it was spawned with, or else the server's nickname for it. */
   agentName: string | null = null
   /** The role that the sub-agent was spawned with. */
   agentRole: string | null = null
@@ -41,8 +41,14 @@ export class Member {
   }
 }
 
-/** Facts of a thread, as `thread/read` and other answers have them. */
-export type Facts = Pick<Protocol.Thread, "id" | "parentThreadId" | "agentNickname" | "agentRole">
+/** Facts of a thread, as answers and `thread/started` have them. */
+export interface Facts {
+  readonly id: string
+  readonly parentThreadId?: unknown
+  readonly agentNickname?: unknown
+  readonly agentRole?: unknown
+  readonly source?: unknown
+}
 
 /** A chain of derivation has no more links than this, whatever the server says. */
 const maxDepth = 64
@@ -84,21 +90,22 @@ export class Family {
   }
 
   /** Takes the facts of a thread: after this its parent is known. */
-  learn({ agentNickname, agentRole, id, parentThreadId }: Facts): Member {
+  learn({ agentNickname, agentRole, id, parentThreadId, source }: Facts): Member {
     const member = this.ensure(id)
     member.isClosed = false
     member.isLoaded = true
-    member.agentName = agentNickname ?? member.agentName
-    member.agentRole = agentRole ?? member.agentRole
-    this.adopt(member, parentThreadId ?? null)
+    member.agentName ??= nameOf(pathOf(source)) ?? textOf(agentNickname)
+    member.agentRole ??= textOf(agentRole)
+    this.adopt(member, textOf(parentThreadId))
     return member
   }
 
-  /** This client has forked a thread: handlers and limits of the source hold for the fork. */
+  /** A thread was forked: handlers and limits of the source hold for the fork. Without the source none are bound here. */
   fork(fork: Member, sourceId: string): void {
-    if (fork.source !== undefined || fork.threadId === sourceId) return
+    const source = this.members.get(sourceId)
+    if (source === undefined || source === fork || fork.source !== undefined) return
     fork.source = sourceId
-    this.ensure(sourceId).derived.add(fork)
+    source.derived.add(fork)
   }
 
   /**
@@ -193,6 +200,12 @@ export class Family {
     }
   }
 
+  /** Forgets a thread of which nothing is known and to which nothing is bound. */
+  release(member: Member): void {
+    if (member.isOpened || member.parent !== undefined || member.handlers !== undefined) return
+    if (member.settings === undefined && member.derived.size === 0) this.members.delete(member.threadId)
+  }
+
   /**
    * The connection is lost. Threads that this client has opened keep what is bound to them: a restarted server gets them
    * back on their next use. Sub-agents ended with their server.
@@ -200,7 +213,7 @@ export class Family {
   lost(): void {
     this.turns.lost()
     for (const member of this.members.values()) {
-      if (!member.isOpened || member.isClosed) this.members.delete(member.threadId)
+      if (member.isClosed || !(member.isOpened || member.handlers !== undefined)) this.members.delete(member.threadId)
     }
     for (const member of this.members.values()) {
       for (const derived of member.derived) if (!this.members.has(derived.threadId)) member.derived.delete(derived)
@@ -238,7 +251,7 @@ export class Family {
         const { agentPath, agentThreadId, kind } = item
         if (kind !== "started" || typeof agentThreadId !== "string") return
         const child = this.ensure(agentThreadId)
-        if (typeof agentPath === "string") child.agentName ??= agentPath.slice(agentPath.lastIndexOf("/") + 1)
+        child.agentName ??= nameOf(agentPath)
         return this.adopt(child, threadId)
       }
     }
@@ -246,14 +259,9 @@ export class Family {
 
   private onThread(thread: unknown): void {
     if (!Predicate.isObject(thread)) return
-    const { agentNickname, agentRole, forkedFromId, id, parentThreadId } = thread
+    const { forkedFromId, id, ...facts } = thread
     if (typeof id !== "string") return
-    const member = this.learn({
-      id,
-      parentThreadId: typeof parentThreadId === "string" ? parentThreadId : null,
-      ...(typeof agentNickname === "string" ? { agentNickname } : {}),
-      ...(typeof agentRole === "string" ? { agentRole } : {})
-    })
+    const member = this.learn({ ...facts, id })
     if (typeof forkedFromId === "string" && member.parent === null) this.fork(member, forkedFromId)
   }
 
@@ -290,6 +298,19 @@ export class Family {
     for (const derived of member.derived) this.drop(derived)
   }
 }
+
+const textOf = (value: unknown): string | null => typeof value === "string" ? value : null
+
+/** The path of a sub-agent in the source of its thread, where the kind of sub-agent has one. */
+const pathOf = (source: unknown): unknown => {
+  const subAgent = Predicate.isObject(source) ? source["subAgent"] : undefined
+  const spawn = Predicate.isObject(subAgent) ? subAgent["thread_spawn"] : undefined
+  return Predicate.isObject(spawn) ? spawn["agent_path"] : undefined
+}
+
+/** The last part of a path such as `/root/helper`. */
+const nameOf = (path: unknown): string | null =>
+  typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
 
 /** Whether the thread, or one that derives from it, is loaded. */
 const isNeeded = (member: Member): boolean => member.isLoaded || Array.from(member.derived).some(isNeeded)

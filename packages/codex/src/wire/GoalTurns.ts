@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import { CodexDecodeError, CodexRpcError, type RequestError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
+import type { ChildTurns } from "./ChildTurns.ts"
 import type { Claimed, Follower } from "./Router.ts"
 import { TurnQueue, undecodable } from "./RunningTurn.ts"
 
@@ -41,9 +42,12 @@ export class GoalTurns implements Follower {
   /** Done at the next turn that starts or ends. */
   private change = Deferred.makeUnsafe<void>()
 
-  constructor(threadId: string, events: boolean) {
+  private readonly children: ChildTurns
+
+  constructor(threadId: string, events: boolean, children: ChildTurns) {
     this.threadId = threadId
     this.events = events
+    this.children = children
   }
 
   /** The goal as one turn, when its first turn has started. */
@@ -108,6 +112,7 @@ export class GoalTurns implements Follower {
       case "turn/started":
         this.running = event.params.turn.id
         if (this.queue === null) this.begin(event)
+        this.queue?.addRoot(event.params.turn.id)
         return this.changed()
       case "turn/completed":
         if (this.queue === null) return
@@ -129,7 +134,7 @@ export class GoalTurns implements Follower {
   }
 
   private begin(event: Notification.Known<"turn/started">): void {
-    const queue = new TurnQueue(this.threadId, event.params.turn.id)
+    const queue = new TurnQueue(this.threadId, event.params.turn.id, this.children)
     this.queue = queue
     this.startedAt = event.params.turn.startedAt ?? null
     const cursor = this.events ? queue.keepEvents().cursor() : null

@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import { type Cursor, EventLog } from "../base/Broadcast.ts"
 import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
+import { Family } from "./Family.ts"
 import { TurnQueue } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -47,8 +48,6 @@ export interface Server {
   readonly resolved: (id: string | number) => void
   /** The turn has ended: its requests need no answer any more. */
   readonly turnEnded: (turnId: string) => void
-  /** The thread is not loaded any more: it asks nothing until it is loaded again. */
-  readonly threadClosed: (threadId: string) => void
   /** The connection is lost, and with it every request. */
   readonly lost: () => void
 }
@@ -77,7 +76,7 @@ export interface Claimed {
   readonly owned: boolean
 }
 
-/** Counters, for tests and metrics. Of what is held, all are zero when idle. */
+/** Counters, for tests and metrics. Of what is held, all but `threads` are zero when idle. */
 export interface Stats {
   /** Messages that were no JSON object, or could not be routed. */
   readonly badLines: number
@@ -91,6 +90,12 @@ export interface Stats {
   readonly followers: number
   /** Consumers of notifications. */
   readonly subscribers: number
+  /** Threads that are known, with what is bound to them. They are forgotten when they are closed. */
+  readonly threads: number
+  /** Turns of sub-agents that run. */
+  readonly subagents: number
+  /** Turns that are remembered for their sub-agents. */
+  readonly roots: number
 }
 
 /**
@@ -115,6 +120,8 @@ export class Router extends Context.Service<Router, {
    * Without a thread: what belongs to no thread at all. Gives how to stop.
    */
   readonly follow: (threadId: string | undefined, follower: Follower) => () => void
+  /** The threads of the connection, and how they derive from each other. */
+  readonly family: Family
   /** The queue of a turn that is running. */
   readonly turn: (turnId: string) => TurnQueue | undefined
   /** Every notification from now on. */
@@ -171,13 +178,6 @@ class Hub {
   }
 }
 
-/** What tells that a thread is not loaded any more. */
-const closing: ReadonlySet<unknown> = new Set<Notification.Notification["method"]>([
-  "thread/archived",
-  "thread/closed",
-  "thread/deleted"
-])
-
 /** The id in `params[flat]`, or in `params[nested].id`. */
 const idOf = (
   params: { readonly [key: string]: unknown },
@@ -200,6 +200,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   /** What is done with results that come too late. */
   const late = new Map<number, (result: unknown) => void>()
   const turns = new Map<string, TurnQueue>()
+  const family = new Family((turnId) => turns.get(turnId)?.threadId)
   const followers = new Map<string | undefined, Set<Follower>>()
   const threads = new Map<string, Hub>()
   const everything = new Hub()
@@ -232,7 +233,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     ))
 
   const createTurn = (threadId: string, turnId: string): TurnQueue => {
-    const queue = new TurnQueue(threadId, turnId)
+    const queue = new TurnQueue(threadId, turnId, family.turns)
     turns.set(turnId, queue)
     queue.whenEnded(() => {
       turns.delete(turnId)
@@ -265,16 +266,18 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       threadId = idOf(params, "threadId", "thread")
       turnId = idOf(params, "turnId", "turn")
     }
+    // First: whoever hears of a message may ask for what it tells of the family.
+    if (Predicate.isObject(params)) family.observe(raw["method"], params, threadId, turnId)
     let event: Notification.Notification | undefined
     const queue = turnId === undefined ? undefined : turns.get(turnId)
     if (queue !== undefined) event = queue.offer(raw)
     else {
       const following = followers.size === 0 ? undefined : followers.get(threadId)
       if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
-      if (turnId !== undefined) {
-        if (raw["method"] === "turn/completed") server?.turnEnded(turnId)
-      } else if (threadId !== undefined && closing.has(raw["method"])) server?.threadClosed(threadId)
+      if (turnId !== undefined && raw["method"] === "turn/completed") server?.turnEnded(turnId)
     }
+    // Last: until now the result of the turn was read.
+    if (turnId !== undefined && raw["method"] === "turn/completed") family.turns.endRoot(turnId)
     if (subscribers > 0) publish(raw, event, threadId, turnId)
     if (raw["method"] === "serverRequest/resolved" && Predicate.isObject(params)) {
       const id = params["requestId"]
@@ -404,6 +407,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       }
     },
     follow,
+    family,
     turn: (turnId) => turns.get(turnId),
     notifications: subscribe(() => everything, () => {}),
     globals: subscribe(() => globals, () => {}),
@@ -434,6 +438,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       requests.clear()
       late.clear()
       for (const queue of turns.values()) queue.fail(error)
+      family.lost()
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
       for (const hub of [everything, globals, ...threads.values()]) hub.fail(error)
     },
@@ -443,7 +448,10 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       pending: requests.size,
       turns: turns.size,
       followers: Array.from(followers.values()).reduce((sum, following) => sum + following.size, 0),
-      subscribers
+      subscribers,
+      threads: family.size,
+      subagents: family.turns.size,
+      roots: family.turns.rootCount
     })
   })
 })

@@ -33,6 +33,8 @@ export interface Session {
   readonly connections: () => number
   /** Of the connection in use, or of the last one. */
   readonly metadata: () => Metadata.Metadata
+  /** Whether other clients use the server of the connection in use, or of the last one. */
+  readonly isShared: () => boolean
 }
 
 interface Opened {
@@ -111,6 +113,7 @@ export const make = Effect.fnUntraced(function*(
   const first = yield* open
   let connections = 1
   let metadata = first.metadata
+  let isShared = first.connection.isShared === true
   let closed = Deferred.makeUnsafe<CodexConnectionError>()
   use(first.connection)
 
@@ -148,6 +151,7 @@ export const make = Effect.fnUntraced(function*(
     yield* Metric.update(Telemetry.restarts, 1)
     connections++
     metadata = opened.metadata
+    isShared = opened.connection.isShared === true
     closed = Deferred.makeUnsafe()
     use(opened.connection)
     const [lifetime, error] = yield* Effect.timed(opened.lost)
@@ -176,7 +180,8 @@ export const make = Effect.fnUntraced(function*(
     },
     closed: Effect.suspend(() => Deferred.await(closed)),
     connections: () => connections,
-    metadata: () => metadata
+    metadata: () => metadata,
+    isShared: () => isShared
   }
 })
 

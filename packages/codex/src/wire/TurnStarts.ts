@@ -22,6 +22,7 @@ import { runningTurn } from "../model/Refusal.ts"
 import type { TurnResult } from "../model/TurnResult.ts"
 import type { Claimed, Router } from "./Router.ts"
 import type { TurnQueue } from "./RunningTurn.ts"
+import type { Subagents } from "./Subagents.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
@@ -101,7 +102,8 @@ export interface Send {
 const whenStarted = (queue: TurnQueue) => Effect.timeoutOption(Deferred.await(queue.started), stopTimeout)
 
 /** Starts of turns, on a client. */
-export const make = ({ fork, router, send, spans }: {
+export const make = ({ fork, router, send, spans, subagents: _ }: {
+  readonly subagents: Subagents
   readonly router: Router["Service"]
   readonly send: Send
   /** Of the turns that run, by thread. */
@@ -241,7 +243,7 @@ export const make = ({ fork, router, send, spans }: {
               const { queue } = exit.value
               watched.named(queue.turnId)
               queue.whenEnded((end) => {
-                watched.ended(end, queue.tokens)
+                watched.ended(end, queue.tokens, queue.subagents.usage)
                 release(threadId)
               })
             } else {

@@ -224,7 +224,10 @@ describe("a router whose connection is lost", () => {
         pending: 0,
         turns: 0,
         followers: 0,
-        subscribers: 0
+        subscribers: 0,
+        threads: 0,
+        subagents: 0,
+        roots: 0
       })
     }))
 })

@@ -48,7 +48,6 @@ describe("a message reaches the thread and the turn that the protocol names:", (
           request: (request) => heard.push(request),
           resolved: nothing,
           turnEnded: nothing,
-          threadClosed: nothing,
           lost: nothing
         })
         yield* router.accept([JSON.stringify({ id: 1, method, params: params(route) })])
