@@ -140,7 +140,7 @@ const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|sea
 
 /** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
-  error._tag === "CodexRpcError" && error.reason === "Overloaded"
+  error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
   // With -32001 the server refuses before it looks at a request.
   && (always || error.code === -32001 || isSafeToRepeat(method))
 

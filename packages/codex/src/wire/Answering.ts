@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { describe } from "../base/issue.ts"
+import { printable } from "../base/printable.ts"
 import * as ServerRequests from "../model/ServerRequests.ts"
 import type { Answerer, Question } from "./Handlers.ts"
 import type * as Router from "./Router.ts"
@@ -50,7 +51,7 @@ const answer = (
   if (Result.isFailure(params)) {
     const issue = describe(params.failure)
     return Effect.as(
-      Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${issue}`),
+      Effect.logWarning(printable(`Refused ${request.method}: its parameters do not match the protocol: ${issue}`)),
       failure(request, invalidParams, `Invalid params: ${issue}`)
     )
   }

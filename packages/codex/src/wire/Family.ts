@@ -309,8 +309,7 @@ const pathOf = (source: unknown): unknown => {
 }
 
 /** The last part of a path such as `/root/helper`. */
-const nameOf = (path: unknown): string | null =>
-  typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
+const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
 
 /** Whether the thread, or one that derives from it, is loaded. */
 const isNeeded = (member: Member): boolean => member.isLoaded || Array.from(member.derived).some(isNeeded)

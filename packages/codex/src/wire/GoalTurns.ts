@@ -11,6 +11,7 @@ import * as Notification from "../model/Notification.ts"
 import type { ChildTurns } from "./ChildTurns.ts"
 import type { Claimed, Follower } from "./Router.ts"
 import { TurnQueue, undecodable } from "./RunningTurn.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
@@ -42,10 +43,12 @@ export class GoalTurns implements Follower {
   /** Done at the next turn that starts or ends. */
   private change = Deferred.makeUnsafe<void>()
 
+  private readonly errors: ServerErrors
   private readonly children: ChildTurns
 
-  constructor(threadId: string, events: boolean, children: ChildTurns) {
+  constructor(threadId: string, events: boolean, errors: ServerErrors, children: ChildTurns) {
     this.threadId = threadId
+    this.errors = errors
     this.events = events
     this.children = children
   }
@@ -134,7 +137,7 @@ export class GoalTurns implements Follower {
   }
 
   private begin(event: Notification.Known<"turn/started">): void {
-    const queue = new TurnQueue(this.threadId, event.params.turn.id, this.children)
+    const queue = new TurnQueue(this.threadId, event.params.turn.id, this.errors, this.children)
     this.queue = queue
     this.startedAt = event.params.turn.startedAt ?? null
     const cursor = this.events ? queue.keepEvents().cursor() : null
@@ -186,7 +189,7 @@ const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value)
 
 const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
   new CodexRpcError({
-    reason: "NoActiveTurn",
+    reason: { _tag: "NoActiveTurn" },
     method,
     code: -32600,
     serverMessage: `no active turn to ${method.slice("turn/".length)}: the goal has ended`,

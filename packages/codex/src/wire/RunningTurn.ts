@@ -6,16 +6,11 @@ import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { EventLog } from "../base/Broadcast.ts"
-import {
-  CodexDecodeError,
-  type RequestError,
-  type TurnError,
-  TurnFailedError,
-  type TurnStreamError
-} from "../model/CodexError.ts"
+import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
 
 /** How a turn is steered and interrupted that is more than one turn of the server. */
 export interface TurnControl {
@@ -59,12 +54,14 @@ export class TurnQueue {
   /** The server's turns that this turn stands for: sub-agents name one of them as their root. */
   readonly roots: Array<string>
 
+  private readonly errors: ServerErrors
   private readonly children: ChildTurns
   private readonly holds: Array<() => void> = []
 
-  constructor(threadId: string, turnId: string, children: ChildTurns) {
+  constructor(threadId: string, turnId: string, errors: ServerErrors, children: ChildTurns) {
     this.threadId = threadId
     this.turnId = turnId
+    this.errors = errors
     this.roots = [turnId]
     this.children = children
     this.fold = new TurnResult.Fold(threadId, turnId, () => this.subagents)
@@ -136,9 +133,7 @@ export class TurnQueue {
     this.end(
       Exit.void,
       result.status === "failed"
-        ? Exit.fail(
-          new TurnFailedError({ threadId: this.threadId, turnId: this.turnId, error: result.error, result })
-        )
+        ? Exit.fail(this.errors.turnFailed(result))
         : Exit.succeed(result)
     )
   }

@@ -45,7 +45,10 @@ const serverRequests = counters("codex.server_requests", "Requests of the server
 
 const turns = counters("codex.turns", "Turns, by how they ended", ["status", "gen_ai.request.model"])
 
-const tokens = counters("codex.tokens", "Tokens that turns and their sub-agents have used", ["gen_ai.token.type", "gen_ai.request.model"])
+const tokens = counters("codex.tokens", "Tokens that turns and their sub-agents have used", [
+  "gen_ai.token.type",
+  "gen_ai.request.model"
+])
 
 const activeTurns = Metric.gauge("codex.turns.active", { description: "Turns that run" })
 
@@ -64,7 +67,7 @@ export const restarts = counter("codex.restarts", "Restarts of the server")
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** What kind of error this is, in one word. */
-const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason : error._tag
+const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason._tag : error._tag
 
 /** How a request ended, in one word. */
 const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {

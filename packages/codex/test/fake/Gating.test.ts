@@ -37,7 +37,7 @@ describe("options that need a newer server", () => {
         for (const [feature, ask] of features) {
           const error = yield* Effect.flip(ask(codex))
           assert.deepInclude(error, { _tag: "UnsupportedByServerError", feature, needs: "0.151.0", has: version })
-          assert.include(String(error), "0.151.0 or newer")
+          assert.include(String(error), "0.151.0 or later")
         }
         assert.deepStrictEqual((yield* server.requests).map(({ method }) => method), ["initialize"])
       }), { handlers: answered(`codex-cli/${version}`), threads: ["stored"] })
