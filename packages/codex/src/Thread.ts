@@ -203,7 +203,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const prepare = Effect.flatMap(client.connected, (connection) => {
         asked = connection
         if (loaded === connection) return Effect.void
-        const config = family.get(id)?.config
+        // The server has stored everything else.
+        const config = family.get(id)?.openedWith.config ?? undefined
         return Effect.map(
           client.request("thread/resume", { threadId: id, ...(config === undefined ? {} : { config }) }),
           (response) => {

@@ -113,7 +113,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf(codex.threadStart({ serverRequests: approving })).toEqualTypeOf<
       Effect.Effect<Thread.Thread, CodexError.ThreadError, Judge>
     >()
-    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.ThreadError>>()
+    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.OpenThreadError>>()
     expectTypeOf(codex.threadList()).toEqualTypeOf<Stream.Stream<Protocol.Thread, CodexError.ThreadError>>()
     type Handler<A, E = never> = { readonly "item/fileChange/requestApproval": () => Effect.Effect<A, E> }
     type Decision = { readonly decision: "accept" }

@@ -312,6 +312,9 @@ export type RequestError =
 /** Errors of a request with options that a server may be too old for, such as starting or listing threads. */
 export type ThreadError = RequestError | UnsupportedByServerError
 
+/** Errors of resuming or forking a thread. */
+export type OpenThreadError = ThreadError | OptionsNotInForceError
+
 /** Errors of starting a turn. */
 export type StartTurnError = ThreadError | ThreadBusyError
 

@@ -23,8 +23,8 @@ export class Member {
   agentRole: string | null = null
   /** Handlers of requests that this client has bound to the thread. */
   handlers: ServerRequestHandlers | undefined = undefined
-  /** The configuration that the thread was opened with, which the server does not store. */
-  config: Protocol.JsonObject | undefined = undefined
+  /** Options that this client has opened the thread with, and that no answer reports. */
+  openedWith: FixedOptions = {}
   /** Options in force, as far as they are known. */
   settings: Settings | undefined = undefined
   /** Whether this client has started, resumed or forked the thread. */
@@ -39,6 +39,13 @@ export class Member {
   constructor(threadId: string) {
     this.threadId = threadId
   }
+}
+
+/** Options that hold from the opening of a thread on. The server does not store `config`. */
+export interface FixedOptions {
+  readonly baseInstructions?: string | null | undefined
+  readonly config?: Protocol.JsonObject | null | undefined
+  readonly developerInstructions?: string | null | undefined
 }
 
 /** Facts of a thread, as answers and `thread/started` have them. */
@@ -216,6 +223,7 @@ export class Family {
       if (member.isClosed || !(member.isOpened || member.handlers !== undefined)) this.members.delete(member.threadId)
     }
     for (const member of this.members.values()) {
+      member.isLoaded = false
       for (const derived of member.derived) if (!this.members.has(derived.threadId)) member.derived.delete(derived)
     }
   }
