@@ -17,6 +17,7 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
+import { ErrorCode } from "./base/JsonRpc.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import {
   type CodexConnectionError,
@@ -34,6 +35,7 @@ import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Router from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
+import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
@@ -105,8 +107,8 @@ export class CodexClient extends Context.Service<CodexClient, {
    * thread is archived, deleted or closed. Gives how to take it back.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
-  /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
-  readonly turns: TurnStarts.TurnStarts
+  /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
+  readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
 
 /** The default of {@link RequestOptions.retry}. */
@@ -135,8 +137,8 @@ const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|sea
 /** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
   error._tag === "CodexRpcError" && error.reason === "Overloaded"
-  // With -32001 the server refuses before it looks at a request.
-  && (always || error.code === -32001 || isSafeToRepeat(method))
+  // With this code the server refuses before it looks at a request.
+  && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
   const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
@@ -169,22 +171,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
     ServerRequests.declineAll
   )
   const threadHandlers = new Map<string, ServerRequests.Complete>()
-  const turnSpans = new Map<string, Tracer.Span>()
-  router.serve(
-    yield* Answering.make({
-      fork,
-      spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
-      handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
-      threadClosed: (threadId) => threadHandlers.delete(threadId),
-      send: (message) => Effect.ignore(sendLine(message))
-    })
-  )
-
   const deadlines = yield* Deadlines.make
   const session = yield* Session.make(config, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
-
   const send = <A>(
     method: string,
     params: unknown,
@@ -220,6 +210,19 @@ export const make = Effect.fnUntraced(function*<R = never>(
     })
   }
 
+  const controls = TurnControls.make(send)
+  const starts = TurnStarts.make({ router, send, controls, fork })
+  router.serve(
+    yield* Answering.make({
+      fork,
+      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
+      threadClosed: (threadId) => threadHandlers.delete(threadId),
+      send: (message) => Effect.ignore(sendLine(message))
+    })
+  )
+  yield* session.open
+
   return CodexClient.of({
     get metadata() {
       return session.metadata()
@@ -243,7 +246,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         else threadHandlers.set(threadId, before)
       }
     },
-    turns: TurnStarts.make({ router, send, spans: turnSpans, fork })
+    turns: { ...starts, ...controls }
   })
 })
 

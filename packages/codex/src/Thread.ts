@@ -5,6 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
@@ -24,9 +25,9 @@ import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import { coalescing, sliding } from "./wire/eventBuffer.ts"
-import type { Claimed, Router } from "./wire/Router.ts"
+import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
-import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
+import type { AcquiredThread, ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
  * A thread. A handle: cheap, bound to its client, and one of any number for the same thread. Its Effects need no services.
@@ -111,7 +112,8 @@ export interface Thread {
    * ```ts
    * import * as Console from "effect/Console"
    * import * as Effect from "effect/Effect"
-   * import * as Stream from "effect/Stream"
+   * import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
    * import { Codex } from "effect-codex"
    *
    * const program = Effect.gen(function*() {
@@ -153,78 +155,74 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /**
-   * Starts a turn on a thread that is loaded, by what is prepared first. A server that was started again knows no threads: they
-   * are resumed on their next use.
-   */
-  const onLoaded = (
-    start: (common: Pick<TurnBeginning, "prepare" | "agent">) => Effect.Effect<Claimed, StartTurnError>
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
+  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  const load = (connection: number): Effect.Effect<void, RequestError> =>
+    loaded === connection
+      ? Effect.void
+      : Effect.map(client.request("thread/resume", { threadId: id }), () => {
+        loaded = connection
+      })
+
+  /** Starts a turn when the thread is free and loaded. */
+  const startOn = (
+    request: Omit<ThreadRequest, "threadId" | "agent">,
+    start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>
+  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
+    Effect.gen(function*() {
+      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
       let asked = loaded
       const prepare = Effect.flatMap(client.connected, (connection) => {
         asked = connection
-        if (loaded === connection) return Effect.void
-        return Effect.map(client.request("thread/resume", { threadId: id }), () => {
-          loaded = connection
-        })
+        return load(connection)
       })
-      return Effect.retry(start({ prepare, agent: { ...agent, model } }), {
-        // It was started again after it was asked, and so refused the turn.
+      return yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
+        // The server was started again after it was asked, and so refused the turn.
         while: (error) =>
           error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
       })
     })
 
-  /** Starts a turn. What it is bound to, such as its stop on interruption, has to follow before interruption is on again. */
+  /** A turn by its input. The scope stops it. */
   const start = (
     input: Input.Input,
     options: Options.TurnOptions = {},
-    events: boolean,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
+    events: boolean
+  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
       const what = yield* Input.toTurnParams(input)
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
-      const claimed = yield* onLoaded((common) =>
-        client.turns.start({
-          ...common,
-          method: "turn/start",
-          params,
-          events,
-          whenBusy: options.whenBusy,
-          timeout: options.startTimeout
-        }, restore)
+      const { startTimeout: timeout, whenBusy } = options
+      if (whenBusy === "steer") {
+        const joined = yield* client.turns.join(id, params.input, events)
+        if (joined !== undefined) return joined
+      }
+      const request = { method: "turn/start", params, events, timeout } as const
+      const started = yield* startOn(
+        { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
+        (thread) => thread.start(request)
       )
-      if (claimed.owned) bound(claimed, options.buffer)
-      return claimed
+      bound(started, options.buffer)
+      return started
     })
 
-  /** Starts a turn in some other way than by a request. As with {@link start}, what it is bound to has to follow. */
   const begin = (
-    beginning: Omit<TurnBeginning, "prepare" | "agent">,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    onLoaded((common) => client.turns.begin({ ...beginning, ...common }, restore))
+    starting: Effect.Effect<StartedTurn, StartTurnError>,
+    request: Omit<ThreadRequest, "threadId" | "agent">
+  ) => startOn(request, (thread) => thread.begin(starting))
 
   const goals = Goal.make({ client, router, begin }, id)
 
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    client.turns.run((restore) => start(input, options, false, restore))
+    Effect.scoped(Effect.flatMap(start(input, options, false), ({ turn }) => Deferred.await(turn.result)))
 
   const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Turn.start(client, (restore) => start(input, options, true, restore))
+    Turn.start(client, start(input, options, true))
 
   /** A turn that is stopped with the scope. */
   const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        start(input, options, true, restore),
-        (claimed) => Effect.as(Effect.addFinalizer(() => client.turns.abandon(claimed)), Turn.make(client, claimed))
-      )
-    )
+    Effect.map(start(input, options, true), (started) => Turn.make(client, started))
 
   function run<A, RD>(
     input: Input.Input,
@@ -282,9 +280,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   }
 
   /** Starts a compaction. The server answers at once; then it begins a turn, which nothing but its events tells. */
-  const startCompaction: Effect.Effect<Claimed, RequestError> = Effect.suspend(() => {
+  const startCompaction: Effect.Effect<StartedTurn, RequestError> = Effect.suspend(() => {
     const method = "thread/compact/start"
-    const turn = Deferred.makeUnsafe<Claimed, CodexConnectionError>()
+    const turn = Deferred.makeUnsafe<StartedTurn, CodexConnectionError>()
     const expected = router.expectTurn(id)
     expected.adopt((exit) => Deferred.doneUnsafe(turn, exit))
     return client.request(method, { threadId: id }).pipe(
@@ -299,24 +297,19 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   })
 
-  const compact = client.turns.run((restore) =>
-    begin({ threadId: id, begin: startCompaction, steerable: false }, restore)
-  ).pipe(
+  const compact = begin(startCompaction, { steerable: false }).pipe(
+    Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
+    Effect.scoped,
     Effect.asVoid,
     // It waits instead.
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
-  const review = (target: Protocol.ReviewTarget) =>
-    Turn.start(client, (restore) =>
-      onLoaded((common) =>
-        client.turns.start({
-          ...common,
-          method: "review/start",
-          params: { threadId: id, target },
-          events: true
-        }, restore)
-      ))
+  const review = (target: Protocol.ReviewTarget) => {
+    const request = { method: "review/start", params: { threadId: id, target }, events: true } as const
+    // The server does not steer a review.
+    return Turn.start(client, startOn({ steerable: false }, (thread) => thread.start(request)))
+  }
 
   return {
     id,
@@ -350,7 +343,7 @@ const isTyped = <A, RD>(
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
   Effect.map(Output.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
 
-const bound = ({ queue }: Claimed, buffer: Options.Buffer | undefined): void => {
-  if (buffer === "coalesce") queue.events?.setBound(coalescing)
-  else if (typeof buffer === "object") queue.events?.setBound(sliding(buffer.sliding))
+const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
+  if (buffer === "coalesce") turn.events?.setBound(coalescing)
+  else if (typeof buffer === "object") turn.events?.setBound(sliding(buffer.sliding))
 }

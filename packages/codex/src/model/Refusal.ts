@@ -3,6 +3,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { ErrorCode } from "../base/JsonRpc.ts"
 
 /** What kind of refusal a `CodexRpcError` is. */
 export type RpcReason = typeof RpcReason.Type
@@ -46,20 +47,20 @@ const rpcTexts: ReadonlyArray<readonly [RegExp, RpcReason]> = [
  */
 export const rpcReason = (method: string, code: number, message: string, data: unknown): RpcReason => {
   if (/retry limit|too many failed attempts/i.test(message)) return "RetryLimitExceeded"
-  if (code === -32001 || saysOverloaded(data)) return "Overloaded"
+  if (code === ErrorCode.overloaded || saysOverloaded(data)) return "Overloaded"
   if (Predicate.isObject(data) && data["input_error_code"] === "input_too_large") return "InputTooLarge"
   for (const [pattern, reason] of rpcTexts) if (pattern.test(message)) return reason
   if (message.includes(`unknown variant \`${method}\``)) return "MethodNotFound"
   switch (code) {
-    case -32700:
-    case -32600:
+    case ErrorCode.parseError:
+    case ErrorCode.invalidRequest:
       return "InvalidRequest"
     // Also said of a known method that can't serve this thread: "list_turns is not supported yet".
-    case -32601:
+    case ErrorCode.methodNotFound:
       return /not supported/i.test(message) ? "Other" : "MethodNotFound"
-    case -32602:
+    case ErrorCode.invalidParams:
       return "InvalidParams"
-    case -32603:
+    case ErrorCode.internalError:
       return "Internal"
     default:
       return "Other"
