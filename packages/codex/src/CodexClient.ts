@@ -17,6 +17,7 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
+import { ErrorCode } from "./base/JsonRpc.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import {
@@ -37,6 +38,7 @@ import * as Router from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
+import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
@@ -111,8 +113,8 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
   /** How sub-agents are kept within what the turns of their thread allow. */
   readonly subagents: Subagents.Subagents
-  /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
-  readonly turns: TurnStarts.TurnStarts
+  /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
+  readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
 
 /** The default of {@link RequestOptions.retry}. */
@@ -141,8 +143,8 @@ const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|sea
 /** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
   error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
-  // With -32001 the server refuses before it looks at a request.
-  && (always || error.code === -32001 || isSafeToRepeat(method))
+  // With this code the server refuses before it looks at a request.
+  && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
   const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
@@ -175,27 +177,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
     declineAll
   )
   const { family } = router
-  const turnSpans = new Map<string, Tracer.Span>()
-  router.serve(
-    yield* Answering.make({
-      fork,
-      spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
-      find: Handlers.make({
-        client: handlers,
-        family,
-        isShared: () => session.isShared(),
-        read: (threadId) =>
-          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
-      }),
-      send: (message) => Effect.ignore(sendLine(message))
-    })
-  )
-
   const deadlines = yield* Deadlines.make
   const session = yield* Session.make(config, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
-
   const send = <A>(
     method: string,
     params: unknown,
@@ -236,6 +221,23 @@ export const make = Effect.fnUntraced(function*<R = never>(
     fork,
     send: (method, params) => send(method, params, () => Exit.void)
   })
+  const controls = TurnControls.make(send, subagents)
+  const starts = TurnStarts.make({ router, send, controls, fork })
+  router.serve(
+    yield* Answering.make({
+      fork,
+      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      find: Handlers.make({
+        client: handlers,
+        family,
+        isShared: session.isShared,
+        read: (threadId) =>
+          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
+      }),
+      send: (message) => Effect.ignore(sendLine(message))
+    })
+  )
+  yield* session.open
 
   return CodexClient.of({
     get metadata() {
@@ -261,7 +263,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
       }
     },
     subagents,
-    turns: TurnStarts.make({ router, send, spans: turnSpans, fork, subagents })
+    turns: { ...starts, ...controls }
   })
 })
 

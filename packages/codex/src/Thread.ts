@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
@@ -13,6 +14,7 @@ import * as Input from "./Input.ts"
 import {
   type CodexConnectionError,
   CodexTimeoutError,
+  type OpenThreadError,
   type RequestError,
   type RunError,
   type StartTurnError,
@@ -26,13 +28,14 @@ import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Options from "./Options.ts"
+import * as OptionsInForce from "./OptionsInForce.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
-import { coalescing, sliding } from "./wire/bounds.ts"
+import { coalescing, sliding } from "./wire/eventBuffer.ts"
 import type { Member } from "./wire/Family.ts"
-import type { Claimed, Router } from "./wire/Router.ts"
+import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
-import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
+import type { AcquiredThread, ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
  * A thread. A handle: cheap, bound to its client, and one of any number for the same thread. Its Effects need no services.
@@ -135,7 +138,7 @@ export interface Thread {
   /** Names the thread (`thread/name/set`). */
   readonly setName: (name: string) => Effect.Effect<void, RequestError>
   /** Compacts the thread's history (`thread/compact/start`), after the turns that are waiting; succeeds when it is done. */
-  readonly compact: Effect.Effect<void, ThreadError | TurnError>
+  readonly compact: Effect.Effect<void, OpenThreadError | TurnError>
   /** Starts a review (`review/start`): a turn like any other. */
   readonly review: (target: Protocol.ReviewTarget) => Effect.Effect<Turn.Turn, StartTurnError>
   /**
@@ -147,7 +150,8 @@ export interface Thread {
    * ```ts
    * import * as Console from "effect/Console"
    * import * as Effect from "effect/Effect"
-   * import * as Stream from "effect/Stream"
+   * import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
    * import { Codex } from "effect-codex"
    *
    * const program = Effect.gen(function*() {
@@ -191,97 +195,95 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /**
-   * Starts a turn on a thread that is loaded, by what is prepared first. A server that was started again knows no threads: they
-   * are resumed on their next use.
-   */
-  const onLoaded = (
-    start: (common: Pick<TurnBeginning, "prepare" | "agent">) => Effect.Effect<Claimed, StartTurnError>
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
-      let asked = loaded
-      const prepare = Effect.flatMap(client.connected, (connection) => {
-        asked = connection
-        if (loaded === connection) return Effect.void
-        // The server has stored everything else.
-        const config = family.get(id)?.openedWith.config ?? undefined
-        return Effect.map(
-          client.request("thread/resume", { threadId: id, ...(config === undefined ? {} : { config }) }),
-          (response) => {
-            loaded = connection
-            const member = family.open(response.thread)
-            member.settings = Settings.update(member.settings, response)
-          }
-        )
+  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  const load = (connection: number): Effect.Effect<void, StartTurnError> =>
+    Effect.gen(function*() {
+      if (loaded === connection) return
+      const before = family.get(id)
+      const config = before?.openedWith.config
+      const response = yield* client.request("thread/resume", {
+        threadId: id,
+        // The server stores all other options.
+        ...(config === undefined || config === null ? {} : { config })
       })
-      return Effect.retry(start({ prepare, agent: { ...agent, model } }), {
-        // It was started again after it was asked, and so refused the turn.
+      const inherited = before?.settings
+      const changes = yield* OptionsInForce.bring(client, {}, response, { wasLoaded: false, inherited })
+      const member = family.open(response.thread)
+      member.settings = Settings.update(Settings.update(inherited, response), changes)
+      loaded = connection
+    })
+
+  /** Starts a turn when the thread is free and loaded, and its sub-agents are within what the turn allows. */
+  const startOn = (
+    request: Omit<ThreadRequest, "threadId" | "agent">,
+    start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
+    options: object = {}
+  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
+    Effect.gen(function*() {
+      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
+      let asked = loaded
+      let stopped = 0
+      const prepare = Effect.gen(function*() {
+        const connection = yield* client.connected
+        asked = connection
+        yield* load(connection)
+        stopped += yield* client.subagents.narrow(id, options)
+      })
+      const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
+        // The server was started again after it was asked, and so refused the turn.
         while: (error) =>
           error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
       })
+      started.turn.stoppedBefore = stopped
+      return started
     })
 
-  /** Starts a turn. What it is bound to, such as its stop on interruption, has to follow before interruption is on again. */
+  /** A turn by its input. The scope stops it. */
   const start = (
     input: Input.Input,
     options: Options.TurnOptions = {},
-    events: boolean,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
+    events: boolean
+  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
       const what = yield* Input.toTurnParams(input)
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
-      let stopped = 0
-      const before = family.get(id)?.settings
-      const claimed = yield* onLoaded((common) =>
-        client.turns.start({
-          ...common,
-          prepare: Effect.flatMap(common.prepare, () =>
-            Effect.map(client.subagents.narrow(id, params), (interrupted) => {
-              stopped += interrupted
-            })),
-          method: "turn/start",
-          params,
-          events,
-          whenBusy: options.whenBusy,
-          timeout: options.startTimeout
-        }, restore)
-      )
-      if (claimed.owned) {
-        claimed.queue.stoppedBefore = stopped
-        bound(claimed, options.buffer)
-        const member = family.ensure(id)
-        // Later servers have told by now what is in force.
-        if (member.settings === before) member.settings = Settings.update(before, params)
+      const { startTimeout: timeout, whenBusy } = options
+      if (whenBusy === "steer") {
+        const joined = yield* client.turns.join(id, params.input, events)
+        if (joined !== undefined) return joined
       }
-      return claimed
+      const before = family.get(id)?.settings
+      const request = { method: "turn/start", params, events, timeout } as const
+      const started = yield* startOn(
+        { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
+        (thread) => thread.start(request),
+        params
+      )
+      bound(started, options.buffer)
+      const member = family.ensure(id)
+      // Later servers have told by now what is in force.
+      if (member.settings === before) member.settings = Settings.update(before, params)
+      return started
     })
 
-  /** Starts a turn in some other way than by a request. As with {@link start}, what it is bound to has to follow. */
   const begin = (
-    beginning: Omit<TurnBeginning, "prepare" | "agent">,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    onLoaded((common) => client.turns.begin({ ...beginning, ...common }, restore))
+    starting: Effect.Effect<StartedTurn, StartTurnError>,
+    request: Omit<ThreadRequest, "threadId" | "agent">
+  ) => startOn(request, (thread) => thread.begin(starting))
 
   const goals = Goal.make({ client, router, begin }, id)
 
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    client.turns.run((restore) => start(input, options, false, restore))
+    Effect.scoped(Effect.flatMap(start(input, options, false), ({ turn }) => Deferred.await(turn.result)))
 
   const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Turn.start(client, (restore) => start(input, options, true, restore))
+    Turn.start(client, start(input, options, true))
 
   /** A turn that is stopped with the scope. */
   const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        start(input, options, true, restore),
-        (claimed) => Effect.as(Effect.addFinalizer(() => client.turns.abandon(claimed)), Turn.make(client, claimed))
-      )
-    )
+    Effect.map(start(input, options, true), (started) => Turn.make(client, started))
 
   function run<A, RD>(
     input: Input.Input,
@@ -339,9 +341,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   }
 
   /** Starts a compaction. The server answers at once; then it begins a turn, which nothing but its events tells. */
-  const startCompaction: Effect.Effect<Claimed, RequestError> = Effect.suspend(() => {
+  const startCompaction: Effect.Effect<StartedTurn, RequestError> = Effect.suspend(() => {
     const method = "thread/compact/start"
-    const turn = Deferred.makeUnsafe<Claimed, CodexConnectionError>()
+    const turn = Deferred.makeUnsafe<StartedTurn, CodexConnectionError>()
     const expected = router.expectTurn(id)
     expected.adopt((exit) => Deferred.doneUnsafe(turn, exit))
     return client.request(method, { threadId: id }).pipe(
@@ -356,24 +358,19 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   })
 
-  const compact = client.turns.run((restore) =>
-    begin({ threadId: id, begin: startCompaction, steerable: false }, restore)
-  ).pipe(
+  const compact = begin(startCompaction, { steerable: false }).pipe(
+    Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
+    Effect.scoped,
     Effect.asVoid,
     // It waits instead.
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
-  const review = (target: Protocol.ReviewTarget) =>
-    Turn.start(client, (restore) =>
-      onLoaded((common) =>
-        client.turns.start({
-          ...common,
-          method: "review/start",
-          params: { threadId: id, target },
-          events: true
-        }, restore)
-      ))
+  const review = (target: Protocol.ReviewTarget) => {
+    const request = { method: "review/start", params: { threadId: id, target }, events: true } as const
+    // The server does not steer a review.
+    return Turn.start(client, startOn({ steerable: false }, (thread) => thread.start(request)))
+  }
 
   /** The handle of a sub-agent. The server reports the name and role of some of them only when it is asked. */
   const childOf = (child: Member): Effect.Effect<Thread> => {
@@ -449,7 +446,7 @@ const isTyped = <A, RD>(
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
   Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
 
-const bound = ({ queue }: Claimed, buffer: Options.Buffer | undefined): void => {
-  if (buffer === "coalesce") queue.events?.setBound(coalescing)
-  else if (typeof buffer === "object") queue.events?.setBound(sliding(buffer.sliding))
+const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
+  if (buffer === "coalesce") turn.events?.setBound(coalescing)
+  else if (typeof buffer === "object") turn.events?.setBound(sliding(buffer.sliding))
 }

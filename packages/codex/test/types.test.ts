@@ -57,6 +57,7 @@ describe("the errors and requirements of", () => {
       | "InvalidInputError"
       | "UnsupportedByServerError"
       | "ThreadBusyError"
+      | "OptionsNotInForceError"
     >()
   })
 
@@ -67,7 +68,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf(turn.items).toEqualTypeOf<Stream.Stream<Protocol.ThreadItem, CodexError.TurnError>>()
     expectTypeOf(turn.interrupt).toEqualTypeOf<Effect.Effect<void, CodexError.RequestError>>()
     expectTypeOf<CodexError.TurnError["_tag"]>().toEqualTypeOf<
-      "CodexConnectionError" | "CodexDecodeError" | "TurnFailedError"
+      "CodexConnectionError" | "CodexDecodeError" | "TurnFailedError" | "TurnLimitError"
     >()
   })
 

@@ -315,11 +315,16 @@ export type ThreadError = RequestError | UnsupportedByServerError
 /** Errors of resuming or forking a thread. */
 export type OpenThreadError = ThreadError | OptionsNotInForceError
 
-/** Errors of starting a turn. */
-export type StartTurnError = ThreadError | ThreadBusyError
+/**
+ * Errors of starting a turn. `OptionsNotInForceError` only after a restart, if the thread came back with other options.
+ */
+export type StartTurnError = ThreadError | ThreadBusyError | OptionsNotInForceError
 
-/** Errors of a turn's events. A failed turn is none of them: its events end like those of any other. */
-export type TurnStreamError = CodexConnectionError | CodexDecodeError
+/**
+ * Errors of a turn's events. A failed turn is none of them: its events end like those of any other. `TurnLimitError`
+ * follows the last event of a turn that was interrupted because it reached a limit.
+ */
+export type TurnStreamError = CodexConnectionError | CodexDecodeError | TurnLimitError
 
 /** Errors of waiting for a turn's result. */
 export type TurnError = TurnStreamError | TurnFailedError

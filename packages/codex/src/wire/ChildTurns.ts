@@ -50,8 +50,6 @@ class Root {
   usage: Usage.Tokens = Usage.none
   steps = 0
   stopped = 0
-  /** Whether the root turn itself has ended. */
-  hasEnded = false
 }
 
 /** Stopped roots that are remembered: a child that was being spawned may start after its root has ended. */
@@ -66,15 +64,12 @@ export class ChildTurns {
   /** Whether a turn that has just started may go on. Set once by the client. */
   mayRun: (turn: ChildTurn) => boolean = () => true
 
-  private readonly threadOf: (turnId: string) => string | undefined
+  /** Turns that this client has started, with their threads: their results are read at their end. */
+  private readonly claimed = new Map<string, string>()
   /** A thread runs one turn at a time. */
   private readonly running = new Map<string, Running>()
   private readonly roots = new Map<string, Root>()
   private readonly stopped = new Set<string>()
-
-  constructor(threadOf: (turnId: string) => string | undefined) {
-    this.threadOf = threadOf
-  }
 
   /** Turns of sub-agents that run. */
   get size(): number {
@@ -86,9 +81,14 @@ export class ChildTurns {
     return this.roots.size
   }
 
+  /** This client has started a turn, whose result tells of its sub-agents. */
+  claim(threadId: string, turnId: string): void {
+    this.claimed.set(turnId, threadId)
+  }
+
   start(turn: ChildTurn): void {
     // A review runs in a turn of its own on the same thread.
-    if (this.threadOf(turn.rootId) === turn.threadId) return
+    if (this.claimed.get(turn.rootId) === turn.threadId) return
     this.end(turn.threadId)
     const running = new Running(turn)
     this.running.set(turn.threadId, running)
@@ -117,10 +117,9 @@ export class ChildTurns {
 
   /** The root turn has ended, and its result has been read. */
   endRoot(rootId: string): void {
+    this.claimed.delete(rootId)
     const root = this.roots.get(rootId)
-    if (root === undefined) return
-    root.hasEnded = true
-    this.release(rootId, root)
+    if (root !== undefined) this.release(rootId, root)
   }
 
   used(threadId: string, turnId: string | undefined, report: unknown): void {
@@ -221,7 +220,7 @@ export class ChildTurns {
   private release(rootId: string, root: Root): void {
     if (root.running.size > 0 || root.watchers.size > 0) return
     // A root turn that runs here is read at its end.
-    if (!root.hasEnded && this.threadOf(rootId) !== undefined) return
+    if (this.claimed.has(rootId)) return
     if (this.roots.get(rootId) === root) this.roots.delete(rootId)
   }
 }

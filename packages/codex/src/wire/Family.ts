@@ -62,15 +62,10 @@ const maxDepth = 64
 
 export class Family {
   /** The turns of sub-agents, and what they count for. */
-  readonly turns: ChildTurns
+  readonly turns = new ChildTurns()
 
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
-
-  /** `threadOf` names the thread of a turn that this client has started. */
-  constructor(threadOf: (turnId: string) => string | undefined) {
-    this.turns = new ChildTurns(threadOf)
-  }
 
   /** How many threads are known. */
   get size(): number {

@@ -5,7 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { EventLog } from "../base/Broadcast.ts"
+import { Broadcast } from "../base/Broadcast.ts"
 import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
@@ -18,7 +18,7 @@ export interface TurnControl {
   readonly interrupt: Effect.Effect<void, RequestError>
 }
 
-export class TurnQueue {
+export class RunningTurn {
   readonly threadId: string
   readonly turnId: string
 
@@ -32,7 +32,7 @@ export class TurnQueue {
   control: TurnControl | null = null
 
   /** The events; null as long as nobody asked for them. */
-  events: EventLog<Notification.Notification, TurnStreamError> | null = null
+  events: Broadcast<Notification.Notification, TurnStreamError> | null = null
 
   /** The event that completed the turn: what a consumer gets who comes after the end. */
   completion: Notification.Notification | null = null
@@ -54,6 +54,12 @@ export class TurnQueue {
   /** The server's turns that this turn stands for: sub-agents name one of them as their root. */
   readonly roots: Array<string>
 
+  /** Whether the turn's sub-agents go on when it is stopped. */
+  leavesSubagents = false
+
+  /** How many sub-agents were interrupted for this turn before it started. */
+  stoppedBefore = 0
+
   private readonly errors: ServerErrors
   private readonly children: ChildTurns
   private readonly holds: Array<() => void> = []
@@ -61,14 +67,12 @@ export class TurnQueue {
   constructor(threadId: string, turnId: string, errors: ServerErrors, children: ChildTurns) {
     this.threadId = threadId
     this.turnId = turnId
-    this.errors = errors
     this.roots = [turnId]
+    this.errors = errors
     this.children = children
     this.fold = new TurnResult.Fold(threadId, turnId, () => this.subagents)
+    children.claim(threadId, turnId)
   }
-
-  /** How many sub-agents were interrupted for this turn before it started. */
-  stoppedBefore = 0
 
   /** What the turn's sub-agents have come to so far. */
   get subagents(): Snapshot {
@@ -85,9 +89,9 @@ export class TurnQueue {
   }
 
   /** The events from now on. */
-  keepEvents(): EventLog<Notification.Notification, TurnStreamError> {
+  keepEvents(): Broadcast<Notification.Notification, TurnStreamError> {
     if (this.events === null) {
-      this.events = new EventLog()
+      this.events = new Broadcast()
       if (this.exit !== null) this.events.end(this.exit)
     }
     return this.events

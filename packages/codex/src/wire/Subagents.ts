@@ -12,8 +12,11 @@ import type { Family, Member } from "./Family.ts"
 export type SendPlain = (method: string, params: unknown) => Effect.Effect<void, RequestError>
 
 export interface Subagents {
-  /** Interrupts the sub-agents of these root turns, from the top, and those that start later. */
-  readonly interrupt: (rootIds: ReadonlyArray<string>) => Effect.Effect<void>
+  /**
+   * Interrupts the sub-agents of these root turns, from the top, and those that start later. `first` interrupts the root
+   * turns themselves, before their sub-agents.
+   */
+  readonly interrupt: <E>(rootIds: ReadonlyArray<string>, first: Effect.Effect<void, E>) => Effect.Effect<void, E>
   /** Waits until no sub-agent of these root turns runs. */
   readonly ended: (rootIds: ReadonlyArray<string>) => Effect.Effect<void>
   /**
@@ -76,13 +79,18 @@ export const make = ({ family, fork, send }: {
     })
 
   return {
-    interrupt: (rootIds) =>
-      Effect.suspend(() =>
-        Effect.forEach(rootIds.flatMap((rootId) => turns.stop(rootId)), interruptTurn, {
-          concurrency: "unbounded",
-          discard: true
-        })
-      ),
+    interrupt: (rootIds, first) =>
+      Effect.suspend(() => {
+        // Before the root turn ends: its result counts them as stopped.
+        for (const rootId of rootIds) turns.stop(rootId)
+        const children = Effect.suspend(() =>
+          Effect.forEach(rootIds.flatMap((rootId) => turns.stop(rootId)), interruptTurn, {
+            concurrency: "unbounded",
+            discard: true
+          })
+        )
+        return Effect.ensuring(first, children)
+      }),
     ended: (rootIds) =>
       Effect.suspend(() => {
         let releases: ReadonlyArray<() => void> = []

@@ -153,6 +153,9 @@ describe("a handler", () => {
       )
     }))
 
+  /** Arrays in each other. */
+  const nested = (depth: number): unknown => depth === 0 ? "deep" : [nested(depth - 1)]
+
   it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
     Effect.gen(function*() {
       const circular: Record<string, unknown> = {}
@@ -184,7 +187,9 @@ describe("a handler", () => {
           -32603,
           "The client's handler failed"
         ],
-        [() => Effect.succeed(circular as never), -32603, "The client's handler failed"],
+        ...[circular, () => 1, { toJSON: () => undefined }, 1n, nested(200)].map((answer) =>
+          [() => Effect.succeed(answer as never), -32603, "The client's answer can't be sent as JSON"] as const
+        ),
         [() => Effect.interrupt, -32603, "The client's handler failed"],
         [() => undefined as never, -32603, "The client's handler failed"]
       ]
