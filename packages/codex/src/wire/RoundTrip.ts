@@ -1,13 +1,15 @@
 /**
- * One request on one connection: write, await the answer, give up after a while.
+ * One request on one connection: it is registered, written, and awaited until its time is up.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
 import type { Deadlines } from "../base/Deadlines.ts"
+import * as JsonRpc from "../base/JsonRpc.ts"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../model/CodexError.ts"
 import type { Connection } from "../model/Transport.ts"
 import type { Router } from "./Router.ts"
@@ -32,30 +34,36 @@ export interface Wire {
   readonly connection: Connection
 }
 
-/** Requests get numbers, unique over all connections of this program. */
-let lastId = 0
-
 export const roundTrip = <A>(
   { connection, deadlines, router }: Wire,
   { late, method, params, read, span, timeout }: Request<A>
 ): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) => {
-    const id = ++lastId
-    const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
-    const message = encode({ id, method, params, trace })
-    if (typeof message !== "string") return Effect.fail(message)
     const threadId = threadIdOf(params)
     /** How it ended; the first end counts. */
     let ended: Exit.Exit<A, RequestError> | undefined
     let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
+    let cancelDeadline: (() => void) | undefined
     const end = (exit: Exit.Exit<A, RequestError>) => {
       if (ended !== undefined) return
       ended = exit
-      inTime()
+      cancelDeadline?.()
       Telemetry.requestEnded(method, exit, fiber.context)
       resume?.(exit)
     }
-    const inTime = deadlines.add(timeout, () => {
+    const id = router.expect({
+      method,
+      threadId,
+      settle: (exit) => end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
+    })
+    const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
+    const message = encode({ id, method, params, trace })
+    if (typeof message !== "string") {
+      router.forget(id)
+      return Effect.fail(message)
+    }
+    if (ended !== undefined) return ended
+    cancelDeadline = deadlines.add(timeout, () => {
       router.forget(id, late)
       end(Exit.fail(
         new CodexTimeoutError({
@@ -64,11 +72,6 @@ export const roundTrip = <A>(
           ...(threadId === undefined ? {} : { threadId })
         })
       ))
-    })
-    router.expect(id, {
-      method,
-      threadId,
-      settle: (exit) => end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
     })
     const answer = Effect.callback<A, RequestError>((onEnd) => {
       if (ended === undefined) resume = onEnd
@@ -82,17 +85,16 @@ export const roundTrip = <A>(
     })
   })
 
-/** A message as one line of JSON, or why it can't be one. */
-export const encode = (message: { readonly method: string; readonly [key: string]: unknown }) => {
-  try {
-    return JSON.stringify(message)
-  } catch (error) {
-    return new InvalidInputError({
-      field: message.method,
-      detail: `its parameters can't be written as JSON (${error})`
-    })
-  }
-}
+/** A request or a notification as one line of JSON, or why it can't be one. */
+export const encode = (message: {
+  readonly method: string
+  readonly [key: string]: unknown
+}): string | InvalidInputError =>
+  Result.match(JsonRpc.encode(message), {
+    onFailure: (detail) =>
+      new InvalidInputError({ field: message.method, detail: `its parameters can't be sent: ${detail}` }),
+    onSuccess: (line) => line
+  })
 
 const threadIdOf = (params: unknown): string | undefined =>
   Predicate.hasProperty(params, "threadId") && typeof params.threadId === "string" ? params.threadId : undefined
