@@ -50,6 +50,12 @@ export interface CodexConfig<out R = never> {
   readonly handshakeTimeout?: Duration.Input | undefined
   /** How long a request may take to be answered; a turn's length is not limited by it. Default: 60 seconds. */
   readonly requestTimeout?: Duration.Input | undefined
+  /**
+   * How many requests may be in flight at once; more wait until one is answered. The server drops requests without an answer
+   * when more than about 128 reach it at once. Requests that stay open, such as `command/exec`, and those that steer or
+   * interrupt a turn are not counted. Default: 100.
+   */
+  readonly maxInFlight?: number | undefined
   /** How long the process may take to end by itself before it is sent SIGTERM, and again before SIGKILL. Default: 2 seconds. */
   readonly shutdownGrace?: Duration.Input | undefined
   /** Answers to what the server asks (approvals, tools, user input, ...). Default: `ServerRequests.declineAll`. */
@@ -64,6 +70,7 @@ export interface CodexConfig<out R = never> {
 export const defaults = {
   handshakeTimeout: "10 seconds",
   requestTimeout: "60 seconds",
+  maxInFlight: 100,
   shutdownGrace: "2 seconds",
   stderr: "log",
   experimentalApi: true
@@ -165,6 +172,10 @@ function* mistakes(config: CodexConfig<unknown>): Generator<readonly [field: str
   for (const [name, value] of Object.entries(env)) {
     // What is wrong is not shown: it may be a secret.
     if (value !== undefined && !isText(secretOf(value))) yield [`env.${name}`, "it is not a string without NUL"]
+  }
+  const { maxInFlight } = config
+  if (maxInFlight !== undefined && !(Number.isInteger(maxInFlight) && maxInFlight > 0)) {
+    yield ["maxInFlight", "it is not a positive whole number"]
   }
   for (const field of ["envMode", "stderr"] as const) {
     const choices: ReadonlyArray<unknown> = allowed[field]
