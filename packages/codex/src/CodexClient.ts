@@ -39,6 +39,7 @@ import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Router from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
+import { Slots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
@@ -187,6 +188,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   )
   const { family } = router
   const deadlines = yield* Deadlines.make
+  const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
@@ -194,9 +196,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions & { readonly late?: (result: unknown) => void } = {}
+    options: RequestOptions & { readonly late?: (result: unknown) => void; readonly control?: boolean } = {}
   ): Effect.Effect<A, RequestError> => {
-    const { late } = options
+    const { control, late } = options
     const timeout = options.timeout === undefined
       ? requestTimeout
       : Option.getOrUndefined(Duration.fromInput(options.timeout))
@@ -212,7 +214,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
       const once = () =>
         Effect.flatMap(
           session.connection(timeout),
-          (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
+          (connection) =>
+            roundTrip(
+              { router, deadlines, connection, slots },
+              { method, params, read, timeout, late, control, span }
+            )
         )
       // What succeeds at once pays for none of this.
       return Effect.catch(once(), (error) => {

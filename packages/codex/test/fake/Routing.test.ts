@@ -222,6 +222,7 @@ describe("a router whose connection is lost", () => {
         badLines: 0,
         strayAnswers: 0,
         pending: 0,
+        late: 0,
         turns: 0,
         followers: 0,
         subscribers: 0,
