@@ -99,10 +99,11 @@ describe("docs/api.md", () => {
 
 const names = readdirSync(join(codex, "docs")).filter((name) => name.endsWith(".md"))
 
-const pages = [
-  ...names.map((name) => join(codex, "docs", name)),
-  join(codex, "AGENTS.md")
-]
+/** Every document of the repository and of its packages. */
+const pages = [".", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}`)]
+  .flatMap((folder) => [folder, `${folder}/docs`, `${folder}/docs/contributing`].map((path) => join(root, path)))
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith(".md")).map((name) => join(folder, name)))
 
 /** Returns the anchor of a heading on GitHub. */
 const anchorOf = (heading: string) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
