@@ -44,6 +44,8 @@ export interface HttpError {
   readonly status: number
   /** The body, verbatim. */
   readonly body: string
+  /** Further response headers, with names in lower case. */
+  readonly headers: { readonly [name: string]: string }
 }
 
 /**
@@ -124,12 +126,19 @@ export const functionCall = (call: Item.FunctionCallOptions, options?: Options):
 export const failed = (failed: Failure): Events => make([], { failed })
 
 /**
- * A reply that is a plain HTTP response, with a status (200 to 599) and a body.
+ * A reply that is a plain HTTP response, with a status (200 to 599), a body, and headers such as those of a rate limit:
+ * `x-codex-primary-used-percent`, `x-codex-primary-reset-at`.
  *
  * Without retries, Codex 0.169 maps the status to the turn's `codexErrorInfo`: 500 to `internalServerError`, 429 to
  * `responseTooManyFailedAttempts`, 401 to `httpConnectionFailed`, and 400 to `other`, with the body as its message.
  */
-export const httpError = (status: number, body = ""): HttpError => ({ _tag: "HttpError", before: [], status, body })
+export const httpError = (status: number, body = "", headers: HttpError["headers"] = {}): HttpError => ({
+  _tag: "HttpError",
+  before: [],
+  status,
+  body,
+  headers
+})
 
 /** A reply that accepts the request and sends nothing, until the client disconnects. */
 export const hang: Events = make([Step.hang])

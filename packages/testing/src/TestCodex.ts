@@ -14,7 +14,6 @@
  * ```
  */
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
@@ -33,7 +32,7 @@ export interface Options<R = never> {
    * Options of the client, such as `serverRequests`, `requestTimeout` or `clientInfo`. `cwd` defaults to the home's
    * workspace. The variables in `env` are added to those of the home and override them.
    */
-  readonly client?: CodexConfig.CodexConfig<R>
+  readonly client?: Codex.LayerOptions<R>
 }
 
 /** The services that {@link layer} provides. */
