@@ -82,8 +82,8 @@ const withHandlers = <E>(
     Effect.provide(FakeAppServer.layerCodex({ threads: ["thread-1", "another"], client: { serverRequests } }))
   )
 
-/** Asks for an approval, whose handler fails. */
-const refused = (id: string) =>
+/** Asks, and expects the answer to a handler that broke. */
+const askedInVain = (id: string) =>
   Effect.gen(function*() {
     const server = yield* FakeAppServer.FakeAppServer
     yield* Effect.exit(server.ask(approval, params[approval], { id }))
@@ -241,13 +241,13 @@ describe("a handler", () => {
         for (const [handler, log] of table) {
           const handlers = { [approval]: handler } as ServerRequests.ServerRequestHandlers
           // The client's handlers, and a thread's.
-          yield* withHandlers(handlers, refused("client"))
+          yield* withHandlers(handlers, askedInVain("client"))
           yield* withHandlers(
             {},
             Effect.gen(function*() {
               const codex = yield* Codex.Codex
               yield* codex.threadStart({ serverRequests: handlers })
-              yield* refused("thread")
+              yield* askedInVain("thread")
             })
           )
           assert.strictEqual(logged.length, 2, log)
