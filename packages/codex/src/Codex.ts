@@ -26,12 +26,13 @@ import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import type { ClientOptions } from "./model/ClientOptions.ts"
-import type {
-  CodexConnectionError,
-  ConnectError,
-  OpenThreadError,
-  RequestError,
-  ThreadError
+import {
+  type CodexConnectionError,
+  type ConnectError,
+  InvalidInputError,
+  type OpenThreadError,
+  type RequestError,
+  type ThreadError
 } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
@@ -155,6 +156,11 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
+const notRedacted = new InvalidInputError({
+  field: "apiKey",
+  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+})
+
 /**
  * Codex, on a client that is there.
  *
@@ -215,6 +221,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
+        yield* Options.checkThread("threadStart", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
@@ -224,6 +231,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, handlers, params)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadResume", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
@@ -242,6 +250,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...params, threadId })
@@ -267,6 +276,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
         Effect.suspend(() => {
+          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
           const key = Redacted.value(apiKey)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))

@@ -10,7 +10,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -19,6 +18,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
+import { notPositive, positiveDuration } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -199,16 +199,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     options: RequestOptions & { readonly late?: (result: unknown) => void; readonly control?: boolean } = {}
   ): Effect.Effect<A, RequestError> => {
     const { control, late } = options
-    const timeout = options.timeout === undefined
-      ? requestTimeout
-      : Option.getOrUndefined(Duration.fromInput(options.timeout))
+    const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
-      return Effect.fail(
-        new InvalidInputError({
-          field: "timeout",
-          detail: `it is not a duration: give milliseconds, or a text such as "10 seconds"`
-        })
-      )
+      return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
     }
     return Telemetry.request(method, (span) => {
       const once = () =>

@@ -230,11 +230,13 @@ describe.concurrent("examples", () => {
       assertPrints(stdout, ["[live: your own Codex account]", "answer  As you have configured me."])
     }).pipe(Effect.provide(home)))
 
-  it.live("--live reports that nobody is logged in", () =>
+  it.live("--live reports that nobody is logged in, also if npm keeps the option (`npm start --live`)", () =>
     Effect.gen(function*() {
       const { env } = yield* CodexHome.make()
-      const { exitCode, stderr, stdout } = yield* run(quickstart, { args: ["--live"], env })
-      assert.strictEqual(exitCode, 1)
-      assert.include(stdout + stderr, "You are not logged in to Codex. Run `npx codex login` first")
+      for (const options of [{ args: ["--live"], env }, { env: { ...env, npm_config_live: "true" } }]) {
+        const { exitCode, stderr, stdout } = yield* run(quickstart, options)
+        assert.strictEqual(exitCode, 1)
+        assert.include(stdout + stderr, "You are not logged in to Codex. Run `npx codex login` first")
+      }
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

@@ -53,12 +53,15 @@ export const defaults = {
   experimentalApi: true
 } as const satisfies ClientOptions
 
-const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== ""
-
-const clientInfo: options.Check = (value) =>
-  Predicate.isObject(value) && isText(value["name"]) && isText(value["version"])
-    ? undefined
-    : "it needs a name and a version, neither of them empty"
+const clientInfo: options.Check = (value) => {
+  if (!Predicate.isObject(value)) return "it is not an object with a name and a version"
+  for (const part of ["name", "version"]) {
+    const text = value[part]
+    if (typeof text === "string" && text.trim() !== "") continue
+    return { field: `clientInfo.${part}`, detail: "it is empty; the server refuses clients without one" }
+  }
+  return undefined
+}
 
 /** Accepts an object whose names are methods of the server, and whose values are functions. */
 export const serverRequests: options.Check = (value) => {

@@ -132,7 +132,8 @@ export const make = Effect.fnUntraced(function*(
         })
       ),
       Effect.exit,
-      Effect.forkIn(connectionScope)
+      // At once: a transport may have messages already.
+      Effect.forkIn(connectionScope, { startImmediately: true })
     )
     const metadata = yield* handshake({ router, deadlines, connection }, options)
     return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
