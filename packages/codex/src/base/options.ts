@@ -29,6 +29,10 @@ export const anything: Check = () => undefined
 /** Accepts `true` and `false`. */
 export const flag: Check = (value) => typeof value === "boolean" ? undefined : `${shown(value)} is not true or false`
 
+/** Accepts a whole number above 0. */
+export const count: Check = (value) =>
+  Number.isInteger(value) && Number(value) > 0 ? undefined : `${shown(value)} is not a whole number above 0`
+
 /** Accepts a list of strings. */
 export const texts: Check = (value) =>
   Array.isArray(value) && value.every(Predicate.isString) ? undefined : "it is not a list of strings"

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { EventLog } from "../base/Broadcast.ts"
+import { Broadcast } from "../base/Broadcast.ts"
 import { declineAll } from "./ApprovalHandlers.ts"
 import {
   type Handler,
@@ -134,7 +134,7 @@ const handlersOf = <M extends Method>(
 class Requests<M extends Method> {
   /** Declines each waiting request. */
   private readonly declines = new Map<Pending<M>, () => void>()
-  private readonly arrivals = new EventLog<Pending<M>, never>()
+  private readonly arrivals = new Broadcast<Pending<M>, never>()
 
   readonly waiting = (): ReadonlyArray<Pending<M>> => Array.from(this.declines.keys())
 

@@ -420,7 +420,8 @@ describe("older servers", () => {
         durationMs: null,
         finalResponse: null,
         items: [],
-        usage: null
+        usage: null,
+        subagents: { running: 0, stopped: 0 }
       })
     }))
 })
