@@ -13,7 +13,7 @@ import type * as Notification from "./model/Notification.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type { TypedResult } from "./Output.ts"
 import type { Claimed, TurnCursor } from "./wire/Router.ts"
-import type { TurnQueue } from "./wire/RunningTurn.ts"
+import type { RunningTurn } from "./wire/RunningTurn.ts"
 import type { Starting } from "./wire/TurnStarts.ts"
 
 /**
@@ -85,7 +85,7 @@ export const make = (client: CodexClient["Service"], { cursor, queue }: Claimed)
 
 /** The events from a cursor on; for who comes after the end, the completion. */
 const follow = (
-  queue: TurnQueue,
+  queue: RunningTurn,
   open: () => TurnCursor
 ): Stream.Stream<Notification.Notification, TurnStreamError> =>
   Stream.suspend(() => {
@@ -105,6 +105,6 @@ const itemOf = (event: Notification.Notification) =>
 
 /** Ends as the turn did. */
 const unlessFailed = <A>(
-  queue: TurnQueue,
+  queue: RunningTurn,
   stream: Stream.Stream<A, TurnStreamError>
 ): Stream.Stream<A, TurnError> => Stream.concat(stream, Stream.fromEffectDrain(Deferred.await(queue.result)))

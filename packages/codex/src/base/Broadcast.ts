@@ -22,14 +22,14 @@ export interface Bound<A> {
 
 /** A reader's place: it has the events since it was made, or was read last, until it is closed. */
 export class Cursor<A, E> {
-  private readonly log: EventLog<A, E>
+  private readonly log: Broadcast<A, E>
   private events: Array<A> = []
   /** How many events there may be before they are made fewer. */
   private room: number
   /** Wakes the reader that waits for events. */
   private wake: (() => void) | null = null
 
-  constructor(log: EventLog<A, E>) {
+  constructor(log: Broadcast<A, E>) {
     this.log = log
     this.room = log.bound.limit
   }
@@ -94,7 +94,7 @@ export class Cursor<A, E> {
   }
 }
 
-export class EventLog<A, E> {
+export class Broadcast<A, E> {
   /** How the log ended; null while it goes on. */
   exit: Exit.Exit<void, E> | null = null
 

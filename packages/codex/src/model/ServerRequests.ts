@@ -38,7 +38,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { EventLog } from "../base/Broadcast.ts"
+import { Broadcast } from "../base/Broadcast.ts"
 
 /** A method with which the server asks. */
 export type Method = keyof Methods.ServerRequests
@@ -387,7 +387,7 @@ const handlersOf = <M extends Method>(
 class Requests<M extends Method> {
   /** How to decline each request that waits. */
   private readonly declines = new Map<Pending<M>, () => void>()
-  private readonly arrivals = new EventLog<Pending<M>, never>()
+  private readonly arrivals = new Broadcast<Pending<M>, never>()
 
   readonly waiting = (): ReadonlyArray<Pending<M>> => Array.from(this.declines.keys())
 

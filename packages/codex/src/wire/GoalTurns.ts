@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import { CodexDecodeError, CodexRpcError, type RequestError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import type { Claimed, Follower } from "./Router.ts"
-import { TurnQueue, undecodable } from "./RunningTurn.ts"
+import { RunningTurn, undecodable } from "./RunningTurn.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
@@ -19,7 +19,7 @@ export class GoalTurns implements Follower {
   private readonly firstTurn = Deferred.makeUnsafe<Claimed, RequestError>()
 
   /** The one turn; null until the first has started. */
-  private queue: TurnQueue | null = null
+  private queue: RunningTurn | null = null
   private startedAt: number | null = null
 
   /** The turn that the server runs now. */
@@ -129,7 +129,7 @@ export class GoalTurns implements Follower {
   }
 
   private begin(event: Notification.Known<"turn/started">): void {
-    const queue = new TurnQueue(this.threadId, event.params.turn.id)
+    const queue = new RunningTurn(this.threadId, event.params.turn.id)
     this.queue = queue
     this.startedAt = event.params.turn.startedAt ?? null
     const cursor = this.events ? queue.keepEvents().cursor() : null

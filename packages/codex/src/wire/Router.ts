@@ -12,10 +12,10 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { type Cursor, EventLog } from "../base/Broadcast.ts"
+import { Broadcast, type Cursor } from "../base/Broadcast.ts"
 import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
-import { TurnQueue } from "./RunningTurn.ts"
+import { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /** The answer to a request: its result as it was received, or why there is none. */
@@ -70,7 +70,7 @@ export interface Follower {
 /** A turn that was claimed by who started it. */
 export interface Claimed {
   /** The events of the turn, and its result. */
-  readonly queue: TurnQueue
+  readonly queue: RunningTurn
   /** Before the first event; null if events were not asked for. */
   readonly cursor: TurnCursor | null
   /** Whether the turn was started by this claim; else it was running, and was steered. */
@@ -116,7 +116,7 @@ export class Router extends Context.Service<Router, {
    */
   readonly follow: (threadId: string | undefined, follower: Follower) => () => void
   /** The queue of a turn that is running. */
-  readonly turn: (turnId: string) => TurnQueue | undefined
+  readonly turn: (turnId: string) => RunningTurn | undefined
   /** Every notification from now on. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** Every notification from now on that belongs to no turn. */
@@ -148,7 +148,7 @@ export interface TurnStart {
 
 /** Who watches events; costs nothing while there is nobody. */
 class Hub {
-  private log = new EventLog<Notification.Notification, CodexConnectionError>()
+  private log = new Broadcast<Notification.Notification, CodexConnectionError>()
 
   get isWatched(): boolean {
     return this.log.isFollowed
@@ -163,7 +163,7 @@ class Hub {
   }
 
   reopen(): void {
-    if (this.log.exit !== null) this.log = new EventLog()
+    if (this.log.exit !== null) this.log = new Broadcast()
   }
 
   cursor(): Cursor<Notification.Notification, CodexConnectionError> {
@@ -199,7 +199,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const requests = new Map<number, Pending>()
   /** What is done with results that come too late. */
   const late = new Map<number, (result: unknown) => void>()
-  const turns = new Map<string, TurnQueue>()
+  const turns = new Map<string, RunningTurn>()
   const followers = new Map<string | undefined, Set<Follower>>()
   const threads = new Map<string, Hub>()
   const everything = new Hub()
@@ -231,8 +231,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       ({ cursor }) => cursor.stream
     ))
 
-  const createTurn = (threadId: string, turnId: string): TurnQueue => {
-    const queue = new TurnQueue(threadId, turnId)
+  const createTurn = (threadId: string, turnId: string): RunningTurn => {
+    const queue = new RunningTurn(threadId, turnId)
     turns.set(turnId, queue)
     queue.whenEnded(() => {
       turns.delete(turnId)

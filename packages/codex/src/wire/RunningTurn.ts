@@ -5,7 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { EventLog } from "../base/Broadcast.ts"
+import { Broadcast } from "../base/Broadcast.ts"
 import {
   CodexDecodeError,
   type RequestError,
@@ -22,7 +22,7 @@ export interface TurnControl {
   readonly interrupt: Effect.Effect<void, RequestError>
 }
 
-export class TurnQueue {
+export class RunningTurn {
   readonly threadId: string
   readonly turnId: string
 
@@ -36,7 +36,7 @@ export class TurnQueue {
   control: TurnControl | null = null
 
   /** The events; null as long as nobody asked for them. */
-  events: EventLog<Notification.Notification, TurnStreamError> | null = null
+  events: Broadcast<Notification.Notification, TurnStreamError> | null = null
 
   /** The event that completed the turn: what a consumer gets who comes after the end. */
   completion: Notification.Notification | null = null
@@ -62,9 +62,9 @@ export class TurnQueue {
   }
 
   /** The events from now on. */
-  keepEvents(): EventLog<Notification.Notification, TurnStreamError> {
+  keepEvents(): Broadcast<Notification.Notification, TurnStreamError> {
     if (this.events === null) {
-      this.events = new EventLog()
+      this.events = new Broadcast()
       if (this.exit !== null) this.events.end(this.exit)
     }
     return this.events

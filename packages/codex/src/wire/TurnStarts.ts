@@ -21,7 +21,7 @@ import {
 import { runningTurn } from "../model/Refusal.ts"
 import type { TurnResult } from "../model/TurnResult.ts"
 import type { Claimed, Router } from "./Router.ts"
-import type { TurnQueue } from "./RunningTurn.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
@@ -68,11 +68,14 @@ export interface TurnStarts {
   /** As {@link start}, in some other way. The thread is busy until the turn has ended. */
   readonly begin: (beginning: TurnBeginning, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
   /** Asks the server to interrupt a turn; nothing is to be done for one that has ended. */
-  readonly interrupt: (queue: TurnQueue) => Effect.Effect<void, RequestError>
+  readonly interrupt: (queue: RunningTurn) => Effect.Effect<void, RequestError>
   /** Gives a running turn more input. */
-  readonly steer: (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
+  readonly steer: (
+    queue: RunningTurn,
+    input: ReadonlyArray<Protocol.UserInputInput>
+  ) => Effect.Effect<void, RequestError>
   /** Interrupts a turn, and waits until it has ended; a server that does not end it is given {@link stopTimeout}. */
-  readonly stop: (queue: TurnQueue) => Effect.Effect<void>
+  readonly stop: (queue: RunningTurn) => Effect.Effect<void>
   /** Stops a turn whose consumer has gone; one that is somebody else's is left alone. */
   readonly abandon: (claimed: Claimed) => Effect.Effect<void>
   /** Starts a turn and awaits its result. Interrupted, it abandons the turn. */
@@ -98,7 +101,7 @@ export interface Send {
 }
 
 /** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
-const whenStarted = (queue: TurnQueue) => Effect.timeoutOption(Deferred.await(queue.started), stopTimeout)
+const whenStarted = (queue: RunningTurn) => Effect.timeoutOption(Deferred.await(queue.started), stopTimeout)
 
 /** Starts of turns, on a client. */
 export const make = ({ fork, router, send, spans }: {
@@ -111,7 +114,7 @@ export const make = ({ fork, router, send, spans }: {
 }): TurnStarts => {
   const gate = new ThreadGate()
   /** The turn that can be steered, on each thread that is busy with one; undefined if it could not be started. */
-  const started = new Map<string, Deferred.Deferred<TurnQueue | undefined>>()
+  const started = new Map<string, Deferred.Deferred<RunningTurn | undefined>>()
 
   const release = (threadId: string) => {
     started.delete(threadId)
@@ -142,7 +145,7 @@ export const make = ({ fork, router, send, spans }: {
       return Effect.ensuring(sent, Effect.sync(expected.close))
     })
 
-  const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> => {
+  const interrupt = (queue: RunningTurn): Effect.Effect<void, RequestError> => {
     if (queue.control !== null) return queue.control.interrupt
     const { threadId } = queue
     const ask = (turnId: string): Effect.Effect<void, RequestError> =>
@@ -165,7 +168,7 @@ export const make = ({ fork, router, send, spans }: {
   }
 
   const steer = (
-    queue: TurnQueue,
+    queue: RunningTurn,
     input: ReadonlyArray<Protocol.UserInputInput>
   ): Effect.Effect<void, RequestError> => {
     if (queue.control !== null) return queue.control.steer(input)
@@ -199,7 +202,7 @@ export const make = ({ fork, router, send, spans }: {
       )
     })
 
-  const stop = (queue: TurnQueue): Effect.Effect<void> =>
+  const stop = (queue: RunningTurn): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (queue.ended) return Effect.void
       const stopping = interrupt(queue).pipe(
@@ -230,7 +233,7 @@ export const make = ({ fork, router, send, spans }: {
     restore: Restore
   ): Effect.Effect<Claimed, StartTurnError> =>
     Effect.suspend(() => {
-      const turn = Deferred.makeUnsafe<TurnQueue | undefined>()
+      const turn = Deferred.makeUnsafe<RunningTurn | undefined>()
       // Before anything else: who comes from now on may steer it.
       if (steerable) started.set(threadId, turn)
       return Effect.flatMap(Telemetry.watchTurn(threadId, agent), (watched) => {

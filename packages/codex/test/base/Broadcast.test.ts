@@ -3,15 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { EventLog } from "../../src/base/Broadcast.ts"
+import { Broadcast } from "../../src/base/Broadcast.ts"
 
-const reading = <A, E>(log: EventLog<A, E>) =>
+const reading = <A, E>(log: Broadcast<A, E>) =>
   Effect.forkChild(Effect.exit(Stream.runCollect(log.cursor().stream)), { startImmediately: true })
 
-describe("EventLog", () => {
+describe("Broadcast", () => {
   it.effect("gives each reader what comes after it, in order, and then the end", () =>
     Effect.gen(function*() {
-      const log = new EventLog<number, string>()
+      const log = new Broadcast<number, string>()
       log.push(0)
       assert.isFalse(log.isFollowed)
       const first = yield* reading(log)
@@ -29,7 +29,7 @@ describe("EventLog", () => {
 
   it.effect("gives what is left before it fails; only the first end counts", () =>
     Effect.gen(function*() {
-      const log = new EventLog<number, string>()
+      const log = new Broadcast<number, string>()
       const seen: Array<number> = []
       const cursor = log.cursor()
       log.push(1)
@@ -43,7 +43,7 @@ describe("EventLog", () => {
 
   it.effect("gives all that has come in one step", () =>
     Effect.gen(function*() {
-      const log = new EventLog<number, string>()
+      const log = new Broadcast<number, string>()
       const cursor = log.cursor()
       const pulling = yield* Effect.forkChild(cursor.pull, { startImmediately: true })
       log.push(1)
@@ -55,7 +55,7 @@ describe("EventLog", () => {
 
   it.effect("wakes a reader again whose pull was interrupted", () =>
     Effect.gen(function*() {
-      const log = new EventLog<number, string>()
+      const log = new Broadcast<number, string>()
       const cursor = log.cursor()
       yield* Fiber.interrupt(yield* Effect.forkChild(cursor.pull, { startImmediately: true }))
       const again = yield* Effect.forkChild(cursor.pull, { startImmediately: true })
@@ -65,7 +65,7 @@ describe("EventLog", () => {
 
   it.effect("keeps nothing for a reader that has left, or was closed", () =>
     Effect.gen(function*() {
-      const log = new EventLog<number, string>()
+      const log = new Broadcast<number, string>()
       const leaving = yield* Effect.forkChild(Stream.runCollect(Stream.take(log.cursor().stream, 1)), {
         startImmediately: true
       })
@@ -82,7 +82,7 @@ describe("EventLog", () => {
 
   it.effect("takes events from within a reader", () =>
     Effect.gen(function*() {
-      const log = new EventLog<number, string>()
+      const log = new Broadcast<number, string>()
       const echo = yield* log.cursor().stream.pipe(
         Stream.tap((n) => Effect.sync(() => n < 5 ? log.push(n + 1) : log.end(Exit.void))),
         Stream.runCollect,
