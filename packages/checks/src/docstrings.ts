@@ -10,11 +10,12 @@ import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 /** Fields that mean the same wherever they stand. */
 const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type", "client", "router"])
 
-/** What is wrong in the public modules below a directory: those that are neither `internal` nor generated. */
+/** Folders whose modules the public modules of a package may export again. */
+const isHidden = (path: string): boolean => /^(internal|generated|timeline|wire|node|base)\//.test(path)
+
+/** The problems in the public modules below a directory, and in those that they export again. */
 export const checkDocstrings = (src: string): ReadonlyArray<Problem> =>
-  filesBelow(src)
-    .filter((path) => !/^(internal|generated)\//.test(path))
-    .flatMap((path) => checkSource(readSource(join(src, path))))
+  filesBelow(src).filter((path) => !isHidden(path)).flatMap((path) => checkSource(readSource(join(src, path))))
 
 const checkSource = (source: Source): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = []
@@ -124,6 +125,8 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    ["protocol", "codex", "testing"].flatMap((name) => checkDocstrings(join(root, "packages", name, "src")))
+    ["protocol", "codex", "recording", "testing", "cli"].flatMap((name) =>
+      checkDocstrings(join(root, "packages", name, "src"))
+    )
   )
 }

@@ -1,15 +1,16 @@
 /**
- * The API reference, `packages/codex/docs/api.md`: every export with its docstring, read from the declarations that `tsc`
- * has written.
+ * The API reference, `docs/api.md` of each package: every export with its docstring, read from the declarations that
+ * `tsc` writes.
  *
  *     node packages/checks/src/reference.ts           # writes it
  *     node packages/checks/src/reference.ts --check   # fails if it is not current
  */
 import { execFileSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { ESTree } from "vite"
-import { report, root } from "./problem.ts"
+import { readManifest } from "./packed.ts"
+import { type Problem, report, root } from "./problem.ts"
 import { type Node, readSource } from "./source.ts"
 
 /** A module of a package, as its users import it. */
@@ -32,10 +33,12 @@ interface Doc {
   readonly examples: ReadonlyArray<string>
 }
 
-const packages = [
-  { folder: "codex", name: "effect-codex" },
-  { folder: "testing", name: "@effect-codex/testing" }
-]
+/** The packages that have a reference, with the page of each. */
+export const references = ["codex", "recording", "testing"].map((folder) => ({
+  folder,
+  name: readManifest(join(root, "packages", folder)).name,
+  page: join(root, "packages", folder, "docs/api.md")
+}))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Docstrings
@@ -161,7 +164,13 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
     return text(node).replace(/^declare /, "")
   }
 
+  const reexported = (from: string) => declarationsOf(join(dirname(file), from.replace(/\.ts$/, ".d.ts")))
+
   for (const statement of source.body) {
+    if (statement.type === "ExportAllDeclaration" && statement.exported === null) {
+      for (const [name, found] of reexported(statement.source.value)) exports.set(name, found)
+      continue
+    }
     if (statement.type === "VariableDeclaration") {
       const id = statement.declarations[0]?.id
       if (id?.type === "Identifier" && id.typeAnnotation != null) types.set(id.name, id.typeAnnotation.typeAnnotation)
@@ -170,7 +179,7 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
     if (statement.type !== "ExportNamedDeclaration") continue
     if (statement.declaration === null) {
       if (statement.source === null) continue
-      const from = declarationsOf(join(dirname(file), statement.source.value.replace(/\.ts$/, ".d.ts")))
+      const from = reexported(statement.source.value)
       for (const { exported } of statement.specifiers) {
         const found = exported.type === "Identifier" ? from.get(exported.name) : undefined
         if (found === undefined) throw new Error(`${file}: can't find ${text(exported)}`)
@@ -239,27 +248,22 @@ export const renderModule = (packageName: string, { exports, name, summary }: Mo
     ...exports.flatMap((item) => [`### ${name}.${item.name}`, item.doc.text, fenced(item.code), ...item.doc.examples])
   ].filter((part) => part !== "").join("\n\n")
 
-const intro = `# API reference
+const intro = (name: string, modules: ReadonlyArray<Module>): string =>
+  `# API reference of ${name}
 
-Every export of \`effect-codex\` and \`@effect-codex/testing\`, with its docstring. This page is generated: \`npm run docs\`.
+Every export with its docstring. \`npm run docs\` generates this page.
 
-Each module can be imported from its package, or by itself: \`import * as Codex from "effect-codex/Codex"\`. The types of the protocol are in
-\`@effect-codex/protocol\`.`
+Import a module from the package, or by itself: \`import * as ${modules[0]?.name} from "${name}/${
+    modules[0]?.name
+  }"\`. The types of the
+protocol are in \`@effect-codex/protocol\`.
 
-const contents = (name: string, modules: ReadonlyArray<Module>): string =>
-  `**\`${name}\`**: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`
+Modules: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`
 
-/** The whole page, formatted as \`dprint\` has it. */
-const render = (): string => {
-  const all = packages.map(({ folder, name }) => ({
-    name,
-    modules: modulesOf(join(root, "packages", folder, "dist/index.d.ts"))
-  }))
-  const page = [
-    intro,
-    ...all.map(({ modules, name }) => contents(name, modules)),
-    ...all.flatMap(({ modules, name }) => modules.map((module) => renderModule(name, module)))
-  ].join("\n\n")
+/** The page of a package, formatted as `dprint` has it. */
+const render = (folder: string, name: string): string => {
+  const modules = modulesOf(join(root, "packages", folder, "dist/index.d.ts"))
+  const page = [intro(name, modules), ...modules.map((module) => renderModule(name, module))].join("\n\n")
   // The inside of a generator stays as it was written: by itself its `yield*` would be formatted as a product.
   const kept = page.replaceAll(
     /^```ts\n([^]*?)^```$/gm,
@@ -274,13 +278,15 @@ const render = (): string => {
   })
 }
 
-if (import.meta.main) {
-  const file = join(root, "packages/codex/docs/api.md")
-  const page = render()
-  if (process.argv.includes("--check")) {
-    report(
-      "reference",
-      readFileSync(file, "utf8") === page ? [] : [{ file, line: 1, message: "is not current: npm run docs" }]
-    )
-  } else writeFileSync(file, page)
-}
+/** Writes the page of each package, or reports the pages that are out of date. */
+const update = (isCheck: boolean): ReadonlyArray<Problem> =>
+  references.flatMap(({ folder, name, page }) => {
+    const current = render(folder, name)
+    if (existsSync(page) && readFileSync(page, "utf8") === current) return []
+    if (isCheck) return [{ file: page, line: 1, message: "is out of date: run `npm run docs`" }]
+    mkdirSync(dirname(page), { recursive: true })
+    writeFileSync(page, current)
+    return []
+  })
+
+if (import.meta.main) report("reference", update(process.argv.includes("--check")))

@@ -26,13 +26,15 @@ import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
 import * as CodexConfig from "./CodexConfig.ts"
 import * as Login from "./Login.ts"
-import type { CodexConnectionError, ConnectError, RequestError } from "./model/CodexError.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
+import type { CodexConnectionError, ConnectError, RequestError, ThreadError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
+import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
 import * as Thread from "./Thread.ts"
-import * as Tools from "./Tools.ts"
+import type * as Tools from "./Tools.ts"
 import * as Router from "./wire/Router.ts"
 
 /**
@@ -46,33 +48,33 @@ export class Codex extends Context.Service<Codex, {
   /** Starts a thread (`thread/start`). It requires what the handlers in `serverRequests` and the `tools` do. */
   readonly threadStart: <R = never, T extends Tools.ByName = {}, RT = never>(
     options?: Options.ThreadStartOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
+  ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
   /** Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. */
   readonly threadResume: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadResumeOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
+  ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
   /** Starts a thread with the history of another (`thread/fork`), which stays as it is. */
   readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadForkOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
+  ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
   /**
    * Every stored thread that passes the filter (`thread/list`), page after page, read as the stream is pulled. Servers
    * before 0.169 page by whole seconds: threads made within one second may be missing after a page's end.
    */
   readonly threadList: (
     filter?: Omit<Protocol.ThreadListParams, "cursor">
-  ) => Stream.Stream<Protocol.Thread, RequestError>
+  ) => Stream.Stream<Protocol.Thread, ThreadError>
   /** One page of `thread/list`: `data`, and `nextCursor` for the next one. */
   readonly threadListPage: (
     filter?: Protocol.ThreadListParams
-  ) => Effect.Effect<Protocol.ThreadListResponse, RequestError>
+  ) => Effect.Effect<Protocol.ThreadListResponse, ThreadError>
   /** A thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
   readonly threadRead: (
     threadId: string,
     options?: { readonly includeTurns?: boolean | undefined }
-  ) => Effect.Effect<Protocol.Thread, RequestError>
+  ) => Effect.Effect<Protocol.Thread, ThreadError>
   /** Archives a thread (`thread/archive`). A running turn is interrupted. */
   readonly threadArchive: (threadId: string) => Effect.Effect<void, RequestError>
   /** Brings an archived thread back (`thread/unarchive`). It is not loaded: resume it before its next turn. */
@@ -129,9 +131,9 @@ export class Codex extends Context.Service<Codex, {
 export type Services = Codex | CodexClient.CodexClient | Router.Router
 
 /** Every entry of a list that comes in pages. */
-const pages = <A, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
-  page: (cursor: string | undefined) => Effect.Effect<P, RequestError>
-): Stream.Stream<A, RequestError> =>
+const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
+  page: (cursor: string | undefined) => Effect.Effect<P, E>
+): Stream.Stream<A, E> =>
   Stream.paginate(
     undefined as string | undefined,
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
@@ -158,9 +160,9 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           handlers: serverRequests && ServerRequests.provideContext(serverRequests, yield* Effect.context<R>())
         }
       }
-      const { dynamicTools, handler } = yield* Tools.make(
+      const { dynamicTools, handler } = yield* prepareTools(
         tools,
-        serverRequests?.["item/tool/call"] ?? ServerRequests.declineAll["item/tool/call"],
+        serverRequests?.["item/tool/call"] ?? declineAll["item/tool/call"],
         client.metadata.serverVersion
       )
       const context = yield* Effect.context<R | Tools.Services<T>>()

@@ -18,6 +18,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import * as CodexConfig from "./CodexConfig.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
 import {
   type CodexConnectionError,
   CodexDecodeError,
@@ -134,7 +135,7 @@ const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|sea
 
 /** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
-  error._tag === "CodexRpcError" && error.reason === "Overloaded"
+  error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
   // With -32001 the server refuses before it looks at a request.
   && (always || error.code === -32001 || isSafeToRepeat(method))
 
@@ -166,9 +167,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const handlers = ServerRequests.orElse(
     ServerRequests.provideContext(config.serverRequests ?? {}, context),
-    ServerRequests.declineAll
+    declineAll
   )
-  const threadHandlers = new Map<string, ServerRequests.Complete>()
+  const threadHandlers = new Map<string, ServerRequests.AllHandlers>()
   const turnSpans = new Map<string, Tracer.Span>()
   router.serve(
     yield* Answering.make({

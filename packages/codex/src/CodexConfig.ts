@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
-import { type CodexSpawnError, InvalidInputError } from "./model/CodexError.ts"
+import { type CodexConnectError, InvalidInputError } from "./model/CodexError.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import { version } from "./model/version.ts"
 import * as Binary from "./node/Binary.ts"
@@ -118,7 +118,7 @@ export interface Command {
  *
  * @category constructors
  */
-export const command = (config: CodexConfig<unknown>): Effect.Effect<Command, CodexSpawnError | InvalidInputError> =>
+export const command = (config: CodexConfig<unknown>): Effect.Effect<Command, CodexConnectError | InvalidInputError> =>
   Effect.gen(function*() {
     yield* validate(config)
     const env = environment(config)

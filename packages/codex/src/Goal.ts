@@ -10,11 +10,10 @@ import {
   CodexTimeoutError,
   InvalidInputError,
   type RequestError,
+  type RunError,
   type StartTurnError,
-  ThreadBusyError,
-  type TurnError
+  ThreadBusyError
 } from "./model/CodexError.ts"
-import { runningTurn } from "./model/Refusal.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Turn from "./Turn.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
@@ -72,7 +71,7 @@ export interface Goals {
   /** Gives the thread a goal, and gives its handle when the first turn has started. */
   readonly start: (objective: string, options?: GoalOptions) => Effect.Effect<Goal, StartTurnError>
   /** Gives the thread a goal, and waits until it has come to its end. */
-  readonly run: (objective: string, options?: GoalOptions) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  readonly run: (objective: string, options?: GoalOptions) => Effect.Effect<TurnResult, RunError>
   /** The goal that the server has stored for the thread. */
   readonly stored: StoredGoal
 }
@@ -115,8 +114,9 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       (current) =>
         Effect.catchTag(steerTurn(current, input), "CodexRpcError", (error) => {
           // The server has begun the next turn already, or is between two.
-          if (error.reason === "TurnMismatch") return steerTurn(runningTurn(error) ?? current, input)
-          if (error.reason !== "NoActiveTurn") return Effect.fail(error)
+          const { reason } = error
+          if (reason._tag === "TurnMismatch") return steerTurn(reason.runningTurnId ?? current, input)
+          if (reason._tag !== "NoActiveTurn") return Effect.fail(error)
           return Effect.flatMap(turns.turn("turn/steer", current), (next) => steerTurn(next, input))
         })
     )
@@ -135,10 +135,11 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
         return yield* next
       }
       yield* Effect.catchTag(interruptTurn(current), "CodexRpcError", (error) => {
-        if (error.reason === "TurnMismatch") {
-          return interruptTurn(runningTurn(error) ?? current)
+        const { reason } = error
+        if (reason._tag === "TurnMismatch") {
+          return interruptTurn(reason.runningTurnId ?? current)
         }
-        return error.reason === "NoActiveTurn" ? next : Effect.fail(error)
+        return reason._tag === "NoActiveTurn" ? next : Effect.fail(error)
       })
     })
 
@@ -154,7 +155,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       // A turn that was not started here. The server would take the goal, and pursue it afterwards.
       if (thread.status.type === "active") return yield* new ThreadBusyError({ threadId })
       if (request.objective !== undefined) yield* clear
-      const turns = new GoalTurns(threadId, events)
+      const turns = new GoalTurns(threadId, events, router.errors)
       const unfollow = router.follow(threadId, turns)
       const { cursor, owned, queue } = yield* set({ ...request, status: "active" }).pipe(
         Effect.andThen(turns.first),

@@ -6,7 +6,8 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as ApprovalMode from "./ApprovalMode.ts"
+import type { ApprovalMode } from "./ApprovalMode.ts"
+import * as ApprovalModes from "./model/ApprovalMode.ts"
 import { InvalidInputError, UnsupportedByServerError } from "./model/CodexError.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import * as ServerVersion from "./model/ServerVersion.ts"
@@ -20,7 +21,7 @@ export type { WhenBusy } from "./wire/TurnStarts.ts"
 /** Presets, in place of the protocol's fields. */
 interface Presets {
   /** Who decides on approvals; in place of `approvalPolicy` and `approvalsReviewer`. */
-  readonly approvalMode?: ApprovalMode.ApprovalMode | undefined
+  readonly approvalMode?: ApprovalMode | undefined
   /** What commands may do. */
   readonly sandbox?: Sandbox.Sandbox | undefined
 }
@@ -159,7 +160,8 @@ const introduced = {
     "parentTurnId",
     "responsesapiClientMetadataPatch",
     "rootTurnId"
-  ]
+  ],
+  "0.171.0": ["includedThreadIds"]
 }
 
 const needed = new Map(
@@ -199,7 +201,7 @@ const approvals = Effect.fnUntraced(function*(
       detail: `it can't be combined with ${field}; give one of them`
     })
   }
-  return yield* ApprovalMode.toParams(options.approvalMode)
+  return yield* ApprovalModes.toParams(options.approvalMode)
 })
 
 /** The options of a thread as the protocol has them. */

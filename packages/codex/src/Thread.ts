@@ -12,16 +12,19 @@ import * as Input from "./Input.ts"
 import {
   type CodexConnectionError,
   CodexTimeoutError,
-  type OutputDecodeError,
   type RequestError,
+  type RunError,
   type StartTurnError,
+  type StreamError,
+  type ThreadError,
   type TurnError,
-  type TurnStreamError
+  type TypedRunError
 } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
+import * as OutputCodec from "./model/OutputCodec.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Options from "./Options.ts"
-import * as Output from "./Output.ts"
+import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import { coalescing, sliding } from "./wire/eventBuffer.ts"
 import type { Claimed, Router } from "./wire/Router.ts"
@@ -60,8 +63,8 @@ export interface Thread {
     <A, RD = never>(
       input: Input.Input,
       options: Options.TypedTurnOptions<A, RD>
-    ): Effect.Effect<Output.TypedResult<A>, StartTurnError | TurnError | OutputDecodeError, RD>
-    (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, StartTurnError | TurnError>
+    ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
+    (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   }
   /** Starts a turn and gives its handle: to stream it, to steer it, to interrupt it. It goes on if the handle is dropped. */
   readonly turn: {
@@ -82,24 +85,24 @@ export interface Thread {
       options: Options.TypedTurnOptions<A, RD>
     ): Stream.Stream<
       Notification.Notification | Output.OutputEvent<A>,
-      StartTurnError | TurnError | OutputDecodeError,
+      TypedRunError,
       RD
     >
     (
       input: Input.Input,
       options?: Options.TurnOptions
-    ): Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+    ): Stream.Stream<Notification.Notification, StreamError>
   }
   /** Every notification of this thread, of its turns too, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** The thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
   readonly read: (
     options?: { readonly includeTurns?: boolean | undefined }
-  ) => Effect.Effect<Protocol.Thread, RequestError>
+  ) => Effect.Effect<Protocol.Thread, ThreadError>
   /** Names the thread (`thread/name/set`). */
   readonly setName: (name: string) => Effect.Effect<void, RequestError>
   /** Compacts the thread's history (`thread/compact/start`), after the turns that are waiting; succeeds when it is done. */
-  readonly compact: Effect.Effect<void, RequestError | TurnError>
+  readonly compact: Effect.Effect<void, ThreadError | TurnError>
   /** Starts a review (`review/start`): a turn like any other. */
   readonly review: (target: Protocol.ReviewTarget) => Effect.Effect<Turn.Turn, StartTurnError>
   /**
@@ -131,7 +134,7 @@ export interface Thread {
   readonly runGoal: (
     objective: string,
     options?: Goal.GoalOptions
-  ) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  ) => Effect.Effect<TurnResult, RunError>
   /** The goal that the thread has: to read, pause, resume and clear it. */
   readonly goal: Goal.StoredGoal
 }
@@ -172,7 +175,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       return Effect.retry(start({ prepare, agent: { ...agent, model } }), {
         // It was started again after it was asked, and so refused the turn.
         while: (error) =>
-          error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
+          error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
       })
     })
 
@@ -229,8 +232,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   function run<A, RD>(
     input: Input.Input,
     options: Options.TypedTurnOptions<A, RD>
-  ): Effect.Effect<Output.TypedResult<A>, StartTurnError | TurnError | OutputDecodeError, RD>
-  function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, StartTurnError | TurnError>
+  ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
+  function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
     if (!isTyped(options)) return runPlain(input, options)
     return Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
@@ -255,13 +258,13 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     options: Options.TypedTurnOptions<A, RD>
   ): Stream.Stream<
     Notification.Notification | Output.OutputEvent<A>,
-    StartTurnError | TurnError | OutputDecodeError,
+    TypedRunError,
     RD
   >
   function stream(
     input: Input.Input,
     options?: Options.TurnOptions
-  ): Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+  ): Stream.Stream<Notification.Notification, StreamError>
   function stream<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
     if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(input, options), (turn) => turn.stream))
     return Stream.unwrap(
@@ -348,7 +351,7 @@ const isTyped = <A, RD>(
 
 /** The options without the Schema, and what the Schema comes to. */
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(Output.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
 
 const bound = ({ queue }: Claimed, buffer: Options.Buffer | undefined): void => {
   if (buffer === "coalesce") queue.events?.setBound(coalescing)

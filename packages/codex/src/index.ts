@@ -9,7 +9,7 @@ export * as CodexClient from "./CodexClient.ts"
 /** Options of the client, and where the codex binary is found. */
 export * as CodexConfig from "./CodexConfig.ts"
 /** Every error that can be met. */
-export * as CodexError from "./model/CodexError.ts"
+export * as CodexError from "./CodexError.ts"
 /** Objectives that the agent pursues turn after turn. */
 export * as Goal from "./Goal.ts"
 /** What a turn is told. */
@@ -17,24 +17,24 @@ export * as Input from "./Input.ts"
 /** Logging in. */
 export * as Login from "./Login.ts"
 /** What the server tells. */
-export * as Notification from "./model/Notification.ts"
+export * as Notification from "./Notification.ts"
 /** Options of threads and turns. */
 export * as Options from "./Options.ts"
 /** Typed answers. */
 export * as Output from "./Output.ts"
 /** Who receives each incoming message. */
-export * as Router from "./wire/Router.ts"
+export * as Router from "./Router.ts"
 /** What commands may do. */
 export * as Sandbox from "./Sandbox.ts"
 /** What the server asks, and how it is answered. */
-export * as ServerRequests from "./model/ServerRequests.ts"
+export * as ServerRequests from "./ServerRequests.ts"
 /** A conversation with the agent. */
 export * as Thread from "./Thread.ts"
 /** Tools of this program that the agent may call. */
 export * as Tools from "./Tools.ts"
 /** The way to an app-server. */
-export * as Transport from "./model/Transport.ts"
+export * as Transport from "./Transport.ts"
 /** One task of the agent. */
 export * as Turn from "./Turn.ts"
 /** What a turn has come to. */
-export * as TurnResult from "./model/TurnResult.ts"
+export * as TurnResult from "./TurnResult.ts"

@@ -72,12 +72,14 @@ describe("the command", () => {
       const missing = join(directory, "missing")
       for (const config of [{ codexPath: missing }, { env: { CODEX_PATH: missing } }]) {
         const error = yield* Effect.flip(CodexConfig.command(config))
-        assert.deepInclude(error, { _tag: "CodexSpawnError", reason: "NotFound", command: missing })
+        assert(error._tag === "CodexConnectError" && error.reason._tag === "NotFound")
+        assert.strictEqual(error.target, missing)
         assert.include(error.message, missing)
         assert.include(error.message, "codexPath" in config ? "codexPath names" : "CODEX_PATH names")
       }
       const error = yield* Effect.flip(CodexConfig.command({ codexPath: directory }))
-      assert.deepInclude(error, { _tag: "CodexSpawnError", reason: "NotExecutable", command: directory })
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "NotExecutable")
+      assert.strictEqual(error.target, directory)
     }))
 
   it.effect("is the binary behind npm's shim, of the package's layout and of the older one", () =>
@@ -157,10 +159,12 @@ describe("an option that can't be meant", () => {
       symlinkSync(loop, loop)
       for (const path of [loop, `/${"x".repeat(5_000)}`]) {
         const binary = yield* Effect.flip(CodexConfig.command({ codexPath: path }))
-        assert.deepInclude(binary, { _tag: "CodexSpawnError", reason: "NotExecutable", command: path })
+        assert(binary._tag === "CodexConnectError" && binary.reason._tag === "NotExecutable")
+        assert.strictEqual(binary.target, path)
         const layer = Codex.layer({ args: [process.execPath, "-e", ""], cwd: path })
         const cwd = yield* Effect.flip(Effect.provide(Codex.Codex, layer))
-        assert.deepInclude(cwd, { _tag: "CodexSpawnError", reason: "BadCwd", command: path })
+        assert(cwd._tag === "CodexConnectError" && cwd.reason._tag === "BadDirectory")
+        assert.strictEqual(cwd.target, path)
       }
     }))
 })
@@ -309,7 +313,7 @@ describe("layerConfig", () => {
   it.effect("options given in code win", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig({ codexPath: "/given in code" })))
-      assert.deepInclude(error, { _tag: "CodexSpawnError", command: "/given in code" })
+      assert.deepInclude(error, { _tag: "CodexConnectError", target: "/given in code" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 
   it.live("an environment given in code does not drop the key", () =>
@@ -323,6 +327,6 @@ describe("layerConfig", () => {
   it.effect("what it reads is used", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig()))
-      assert.deepInclude(error, { _tag: "CodexSpawnError", command: "/from the environment" })
+      assert.deepInclude(error, { _tag: "CodexConnectError", target: "/from the environment" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 })

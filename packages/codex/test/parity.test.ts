@@ -1,12 +1,12 @@
 /**
- * `docs/parity.md` lists every test case of the reference SDKs. Each row names tests of ours that prove it, or says why it
+ * `docs/contributing/parity.md` lists every test case of the reference SDKs. Each row names tests of ours that prove it, or says why it
  * does not apply.
  */
 import { assert, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-const page = new URL("../docs/parity.md", import.meta.url)
+const page = new URL("../docs/contributing/parity.md", import.meta.url)
 
 interface Row {
   readonly name: string

@@ -43,11 +43,11 @@ const approving = {
 describe("the errors and requirements of", () => {
   compiled("run, turn and stream: they need no services", () => {
     expectTypeOf(thread.run("go")).toEqualTypeOf<
-      Effect.Effect<TurnResult.TurnResult, CodexError.StartTurnError | CodexError.TurnError>
+      Effect.Effect<TurnResult.TurnResult, CodexError.RunError>
     >()
     expectTypeOf(thread.turn("go")).toEqualTypeOf<Effect.Effect<Turn.Turn, CodexError.StartTurnError>>()
     expectTypeOf(thread.stream("go")).toEqualTypeOf<
-      Stream.Stream<Notification.Notification, CodexError.StartTurnError | CodexError.TurnStreamError>
+      Stream.Stream<Notification.Notification, CodexError.StreamError>
     >()
     expectTypeOf<Effect.Error<ReturnType<typeof thread.turn>>["_tag"]>().toEqualTypeOf<
       | "CodexConnectionError"
@@ -77,9 +77,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf<Effect.Success<typeof result>["output"]>().toEqualTypeOf<
       { readonly name: string; readonly age: number }
     >()
-    expectTypeOf<Effect.Error<typeof result>>().toEqualTypeOf<
-      CodexError.StartTurnError | CodexError.TurnError | CodexError.OutputDecodeError
-    >()
+    expectTypeOf<Effect.Error<typeof result>>().toEqualTypeOf<CodexError.TypedRunError>()
     expectTypeOf<Effect.Services<typeof result>>().toEqualTypeOf<never>()
     expectTypeOf<Stream.Success<ReturnType<typeof thread.stream>>>().toEqualTypeOf<Notification.Notification>()
     const stream = thread.stream("go", { output })
@@ -106,17 +104,17 @@ describe("the errors and requirements of", () => {
       Layer.Layer<CodexClient.CodexClient | Router.Router, CodexError.ConnectError>
     >()
     expectTypeOf<CodexError.ConnectError["_tag"]>().toEqualTypeOf<
-      "CodexSpawnError" | "CodexHandshakeError" | "CodexConnectionError" | "InvalidInputError"
+      "CodexConnectError" | "CodexConnectionError" | "InvalidInputError"
     >()
   })
 
   compiled("threads: the handlers' services", () => {
-    expectTypeOf(codex.threadStart()).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.RequestError>>()
+    expectTypeOf(codex.threadStart()).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.ThreadError>>()
     expectTypeOf(codex.threadStart({ serverRequests: approving })).toEqualTypeOf<
-      Effect.Effect<Thread.Thread, CodexError.RequestError, Judge>
+      Effect.Effect<Thread.Thread, CodexError.ThreadError, Judge>
     >()
-    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.RequestError>>()
-    expectTypeOf(codex.threadList()).toEqualTypeOf<Stream.Stream<Protocol.Thread, CodexError.RequestError>>()
+    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.ThreadError>>()
+    expectTypeOf(codex.threadList()).toEqualTypeOf<Stream.Stream<Protocol.Thread, CodexError.ThreadError>>()
     type Handler<A, E = never> = { readonly "item/fileChange/requestApproval": () => Effect.Effect<A, E> }
     type Decision = { readonly decision: "accept" }
     expectTypeOf<Handler<Decision>>().toExtend<ServerRequests.ServerRequestHandlers>()
@@ -225,6 +223,32 @@ describe("what the user writes", () => {
     expectTypeOf(config).toExtend<CodexConfig.CodexConfig<Judge>>()
     // @ts-expect-error TOML has no null
     expectTypeOf<CodexConfig.CodexConfig["config"]>(null)
+  })
+
+  compiled("the reasons of errors", () => {
+    const run = thread.run("go")
+    const caught = run.pipe(Effect.catchReason("CodexRpcError", "TurnMismatch", (reason, error) => {
+      expectTypeOf(reason.runningTurnId).toEqualTypeOf<string | undefined>()
+      expectTypeOf(error.reason._tag).toEqualTypeOf<"TurnMismatch">()
+      return Effect.succeed(reason)
+    }))
+    expectTypeOf<Effect.Error<typeof caught>>().toEqualTypeOf<CodexError.RunError>()
+    const several = run.pipe(Effect.catchReasons("TurnFailedError", {
+      UsageLimitExceeded: ({ resetsAt }) => Effect.succeed(resetsAt),
+      StreamDisconnected: ({ httpStatus }) => Effect.succeed(httpStatus)
+    }, (reason) => Effect.fail(reason)))
+    expectTypeOf<Effect.Success<typeof several>>().toEqualTypeOf<TurnResult.TurnResult | number | null>()
+    expectTypeOf<Effect.Error<typeof several>>().toEqualTypeOf<
+      | Exclude<CodexError.RunError, CodexError.TurnFailedError>
+      | Exclude<CodexError.TurnFailedReason, { readonly _tag: "UsageLimitExceeded" | "StreamDisconnected" }>
+    >()
+    const unwrapped = Effect.unwrapReason(run, "CodexConnectionError")
+    expectTypeOf<Effect.Error<typeof unwrapped>>().toEqualTypeOf<
+      Exclude<CodexError.RunError, CodexError.CodexConnectionError> | CodexError.ConnectionReason
+    >()
+    // @ts-expect-error there is no such reason
+    void run.pipe(Effect.catchReason("CodexRpcError", "NotFound", () => Effect.void))
+    void run.pipe(Effect.timeout("1 minute"), Effect.retry({ while: CodexError.isRetryable }))
   })
 
   compiled("every error can be told from the others", () => {

@@ -12,9 +12,10 @@ import * as ExampleCodex from "./shared/ExampleCodex.ts"
 const resumeOrStart = Effect.fn(function*(threadId: string) {
   const codex = yield* Codex.Codex
   return yield* codex.threadResume(threadId).pipe(
-    Effect.catchIf(
-      (error) => error._tag === "CodexRpcError" && error.reason === "ThreadNotFound",
-      (error) => Effect.andThen(Console.log(`${error.message}\n`), codex.threadStart())
+    Effect.catchReason(
+      "CodexRpcError",
+      "ThreadNotFound",
+      (_, error) => Effect.andThen(Console.log(`${error.message}\n`), codex.threadStart())
     )
   )
 })
@@ -30,8 +31,8 @@ const ask = (thread: Thread.Thread, question: string) =>
     Effect.map((result) => result.finalResponse),
     Effect.catchTags({
       // What the turn had done by then is in the error.
-      TurnFailedError: ({ error, result }) =>
-        Effect.succeed(`failed with ${JSON.stringify(error?.codexErrorInfo)} after ${result.items.length} items`),
+      TurnFailedError: ({ reason, result }) =>
+        Effect.succeed(`failed with ${reason._tag} after ${result.items.length} items`),
       InvalidInputError: ({ message }) => Effect.succeed(`refused, and nothing was sent: ${message}`)
     })
   )

@@ -30,7 +30,7 @@ const program = Effect.gen(function*() {
 
   // Too late: a typed error, with a reason.
   const late = yield* Effect.flip(interrupted.steer("Faster!"))
-  yield* Console.log("too late:", late._tag === "CodexRpcError" ? late.reason : late._tag)
+  yield* Console.log("too late:", late._tag === "CodexRpcError" ? late.reason._tag : late._tag)
 })
 
 program.pipe(Effect.provide(ExampleCodex.layer()), NodeRuntime.runMain)

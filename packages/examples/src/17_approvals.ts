@@ -14,7 +14,7 @@ const program = Effect.gen(function*() {
   const codex = yield* Codex.Codex
 
   // Requests wait in the inbox, for as long as it takes; other turns go on meanwhile.
-  const inbox = yield* ServerRequests.stream(["item/commandExecution/requestApproval"])
+  const inbox = yield* ServerRequests.inbox(["item/commandExecution/requestApproval"])
   yield* inbox.requests.pipe(
     Stream.runForEach(({ params, respond }) => {
       const decision = person(params.command ?? "")

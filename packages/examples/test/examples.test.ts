@@ -66,7 +66,7 @@ const prints: Readonly<
     "TurnFailedError, again: true\nTurnFailedError, again: true\n",
     `${hello} A flaky question.`,
     "TurnFailedError, again: false",
-    "failed with \"contextWindowExceeded\" after 1 items",
+    "failed with ContextWindowExceeded after 1 items",
     "refused, and nothing was sent: input: the text is empty."
   ],
   "11_chat": {

@@ -1,6 +1,6 @@
 /** Measures what the generated code costs its users, against what it may cost. */
 import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -62,7 +62,9 @@ const importCost = (): Cost => {
 /** Over every notification of a captured session. */
 const checkCost = async (): Promise<Cost> => {
   const { serverNotifications } = await import(pathToFileURL(join(dist, "Methods.js")).href)
-  const lines = readFileSync(join(project, "test", "fixtures", "0.169.0.jsonl"), "utf8").trim().split("\n")
+  const fixtures = join(project, "test", "fixtures")
+  const newest = readdirSync(fixtures).filter((file) => file.endsWith(".jsonl")).sort().at(-1)!
+  const lines = readFileSync(join(fixtures, newest), "utf8").trim().split("\n")
     .map((line): unknown => JSON.parse(line).received)
     .filter((message): message is { readonly method: string; readonly params: unknown } =>
       typeof message === "object" && message !== null && "method" in message && !("id" in message)

@@ -13,6 +13,11 @@ export interface Directions {
   readonly differs: (name: string) => boolean
   /** Enums that tell the members of a union apart; opening them would make the members alike. */
   readonly closedEnums: ReadonlySet<string>
+  /**
+   * Structs within the variants of open unions: an optional field that can't be read is left out, so that it does not cost the
+   * variant. Not what a request of the server consists of: nobody is asked about less than what the server means.
+   */
+  readonly tolerant: ReadonlySet<string>
   /** Every definition that travels at all, each after those that it mentions. */
   readonly sorted: ReadonlyArray<string>
 }
@@ -78,6 +83,13 @@ export const readDirections = (model: Model, methods: Methods): Directions => {
     ...serverRequests.map((request) => request.response)
   ])
 
+  const asked = reach(model, serverRequests.map((request) => request.params.name))
+  const variants = reach(
+    model,
+    [...incoming].map((name) => lookup(model, name).shape).filter((shape) => isOpenUnion(model, shape))
+      .flatMap(references)
+  )
+
   const known = new Map<string, boolean>()
   const differs = (name: string): boolean => {
     const before = known.get(name)
@@ -94,6 +106,7 @@ export const readDirections = (model: Model, methods: Methods): Directions => {
     outgoing,
     differs,
     closedEnums: discriminatingEnums(model),
+    tolerant: new Set([...variants].filter((name) => !outgoing.has(name) && !asked.has(name))),
     sorted: sort(model, [...new Set([...incoming, ...outgoing])].sort())
   }
 }

@@ -86,7 +86,7 @@ const printSchema = (context: Context, type: Type): string => {
     case "record":
       return wrap(type.of, "Schema.Record", "Schema.String")
     case "nullable":
-      return wrap(type.of, "Schema.NullOr")
+      return wrap(type.of, "nullOr")
     case "ref":
       return context.nameOf(type.name)
     default:
@@ -113,8 +113,12 @@ const printField = (context: Context, field: Field): string => {
 const printFieldSchema = (context: Context, field: Field): string => {
   const schema = printSchema(context, field.type)
   if (!isOptional(context, field)) return schema
-  const optional = context.side === "incoming" ? "optionalKey" : "optional"
-  const wrapped = call(`Schema.${optional}`, schema)
+  const optional = context.protocol.directions.tolerant.has(context.definition.name)
+    ? "ifReadable"
+    : context.side === "incoming"
+    ? "optionalKey"
+    : "optional"
+  const wrapped = call(optional === "ifReadable" ? optional : `Schema.${optional}`, schema)
   return mentionsDefinition(field.type) ? wrapped : context.share(`${optional}Of${typeName(field.type)}`, wrapped)
 }
 
@@ -255,9 +259,11 @@ const derivedDescription = ({ methods, model }: Protocol, { name, parent }: Defi
 /** Exports of `src/internal/open.ts`. */
 const helpers = [
   "extensible",
+  "ifReadable",
   "Json",
   "JsonObject",
   "keyedUnion",
+  "nullOr",
   "taggedUnion",
   "type UnknownVariant",
   "untaggedUnion"

@@ -22,8 +22,10 @@ export const emitMethods = (protocol: Protocol, header: string): string => {
   const outgoing = (name: string): string =>
     directions.differs(name) ? `Out.${name}Input` : directions.incoming.has(name) ? `In.${name}` : `Out.${name}`
 
-  const entry = (method: Method, type: string): string => {
-    const described = method.params === undefined ? undefined : lookup(model, method.params.name).description
+  /** Described as the method is, else as its params are, else as its response is. */
+  const entry = (method: Method, type: string, response?: string): string => {
+    const described = [method.params?.name, response].filter((name) => name !== undefined)
+      .map((name) => lookup(model, name).description).find((description) => description !== undefined)
     const doc = jsDoc([method.description ?? described, experimentalTag(method.experimental)], "  ")
     return `${doc}  readonly ${quoted(method.method)}: ${type}\n`
   }
@@ -32,7 +34,8 @@ export const emitMethods = (protocol: Protocol, header: string): string => {
     entry(
       method,
       `{ readonly params: ${paramsType((params) => outgoing(params.name), method.params)}; ` +
-        `readonly response: ${incoming(method.response)} }`
+        `readonly response: ${incoming(method.response)} }`,
+      method.response
     )
 
   return `${header}import { type MethodTable, methodTable } from "../internal/methodTable.ts"
@@ -55,7 +58,8 @@ ${
     methods.serverRequests.map((method) =>
       entry(
         method,
-        `{ readonly params: ${incoming(method.params.name)}; readonly response: ${outgoing(method.response)} }`
+        `{ readonly params: ${incoming(method.params.name)}; readonly response: ${outgoing(method.response)} }`,
+        method.response
       )
     ).join("")
   }}

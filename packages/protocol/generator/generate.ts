@@ -48,7 +48,7 @@ const checkManifest = (protocol: Protocol): void => {
   if (differences.length === 0) return
   console.error(
     `protocol.manifest.json is not that of codex ${protocol.version}:\n\n${differences.join("\n")}\n\n` +
-      "Look at what the changes mean, then run: npm run generate -w @effect-codex/protocol -- --manifest"
+      "Look at what the changes mean, then run: npm run generate -- --manifest"
   )
   process.exitCode = 1
 }

@@ -63,6 +63,9 @@ interface EarlierRequest {
   readonly response: JsonSchema
 }
 
+/** Fields by which upstream tests itself. */
+export const testFields = [["ThreadStartParams", "mockExperimentalField"]] as const
+
 /** Variants whose names would collide. */
 export const variantNames = {
   "McpServerElicitationRequestParams openai/form": "NamespacedOpenaiFormMcpServerElicitationRequestParams"

@@ -1,7 +1,7 @@
 /** What the emitters work from: the model of a bundle, with everything that was derived from it. */
+import { amend } from "./amend.ts"
 import type { Bundle } from "./bundle.ts"
 import { type Directions, readDirections } from "./direction.ts"
-import { withEarlierRequests } from "./earlier.ts"
 import { type Methods, readMethods } from "./methods.ts"
 import type { Model } from "./model.ts"
 import { readModel } from "./readModel.ts"
@@ -16,7 +16,7 @@ export interface Protocol {
 }
 
 export const readProtocol = (pinned: Bundle): Protocol => {
-  const bundle = withEarlierRequests(pinned)
+  const bundle = amend(pinned)
   const model = readModel(bundle.experimental)
   const methods = readMethods(bundle, model)
   return {

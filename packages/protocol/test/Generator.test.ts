@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Bundle, type JsonSchema, readBundle } from "../generator/bundle.ts"
+import { emitMethods } from "../generator/emitMethods.ts"
 import { compareManifests, makeManifest, printManifest } from "../generator/manifest.ts"
 import { tracked } from "../generator/overrides.ts"
 import { readProtocol } from "../generator/protocol.ts"
@@ -76,6 +77,30 @@ describe("the generator", () => {
     assert.deepStrictEqual(route.thread, { path: "threadId", optional: false })
     const again = withDefinitions({ CurrentTimeReadParams: { type: "object" } })
     assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: take it out of earlierServerRequests/)
+  })
+
+  it("leaves out what upstream tests itself with", () => {
+    const shape = readProtocol(bundle).model.get("ThreadStartParams")?.shape
+    const fields = shape?.kind === "struct" ? shape.fields.map(({ name }) => name) : []
+    assert.include(fields, "model")
+    assert.notInclude(fields, "mockExperimentalField")
+    const without = withDefinitions({ ThreadStartParams: { type: "object", properties: {} } })
+    assert.throws(() => readProtocol(without), /Unused override in testFields: ThreadStartParams.mockExperimentalField/)
+  })
+
+  it("describes each method in the words of upstream, where there are some", () => {
+    const emitted = emitMethods(readProtocol(bundle), "")
+    // Of the method itself, of its params, of its response.
+    const described = {
+      "thread/search/stream/cancel": "Cancel a `thread/search/stream` request on this connection.",
+      "account/rateLimits/read":
+        "Usage-read capabilities of the requesting client, never inferred from its experiment arm.",
+      "account/securitySetup/read": "Optional security reminder bound to the account that fetched it."
+    }
+    for (const [method, description] of Object.entries(described)) {
+      const before = emitted.slice(0, emitted.indexOf(`  readonly "${method}"`))
+      assert.include(before.slice(before.lastIndexOf("/**")), description, method)
+    }
   })
 
   it("fails on an override that is not used", () => {

@@ -86,7 +86,7 @@ export const make = Effect.fnUntraced(function*(
   return Transport.Transport.of({ connect })
 })
 
-const closed = () => new CodexConnectionError({ reason: "Closed" })
+const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
 /** The files that are being written: a recording is of one client. */
 const recording = new Set<string>()

@@ -12,13 +12,13 @@
  * {"at":2310.8,"connection":1,"ended":{"_tag":"CodexConnectionError","reason":"Closed"}}
  * ```
  */
-import { CodexConnectionError, CodexSpawnError, InvalidInputError } from "effect-codex/CodexError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs/promises"
+import * as ending from "./internal/ending.ts"
 import { version } from "./internal/version.ts"
 
 /** The name of the format, in each header. */
@@ -51,7 +51,7 @@ export type Message = { readonly [key: string]: unknown }
 /** How a connection ended, or why there was none. */
 export type Ending = typeof Ending.Type
 /** How a connection ended, or why there was none. */
-export const Ending = Schema.Union([CodexConnectionError, CodexSpawnError, InvalidInputError])
+export const Ending = ending.Ending
 
 /** What all entries have. */
 interface Common {
@@ -115,9 +115,6 @@ export class RecordingError extends Schema.TaggedError<RecordingError>("effect-c
   }
 }
 
-const endingCodec = Schema.toCodecJson(Ending)
-const encodeEnding = Schema.encodeSync(endingCodec)
-const decodeEnding = Schema.decodeUnknownOption(endingCodec)
 const decodeHeader = Schema.decodeUnknownOption(Header)
 
 /** The header of a recording that begins now, as one line without its line break. */
@@ -135,7 +132,7 @@ export const entryLine = (entry: Entry, mask: (value: unknown) => unknown = (val
     case "Garbage":
       return JSON.stringify({ at, connection, garbage: mask(entry.text) })
     case "Ended":
-      return JSON.stringify({ at, connection, ended: mask(encodeEnding(entry.error)) })
+      return JSON.stringify({ at, connection, ended: mask(ending.encode(entry.error)) })
   }
 }
 
@@ -152,7 +149,7 @@ const entryOf = (line: Message): Option.Option<Entry> => {
   if (typeof line["garbage"] === "string") {
     return Option.some({ ...common, _tag: "Garbage", text: line["garbage"] })
   }
-  return Option.map(decodeEnding(line["ended"]), (error) => ({ ...common, _tag: "Ended", error }))
+  return Option.map(ending.decode(line["ended"]), (error) => ({ ...common, _tag: "Ended", error }))
 }
 
 /** The threads that requests have started, each by the line of its `thread/start`, which can't name it yet. */

@@ -213,14 +213,17 @@ const byConnection = ({ entries }: Recording.Recording): ReadonlyArray<Script.Sc
 }
 
 /** The end of a connection because the program is not the recorded one. */
-const left = (cause: ReplayMismatchError): CodexConnectionError => new CodexConnectionError({ reason: "Closed", cause })
+const left = (cause: ReplayMismatchError): CodexConnectionError =>
+  new CodexConnectionError({ reason: { _tag: "Closed" }, cause })
 
 /** Whether it was the client that closed. */
 const isClosing = (error: Recording.Ending): boolean =>
-  error._tag === "CodexConnectionError" && error.reason === "Closed"
+  error._tag === "CodexConnectionError" && error.reason._tag === "Closed"
 
 const lost = (error: Recording.Ending): CodexConnectionError =>
-  error._tag === "CodexConnectionError" ? error : new CodexConnectionError({ reason: "Disconnected", cause: error })
+  error._tag === "CodexConnectionError"
+    ? error
+    : new CodexConnectionError({ reason: { _tag: "Disconnected" }, cause: error })
 
 /** Fails a program that waits for what will never be said. */
 const watch = (

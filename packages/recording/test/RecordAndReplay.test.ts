@@ -261,10 +261,7 @@ describe("a run on a server in memory that was recorded", () => {
     Effect.gen(function*() {
       const client: CodexConfig.CodexConfig = { restart: Schedule.recurs(3) }
       const crash = new CodexError.CodexConnectionError({
-        reason: "Exited",
-        exitCode: 3,
-        signal: null,
-        stderr: "no more memory"
+        reason: { _tag: "Exited", exitCode: 3, signal: null, stderr: "no more memory" }
       })
       const program = Effect.gen(function*() {
         const codex = yield* Codex.Codex

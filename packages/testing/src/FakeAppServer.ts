@@ -108,7 +108,7 @@ export type Handlers = { readonly [M in Method]?: Handler<M> }
 
 /** What the server is like. */
 export interface Options {
-  /** The version that it tells in its user agent. Default: that of the protocol, `"0.171.0"`. */
+  /** The version that it tells in its user agent. Default: `Fixture.version`, that of the protocol. */
   readonly version?: string | undefined
   /** Handlers that are there before the client connects: see {@link Service.on}. */
   readonly handlers?: Handlers | undefined
@@ -179,7 +179,8 @@ interface Live {
   readonly asked: Map<string | number, Deferred.Deferred<unknown, RpcError | CodexConnectionError>>
 }
 
-const killed = () => new CodexConnectionError({ reason: "Exited", exitCode: null, signal: "SIGKILL" })
+const killed = () =>
+  new CodexConnectionError({ reason: { _tag: "Exited", exitCode: null, signal: "SIGKILL", stderr: "" } })
 
 const methodNotFound = (method: string): RpcError =>
   new RpcError({
@@ -218,7 +219,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         live = Deferred.makeUnsafe()
       }
       for (const answer of gone.asked.values()) {
-        Deferred.doneUnsafe(answer, Exit.fail(new CodexConnectionError({ reason: "Disconnected" })))
+        Deferred.doneUnsafe(answer, Exit.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } })))
       }
       gone.asked.clear()
     }

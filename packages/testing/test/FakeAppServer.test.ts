@@ -59,7 +59,7 @@ describe("FakeAppServer", () => {
       assert.strictEqual((yield* turn.run).status, "interrupted")
       assert.strictEqual((yield* thread.run("after")).status, "completed")
       const late = yield* Effect.flip(turn.steer("too late"))
-      assert.isTrue(late._tag === "CodexRpcError" && late.reason === "NoActiveTurn")
+      assert.isTrue(late._tag === "CodexRpcError" && late.reason._tag === "NoActiveTurn")
     }).pipe(Effect.provide(FakeAppServer.layerCodex())))
 
   it.effect("stores threads", () =>
@@ -77,14 +77,14 @@ describe("FakeAppServer", () => {
       yield* codex.threadArchive("stored")
       assert.deepStrictEqual(yield* ids, [fork.id])
       const archived = yield* Effect.flip(codex.threadResume("stored"))
-      assert.isTrue(archived._tag === "CodexRpcError" && archived.reason === "ThreadArchived")
+      assert.isTrue(archived._tag === "CodexRpcError" && archived.reason._tag === "ThreadArchived")
       yield* codex.threadUnarchive("stored")
       yield* codex.threadDelete(fork.id)
       assert.deepStrictEqual(yield* ids, ["stored"])
       const refusals = [Effect.asVoid(codex.threadResume("nobody")), Effect.asVoid(codex.thread("nobody").run("hello"))]
       for (const refused of refusals) {
         const error = yield* Effect.flip(refused)
-        assert.isTrue(error._tag === "CodexRpcError" && error.reason === "ThreadNotFound")
+        assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound")
       }
       yield* (yield* codex.threadStart()).compact
     }).pipe(Effect.provide(FakeAppServer.layerCodex({ threads: ["stored"] }))))
@@ -121,7 +121,7 @@ describe("FakeAppServer", () => {
       assert.deepStrictEqual(yield* Fiber.join(byHand), {})
 
       const unknown = yield* Effect.flip(client.request("fs/copy", { sourcePath: "/a", destinationPath: "/b" }))
-      assert.isTrue(unknown._tag === "CodexRpcError" && unknown.reason === "MethodNotFound")
+      assert.isTrue(unknown._tag === "CodexRpcError" && unknown.reason._tag === "MethodNotFound")
     }).pipe(Effect.provide(FakeAppServer.layerCodex())))
 
   it.effect("asks the client, and tells it when no answer is needed any more", () =>
@@ -191,7 +191,8 @@ describe("FakeAppServer", () => {
       yield* server.crash()
       const error = yield* Fiber.join(waiting)
       assert.isTrue(
-        CodexError.isRetryable(error) && error._tag === "CodexConnectionError" && error.signal === "SIGKILL"
+        CodexError.isRetryable(error) && error._tag === "CodexConnectionError" && error.reason._tag === "Exited"
+          && error.reason.signal === "SIGKILL"
       )
       assert.strictEqual((yield* Fiber.join(asking))._tag, "CodexConnectionError")
 
@@ -216,7 +217,7 @@ describe("FakeAppServer", () => {
       const { messages, send } = yield* connect
       yield* send("hello")
       const error = yield* Effect.flip(Stream.runDrain(messages))
-      assert.isTrue(error.reason === "Disconnected" && error.cause instanceof SyntaxError)
+      assert.isTrue(error.reason._tag === "Disconnected" && error.cause instanceof SyntaxError)
     }).pipe(Effect.provide(FakeAppServer.layer())))
 
   it("is of the version that the SDK pins", () => {

@@ -31,7 +31,7 @@ describe("TestCodex", () => {
         return { codexHome, client: yield* CodexClient.CodexClient }
       }).pipe(Effect.provide(TestCodex.layer({ script: TestCodex.echo })))
       assert.isFalse(existsSync(codexHome))
-      assert.strictEqual((yield* client.closed).reason, "Closed")
+      assert.strictEqual((yield* client.closed).reason._tag, "Closed")
     }))
 
   it.live("passes options on to the home and the client, and what their handlers require", () =>

@@ -12,7 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { CodexConnectionError, type CodexSpawnError, type InvalidInputError } from "./CodexError.ts"
+import type { Hide } from "../base/secrets.ts"
+import { CodexConnectionError, type ConnectError } from "./CodexError.ts"
 
 /**
  * One connection, alive until its scope closes.
@@ -29,6 +30,8 @@ export interface Connection {
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
   /** The program that was started for it, if one was: errors of the handshake name it. */
   readonly program?: string
+  /** Replaces the secrets that this connection was given, such as a token, before a text goes into an error. */
+  readonly hide?: Hide
 }
 
 /**
@@ -38,7 +41,7 @@ export interface Connection {
  */
 export class Transport extends Context.Service<Transport, {
   /** Opens a connection. The scope closes it. */
-  readonly connect: Effect.Effect<Connection, CodexSpawnError | CodexConnectionError | InvalidInputError, Scope.Scope>
+  readonly connect: Effect.Effect<Connection, ConnectError, Scope.Scope>
 }>()("effect-codex/Transport") {}
 
 /** @internal Splits bytes into messages: one a line, of any length; characters and lines may be split over chunks. */
@@ -46,7 +49,7 @@ export const lines = <E>(bytes: Stream.Stream<Uint8Array, E>): Stream.Stream<str
   bytes.pipe(Stream.decodeText, Stream.splitLines)
 
 /** Nothing can be sent, and nothing comes, after this side has closed. */
-const closed = () => new CodexConnectionError({ reason: "Closed" })
+const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
 /**
  * The server's end of a connection in memory.
@@ -88,9 +91,9 @@ export const layerMemory = <R = never>(
             messages: Stream.fromQueue(toServer),
             write: (data) =>
               Effect.asVoid(Queue.offer(toClient, typeof data === "string" ? encoder.encode(data) : data)),
-            close: (error) => close(error ?? new CodexConnectionError({ reason: "Disconnected" }))
+            close: (error) => close(error ?? new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
           }).pipe(
-            Effect.catchDefect((cause) => close(new CodexConnectionError({ reason: "Disconnected", cause }))),
+            Effect.catchDefect((cause) => close(new CodexConnectionError({ reason: { _tag: "Disconnected" }, cause }))),
             Effect.provideContext(context),
             Effect.forkScoped
           )

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
-import { CodexSpawnError } from "../model/CodexError.ts"
+import { CodexConnectError } from "../model/CodexError.ts"
 
 type Environment = { readonly [name: string]: string }
 
@@ -26,7 +26,7 @@ const targets: { readonly [platform: string]: { readonly [arch: string]: string 
 }
 
 /** The binary that is named, by the option or in the environment; else the pinned one; else one on PATH. */
-export const find = (codexPath: string | undefined, env: Environment): Effect.Effect<Binary, CodexSpawnError> =>
+export const find = (codexPath: string | undefined, env: Environment): Effect.Effect<Binary, CodexConnectError> =>
   Effect.suspend(() => {
     if (codexPath !== undefined) return existing("codexPath", codexPath)
     const fromEnv = env["CODEX_PATH"]
@@ -34,24 +34,28 @@ export const find = (codexPath: string | undefined, env: Environment): Effect.Ef
     const found = pinnedBinary() ?? binaryOnPath(env)
     if (found !== undefined) return Effect.succeed(found)
     return Effect.fail(
-      new CodexSpawnError({
-        reason: "NotFound",
-        command: "codex",
-        detail:
-          `no binary was given (codexPath, CODEX_PATH), the package @openai/codex has none for ${process.platform}-${process.arch}, `
-          + "and there is no codex on PATH"
+      new CodexConnectError({
+        reason: {
+          _tag: "NotFound",
+          detail:
+            `no binary is named (codexPath, CODEX_PATH), the package @openai/codex has none for ${process.platform}-${process.arch}, `
+            + "and there is no codex on PATH"
+        },
+        target: "codex"
       })
     )
   })
 
-const existing = (option: string, path: string): Effect.Effect<Binary, CodexSpawnError> => {
+const existing = (option: string, path: string): Effect.Effect<Binary, CodexConnectError> => {
   const found = look(path)
   if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
   return Effect.fail(
-    new CodexSpawnError({
-      reason: found === "missing" ? "NotFound" : "NotExecutable",
-      command: path,
-      detail: `${option} names ${mistakenFor[found]}`
+    new CodexConnectError({
+      reason: {
+        _tag: found === "missing" ? "NotFound" : "NotExecutable",
+        detail: `${option} names ${mistakenFor[found]}`
+      },
+      target: path
     })
   )
 }
@@ -59,7 +63,7 @@ const existing = (option: string, path: string): Effect.Effect<Binary, CodexSpaw
 const mistakenFor = {
   missing: "a file that does not exist",
   other: "something that is not a file",
-  hidden: "something that can't be looked at (a directory above it is closed, or its links lead nowhere)"
+  hidden: "something that cannot be read (a directory above it is closed, or its links lead nowhere)"
 }
 
 /** What there is at a path. */

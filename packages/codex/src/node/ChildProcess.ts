@@ -11,8 +11,10 @@ import * as Stream from "effect/Stream"
 import * as Node from "node:child_process"
 import * as Fs from "node:fs"
 import type * as NodeStream from "node:stream"
+import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
 import type { Command } from "../CodexConfig.ts"
-import { CodexConnectionError, CodexSpawnError } from "../model/CodexError.ts"
+import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/CodexError.ts"
 import * as Readable from "./Readable.ts"
 
 export interface ChildProcess {
@@ -28,8 +30,8 @@ export interface Options {
   readonly stderr: "log" | "inherit" | "ignore"
   /** How long the process may take to end by itself, and again after SIGTERM. */
   readonly grace: Duration.Duration
-  /** What must not show in logs and errors, should the process write it to standard error. */
-  readonly secrets: ReadonlyArray<string>
+  /** Replaces what must not show in logs and errors, should the process write it to standard error. */
+  readonly hide: Hide
 }
 
 interface Ended {
@@ -50,7 +52,7 @@ const hasGroups = process.platform !== "win32"
 export const spawn = Effect.fnUntraced(function*(
   command: Command,
   options: Options
-): Effect.fn.Return<ChildProcess, CodexSpawnError, Scope.Scope> {
+): Effect.fn.Return<ChildProcess, CodexConnectError, Scope.Scope> {
   yield* checkCwd(command)
   const ended = Deferred.makeUnsafe<Ended>()
   const child = yield* Effect.acquireRelease(
@@ -73,14 +75,13 @@ export const spawn = Effect.fnUntraced(function*(
   })
   child.once("exit", () => giveUp(child))
 
-  const hide = hiding(options.secrets)
   const tail: Array<string> = []
   const stderr = child.stderr
   const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
     Stream.decodeText,
     Stream.splitLines,
     Stream.runForEach((said) => {
-      const line = hide(said)
+      const line = printable(options.hide(said))
       tail.push(line)
       if (tail.length > stderrLines) tail.shift()
       return Effect.logDebug(line)
@@ -98,9 +99,9 @@ export const spawn = Effect.fnUntraced(function*(
     const exit = yield* withinMillis(drainMillis, Deferred.await(ended))
     if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
     return loss ??= new CodexConnectionError({
-      reason: exit === undefined ? "Disconnected" : "Exited",
-      ...(exit === undefined ? {} : { exitCode: exit.code, signal: exit.signal }),
-      stderr: tail.join("\n"),
+      reason: exit === undefined
+        ? { _tag: "Disconnected", stderr: tail.join("\n") }
+        : { _tag: "Exited", exitCode: exit.code, signal: exit.signal, stderr: tail.join("\n") },
       ...(pipeError === undefined ? {} : { cause: pipeError })
     })
   })
@@ -118,26 +119,14 @@ export const spawn = Effect.fnUntraced(function*(
   }
 })
 
-/** What is shorter is part of any text: to hide it would tell more than it hides. */
-const minSecret = 6
-
-/** Hides secrets in a line. One of several lines is hidden line by line. */
-const hiding = (secrets: ReadonlyArray<string>) => {
-  const parts = secrets.flatMap((secret) => secret.split(/\r?\n/)).filter(({ length }) => length >= minSecret)
-    // One that contains another goes first.
-    .sort((a, b) => b.length - a.length)
-  return (line: string): string => parts.reduce((line, part) => line.replaceAll(part, "<redacted>"), line)
-}
-
-const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
+const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
   Effect.suspend(() =>
     cwd === undefined || isDirectory(cwd)
       ? Effect.void
       : Effect.fail(
-        new CodexSpawnError({
-          reason: "BadCwd",
-          command: cwd,
-          detail: "the working directory is not a directory that exists"
+        new CodexConnectError({
+          reason: { _tag: "BadDirectory", detail: "the working directory `cwd` does not exist, or is not a directory" },
+          target: cwd
         })
       )
   )
@@ -154,7 +143,7 @@ const start = (
   command: Command,
   options: Options,
   ended: Deferred.Deferred<Ended>
-): Effect.Effect<Child, CodexSpawnError> =>
+): Effect.Effect<Child, CodexConnectError> =>
   Effect.callback((resume) => {
     const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
     try {
@@ -175,19 +164,22 @@ const start = (
     }
   })
 
-const spawnError = (command: Command, error: NodeJS.ErrnoException): CodexSpawnError => {
-  const reason = error.code === "ENOENT"
-    ? "NotFound"
+const spawnError = ({ program }: Command, error: NodeJS.ErrnoException): CodexConnectError => {
+  const code = error.code ?? error.message
+  const reason: ConnectReason = error.code === "ENOENT"
+    ? { _tag: "NotFound", detail: "there is no such program" }
     : error.code === "EACCES" || error.code === "EPERM" || error.code === "ENOEXEC"
-    ? "NotExecutable"
-    : "Other"
-  const details = {
-    NotFound: "there is no such program",
-    NotExecutable: "it may not be executed, or is not a program",
-    Other: `the operating system refused (${error.code ?? error.message})`
-  }
-  // The error itself is not kept: Node copies arguments into it, which may hold secrets.
-  return new CodexSpawnError({ reason, command: command.program, detail: details[reason] })
+    ? { _tag: "NotExecutable", detail: `it may not be executed, or is not a program (${code})` }
+    : { _tag: "Other", detail: `the operating system cannot start it (${code})${spawnHints[code] ?? ""}` }
+  // The error itself is not kept as the cause: Node copies arguments into it, which may hold secrets.
+  return new CodexConnectError({ reason, target: program })
+}
+
+const spawnHints: { readonly [code: string]: string } = {
+  E2BIG: "; `config`, `args` and `env` are too long together",
+  EAGAIN: "; this user has too many processes",
+  EMFILE: "; this program has too many open files",
+  ENFILE: "; this system has too many open files"
 }
 
 /** Stops reading a process that can't be talked to any more, when what it has written is read. */

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { hiding } from "../base/secrets.ts"
 import * as CodexConfig from "../CodexConfig.ts"
 import { lines, Transport } from "../model/Transport.ts"
 import * as ChildProcess from "./ChildProcess.ts"
@@ -28,15 +29,17 @@ export const layerStdio = (config: CodexConfig.CodexConfig<unknown> = {}): Layer
     Transport.of({
       connect: Effect.gen(function*() {
         const command = yield* CodexConfig.command(config)
+        const hide = hiding(secretsOf(config))
         const child = yield* ChildProcess.spawn(command, {
           stderr: config.stderr ?? CodexConfig.defaults.stderr,
-          secrets: secretsOf(config),
+          hide,
           grace: Duration.fromInputUnsafe(config.shutdownGrace ?? CodexConfig.defaults.shutdownGrace)
         })
         return {
           messages: Stream.concat(lines(child.stdout), Stream.unwrap(Effect.map(child.lost, Stream.fail))),
           send: (message) => child.write(`${message}\n`),
-          program: command.program
+          program: command.program,
+          hide
         }
       })
     })

@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { describe } from "../base/issue.ts"
+import { printable } from "../base/printable.ts"
 import * as ServerRequests from "../model/ServerRequests.ts"
 import type * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -39,7 +40,7 @@ interface Answer {
 /** What one handler comes to. */
 const answer = (
   request: Router.Incoming,
-  handlers: ServerRequests.Complete
+  handlers: ServerRequests.AllHandlers
 ): Effect.Effect<Answer> => {
   const entry = Methods.serverRequests.get(request.method)
   if (entry === undefined) {
@@ -49,7 +50,7 @@ const answer = (
   if (Result.isFailure(params)) {
     const issue = describe(params.failure)
     return Effect.as(
-      Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${issue}`),
+      Effect.logWarning(printable(`Refused ${request.method}: its parameters do not match the protocol: ${issue}`)),
       failure(request, invalidParams, `Invalid params: ${issue}`)
     )
   }
@@ -98,7 +99,7 @@ const failure = ({ id }: Router.Incoming, code: number, message: string, data?: 
  * Everything is interrupted when the scope closes.
  */
 export const make = Effect.fnUntraced(function*(options: {
-  readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
+  readonly handlersOf: (threadId: string | undefined) => ServerRequests.AllHandlers
   /** The thread asks nothing any more. */
   readonly threadClosed: (threadId: string) => void
   /** The span of the turn that runs on a thread. */

@@ -10,6 +10,7 @@ import { CodexDecodeError, CodexRpcError, type RequestError, type TurnStreamErro
 import * as Notification from "../model/Notification.ts"
 import type { Claimed, Follower } from "./Router.ts"
 import { RunningTurn, undecodable } from "./RunningTurn.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
@@ -41,8 +42,11 @@ export class GoalTurns implements Follower {
   /** Done at the next turn that starts or ends. */
   private change = Deferred.makeUnsafe<void>()
 
-  constructor(threadId: string, events: boolean) {
+  private readonly errors: ServerErrors
+
+  constructor(threadId: string, events: boolean, errors: ServerErrors) {
     this.threadId = threadId
+    this.errors = errors
     this.events = events
   }
 
@@ -129,7 +133,7 @@ export class GoalTurns implements Follower {
   }
 
   private begin(event: Notification.Known<"turn/started">): void {
-    const queue = new RunningTurn(this.threadId, event.params.turn.id)
+    const queue = new RunningTurn(this.threadId, event.params.turn.id, this.errors)
     this.queue = queue
     this.startedAt = event.params.turn.startedAt ?? null
     const cursor = this.events ? queue.keepEvents().cursor() : null
@@ -181,7 +185,7 @@ const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value)
 
 const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
   new CodexRpcError({
-    reason: "NoActiveTurn",
+    reason: { _tag: "NoActiveTurn" },
     method,
     code: -32600,
     serverMessage: `no active turn to ${method.slice("turn/".length)}: the goal has ended`,

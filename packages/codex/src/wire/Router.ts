@@ -13,9 +13,12 @@ import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { Broadcast, type Cursor } from "../base/Broadcast.ts"
-import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "../model/CodexError.ts"
+import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
+import type { CodexConnectionError, CodexRpcError, TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import { RunningTurn } from "./RunningTurn.ts"
+import { ServerErrors } from "./ServerErrors.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /** The answer to a request: its result as it was received, or why there is none. */
@@ -123,10 +126,12 @@ export class Router extends Context.Service<Router, {
   readonly globals: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** Every notification of one thread from now on. */
   readonly thread: (threadId: string) => Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Builds the errors that the server reports. */
+  readonly errors: ServerErrors
   /** Sets who answers requests of the server. */
   readonly serve: (server: Server) => void
-  /** A new connection: what comes after a failure is routed again. */
-  readonly open: () => void
+  /** Routes what a new connection brings, after a failure too. `hide` removes its secrets from errors. */
+  readonly open: (hide?: Hide) => void
   /** The connection is lost: everything that waits gets the error, after what had arrived. */
   readonly fail: (error: CodexConnectionError) => void
   /** What is held now, and what was counted. */
@@ -211,6 +216,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   /** So many bad lines are worth the next warning: each tells of twice as many. */
   let nextWarning = 1
   let strayAnswers = 0
+  const errors = new ServerErrors()
 
   const subscribe = (hub: () => Hub, release: (hub: Hub) => void) =>
     Stream.unwrap(Effect.map(
@@ -232,7 +238,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     ))
 
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
-    const queue = new RunningTurn(threadId, turnId)
+    const queue = new RunningTurn(threadId, turnId, errors)
     turns.set(turnId, queue)
     queue.whenEnded(() => {
       turns.delete(turnId)
@@ -273,7 +279,9 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
       if (turnId !== undefined) {
         if (raw["method"] === "turn/completed") server?.turnEnded(turnId)
-      } else if (threadId !== undefined && closing.has(raw["method"])) server?.threadClosed(threadId)
+      } else if (threadId !== undefined) {
+        if (closing.has(raw["method"])) server?.threadClosed(threadId)
+      } else if (raw["method"] === "account/rateLimits/updated") errors.rateLimits(params)
     }
     if (subscribers > 0) publish(raw, event, threadId, turnId)
     if (raw["method"] === "serverRequest/resolved" && Predicate.isObject(params)) {
@@ -304,7 +312,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return
     }
     requests.delete(id)
-    pending.settle(error === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, error)))
+    try {
+      pending.settle(error === undefined ? Exit.succeed(message["result"]) : Exit.fail(errors.rpc(pending, error)))
+    } catch (defect) {
+      // One answer that cannot be handled fails its request, and nothing else.
+      pending.settle(Exit.die(defect))
+    }
   }
 
   const onRequest = (id: string | number, method: string, params: unknown): void => {
@@ -339,6 +352,15 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     return undefined
   }
 
+  /** As `route`; a message that cannot be handled must not cost the connection. */
+  const attempt = (text: string): string | undefined => {
+    try {
+      return route(text)
+    } catch (defect) {
+      return `cannot be handled (${printable(String(defect)).slice(0, 200)})`
+    }
+  }
+
   return Router.of({
     accept: (messages) =>
       Effect.suspend(() => {
@@ -346,7 +368,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
         const before = badLines
         for (let index = 0; index < messages.length; index++) {
           const text = messages[index]!
-          const found = route(text)
+          const found = attempt(text)
           if (found === undefined) continue
           badLines++
           problem ??= `a line of ${text.length} characters ${found}`
@@ -421,8 +443,10 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     serve: (handler) => {
       server = handler
     },
-    open: () => {
+    errors,
+    open: (hide) => {
       failure = undefined
+      errors.open(hide)
       everything.reopen()
       globals.reopen()
       for (const hub of threads.values()) hub.reopen()
@@ -447,20 +471,6 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     })
   })
 })
-
-const rpcError = (pending: Pending, error: unknown): CodexRpcError => {
-  const fields = Predicate.isObject(error) ? error : {}
-  const code = typeof fields["code"] === "number" ? fields["code"] : -32000
-  const message = typeof fields["message"] === "string" ? fields["message"] : "the server gave no message"
-  return new CodexRpcError({
-    reason: rpcReason(pending.method, code, message, fields["data"]),
-    method: pending.method,
-    code,
-    serverMessage: message,
-    ...(fields["data"] === undefined ? {} : { data: fields["data"] }),
-    ...(pending.threadId === undefined ? {} : { threadId: pending.threadId })
-  })
-}
 
 /**
  * A Router of its own.

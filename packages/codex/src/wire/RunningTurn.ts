@@ -6,15 +6,10 @@ import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Broadcast } from "../base/Broadcast.ts"
-import {
-  CodexDecodeError,
-  type RequestError,
-  type TurnError,
-  TurnFailedError,
-  type TurnStreamError
-} from "../model/CodexError.ts"
+import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
 
 /** How a turn is steered and interrupted that is more than one turn of the server. */
 export interface TurnControl {
@@ -55,9 +50,12 @@ export class RunningTurn {
     return this.exit !== null
   }
 
-  constructor(threadId: string, turnId: string) {
+  private readonly errors: ServerErrors
+
+  constructor(threadId: string, turnId: string, errors: ServerErrors) {
     this.threadId = threadId
     this.turnId = turnId
+    this.errors = errors
     this.fold = new TurnResult.Fold(threadId, turnId)
   }
 
@@ -110,9 +108,7 @@ export class RunningTurn {
     this.end(
       Exit.void,
       result.status === "failed"
-        ? Exit.fail(
-          new TurnFailedError({ threadId: this.threadId, turnId: this.turnId, error: result.error, result })
-        )
+        ? Exit.fail(this.errors.turnFailed(result))
         : Exit.succeed(result)
     )
   }

@@ -1,6 +1,7 @@
 /**
  * One connection after another: connects, shakes hands, watches for the end, and connects again if the client is to.
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,10 +13,10 @@ import * as Stream from "effect/Stream"
 import type { Deadlines } from "../base/Deadlines.ts"
 import * as CodexConfig from "../CodexConfig.ts"
 import {
+  CodexConnectError,
   CodexConnectionError,
-  CodexHandshakeError,
-  CodexSpawnError,
   type ConnectError,
+  type ConnectReason,
   type RequestError
 } from "../model/CodexError.ts"
 import * as Metadata from "../model/Metadata.ts"
@@ -71,7 +72,7 @@ export const make = Effect.fnUntraced(function*(
   const connect = Effect.fnUntraced(function*(connectionScope: Scope.Scope) {
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
-    router.open()
+    router.open(connection.hide)
     yield* connection.messages.pipe(
       Stream.runForEachArray(router.accept),
       Effect.onExit((exit) =>
@@ -136,7 +137,7 @@ export const make = Effect.fnUntraced(function*(
 
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      const error = new CodexConnectionError({ reason: "Closed" })
+      const error = new CodexConnectionError({ reason: { _tag: "Closed" } })
       giveUp(error)
       router.fail(error)
     })
@@ -181,19 +182,21 @@ export const make = Effect.fnUntraced(function*(
 })
 
 const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionError => {
-  if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: "Disconnected" })
+  if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: { _tag: "Disconnected" } })
   const error = Exit.findErrorOption(exit)
   if (Option.isSome(error)) return error.value
-  return Exit.hasInterrupts(exit)
-    ? new CodexConnectionError({ reason: "Closed" })
-    : new CodexConnectionError({ reason: "Disconnected", cause: exit.cause })
+  if (Exit.hasInterrupts(exit)) return new CodexConnectionError({ reason: { _tag: "Closed" } })
+  // Reading died, as on a line that is longer than a string can be: the same data would do it again.
+  const defect = Cause.squash(exit.cause)
+  return new CodexConnectionError({ reason: { _tag: "Unreadable", detail: String(defect) }, cause: defect })
 }
 
 const handshake = Effect.fnUntraced(function*(
   wire: Wire,
   config: CodexConfig.CodexConfig<unknown>
-): Effect.fn.Return<Metadata.Metadata, CodexSpawnError | CodexHandshakeError> {
-  const failed = (error: RequestError) => handshakeError(error, wire.connection.program ?? "codex app-server")
+): Effect.fn.Return<Metadata.Metadata, CodexConnectError> {
+  const target = wire.connection.program ?? "codex app-server"
+  const failed = (error: RequestError) => new CodexConnectError({ ...handshakeFailure(error), target })
   const response = yield* roundTrip(wire, {
     method: "initialize",
     params: CodexConfig.initializeParams(config),
@@ -203,37 +206,47 @@ const handshake = Effect.fnUntraced(function*(
   }).pipe(Effect.mapError(failed))
   const metadata = Metadata.fromResponse(response)
   if (metadata === undefined) {
-    return yield* new CodexHandshakeError({
-      detail: "the initialize response is missing required metadata (user agent, server name, server version)"
+    return yield* new CodexConnectError({
+      reason: {
+        _tag: "HandshakeRefused",
+        detail: "its answer is missing required metadata (user agent, server name, server version)"
+      },
+      target
     })
   }
   yield* wire.connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(failed))
   return metadata
 })
 
-const handshakeError = (error: RequestError, program: string): CodexSpawnError | CodexHandshakeError => {
+/** The reason why there was no handshake, and the error underneath. */
+const handshakeFailure = (
+  error: RequestError
+): { readonly reason: ConnectReason; readonly cause?: RequestError } => {
   switch (error._tag) {
     case "CodexConnectionError":
-      return error.reason === "Exited"
-        ? new CodexSpawnError({
-          reason: "Exited",
-          command: program,
-          detail: "it ended before it had answered the handshake",
-          exitCode: error.exitCode ?? null,
-          signal: error.signal ?? null,
-          stderr: error.stderr ?? ""
-        })
-        : new CodexHandshakeError({ detail: "the connection broke", stderr: error.stderr ?? "", cause: error })
+      switch (error.reason._tag) {
+        case "Exited":
+          return { reason: error.reason }
+        case "Disconnected":
+          return {
+            reason: { ...error.reason, _tag: "Unreachable", detail: "the connection broke during the handshake" },
+            cause: error
+          }
+        default:
+          return { reason: { _tag: "Other", detail: error.message }, cause: error }
+      }
     case "CodexTimeoutError":
-      return new CodexHandshakeError({
-        detail: `there was no answer from ${program} within ${Duration.format(Duration.millis(error.timeoutMs))}`
-      })
+      return { reason: { _tag: "HandshakeTimeout", timeoutMs: error.timeoutMs } }
     case "CodexRpcError":
-      return new CodexHandshakeError({
-        detail: `the server refused it with ${error.code}: ${error.serverMessage}`,
+      return {
+        reason: {
+          _tag: "HandshakeRefused",
+          code: error.code,
+          detail: `the server answered with error ${error.code}: ${error.serverMessage}`
+        },
         cause: error
-      })
+      }
     default:
-      return new CodexHandshakeError({ detail: error.message, cause: error })
+      return { reason: { _tag: "Other", detail: error.message }, cause: error }
   }
 }

@@ -64,7 +64,7 @@ export const restarts = counter("codex.restarts", "Restarts of the server")
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** What kind of error this is, in one word. */
-const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason : error._tag
+const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason._tag : error._tag
 
 /** How a request ended, in one word. */
 const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {

@@ -14,11 +14,10 @@ import {
   CodexConnectionError,
   CodexDecodeError,
   type RequestError,
+  type RunError,
   type StartTurnError,
-  ThreadBusyError,
-  type TurnError
+  ThreadBusyError
 } from "../model/CodexError.ts"
-import { runningTurn } from "../model/Refusal.ts"
 import type { TurnResult } from "../model/TurnResult.ts"
 import type { Claimed, Router } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
@@ -79,7 +78,7 @@ export interface TurnStarts {
   /** Stops a turn whose consumer has gone; one that is somebody else's is left alone. */
   readonly abandon: (claimed: Claimed) => Effect.Effect<void>
   /** Starts a turn and awaits its result. Interrupted, it abandons the turn. */
-  readonly run: (starting: Starting) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  readonly run: (starting: Starting) => Effect.Effect<TurnResult, RunError>
 }
 
 /** A start of a turn, where interruption is off. */
@@ -153,14 +152,14 @@ export const make = ({ fork, router, send, spans }: {
     return Effect.andThen(whenStarted(queue), Effect.suspend(() => ask(queue.turnId))).pipe(
       // A review runs in a turn of another id, which the server tells only when it refuses.
       Effect.catchTag("CodexRpcError", (error) => {
-        const active = runningTurn(error)
+        const active = error.reason._tag === "TurnMismatch" ? error.reason.runningTurnId : undefined
         return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
       }),
       // It ended while it was asked; its completion may still be on its way.
       Effect.catchTag(
         "CodexRpcError",
         (error) =>
-          queue.ended || (error.reason === "NoActiveTurn" && Deferred.isDoneUnsafe(queue.started))
+          queue.ended || (error.reason._tag === "NoActiveTurn" && Deferred.isDoneUnsafe(queue.started))
             ? Effect.void
             : Effect.fail(error)
       )
@@ -196,7 +195,7 @@ export const make = ({ fork, router, send, spans }: {
         )
       }).pipe(
         Effect.catchTag("CodexRpcError", (error) =>
-          error.reason === "NoActiveTurn" || error.reason === "TurnMismatch"
+          error.reason._tag === "NoActiveTurn" || error.reason._tag === "TurnMismatch"
             ? Effect.succeed(undefined)
             : Effect.fail(error))
       )
@@ -210,7 +209,7 @@ export const make = ({ fork, router, send, spans }: {
         Effect.andThen(Effect.exit(Deferred.await(queue.result))),
         Effect.timeoutOption(stopTimeout),
         // Who does not end in time is given up: the thread shall not stay blocked.
-        Effect.ensuring(Effect.sync(() => queue.fail(new CodexConnectionError({ reason: "Disconnected" }))))
+        Effect.ensuring(Effect.sync(() => queue.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))))
       )
       // In a fiber of its own: the one that was interrupted can't be timed any more.
       return Effect.asVoid(Effect.flatMap(Effect.forkDetach(stopping), Fiber.await))

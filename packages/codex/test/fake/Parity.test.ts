@@ -1,4 +1,4 @@
-/** Cases of the reference that no other file has: see `docs/parity.md`. */
+/** Cases of the reference that no other file has: see `docs/contributing/parity.md`. */
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"

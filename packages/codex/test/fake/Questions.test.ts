@@ -47,9 +47,9 @@ const approval = "item/commandExecution/requestApproval"
 
 /** A handler that waits until it is interrupted, and lets the test see both. */
 const hanging = Effect.map(
-  Effect.all([Deferred.make<ServerRequests.Context>(), Deferred.make<void>()]),
+  Effect.all([Deferred.make<ServerRequests.RequestContext>(), Deferred.make<void>()]),
   ([called, interrupted]) => ({
-    handler: (_: unknown, context: ServerRequests.Context) =>
+    handler: (_: unknown, context: ServerRequests.RequestContext) =>
       Deferred.succeed(called, context).pipe(
         Effect.andThen(Effect.never),
         Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))

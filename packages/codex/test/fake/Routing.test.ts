@@ -185,7 +185,7 @@ describe("consumers of one turn", () => {
       }
       assert.strictEqual((yield* Fiber.join(events)).at(-1)?.method, "turn/completed")
       assert.strictEqual((yield* Effect.flip(failing!.run))._tag, "TurnFailedError")
-      const gone = new CodexError.CodexConnectionError({ reason: "Disconnected" })
+      const gone = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
       yield* server.crash(gone)
       for (const end of ends.slice(2)) {
         assert.strictEqual(yield* Fiber.join(end), gone)
@@ -194,7 +194,7 @@ describe("consumers of one turn", () => {
 })
 
 describe("a router whose connection is lost", () => {
-  const lost = new CodexError.CodexConnectionError({ reason: "Disconnected" })
+  const lost = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
 
   it.effect("tells who comes later at once, until there is another connection", () =>
     Effect.gen(function*() {

@@ -21,7 +21,9 @@ const codexSteer = (threadId: string, expectedTurnId: string) =>
 
 const turnAnswer = (id: string) => ({ turn: Fixture.turn({ id }) })
 
-const gone = new CodexError.CodexConnectionError({ reason: "Exited", exitCode: 1, signal: null, stderr: "oops" })
+const gone = new CodexError.CodexConnectionError({
+  reason: { _tag: "Exited", exitCode: 1, signal: null, stderr: "oops" }
+})
 
 /** What `turn/start` is answered with, after the whole turn, in one piece; then the connection dies. */
 const wholeTurnThenDeath = Effect.gen(function*() {
@@ -290,7 +292,7 @@ describe("interruption", () => {
       const of = (method: string) => Effect.map(server.requests, (all) => all.filter((one) => one.method === method))
       // Each that was started is gone: steering finds none.
       const last = yield* Effect.flip(codexSteer(thread.id, "turn-1"))
-      assert.isTrue(last._tag === "CodexRpcError" && last.reason === "NoActiveTurn")
+      assert.isTrue(last._tag === "CodexRpcError" && last.reason._tag === "NoActiveTurn")
       assert.isAbove((yield* of("turn/interrupt")).length, 0)
     }))
 

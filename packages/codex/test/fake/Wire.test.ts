@@ -250,7 +250,7 @@ describe("what this version knows, but can't read", () => {
       ])
       const ids = { threadId: thread.id, turnId: turn.id }
       const bad = [
-        { method: "item/completed", params: { ...ids, item: { type: "agentMessage", id: "m" }, completedAtMs: 0 } },
+        { method: "item/completed", params: { ...ids, item: Fixture.agentMessage("m"), completedAtMs: "soon" } },
         { method: "item/agentMessage/delta", params: { ...ids, itemId: "m", delta: 7 } },
         { method: "thread/name/updated", params: { threadId: thread.id, threadName: 7 } },
         { method: "warning", params: [] },
@@ -261,7 +261,7 @@ describe("what this version knows, but can't read", () => {
       yield* gate.open
       const turns = yield* Fiber.join(inTurn)
       assert.deepStrictEqual(turns.map(({ raw }) => raw), bad.slice(0, 2))
-      assert.include(turns[0]?.issue, "[\"item\"][\"text\"]")
+      assert.include(turns[0]?.issue, "[\"completedAtMs\"]")
       assert.include(turns[1]?.issue, "[\"delta\"]")
       assert.deepStrictEqual((yield* Fiber.join(inThread)).map(({ raw }) => raw), bad.slice(0, 3))
       assert.deepStrictEqual((yield* Fiber.join(elsewhere)).map(({ raw }) => raw), bad.slice(2))
@@ -269,6 +269,33 @@ describe("what this version knows, but can't read", () => {
       assert.strictEqual(result.finalResponse, "done")
       assert.lengthOf(result.items, 1)
     }))
+
+  scenario(
+    "an item is `$unknown` in the result, and a part of one costs no more than that part",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const thread = yield* (yield* Codex.Codex).threadStart()
+        const gate = yield* Gate.make
+        yield* server.enqueue([gate, "done"])
+        const turn = yield* thread.turn("go")
+        yield* gate.arrived
+        const { memoryCitation: _, ...message } = Fixture.agentMessage("Before.", { id: "before" })
+        const malformed = { type: "agentMessage", id: "malformed" }
+        const items = [{ ...message, memoryCitation: { entries: "of another shape" } }, malformed]
+        for (const item of items) {
+          const params = { threadId: thread.id, turnId: turn.id, item, completedAtMs: 0 }
+          yield* server.write(Fixture.line({ method: "item/completed", params }))
+        }
+        yield* gate.open
+        const result = yield* turn.run
+        assert.strictEqual(result.finalResponse, "done")
+        assert.deepStrictEqual<unknown>(result.items.slice(0, 2), [
+          message,
+          { type: "$unknown", raw: malformed, issue: "Missing key at [\"text\"]" }
+        ])
+      })
+  )
 
   scenario("a turn/completed ends its turn with CodexDecodeError, and frees the thread", () =>
     Effect.gen(function*() {

@@ -1,11 +1,11 @@
-/** Every row of docs/faults.md names a test that exists. */
+/** Every row of docs/contributing/faults.md names a test that exists. */
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 const root = join(import.meta.dirname, "../..")
 
-const rows = readFileSync(join(root, "docs", "faults.md"), "utf8")
+const rows = readFileSync(join(root, "docs", "contributing", "faults.md"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("| ") && line.includes(" › "))
   .map((line) => line.split(" | ").map((cell) => cell.replace(/^\| | \|$/g, "").trim()))

@@ -39,7 +39,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const thread = yield* codex.threadStart()
       const error = yield* Effect.flip(thread.run(["what is this?", Input.image(url)]))
       assert.instanceOf(error, CodexError.CodexRpcError)
-      assert.strictEqual(error.reason, "InvalidRequest")
+      assert.strictEqual(error.reason._tag, "InvalidRequest")
       assert.include(error.message, "use an inline data URL instead")
       assert.strictEqual((yield* thread.run("never mind")).finalResponse, "never mind")
     }))

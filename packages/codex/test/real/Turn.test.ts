@@ -353,7 +353,7 @@ describe.concurrent("steer", () => {
 
         const error = yield* Effect.flip(turn.steer("too late"))
         assert.isTrue(
-          error._tag === "CodexRpcError" && error.reason === "NoActiveTurn" && error.method === "turn/steer"
+          error._tag === "CodexRpcError" && error.reason._tag === "NoActiveTurn" && error.method === "turn/steer"
         )
       }
     }).pipe(patient))
@@ -369,7 +369,7 @@ describe.concurrent("steer", () => {
       const second = yield* thread.turn("second")
       yield* gate.arrived
       const error = yield* Effect.flip(first.steer("too late"))
-      assert.isTrue(error._tag === "CodexRpcError" && error.reason === "TurnMismatch")
+      assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "TurnMismatch")
       yield* gate.open
       assert.strictEqual((yield* second.run).finalResponse, "two")
     }).pipe(scripted))

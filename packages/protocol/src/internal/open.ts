@@ -1,8 +1,8 @@
 /**
- * Schemas of unions that stay open: a variant that this version does not know becomes {@link UnknownVariant}, while a malformed
- * variant that it does know is an issue with its path.
+ * Schemas of what stays open. A union never fails to decode: what this version can't read becomes {@link UnknownVariant}, so that
+ * one unknown part costs nothing around it.
  *
- * They dispatch by themselves, because a fallback member would make Effect's own union try its members one by one.
+ * Unions dispatch by themselves, because a fallback member would make Effect's own union try its members one by one.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -46,7 +46,8 @@ export const JsonObject: Schema.Codec<JsonObject> = /*#__PURE__*/ Schema.declare
 )
 
 /**
- * A variant of a union that this version of the protocol does not know, with the value as the server sent it.
+ * A variant of a union that this version of the protocol does not know, or that does not have the shape that it knows, with the
+ * value as the server sent it.
  *
  * It carries `"$unknown"` where the union's known variants carry their tag, so a `switch` over the tag narrows, and one that is
  * exhaustive has to say what happens to unknown variants. In a union without a tag it is recognised by `type`.
@@ -55,7 +56,11 @@ export const JsonObject: Schema.Codec<JsonObject> = /*#__PURE__*/ Schema.declare
  */
 export type UnknownVariant<Tag extends string = "type"> =
   & { readonly [K in Tag]: "$unknown" }
-  & { readonly raw: Json }
+  & {
+    readonly raw: Json
+    /** Where this version knows the variant: what does not fit, and at which path. */
+    readonly issue?: string
+  }
 
 interface Variants<A> {
   readonly [value: string]: Schema.Codec<A>
@@ -74,9 +79,15 @@ const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
     })
   )) as Schema.Codec<unknown> as Schema.Codec<A>
 
+const format = SchemaIssue.makeFormatterDefault()
+
+/** What was expected, and at which path, on one line. It never shows the value, which may hold prompts and keys. */
+const describe = (issue: SchemaIssue.Issue): string => format(issue).replaceAll(/\s*\n\s*/g, " ")
+
 /**
  * A union that asks `select` which variant the input claims to be. In the direction of encoding the variants are the flipped
- * ones, and what encodes the unknown is the flipped {@link unknownVariant}: so one function serves both ways.
+ * ones, and what encodes the unknown is the flipped {@link unknownVariant}, which takes nothing else: so one function serves both
+ * ways, and only what is decoded can turn out to be unknown.
  */
 const dispatch = <A>(
   tag: string,
@@ -88,15 +99,22 @@ const dispatch = <A>(
     [...Object.values(variants), unknownVariant<A>(tag)],
     (codecs) => {
       const parsers = codecs.map((): Parser<A> | undefined => undefined)
+      const parserAt = (index: number): Parser<A> => parsers[index] ??= SchemaParser.decodeUnknownEffect(codecs[index]!)
       return (input, ast, options) => {
-        if (!isObject(input)) return Effect.fail(new SchemaIssue.InvalidType(ast, input, options))
+        const unknown = (issue: SchemaIssue.Issue) =>
+          parserAt(indexes.size)(input, options).pipe(
+            Effect.mapBoth({ onSuccess: (value) => ({ ...value, issue: describe(issue) }), onFailure: () => issue })
+          )
+        if (!isObject(input)) return unknown(new SchemaIssue.InvalidType(ast, input, options))
         const value = select(input)
-        if (typeof value !== "string") return Effect.fail(value)
+        if (typeof value !== "string") return unknown(value)
         const index = indexes.get(value) ?? indexes.size
-        const parse = parsers[index] ??= SchemaParser.decodeUnknownEffect(codecs[index]!)
-        return parse(input, options)
+        return index === indexes.size
+          ? parserAt(index)(input, options)
+          : Effect.catch(parserAt(index)(input, options), unknown)
       }
-    }
+    },
+    { expected: "an object" }
   )
 }
 
@@ -124,9 +142,16 @@ export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> =
   return Schema.Union([Schema.String, objects])
 }
 
-/** A union whose members are tried in order. Any other object is unknown, also a malformed one. */
+/** A union whose members are tried in order. Anything else is unknown, also what is malformed. */
 export const untaggedUnion = <A>(members: ReadonlyArray<Schema.Codec<A>>): Schema.Codec<A> =>
   Schema.Union([...members, dispatch<A>("type", {}, () => "$unknown")])
+
+/** What can be null. As `Schema.NullOr`, but null comes first: to an open union it would be an unknown variant. */
+export const nullOr = <S extends Schema.Constraint>(schema: S) => Schema.Union([Schema.Null, schema])
+
+/** An optional field of a variant. A value that can't be read is left out, as a field would be that this version does not know. */
+export const ifReadable = <A>(schema: Schema.Codec<A>) =>
+  Schema.optionalKey(schema).pipe(Schema.catchDecoding(() => Effect.succeedNone))
 
 /** A struct that keeps the fields which it does not declare. Slower than a struct: for rarely read configuration alone. */
 export const extensible = <S extends Schema.Struct<Schema.Struct.Fields>>(struct: S) =>

@@ -13,6 +13,12 @@ const random = (seed: number) => {
 /** What closes an open union: a dispatch without any variant that is known. */
 const isUnknownVariant = (ast: SchemaAST.AST): boolean => ast._tag === "Declaration" && ast.typeParameters.length === 1
 
+/** Whether it is a union with a member for what is unknown. */
+export const isOpenUnion = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Union"
+    ? ast.types.some(isOpenUnion)
+    : ast._tag === "Declaration" && ast.typeParameters.length > 0
+
 /** A JSON value that the Schema decodes without any unknown variant. */
 export const sample = (ast: SchemaAST.AST, seed: number): unknown => {
   const next = random(seed)
@@ -53,7 +59,10 @@ export const sample = (ast: SchemaAST.AST, seed: number): unknown => {
   return go(ast)
 }
 
-const replacements = [null, 0, "something else", true, [], {}, [null], { key: null }]
+/** A field that no definition has. */
+export const extraField = "an extra field"
+
+export const replacements = [null, 0, "something else", true, [], {}, [null], { [extraField]: null }]
 
 /** Every value that comes of one replacement, removal or addition somewhere in a JSON value. */
 export function* mutants(value: unknown): Generator<unknown> {
@@ -69,6 +78,6 @@ export function* mutants(value: unknown): Generator<unknown> {
       const { [key]: _, ...rest } = value as Record<string, unknown>
       yield rest
     }
-    yield { ...value, "an extra field": "text" }
+    yield { ...value, [extraField]: "text" }
   }
 }

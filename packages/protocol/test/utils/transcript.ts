@@ -9,6 +9,8 @@ const directory = join(import.meta.dirname, "..", "fixtures")
 export const versions: ReadonlyArray<string> = readdirSync(directory).filter((file) => file.endsWith(".jsonl"))
   .map((file) => file.slice(0, -".jsonl".length)).sort()
 
+export const newest: string = versions.at(-1)!
+
 export interface Received {
   readonly kind: "response" | "notification" | "request"
   /** Of a response, the method of its request. */

@@ -1,5 +1,5 @@
-/** Adds to a bundle what only older servers send. */
-import type { Bundle, JsonSchema } from "./bundle.ts"
+/** The corrections to what the pinned binary says: adds what only older servers send, removes what upstream tests itself with. */
+import type { Bundle, Definitions, JsonSchema } from "./bundle.ts"
 import { pascal } from "./model.ts"
 import * as Overrides from "./overrides.ts"
 
@@ -12,9 +12,20 @@ const request = (method: string, description: string): JsonSchema => ({
   }
 })
 
-/** The bundle with the requests of older servers, as if the pinned one still sent them to clients with `experimentalApi`. */
-export const withEarlierRequests = (bundle: Bundle): Bundle => {
-  const definitions: { [name: string]: JsonSchema } = { ...bundle.experimental }
+/** The definitions without the fields that are there for upstream's own tests. */
+const withoutTestFields = (definitions: Definitions): Definitions => {
+  const result: { [name: string]: JsonSchema } = { ...definitions }
+  for (const [name, field] of Overrides.testFields) {
+    const { [field]: testField, ...properties } = result[name]?.properties ?? {}
+    if (testField === undefined) throw new Error(`Unused override in testFields: ${name}.${field}`)
+    result[name] = { ...result[name], properties }
+  }
+  return result
+}
+
+/** Adds the requests of older servers as if the pinned one still sent them, to clients with `experimentalApi`. */
+export const amend = (bundle: Bundle): Bundle => {
+  const definitions: { [name: string]: JsonSchema } = { ...withoutTestFields(bundle.experimental) }
   const add = (name: string, schema: JsonSchema): void => {
     if (name in definitions) {
       throw new Error(`codex ${bundle.version} has ${name}: take it out of earlierServerRequests`)

@@ -1,0 +1,104 @@
+/**
+ * The pinned version of codex. Everything that names it is listed here.
+ *
+ *     node packages/checks/src/pin.ts           checks that all of it names one version
+ *     node packages/checks/src/pin.ts 0.171.0   moves all of it to another version, installs that, and generates from it
+ *
+ * Moving can be repeated, after the generator stopped for example. CONTRIBUTING.md has what is left to do by hand.
+ */
+import { execFileSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Problem, report, root } from "./problem.ts"
+
+/** A place that names the pinned version: a file, and a pattern that matches the version, in full or without its patch number. */
+export interface Place {
+  readonly file: string
+  readonly pattern: RegExp
+}
+
+const dependency = /(?<="@openai\/codex": ")[^"]+/g
+
+/** Sentences about the version that something was seen with are not among them: they stay true. */
+const places: ReadonlyArray<Place> = [
+  { file: "package.json", pattern: dependency },
+  { file: "packages/protocol/package.json", pattern: dependency },
+  { file: "packages/codex/package.json", pattern: dependency },
+  { file: "packages/testing/src/Fixture.ts", pattern: /(?<=^export const version = ")[^"]+/gm },
+  { file: "packages/codex/docs/faq.md", pattern: /(?<=the pinned version, )\d+\.\d+\.\d+/g },
+  { file: "packages/codex/docs/contributing/faults.md", pattern: /(?<=an older server, 0\.130 to )\d+\.\d+/g },
+  { file: "packages/protocol/README.md", pattern: /(?<=servers of 0\.130 to )\d+\.\d+/g },
+  { file: "README.md", pattern: /(?<=captures of servers from 0\.130 to )\d+\.\d+/g }
+]
+
+/** The version as a place writes it, which had `before` there. */
+const written = (version: string, before: string): string =>
+  before.split(".").length === 2 ? version.split(".").slice(0, 2).join(".") : version
+
+/** The places that name another version than the pinned one, or none any more. */
+export const checkPlaces = (directory: string, pinned: string, places: ReadonlyArray<Place>): ReadonlyArray<Problem> =>
+  places.flatMap(({ file, pattern }) => {
+    const path = join(directory, file)
+    const text = readFileSync(path, "utf8")
+    const matches = [...text.matchAll(pattern)]
+    if (matches.length === 0) {
+      return [{
+        file: path,
+        line: 1,
+        message: `does not name the pinned version: change its place in packages/checks/src/pin.ts`
+      }]
+    }
+    return matches.filter(([named]) => named !== written(pinned, named)).map(({ 0: named, index }) => ({
+      file: path,
+      line: text.slice(0, index).split("\n").length,
+      message: `names codex ${named}, but ${pinned} is pinned`
+    }))
+  })
+
+/** Writes another version to the places. */
+export const writePlaces = (directory: string, version: string, places: ReadonlyArray<Place>): void => {
+  for (const { file, pattern } of places) {
+    const path = join(directory, file)
+    writeFileSync(path, readFileSync(path, "utf8").replace(pattern, (before) => written(version, before)))
+  }
+}
+
+/** A lock file that leaves it open which codex is installed. With the entries there, npm would keep the old version and nest the new one. */
+export const unlock = (lockFile: string): string => {
+  const lock = JSON.parse(lockFile)
+  for (const path of Object.keys(lock.packages)) {
+    if (/(^|\/)node_modules\/@openai\/codex(-|$)/.test(path)) delete lock.packages[path]
+  }
+  return `${JSON.stringify(lock, null, 2)}\n`
+}
+
+/** Lets a program say itself what is wrong. */
+const run = (command: string, ...args: ReadonlyArray<string>): void => {
+  try {
+    execFileSync(command, args, { cwd: root, stdio: "inherit", shell: process.platform === "win32" })
+  } catch {
+    process.exit(1)
+  }
+}
+
+const move = (version: string): void => {
+  writePlaces(root, version, places)
+  const lockFile = join(root, "package-lock.json")
+  writeFileSync(lockFile, unlock(readFileSync(lockFile, "utf8")))
+  // The scripts of an installation would generate without the manifest. The lock file names no registry.
+  run("npm", "install", "--ignore-scripts", "--omit-lockfile-registry-resolved")
+  run("npm", "run", "--silent", "generate", "--", "--manifest")
+}
+
+if (import.meta.main) {
+  const [version] = process.argv.slice(2)
+  if (version === undefined) {
+    const { version: pinned } = JSON.parse(readFileSync(join(root, "packages/protocol/protocol.manifest.json"), "utf8"))
+    report("pin", checkPlaces(root, pinned, places))
+  } else if (/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
+    move(version)
+  } else {
+    console.error("Usage: npm run pin -- <version of @openai/codex, such as 0.171.0>")
+    process.exitCode = 1
+  }
+}
