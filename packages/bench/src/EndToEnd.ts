@@ -4,7 +4,7 @@
 import * as CodexHome from "@effect-codex/testing/CodexHome"
 import * as ScriptedModel from "@effect-codex/testing/ScriptedModel"
 import * as TestCodex from "@effect-codex/testing/TestCodex"
-import * as CodexConfig from "effect-codex/CodexConfig"
+import * as ProcessOptions from "effect-codex/ProcessOptions"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { median, type Row, summary } from "./Measure.ts"
@@ -30,7 +30,7 @@ const count = 20
 
 export const run = Effect.fnUntraced(function*(quick: boolean) {
   const home = yield* CodexHome.CodexHome
-  const { program } = yield* CodexConfig.command({})
+  const { program } = yield* ProcessOptions.command()
   const measure = (client: Client) =>
     Script.run<Turns>("turns", [client, program, home.workspace, String(count)], { env: home.env })
   const rounds = yield* Effect.replicateEffect(

@@ -3,7 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import { fileURLToPath } from "node:url"
+import { createRequire } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
@@ -16,7 +17,9 @@ const foreign = (module: string, seen = new Set<string>(), found = new Set<strin
   const source = Fs.readFileSync(fileURLToPath(module), "utf8")
   for (const [, specifier = ""] of source.matchAll(specifiers)) {
     if (specifier.startsWith(".")) foreign(new URL(specifier, module).href, seen, found)
-    else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
+    else if (specifier.startsWith("#")) {
+      foreign(pathToFileURL(createRequire(module).resolve(specifier)).href, seen, found)
+    } else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
     else if (!specifier.startsWith("node:")) found.add(specifier)
   }
   return found

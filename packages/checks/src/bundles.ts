@@ -1,10 +1,14 @@
 /**
- * What a bundler makes of a program that uses one export: how much of it is ours, and how much of Effect comes with it.
+ * What a bundler makes of programs that use the packages: how much of a bundle is ours, and how much of Effect comes with
+ * it; whether a bundle for the browser needs Node; whether a bundle for Node runs.
  */
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { isBuiltin } from "node:module"
+import { dirname, join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { build } from "vite"
+import { nodes, run, tool } from "./installed.ts"
+import type { Problem } from "./problem.ts"
 
 /** The size of a program in KB, minified: our modules, what they need of Effect, and both, zipped. */
 export interface Size {
@@ -26,7 +30,8 @@ const using = (module: string, value: string): string =>
 const programs: ReadonlyArray<{ readonly name: string; readonly code: string; readonly limit: Size }> = [
   {
     name: "nothing",
-    code: `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/testing"`,
+    code:
+      `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/recording"; import "@effect-codex/testing"`,
     limit: { ours: 0, effect: 0, zipped: 0 }
   },
   {
@@ -109,3 +114,97 @@ export const exceeded = ({ limit, size }: Bundle): ReadonlyArray<keyof Size> =>
 export const printBundle = ({ limit, name, size }: Bundle): string =>
   `${name}: ours ${size.ours} of ${limit.ours} KB, Effect ${size.effect} of ${limit.effect} KB, ` +
   `zipped ${size.zipped} of ${limit.zipped} KB`
+
+/** Bundles every export of the SDK for a browser, and reports each module of Node that would be needed there. */
+export const checkBrowserBundle = async (
+  project: string,
+  modules: ReadonlyArray<string>
+): Promise<ReadonlyArray<Problem>> => {
+  const entry = join(project, "browser.js")
+  writeFileSync(entry, modules.map((module, index) => `export * as m${index} from "${module}"\n`).join(""))
+  const problems: Array<Problem> = []
+  await build({
+    root: project,
+    configFile: false,
+    logLevel: "error",
+    plugins: [{
+      name: "builtins",
+      enforce: "pre",
+      resolveId: (id, importer) => {
+        if (isBuiltin(id)) problems.push({ file: importer ?? entry, line: 1, message: `needs ${id} in a browser` })
+      }
+    }],
+    build: { write: false, lib: { entry, formats: ["es"] } }
+  })
+  return problems
+}
+
+/**
+ * The program in two formats, each as one file that has everything in it. It runs a turn on a scripted model, with the binary
+ * that it is given; without one it prints why there is none.
+ */
+const turnProgram = `import { TestCodex } from "@effect-codex/testing"
+import { Codex } from "effect-codex"
+import * as Effect from "effect/Effect"
+
+const codexPath = process.argv[2]
+
+const program = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const thread = yield* codex.threadStart()
+  const { finalResponse } = yield* thread.run("It works.")
+  return finalResponse
+})
+
+program.pipe(
+  Effect.provide(TestCodex.layer({ script: TestCodex.echo, client: codexPath === undefined ? {} : { codexPath } })),
+  Effect.catch((error) => Effect.succeed(error.message)),
+  Effect.runPromise
+).then((said) => console.log(said))
+`
+
+/** Bundles a program for Node, as a CommonJS and as an ES module, and runs both where nothing is installed. */
+export const checkNodeBundles = async (project: string, directory: string): Promise<ReadonlyArray<Problem>> => {
+  const entry = join(project, "turn.js")
+  writeFileSync(entry, turnProgram)
+  writeFileSync(
+    join(project, "binary.js"),
+    `import { ProcessOptions } from "effect-codex"
+     import * as Effect from "effect/Effect"
+     console.log(Effect.runSync(ProcessOptions.command()).program)`
+  )
+  const node = join(tool("node", nodes[0]!), "bin", "node")
+  const binary = await run(project, node, ["binary.js"])
+  if (typeof binary !== "string") return [binary]
+  mkdirSync(directory)
+  const problems: Array<Problem> = []
+  for (const [format, extension] of [["cjs", "cjs"], ["es", "mjs"]] as const) {
+    const file = `turn.${extension}`
+    await build({
+      root: project,
+      configFile: false,
+      logLevel: "error",
+      ssr: { noExternal: true, target: "node" },
+      build: {
+        ssr: true,
+        outDir: directory,
+        emptyOutDir: false,
+        target: "node22",
+        rolldownOptions: {
+          input: entry,
+          output: { format, entryFileNames: file, codeSplitting: false }
+        }
+      }
+    })
+    // Nothing of this repository is on its PATH.
+    const bundled = (...args: ReadonlyArray<string>) =>
+      run(directory, node, [file, ...args], { PATH: dirname(node), CODEX_PATH: "" })
+    const [turn, without] = [await bundled(binary.trim()), await bundled()]
+    for (const [result, expected] of [[turn, "It works."], [without, "a bundle needs codexPath"]] as const) {
+      const output = typeof result === "string" ? result : result.message
+      if (typeof result === "string" && output.includes(expected)) continue
+      problems.push({ file: join(directory, file), line: 1, message: `does not print ${expected}:\n${output}` })
+    }
+  }
+  return problems
+}

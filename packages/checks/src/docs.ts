@@ -21,7 +21,7 @@ const given: Readonly<Record<string, string>> = {
   client: "CodexClient.CodexClient[\"Service\"]",
   codex: "Codex.Codex[\"Service\"]",
   gate: "Gate.Gate",
-  config: "CodexConfig.CodexConfig",
+  config: "Codex.LayerOptions",
   home: "CodexHome.Service",
   it: "typeof Vitest_.it",
   model: "ScriptedModel.Service",

@@ -9,20 +9,23 @@ import { promisify } from "node:util"
 import { type Problem, root } from "./problem.ts"
 
 /** The oldest Node that the packages name, and one of each later line. */
-const nodes = ["22.19.0", "24.21.0", "26.10.0"]
+export const nodes = ["22.19.0", "24.21.0", "26.10.0"]
 
 const newest = "7.0.2"
 
 const typescripts = ["5.9.3", newest]
 
-/** What the README tells users to install beside `effect-codex`. */
-const peers = ["effect@^4.1", "@effect/platform-node@^4.1"]
+/** All that `effect-codex` needs beside itself; what the README tells users to install has the second, too. */
+const peer = "effect@^4.1"
+const peers = [peer, "@effect/platform-node@^4.1"]
 
-export interface Archives {
-  readonly protocol: string
-  readonly codex: string
-  readonly testing: string
-}
+/** The archives of the packages, by their folders. */
+export type Archives = Readonly<Record<Folder, string>>
+
+/** The packages that are published, from the ground up. */
+export const folders = ["protocol", "codex", "recording", "testing", "cli"] as const
+
+export type Folder = (typeof folders)[number]
 
 /** Runs a program to its end: its output, or a problem with all that it has said. */
 export const run = async (
@@ -62,7 +65,8 @@ const nodePackage = (): string => {
 
 const tools = join(root, "node_modules", ".cache", "effect-codex", "published")
 
-const tool = (name: string, version: string): string => join(tools, "node_modules", `${name}-${version}`)
+/** A version of a tool that {@link installTools} has installed. */
+export const tool = (name: string, version: string): string => join(tools, "node_modules", `${name}-${version}`)
 
 /** Installed from npm, once. Apart from this repository: a second `typescript` in it would take over `tsc`. */
 export const installTools = async (): Promise<void> => {
@@ -78,22 +82,21 @@ export const installTools = async (): Promise<void> => {
   writeFileSync(stamp, JSON.stringify(specs))
 }
 
-/** The SDK without the package for tests. `@effect-codex/protocol` comes as what it depends on: as it would from npm. */
+/** The SDK alone. `@effect-codex/protocol` comes as what it depends on: as it would from npm. */
 export const installSdk = async (project: string, archives: Archives): Promise<void> => {
   const overrides = { "@effect-codex/protocol": `file:${archives.protocol}` }
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", overrides }))
-  await install(project, archives.codex, ...peers)
+  await install(project, archives.codex, peer)
 }
 
-/** All three packages, in the place of those. */
-export const installTesting = async (project: string, archives: Archives): Promise<void> => {
+/** All the packages, in the place of those. */
+export const installAll = async (project: string, archives: Archives): Promise<void> => {
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
-  await install(project, archives.protocol, archives.codex, archives.testing, ...peers)
+  await install(project, ...folders.map((folder) => archives[folder]), ...peers)
 }
 
 /** The process is there, has shaken hands, and ends. No account is needed for that. */
-export const sdkProgram = `import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Codex } from "effect-codex"
+export const sdkProgram = `import { Codex } from "effect-codex"
 import * as Effect from "effect/Effect"
 
 const program = Effect.gen(function*() {
@@ -101,7 +104,7 @@ const program = Effect.gen(function*() {
   if (codex.metadata.serverVersion === undefined) return yield* Effect.die("No version")
 })
 
-program.pipe(Effect.provide(Codex.layer()), NodeRuntime.runMain)
+await program.pipe(Effect.provide(Codex.layer()), Effect.runPromise)
 `
 
 /** A turn, on the real binary and a scripted model. */

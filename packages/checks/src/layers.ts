@@ -4,7 +4,7 @@
  *     node packages/checks/src/layers.ts
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { builtinModules } from "node:module"
+import { isBuiltin } from "node:module"
 import { dirname, join, relative } from "node:path"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, readSource, type Source } from "./source.ts"
@@ -20,22 +20,25 @@ const packages = [
   ["checks"]
 ]
 
-/** The folders of a package's `src`, each with the folders that it may import; `.` is `src` itself. */
+/**
+ * The folders of a package's `src`, each with the folders that it may import; `.` is `src` itself. `node:` stands for Node's
+ * own modules: a folder without it runs on every platform.
+ */
 export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
     ".": ["wire", "node", "model", "base"],
     wire: ["model", "base"],
-    node: ["model", "base"],
+    node: ["model", "base", "node:"],
     model: ["base"],
     base: []
   },
   recording: {
-    ".": ["timeline", "internal"],
-    timeline: [".", "timeline/browser"],
+    ".": ["timeline", "internal", "node:"],
+    timeline: [".", "timeline/browser", "node:"],
     "timeline/browser": [],
-    internal: ["."]
+    internal: [".", "node:"]
   }
 }
 
@@ -43,6 +46,13 @@ type Order = ReadonlyArray<ReadonlyArray<string>>
 
 const levels = (order: Order): ReadonlyMap<string, number> =>
   new Map(order.flatMap((names, level) => names.map((name) => [name, level] as const)))
+
+/** The folder that an import comes from; undefined for another package. A `#` import is one of the folder `node`. */
+const targetOf = (src: string, file: string, specifier: string): string | undefined => {
+  if (specifier.startsWith("#")) return "node"
+  if (specifier.startsWith(".")) return dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
+  return isBuiltin(specifier) ? "node:" : undefined
+}
 
 /** The problems between the folders of one package. */
 export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Problem> =>
@@ -53,9 +63,9 @@ export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Probl
     if (below === undefined) {
       return [{ file, line: 1, message: `${folder} has no rule yet: add it to packages/checks/src/layers.ts` }]
     }
-    return imports.filter(({ specifier }) => specifier.startsWith(".")).flatMap(({ line, specifier }) => {
-      const target = dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
-      return target === folder || below.includes(target)
+    return imports.flatMap(({ line, specifier }) => {
+      const target = targetOf(src, file, specifier)
+      return target === undefined || target === folder || below.includes(target)
         ? []
         : [{ file, line, message: `${folder} imports ${target}, which is not below it` }]
     })
@@ -71,7 +81,7 @@ interface Manifest {
 
 /** The package that a specifier names; undefined for files and for what Node brings. */
 const packageOf = (specifier: string): string | undefined => {
-  if (specifier.startsWith(".") || specifier.startsWith("node:") || builtinModules.includes(specifier)) return undefined
+  if (/^[.#]/.test(specifier) || isBuiltin(specifier)) return undefined
   return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
 }
 

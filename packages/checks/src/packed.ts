@@ -11,11 +11,18 @@ import { type Problem, root } from "./problem.ts"
 /** The condition under which the sources are used in this repository; nobody who installs a package sets it. */
 const sourceCondition = "@effect-codex/source"
 
+/** Targets by condition; a target may depend on further conditions. */
+interface Conditions {
+  readonly [condition: string]: string | Conditions
+}
+
 /** As far as it is looked at here. */
 export interface Manifest {
   readonly name: string
   readonly version: string
-  readonly exports: Readonly<Record<string, string | null | Readonly<Record<string, string>>>>
+  readonly exports: Readonly<Record<string, string | null | Conditions>>
+  readonly imports?: Readonly<Record<string, Conditions>>
+  readonly bin?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
@@ -32,12 +39,12 @@ const filesOf = (directory: string): ReadonlyArray<string> =>
 /** The names under which the modules of a package are imported: those that its `exports` let through. */
 export const publicModules = (directory: string): ReadonlyArray<string> => {
   const { exports, name } = readManifest(directory)
-  return filesOf(join(directory, "src"))
+  const modules = exports["./*"] === undefined ? [] : filesOf(join(directory, "src"))
     .filter((file) => file.endsWith(".ts") && !file.includes("/"))
     .map((file) => `./${file.slice(0, -".ts".length)}`)
     .filter((path) => exports[path] !== null)
     .map((path) => `${name}/${path.slice(2)}`)
-    .concat(name)
+  return exports["."] === undefined ? modules : [...modules, name]
 }
 
 /** Files that a build, a test or an editor leaves behind. */
@@ -91,16 +98,25 @@ const problemsIn = function*(directory: string, file: string, packedFrom: string
   if (file.startsWith("dist/") && text.includes(packedFrom)) yield "has a path of this machine"
 }
 
-/** What is exported, and is not there. */
+/** The targets for those who install a package: of every condition but that of the sources. */
+const targetsOf = (target: string | Conditions): ReadonlyArray<string> =>
+  typeof target === "string"
+    ? [target]
+    : Object.entries(target).flatMap(([condition, target]) => condition === sourceCondition ? [] : targetsOf(target))
+
+/** What is exported, imported by a name with `#`, or a command, and is not there. */
 const problemsInExports = function*(directory: string): Generator<string> {
-  const { exports, name } = readManifest(directory)
+  const { bin = {}, exports, imports = {}, name } = readManifest(directory)
   const modules = publicModules(directory).filter((module) => module !== name).map((module) =>
     module.slice(name.length)
   )
-  for (const [path, target] of Object.entries(exports)) {
-    if (target === null || typeof target === "string") continue
-    for (const [condition, pattern] of Object.entries(target)) {
-      if (condition === sourceCondition) continue
+  const named = [
+    ...Object.entries(exports).filter(([, target]) => target !== null && typeof target !== "string"),
+    ...Object.entries(imports),
+    ...Object.entries(bin).map(([command, file]) => [command, `./${file}`] as const)
+  ]
+  for (const [path, target] of named) {
+    for (const pattern of target === null ? [] : targetsOf(target)) {
       for (const built of pattern.includes("*") ? modules.map((module) => pattern.replace("/*", module)) : [pattern]) {
         if (!built.startsWith("./dist/")) yield `exports ${path} as ${built}, which is not built`
         if (!existsSync(join(directory, built))) yield `exports ${path} as ${built}, which is not packed`

@@ -7,13 +7,15 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { exceeded, measureBundles, printBundle } from "./bundles.ts"
+import { checkBrowserBundle, checkNodeBundles, exceeded, measureBundles, printBundle } from "./bundles.ts"
 import {
   type Archives,
   compile,
   execute,
+  type Folder,
+  folders,
+  installAll,
   installSdk,
-  installTesting,
   installTools,
   isComplete,
   run,
@@ -60,10 +62,13 @@ const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
 const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArray<Problem>> => {
   const { name } = readManifest(unpacked)
   const entrypoints = modules.filter((module) => module !== name).map((module) => `.${module.slice(name.length)}`)
-  const results = [
-    await run(unpacked, bin("publint"), ["--strict", archive]),
-    await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ".", ...entrypoints])
-  ]
+  const results = [await run(unpacked, bin("publint"), ["--strict", archive])]
+  // A package with nothing but a command exports no types.
+  if (modules.length > 0) {
+    results.push(
+      await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ".", ...entrypoints])
+    )
+  }
   return [
     ...checkPacked(unpacked),
     ...await corrected(unpacked),
@@ -73,36 +78,37 @@ const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArr
 
 const check = async (directory: string): Promise<ReadonlyArray<Problem>> => {
   const problems: Array<Problem> = []
-  const [protocol, codex, testing] = await Promise.all([
-    pack("protocol", directory),
-    pack("codex", directory),
-    pack("testing", directory),
-    installTools()
-  ])
-  for (const packed of [protocol, codex, testing]) problems.push(...await lint(packed))
+  const packages: Array<readonly [Folder, Packed]> = []
+  for (const folder of folders) packages.push([folder, await pack(folder, directory)])
+  await installTools()
+  for (const [, packed] of packages) problems.push(...await lint(packed))
 
-  const { version } = readManifest(codex.unpacked)
-  const archives: Archives = { protocol: protocol.archive, codex: codex.archive, testing: testing.archive }
+  const of = <A>(f: (packed: Packed) => A) =>
+    Object.fromEntries(packages.map(([folder, packed]) => [folder, f(packed)])) as Record<Folder, A>
+  const archives: Archives = of(({ archive }) => archive)
+  const modules = of(({ modules }) => modules)
+  const { version } = readManifest(join(directory, "cli"))
   const project = join(directory, "project")
   mkdirSync(project)
 
   await installSdk(project, archives)
   problems.push(
     ...await isComplete(project),
-    ...await compile(project, sdkProgram, codex.modules, "quick"),
+    ...await compile(project, sdkProgram, modules.codex, "quick"),
+    ...await execute(project),
+    ...await checkBrowserBundle(project, modules.codex)
+  )
+
+  await installAll(project, archives)
+  problems.push(
+    ...await isComplete(project),
+    ...await compile(project, testingProgram, Object.values(modules).flat(), "everywhere"),
     ...await execute(
       project,
       ["npx", ["--no-install", "effect-codex", "--version"], version],
       ["npx", ["--no-install", "effect-codex", "timeline", "--help"], "USAGE"]
-    )
-  )
-
-  await installTesting(project, archives)
-  const modules = [...protocol.modules, ...codex.modules, ...testing.modules]
-  problems.push(
-    ...await isComplete(project),
-    ...await compile(project, testingProgram, modules, "everywhere"),
-    ...await execute(project)
+    ),
+    ...await checkNodeBundles(project, join(directory, "bundled"))
   )
 
   for (const bundle of await measureBundles(project)) {

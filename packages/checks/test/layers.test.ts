@@ -38,6 +38,17 @@ describe("folders", () => {
     )
   })
 
+  it("only some folders may import Node's modules, and a `#` import is one of the folder `node`", () => {
+    assert.deepStrictEqual(
+      foldersOf({
+        "A.ts": "import { start } from \"#process\"\n",
+        "base/B.ts": "import * as Fs from \"fs\"\nimport \"#process\"\n",
+        "node/C.ts": "import * as Fs from \"node:fs\"\n"
+      }, { ".": ["node"], base: [], node: ["node:"] }),
+      ["base/B.ts:1 base imports node:, which is not below it", "base/B.ts:2 base imports node, which is not below it"]
+    )
+  })
+
   it("a folder without a rule is found", () => {
     assert.deepStrictEqual(foldersOf({ "A.ts": "", "new/B.ts": "" }, { ".": [] }), [
       "new/B.ts:1 new has no rule yet: add it to packages/checks/src/layers.ts"

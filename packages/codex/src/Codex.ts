@@ -16,7 +16,6 @@
  * ```
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,9 +23,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
-import * as CodexConfig from "./CodexConfig.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
+import type { ClientOptions } from "./model/ClientOptions.ts"
 import type { CodexConnectionError, ConnectError, RequestError, ThreadError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
@@ -248,9 +247,16 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  * @category layers
  */
 export const layerTransport = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: ClientOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(config)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(options)))
+
+/**
+ * The options of {@link layer}: those of a client, and of the process that it starts. All may be left out.
+ *
+ * @category models
+ */
+export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R> {}
 
 /**
  * Codex on an app-server of its own, started with the Layer and ended with it.
@@ -266,19 +272,6 @@ export const layerTransport = <R = never>(
  * @category layers
  */
 export const layer = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: LayerOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(config)))
-
-/**
- * As {@link layer}, with options read from Effect's `Config`: see `CodexConfig.fromConfig`. Options given here win.
- *
- * @category layers
- */
-export const layerConfig = <R = never>(
-  options: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<Services, ConnectError | Config.ConfigError, R> =>
-  Layer.unwrap(Effect.map(
-    CodexConfig.fromConfig,
-    (config) => layer({ ...config, ...options, env: { ...config.env, ...options.env } })
-  ))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(options)))

@@ -3,6 +3,7 @@
  *
  * Most programs use `Codex` above it. This is for the rest of the protocol's methods.
  */
+import { layerStdio } from "#process"
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -17,8 +18,9 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
-import * as CodexConfig from "./CodexConfig.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
+import { check } from "./model/check.ts"
+import * as ClientOptions from "./model/ClientOptions.ts"
 import {
   type CodexConnectionError,
   CodexDecodeError,
@@ -29,7 +31,8 @@ import {
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
-import * as Transport from "./Transport.ts"
+import { type PathKind, Transport } from "./model/Transport.ts"
+import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Answering from "./wire/Answering.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Router from "./wire/Router.ts"
@@ -106,6 +109,11 @@ export class CodexClient extends Context.Service<CodexClient, {
    * thread is archived, deleted or closed. Gives how to take it back.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
+  /**
+   * Tells what there is at a path on the server's machine; undefined where only the server can know. See
+   * `Transport.look`.
+   */
+  readonly look: ((path: string) => PathKind) | undefined
   /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
   readonly turns: TurnStarts.TurnStarts
 }>()("effect-codex/CodexClient") {}
@@ -152,21 +160,22 @@ const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Res
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*<R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: ClientOptions.ClientOptions<R> = {}
 ): Effect.fn.Return<
   CodexClient["Service"],
   ConnectError,
-  Transport.Transport | Router.Router | Scope.Scope | R
+  Transport | Router.Router | Scope.Scope | R
 > {
-  yield* CodexConfig.validate(config)
+  yield* ClientOptions.validate(options)
+  const { look } = yield* Transport
   const router = yield* Router.Router
   const context = yield* Effect.context<R>()
   // The span in which the client is made has nothing to do with what it does later.
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
-  const requestTimeout = Duration.fromInputUnsafe(config.requestTimeout ?? CodexConfig.defaults.requestTimeout)
+  const requestTimeout = Duration.fromInputUnsafe(options.requestTimeout ?? ClientOptions.defaults.requestTimeout)
 
   const handlers = ServerRequests.orElse(
-    ServerRequests.provideContext(config.serverRequests ?? {}, context),
+    ServerRequests.provideContext(options.serverRequests ?? {}, context),
     declineAll
   )
   const threadHandlers = new Map<string, ServerRequests.AllHandlers>()
@@ -182,7 +191,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   )
 
   const deadlines = yield* Deadlines.make
-  const session = yield* Session.make(config, deadlines)
+  const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
 
@@ -244,6 +253,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         else threadHandlers.set(threadId, before)
       }
     },
+    look,
     turns: TurnStarts.make({ router, send, spans: turnSpans, fork })
   })
 })
@@ -254,9 +264,16 @@ export const make = Effect.fnUntraced(function*<R = never>(
  * @category layers
  */
 export const layerTransport = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport.Transport | R> =>
-  Layer.effect(CodexClient, make(config)).pipe(Layer.provideMerge(Router.layer))
+  options: ClientOptions.ClientOptions<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> =>
+  Layer.effect(CodexClient, make(options)).pipe(Layer.provideMerge(Router.layer))
+
+/**
+ * The options of a client and of the process that it starts. All may be left out.
+ *
+ * @category models
+ */
+export interface LayerOptions<out R = never> extends ClientOptions.ClientOptions<R>, ProcessOptions.ProcessOptions {}
 
 /**
  * A client of the `codex app-server` that it starts. Building the Layer starts the process and shakes hands; closing it
@@ -265,6 +282,9 @@ export const layerTransport = <R = never>(
  * @category layers
  */
 export const layer = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: LayerOptions<R> = {}
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
-  layerTransport(config).pipe(Layer.provide(Transport.layerStdio(config)))
+  Layer.unwrap(Effect.as(
+    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
+    layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+  ))

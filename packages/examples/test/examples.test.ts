@@ -118,7 +118,7 @@ const prints: Readonly<
     "entries  [ 'copy.txt', 'hello.txt' ]",
     "content  Hello.",
     "metadata { isFile: true, modified: true }",
-    "removed  fs/readFile was refused"
+    "removed  The server refused fs/readFile"
   ],
   "24_commands": [
     "echo exited with 0 \"hello\\n\"",

@@ -3,9 +3,9 @@ import * as Recording from "@effect-codex/recording/Recording"
 import { assert, describe, it } from "@effect/vitest"
 import * as Codex from "effect-codex/Codex"
 import { CodexConnectionError } from "effect-codex/CodexError"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Stream from "effect/Stream"
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
@@ -98,12 +98,17 @@ describe("captures of other servers", () => {
         const text = [header, ...lines.map((line, at) => line.replace("{", `{"at":${at},"connection":1,`))].join("\n")
         const { entries } = yield* Effect.fromResult(Recording.parse(name, text))
         const { replay, transport } = Replay.make({ file: name, header: JSON.parse(header), entries })
-        const { messages, send } = yield* transport.connect
+        const { receive, send } = yield* transport.connect
         const sent = entries.flatMap((entry) => entry._tag === "Sent" ? [entry.message] : [])
         const received = entries.flatMap((entry) => entry._tag === "Received" ? [entry.message] : [])
         for (const message of sent) yield* send(JSON.stringify(message))
         yield* replay.done
-        const played = yield* messages.pipe(Stream.take(received.length), Stream.runCollect)
+        const played: Array<string> = []
+        const all = yield* Deferred.make<void>()
+        yield* receive((messages) => {
+          played.push(...messages)
+          return played.length < received.length ? undefined : Effect.asVoid(Deferred.succeed(all, undefined))
+        }).pipe(Effect.raceFirst(Deferred.await(all)))
         assert.deepStrictEqual(played.sort(), received.map((message) => JSON.stringify(message)).sort())
       }))
   }

@@ -20,8 +20,8 @@
  * ```
  */
 import type * as Methods from "@effect-codex/protocol/Methods"
+import type { ClientOptions } from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type { CodexConfig } from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
@@ -380,7 +380,7 @@ export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.
  * ```
  */
 export const layerCodex = <R = never>(
-  options: Options & { readonly client?: CodexConfig<R> | undefined } = {}
+  options: Options & { readonly client?: ClientOptions<R> | undefined } = {}
 ): Layer.Layer<
   Codex.Services | FakeAppServer | Transport.Transport,
   ConnectError,

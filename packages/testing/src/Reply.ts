@@ -44,6 +44,8 @@ export interface HttpError {
   readonly status: number
   /** The body, verbatim. */
   readonly body: string
+  /** Further headers of the response, by their lower-case names. */
+  readonly headers: { readonly [name: string]: string }
 }
 
 /**
@@ -124,12 +126,19 @@ export const functionCall = (call: Item.FunctionCallOptions, options?: Options):
 export const failed = (failed: Failure): Events => make([], { failed })
 
 /**
- * No stream, but an HTTP status (200 to 599) with that body.
+ * No stream, but an HTTP status (200 to 599) with that body, and headers such as those of a rate limit:
+ * `x-codex-primary-used-percent`, `x-codex-primary-reset-at`.
  *
  * In 0.169, without retries, 500 becomes the `codexErrorInfo` `internalServerError`, 429 `responseTooManyFailedAttempts`,
  * 401 `httpConnectionFailed`, 400 `other` with the body as its message.
  */
-export const httpError = (status: number, body = ""): HttpError => ({ _tag: "HttpError", before: [], status, body })
+export const httpError = (status: number, body = "", headers: HttpError["headers"] = {}): HttpError => ({
+  _tag: "HttpError",
+  before: [],
+  status,
+  body,
+  headers
+})
 
 /** Takes the request and never says a word, until the client disconnects. */
 export const hang: Events = make([Step.hang])

@@ -140,7 +140,7 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
       )
       if (reply._tag === "HttpError") {
         yield* end(Exit.void)
-        return HttpServerResponse.text(reply.body, { status: reply.status })
+        return HttpServerResponse.text(reply.body, { status: reply.status, headers: reply.headers })
       }
       const stream = Stream.fromArray(events.frames(reply, request.index)).pipe(
         Stream.flatMap((frame) =>

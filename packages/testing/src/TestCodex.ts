@@ -13,7 +13,6 @@
  * ```
  */
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
@@ -32,7 +31,7 @@ export interface Options<R = never> {
    * Options of the client, such as `serverRequests`, `requestTimeout` or `clientInfo`. `cwd` is the home's workspace by
    * default; what `env` says is added to the environment of the home, and wins.
    */
-  readonly client?: CodexConfig.CodexConfig<R>
+  readonly client?: Codex.LayerOptions<R>
 }
 
 /** Everything that {@link layer} gives. */

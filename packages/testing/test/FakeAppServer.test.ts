@@ -214,9 +214,9 @@ describe("FakeAppServer", () => {
   it.effect("hangs up on who sends no JSON", () =>
     Effect.gen(function*() {
       const { connect } = yield* Transport.Transport
-      const { messages, send } = yield* connect
+      const { receive, send } = yield* connect
       yield* send("hello")
-      const error = yield* Effect.flip(Stream.runDrain(messages))
+      const error = yield* Effect.flip(receive(() => undefined))
       assert.isTrue(error.reason._tag === "Disconnected" && error.cause instanceof SyntaxError)
     }).pipe(Effect.provide(FakeAppServer.layer())))
 

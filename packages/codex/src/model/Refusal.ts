@@ -119,6 +119,10 @@ export const turnFailedReason = (error: Protocol.TurnError | null, resetsAt: num
   }
 }
 
+/** The server's words for an answer that was cut off. After the same prefix it repeats what the model itself says. */
+const disconnected =
+  /^stream disconnected before completion: (transport error|stream closed before|idle timeout waiting for|websocket closed)/i
+
 /** The server has no kind for an answer of the model that was cut off: it says so in the message. */
 const saysDisconnected = (kind: string | undefined, message: string | undefined): boolean =>
-  (kind === undefined || kind === "other") && message?.toLowerCase().startsWith("stream disconnected") === true
+  kind === "other" && message !== undefined && disconnected.test(message)

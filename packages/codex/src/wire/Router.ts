@@ -17,6 +17,7 @@ import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
 import type { CodexConnectionError, CodexRpcError, TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
+import type { Accept } from "../model/Transport.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { ServerErrors } from "./ServerErrors.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -102,8 +103,11 @@ export interface Stats {
  * @category services
  */
 export class Router extends Context.Service<Router, {
-  /** Takes messages, JSON texts, in the order in which they arrived. Never fails: a bad one is logged and counted. */
-  readonly accept: (messages: ReadonlyArray<string>) => Effect.Effect<void>
+  /**
+   * Takes messages, JSON texts, in the order in which they arrived. Returns an Effect only if some were bad: it counts and
+   * logs them.
+   */
+  readonly accept: Accept
   /** Registers a request before it is written. */
   readonly expect: (id: number, pending: Pending) => void
   /** Nobody waits for this answer any more. A result that comes all the same, on this connection, goes to `late`. */
@@ -362,26 +366,25 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   }
 
   return Router.of({
-    accept: (messages) =>
-      Effect.suspend(() => {
-        let problem: string | undefined
-        const before = badLines
-        for (let index = 0; index < messages.length; index++) {
-          const text = messages[index]!
-          const found = attempt(text)
-          if (found === undefined) continue
-          badLines++
-          problem ??= `a line of ${text.length} characters ${found}`
-        }
-        if (problem === undefined) return Effect.void
-        const counted = Metric.update(Telemetry.badLines, badLines - before)
-        if (badLines < nextWarning) return counted
-        nextWarning = 2 * badLines
-        return Effect.andThen(
-          counted,
-          Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
-        )
-      }),
+    accept: (messages) => {
+      let problem: string | undefined
+      const before = badLines
+      for (let index = 0; index < messages.length; index++) {
+        const text = messages[index]!
+        const found = attempt(text)
+        if (found === undefined) continue
+        badLines++
+        problem ??= `a line of ${text.length} characters ${found}`
+      }
+      if (problem === undefined) return undefined
+      const counted = Metric.update(Telemetry.badLines, badLines - before)
+      if (badLines < nextWarning) return counted
+      nextWarning = 2 * badLines
+      return Effect.andThen(
+        counted,
+        Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
+      )
+    },
     expect: (id, pending) => {
       if (failure === undefined) requests.set(id, pending)
       else pending.settle(Exit.fail(failure))

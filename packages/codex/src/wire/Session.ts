@@ -9,9 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Deadlines } from "../base/Deadlines.ts"
-import * as CodexConfig from "../CodexConfig.ts"
+import * as ClientOptions from "../model/ClientOptions.ts"
 import {
   CodexConnectError,
   CodexConnectionError,
@@ -47,7 +46,7 @@ const soundAfter = Duration.seconds(30)
 
 /** The first connection is there when this succeeds. All end with the scope. */
 export const make = Effect.fnUntraced(function*(
-  config: CodexConfig.CodexConfig<unknown>,
+  options: ClientOptions.ClientOptions<unknown>,
   deadlines: Deadlines
 ): Effect.fn.Return<Session, ConnectError, Transport | Router.Router | Scope.Scope> {
   const transport = yield* Transport
@@ -73,8 +72,7 @@ export const make = Effect.fnUntraced(function*(
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
     router.open(connection.hide)
-    yield* connection.messages.pipe(
-      Stream.runForEachArray(router.accept),
+    yield* connection.receive(router.accept).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
@@ -87,7 +85,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.exit,
       Effect.forkIn(connectionScope)
     )
-    const metadata = yield* handshake({ router, deadlines, connection }, config)
+    const metadata = yield* handshake({ router, deadlines, connection }, options)
     return { connection, metadata, lost: Deferred.await(lost) }
   })
 
@@ -158,12 +156,12 @@ export const make = Effect.fnUntraced(function*(
 
   yield* Effect.gen(function*() {
     const error = yield* first.lost
-    if (config.restart === undefined || config.restart === false) {
+    if (options.restart === undefined || options.restart === false) {
       giveUp(error)
       return yield* close
     }
     yield* clear(error)
-    const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, config.restart)))
+    const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, options.restart)))
     giveUp(last._tag === "CodexConnectionError" ? last : error)
   }).pipe(Effect.forkIn(scope))
 
@@ -181,8 +179,9 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionError => {
-  if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: { _tag: "Disconnected" } })
+const lossOf = (exit: Exit.Exit<never, CodexConnectionError>): CodexConnectionError => {
+  // It never succeeds.
+  if (Exit.isSuccess(exit)) return exit.value
   const error = Exit.findErrorOption(exit)
   if (Option.isSome(error)) return error.value
   if (Exit.hasInterrupts(exit)) return new CodexConnectionError({ reason: { _tag: "Closed" } })
@@ -193,15 +192,15 @@ const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionErr
 
 const handshake = Effect.fnUntraced(function*(
   wire: Wire,
-  config: CodexConfig.CodexConfig<unknown>
+  options: ClientOptions.ClientOptions<unknown>
 ): Effect.fn.Return<Metadata.Metadata, CodexConnectError> {
-  const target = wire.connection.program ?? "codex app-server"
+  const target = wire.connection.target ?? "codex app-server"
   const failed = (error: RequestError) => new CodexConnectError({ ...handshakeFailure(error), target })
   const response = yield* roundTrip(wire, {
     method: "initialize",
-    params: CodexConfig.initializeParams(config),
+    params: ClientOptions.initializeParams(options),
     read: Exit.succeed,
-    timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout),
+    timeout: Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout),
     span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))
   }).pipe(Effect.mapError(failed))
   const metadata = Metadata.fromResponse(response)

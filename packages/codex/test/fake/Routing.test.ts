@@ -212,7 +212,7 @@ describe("a router whose connection is lost", () => {
       router.open()
       router.expect(2, pending)
       const event = yield* collecting(router.notifications, 1)
-      yield* router.accept([
+      router.accept([
         `{"id":2,"result":"new"}`,
         Fixture.line({ method: "warning", params: { threadId: null, message: "new" } })
       ])

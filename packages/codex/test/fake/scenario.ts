@@ -1,7 +1,7 @@
 /** What the tests with an app-server in memory share. */
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, it } from "@effect/vitest"
-import { type Codex, type CodexClient, type CodexConfig, Router, type Transport } from "effect-codex"
+import { type ClientOptions, type Codex, type CodexClient, Router, type Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -23,7 +23,7 @@ export const idle = Effect.map(Router.Router, (router) => {
 })
 
 export type Options = FakeAppServer.Options & {
-  readonly client?: CodexConfig.CodexConfig
+  readonly client?: ClientOptions.ClientOptions
   /** Takes what is logged, as `LEVEL message`. */
   readonly logs?: Array<string>
 }

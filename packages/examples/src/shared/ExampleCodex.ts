@@ -6,7 +6,7 @@
 import { Recorder } from "@effect-codex/recording"
 import type * as Recording from "@effect-codex/recording/Recording"
 import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
-import { Codex, type CodexClient, type CodexConfig, type CodexError } from "effect-codex"
+import { Codex, type CodexClient, type CodexError } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,6 +19,8 @@ const [options, words] = [true, false].map((wanted) =>
 
 /** Whether it runs on the user's own account. */
 export const isLive: boolean = options.includes("--live")
+  // `npm start --live` without `--`: npm keeps the option, and passes it in the environment.
+  || process.env["npm_config_live"] === "true"
 
 /** What stands on the command line beside the options. */
 export const prompt: string | undefined = words.length === 0 ? undefined : words.join(" ")
@@ -36,27 +38,27 @@ const requireLogin = Effect.gen(function*() {
   if (requiresOpenaiAuth && (account ?? null) === null) return yield* new NotLoggedIn()
 })
 
-const layerLive = <R>(config: CodexConfig.CodexConfig<R>) =>
+const layerLive = <R>(config: Codex.LayerOptions<R>) =>
   Layer.effectDiscard(Console.log("[live: your own Codex account]\n")).pipe(Layer.provideMerge(Codex.layer(config)))
 
 const announceOffline = Layer.effectDiscard(
   Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n")
 )
 
-const layerOffline = <R>(config: CodexConfig.CodexConfig<R>) =>
+const layerOffline = <R>(config: Codex.LayerOptions<R>) =>
   announceOffline.pipe(
     Layer.provideMerge(TestCodex.layer({ script: OfflineModel.script, home: { model: "gpt-5.5" }, client: config }))
   )
 
 /** As {@link layer}, whether or not somebody is logged in. */
 export const layerOfAnyone = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  config: Codex.LayerOptions<R> = {}
 ): Layer.Layer<Codex.Codex | CodexClient.CodexClient, TestCodex.Error, R> =>
   isLive ? layerLive(config) : layerOffline(config)
 
 /** `Codex.layer` with `--live`, Codex on a scripted model without. */
 export const layer = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  config: Codex.LayerOptions<R> = {}
 ): Layer.Layer<Codex.Codex | CodexClient.CodexClient, TestCodex.Error | CodexError.RequestError | NotLoggedIn, R> =>
   Layer.effectDiscard(isLive ? requireLogin : Effect.void).pipe(Layer.provideMerge(layerOfAnyone(config)))
 

@@ -1,6 +1,7 @@
 import { Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Codex, CodexConfig } from "effect-codex"
+import { Codex, ProcessOptions } from "effect-codex"
+import * as CodexConfig from "effect-codex/CodexConfig"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -28,8 +29,8 @@ const file = (...path: ReadonlyArray<string>): string => {
 }
 
 /** What is started, without a binary of one's own in the environment. */
-const commandOf = (config: CodexConfig.CodexConfig) =>
-  CodexConfig.command({ env: { CODEX_PATH: undefined }, ...config })
+const commandOf = (config: ProcessOptions.ProcessOptions) =>
+  ProcessOptions.command({ env: { CODEX_PATH: undefined }, ...config })
 
 /** The native binary that is pinned, and the name of its platform: `.../vendor/<target>/bin/codex`. */
 const pinned = Effect.map(commandOf({}), ({ program }) => ({
@@ -65,19 +66,19 @@ describe("the command", () => {
     Effect.gen(function*() {
       const directory = temporary()
       const [mine, other] = [file(directory, "mine"), file(directory, "other")]
-      assert.strictEqual((yield* CodexConfig.command({ codexPath: mine, env: { CODEX_PATH: other } })).program, mine)
-      assert.strictEqual((yield* CodexConfig.command({ env: { CODEX_PATH: other } })).program, other)
-      assert.strictEqual((yield* CodexConfig.command({ env: { CODEX_PATH: "" } })).program, (yield* pinned).program)
+      assert.strictEqual((yield* ProcessOptions.command({ codexPath: mine, env: { CODEX_PATH: other } })).program, mine)
+      assert.strictEqual((yield* ProcessOptions.command({ env: { CODEX_PATH: other } })).program, other)
+      assert.strictEqual((yield* ProcessOptions.command({ env: { CODEX_PATH: "" } })).program, (yield* pinned).program)
 
       const missing = join(directory, "missing")
       for (const config of [{ codexPath: missing }, { env: { CODEX_PATH: missing } }]) {
-        const error = yield* Effect.flip(CodexConfig.command(config))
+        const error = yield* Effect.flip(ProcessOptions.command(config))
         assert(error._tag === "CodexConnectError" && error.reason._tag === "NotFound")
         assert.strictEqual(error.target, missing)
         assert.include(error.message, missing)
         assert.include(error.message, "codexPath" in config ? "codexPath names" : "CODEX_PATH names")
       }
-      const error = yield* Effect.flip(CodexConfig.command({ codexPath: directory }))
+      const error = yield* Effect.flip(ProcessOptions.command({ codexPath: directory }))
       assert(error._tag === "CodexConnectError" && error.reason._tag === "NotExecutable")
       assert.strictEqual(error.target, directory)
     }))
@@ -101,6 +102,7 @@ describe("the command", () => {
     const directory = temporary()
     const source = fileURLToPath(new URL("../src", import.meta.url))
     cpSync(source, join(directory, "src"), { recursive: true })
+    cpSync(fileURLToPath(new URL("../package.json", import.meta.url)), join(directory, "package.json"))
     for (const name of ["effect", "@effect/platform-node", "@effect-codex/protocol"]) {
       mkdirSync(dirname(join(directory, "node_modules", name)), { recursive: true })
       const { pathname } = new URL(".", import.meta.resolve(`${name}/package.json`))
@@ -109,8 +111,8 @@ describe("the command", () => {
     writeFileSync(
       join(directory, "main.ts"),
       `import * as Effect from "effect/Effect"
-       import * as CodexConfig from "./src/CodexConfig.ts"
-       const command = CodexConfig.command({ env: { CODEX_PATH: undefined } })
+       import * as ProcessOptions from "./src/ProcessOptions.ts"
+       const command = ProcessOptions.command({ env: { CODEX_PATH: undefined } })
        console.log(JSON.stringify(Effect.runSync(Effect.match(command, {
          onFailure: (error) => error.message,
          onSuccess: ({ program }) => program
@@ -158,7 +160,7 @@ describe("an option that can't be meant", () => {
       const loop = join(temporary(), "loop")
       symlinkSync(loop, loop)
       for (const path of [loop, `/${"x".repeat(5_000)}`]) {
-        const binary = yield* Effect.flip(CodexConfig.command({ codexPath: path }))
+        const binary = yield* Effect.flip(ProcessOptions.command({ codexPath: path }))
         assert(binary._tag === "CodexConnectError" && binary.reason._tag === "NotExecutable")
         assert.strictEqual(binary.target, path)
         const layer = Codex.layer({ args: [process.execPath, "-e", ""], cwd: path })
@@ -174,10 +176,10 @@ describe("the environment", () => {
     Effect.gen(function*() {
       const key = Redacted.make("sk-secret")
       const env = { A: "1", KEY: key, HOME: undefined }
-      const extended = (yield* CodexConfig.command({ args: ["x"], env, codexHome: "/codex" })).env
+      const extended = (yield* ProcessOptions.command({ args: ["/x"], env, codexHome: "/codex" })).env
       assert.deepInclude(extended, { A: "1", KEY: "sk-secret", CODEX_HOME: "/codex", PATH: process.env["PATH"] })
       assert.notProperty(extended, "HOME")
-      assert.deepStrictEqual((yield* CodexConfig.command({ args: ["x"], env, envMode: "replace" })).env, {
+      assert.deepStrictEqual((yield* ProcessOptions.command({ args: ["/x"], env, envMode: "replace" })).env, {
         A: "1",
         KEY: "sk-secret"
       })
@@ -207,7 +209,7 @@ describe("config", () => {
   it.effect("is flattened to overrides in TOML", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
-        yield* CodexConfig.configOverrides({
+        yield* ProcessOptions.configOverrides({
           model: "a \"b\" \\ \n\u007f €",
           count: 3,
           ratio: 0.5,
@@ -226,13 +228,13 @@ describe("config", () => {
           "quoted={\"a.b\" = 1, \"c d\" = {e = \"f\"}}"
         ]
       )
-      assert.deepStrictEqual(yield* CodexConfig.configOverrides({}), [])
+      assert.deepStrictEqual(yield* ProcessOptions.configOverrides({}), [])
     }))
 
   it.effect("writes what is no integer of 64 bits as a float, else Codex takes it for a string", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
-        yield* CodexConfig.configOverrides({ a: [1e20, -(2 ** 63), 2 ** 62, -0, 1e-7] }),
+        yield* ProcessOptions.configOverrides({ a: [1e20, -(2 ** 63), 2 ** 62, -0, 1e-7] }),
         ["a=[1e+20, -9.223372036854776e+18, 4611686018427388000, 0, 1e-7]"]
       )
     }))
@@ -265,7 +267,9 @@ describe("config", () => {
   for (const [name, config, field] of bad) {
     it.effect(`refuses ${name}, and names it`, () =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(CodexConfig.command({ config: config as CodexConfig.CodexConfig["config"] }))
+        const error = yield* Effect.flip(
+          ProcessOptions.command({ config: config as ProcessOptions.ProcessOptions["config"] })
+        )
         assert.deepInclude(error, { _tag: "InvalidInputError", field })
       }))
   }
@@ -305,28 +309,28 @@ describe("layerConfig", () => {
       }))
       assert.deepInclude(all, { codexPath: "/bin/codex", codexHome: "/codex", cwd: "/project" })
       assert.notInclude(JSON.stringify(all), "sk-secret")
-      assert.strictEqual((yield* CodexConfig.command({ ...all, args: ["x"] })).env["CODEX_API_KEY"], "sk-secret")
+      assert.strictEqual((yield* ProcessOptions.command({ ...all, args: ["/x"] })).env["CODEX_API_KEY"], "sk-secret")
       const none = yield* CodexConfig.fromConfig.pipe(provide({}))
       assert.deepStrictEqual(Object.values(none).filter((value) => value !== undefined), [])
     }))
 
   it.effect("options given in code win", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig({ codexPath: "/given in code" })))
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, CodexConfig.layer({ codexPath: "/given in code" })))
       assert.deepInclude(error, { _tag: "CodexConnectError", target: "/given in code" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 
   it.live("an environment given in code does not drop the key", () =>
     Effect.gen(function*() {
       const script = `test "$CODEX_API_KEY" = sk-secret && test "$OTHER" = given && echo both >&2; exit 3`
-      const given = Codex.layerConfig({ args: ["sh", "-c", script], env: { OTHER: "given" } })
+      const given = CodexConfig.layer({ args: ["sh", "-c", script], env: { OTHER: "given" } })
       const error = yield* Effect.flip(Effect.provide(Codex.Codex, given))
       assert.include(error.message, "both")
     }).pipe(provide({ CODEX_API_KEY: "sk-secret" })))
 
   it.effect("what it reads is used", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig()))
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, CodexConfig.layer()))
       assert.deepInclude(error, { _tag: "CodexConnectError", target: "/from the environment" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 })
