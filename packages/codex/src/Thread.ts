@@ -187,7 +187,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     restore: Restore
   ): Effect.Effect<Claimed, StartTurnError> =>
     Effect.gen(function*() {
-      const what = yield* Input.toTurnParams(input)
+      const what = yield* Input.toTurnParams(input, client.look)
       const how = yield* Options.turnParams(options)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model

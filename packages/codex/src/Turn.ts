@@ -78,7 +78,7 @@ export const make = (client: CodexClient["Service"], { cursor, queue }: Claimed)
     text: unlessFailed(queue, Stream.filterMap(stream, textOf)),
     items: unlessFailed(queue, Stream.filterMap(stream, itemOf)),
     run: Deferred.await(queue.result),
-    steer: (input) => Effect.flatMap(Input.toItems(input), (items) => client.turns.steer(queue, items)),
+    steer: (input) => Effect.flatMap(Input.toItems(input, client.look), (items) => client.turns.steer(queue, items)),
     interrupt: client.turns.interrupt(queue)
   }
 }
