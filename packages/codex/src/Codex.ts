@@ -183,6 +183,10 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       return Thread.make({ client, router }, id, { model, provider: modelProvider })
     }
 
+    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
+    const withoutTurns = () =>
+      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
       Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
         Effect.flatMap((params) => client.request("thread/list", params))
@@ -207,7 +211,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         const response = yield* Effect.onError(
-          client.request("thread/resume", { ...params, threadId }),
+          client.request("thread/resume", { ...withoutTurns(), ...params, threadId }),
           () => Effect.sync(() => takeBack?.())
         )
         return opened(response, handlers)
@@ -215,7 +219,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...params, threadId })
+        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
         return opened(response, handlers)
       }),
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type CodexError, Input } from "effect-codex"
+import { type CodexError, Input, type Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
+
+const files = (path: string): Transport.PathKind =>
+  path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
 
 describe("what is sent", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
@@ -78,9 +81,6 @@ describe("what is refused", () => {
         assert.match(error.message, detail)
       }))
   }
-
-  const files = (path: string) =>
-    path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
 
   it.effect("a file that cannot be read, where files can be seen", () =>
     Effect.gen(function*() {
