@@ -233,9 +233,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
-        Effect.suspend(() =>
-          Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
-        ),
+        Effect.suspend(() => {
+          const key = Redacted.value(apiKey)
+          router.errors.keepSecret(key)
+          return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
+        }),
       loginChatgpt: Login.chatgpt({ client, router }),
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),

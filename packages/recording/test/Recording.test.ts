@@ -43,6 +43,38 @@ describe("the format of recordings", () => {
     assert.deepStrictEqual(last.error.reason, ended.reason)
   })
 
+  it("reads how a connection ended in every earlier version", () => {
+    const endings: ReadonlyArray<readonly [ended: object, tag: string, reason: string]> = [
+      [{ _tag: "CodexConnectionError", reason: "Exited", exitCode: 3 }, "CodexConnectionError", "Exited"],
+      [{ _tag: "CodexConnectionError", reason: "Closed" }, "CodexConnectionError", "Closed"],
+      [
+        { _tag: "CodexSpawnError", reason: "BadCwd", command: "/nowhere", detail: "no" },
+        "CodexConnectError",
+        "BadDirectory"
+      ],
+      [
+        {
+          _tag: "CodexSpawnError",
+          reason: "Exited",
+          command: "codex",
+          detail: "it ended",
+          exitCode: null,
+          signal: "SIGKILL"
+        },
+        "CodexConnectError",
+        "Exited"
+      ],
+      [{ _tag: "CodexHandshakeError", detail: "no answer" }, "CodexConnectError", "HandshakeRefused"]
+    ]
+    for (const [ended, tag, reason] of endings) {
+      const text = `${header}\n${JSON.stringify({ at: 1, connection: 1, ended })}`
+      const [entry] = Result.getOrThrow(Recording.parse("run.jsonl", text)).entries
+      assert(entry?._tag === "Ended" && "reason" in entry.error, JSON.stringify(ended))
+      assert.deepStrictEqual([entry.error._tag, entry.error.reason._tag], [tag, reason])
+      assert.deepInclude(JSON.parse(Recording.entryLine(entry)).ended, { _tag: tag, reason })
+    }
+  })
+
   it("skips what a later version adds, and refuses what it changes", () => {
     const text = [
       header.replace("{", `{"mood":"good",`),

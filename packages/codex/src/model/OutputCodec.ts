@@ -61,6 +61,7 @@ type Codec<A, RD> = {
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
 ): Effect.fn.Return<OutputCodec<A, RD>, InvalidInputError> {
+  if (!Schema.isSchema(schema)) return yield* notSchema
   // Loaded when it is needed: it is heavy, and few programs need it.
   const { toCodecOpenAI } = yield* Effect.promise(() => import("effect/ai/OpenAiStructuredOutput"))
   const convert = <B>(schema: OutputSchema<B, RD>) =>
@@ -81,6 +82,13 @@ export const make = Effect.fnUntraced(function*<A, RD>(
     onSuccess: (codec) => output(codec, (value) => value)
   })
 })
+
+const notSchema = Effect.fail(
+  new InvalidInputError({
+    field: "output",
+    detail: "it is not an Effect Schema; pass a JSON Schema as `outputSchema`, and the answer stays text"
+  })
+)
 
 const refused = (detail: string) =>
   new InvalidInputError({ field: "output", detail: `the model can't be held to this Schema: ${detail}` })

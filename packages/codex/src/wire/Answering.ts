@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
@@ -57,23 +58,27 @@ const answer = (
   const method = request.method as ServerRequests.Method
   // The parameters were decoded for this method, which TypeScript can't see.
   const handler = handlers[method] as ServerRequests.AnyHandler
-  return Effect.suspend(() =>
-    handler(params.success, {
-      method,
-      requestId: request.id,
-      threadId: request.threadId,
-      turnId: request.turnId
-    })
-  ).pipe(
+  const context: ServerRequests.RequestContext = {
+    method,
+    requestId: request.id,
+    threadId: request.threadId,
+    turnId: request.turnId
+  }
+  return ServerRequests.invoke(handler, params.success, context).pipe(
     Effect.map((response): Answer => ({ line: JSON.stringify({ id: request.id, result: response ?? {} }) })),
     Effect.catchCause((cause) => {
-      const error = Cause.findErrorOption(cause)
-      if (Option.isSome(error)) {
-        const { code, data, message } = error.value
+      const error = Option.getOrUndefined(Cause.findErrorOption<unknown>(cause))
+      if (Predicate.isTagged(error, "ServerRequestError")) {
+        const { code, data, message } = error as ServerRequests.ServerRequestError
         return Effect.succeed(failure(request, code ?? internalError, message, data))
       }
       return Effect.as(
-        Effect.logError(`The handler of ${request.method} died.`, cause),
+        Effect.logError(
+          `The handler of ${request.method} ${
+            error === undefined ? "died" : "failed with something other than a ServerRequestError"
+          }.`,
+          cause
+        ),
         failure(request, internalError, "The client's handler failed")
       )
     })

@@ -1,12 +1,14 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, type CodexClient, type Router, ServerRequests } from "effect-codex"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { collecting, idle, inBackground, scenario } from "./scenario.ts"
 
@@ -198,6 +200,54 @@ describe("a handler", () => {
           })
         )
       }
+    }))
+
+  it.effect("that is no Effect, or fails with no error, is answered and logged with the reason", () =>
+    Effect.suspend(() => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        logged.push(`${message} ${Cause.pretty(cause)}`)
+      })
+      return Effect.gen(function*() {
+        const promise = "returned a Promise: it must return an Effect"
+        const table: ReadonlyArray<readonly [handler: () => unknown, log: string]> = [
+          [async () => ({ decision: "accept" }), promise],
+          // A rejection that nobody looked at would end the program.
+          [() => Promise.reject(new Error("too late")), promise],
+          [() => ({ decision: "accept" }), "must return an Effect, but returned object"],
+          [() => undefined, "must return an Effect, but returned undefined"],
+          [() => Effect.fail(null), "failed with something other than a ServerRequestError"],
+          [() => Effect.fail(undefined), "The handler of"],
+          [() => Effect.fail("secret"), "failed with something other than a ServerRequestError"]
+        ]
+        const asked = (id: string) =>
+          Effect.gen(function*() {
+            const server = yield* FakeAppServer.FakeAppServer
+            yield* Effect.exit(server.ask(approval, params[approval], { id }))
+            assert.deepStrictEqual(yield* server.awaitMessage((message) => message["id"] === id), {
+              id,
+              error: { code: -32603, message: "The client's handler failed" }
+            })
+          })
+        for (const [handler, log] of table) {
+          const handlers = { [approval]: handler } as ServerRequests.ServerRequestHandlers
+          // The client's handlers, and a thread's.
+          yield* withHandlers(handlers, asked("client"))
+          yield* withHandlers(
+            {},
+            Effect.gen(function*() {
+              const codex = yield* Codex.Codex
+              yield* codex.threadStart({ serverRequests: handlers })
+              yield* asked("thread")
+            })
+          )
+          assert.strictEqual(logged.length, 2, log)
+          for (const line of logged.splice(0)) {
+            assert.match(line, /^The handler of item\/commandExecution\/requestApproval/)
+            assert.include(line, log)
+          }
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])))
     }))
 
   it.effect("that takes its time holds nobody up", () =>
