@@ -1,5 +1,5 @@
 /**
- * Turns one after the other on the real binary, with a scripted model that answers at once.
+ * The turns benchmark: sequential turns on the real binary, with a scripted model that answers at once.
  */
 import * as CodexHome from "@effect-codex/testing/CodexHome"
 import * as ScriptedModel from "@effect-codex/testing/ScriptedModel"
@@ -10,19 +10,19 @@ import * as Layer from "effect/Layer"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
-/** Milliseconds. */
+/** The times of one run, in milliseconds. */
 export interface Turns {
-  /** From the program's first statement to a thread that is ready; with `@openai/codex-sdk` that is no process yet. */
+  /** The time from the program's first statement to a ready thread. `@openai/codex-sdk` has started no process by then. */
   readonly start: number
   readonly turns: ReadonlyArray<number>
-  /** Start, turns, and the end of the process. */
+  /** The time for start, turns, and the end of the process. */
   readonly total: number
 }
 
 const clients = {
   plain: "plain promise client",
   "effect-codex": "effect-codex thread.run",
-  openai: "@openai/codex-sdk, a process a turn"
+  openai: "@openai/codex-sdk, a process per turn"
 }
 type Client = keyof typeof clients
 
@@ -46,8 +46,8 @@ export const run = Effect.fnUntraced(function*(quick: boolean) {
       ratio: { median: median(rounds.map((round) => of(round[client]) / of(round.plain))) }
     }))
   return [
-    ...rows("start-up and the first turn", ({ start, turns }) => start + turns[0]!),
-    ...rows("a turn after that", ({ turns }) => median(turns.slice(1))),
-    ...rows(`${count} turns, from start to end`, ({ total }) => total)
+    ...rows("start-up and first turn", ({ start, turns }) => start + turns[0]!),
+    ...rows("each later turn", ({ turns }) => median(turns.slice(1))),
+    ...rows(`${count} turns, start to exit`, ({ total }) => total)
   ]
 }, Effect.provide(CodexHome.layer().pipe(Layer.provide(ScriptedModel.layer(TestCodex.echo)))))

@@ -1,5 +1,5 @@
 /**
- * What importing the SDK costs, beside the modules of Effect that it uses.
+ * The imports benchmark: the time to import the SDK, relative to the Effect modules that it uses.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -10,7 +10,7 @@ import * as Script from "./Script.ts"
 
 const specifiers = /^(?:import|export) [^"]*?from "([^"]+)"/gm
 
-/** The modules outside of this repository that a module uses, itself or through others. */
+/** Lists the modules outside this repository that a module imports, directly or indirectly. */
 const foreign = (module: string, seen = new Set<string>(), found = new Set<string>()): ReadonlySet<string> => {
   if (seen.has(module)) return found
   seen.add(module)
@@ -44,7 +44,7 @@ export const run = Effect.fnUntraced(function*(quick: boolean) {
     }
   })
   return [
-    row(`the ${modules.length} modules of Effect that it uses`, rounds.map(({ own }) => own)),
+    row(`the ${modules.length} Effect modules that it uses`, rounds.map(({ own }) => own)),
     row("effect-codex", rounds.map(({ sdk }) => sdk), 1.5)
   ]
 })

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: how fast the SDK is, measured against the limit and against other clients, on this machine, in one run.
+ * The benchmark, `npm run bench`. It measures the SDK relative to the floor and to other clients, on this machine and in one run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -19,16 +19,16 @@ const partNames = ["firehose", "requests", "turns", "imports"] as const
 const bench = Command.make("bench", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the rows as JSON"), Flag.withDefault(false)),
   quick: Flag.Boolean("quick").pipe(
-    Flag.withDescription("Less traffic and fewer rounds: a minute at most, and noisier"),
+    Flag.withDescription("Use less traffic and fewer rounds: a minute or two, and noisier"),
     Flag.withDefault(false)
   ),
-  only: Flag.Literals("only", partNames).pipe(Flag.withDescription("One part alone"), Flag.optional)
+  only: Flag.Literals("only", partNames).pipe(Flag.withDescription("Run only one part"), Flag.optional)
 }, ({ json, only, quick }) =>
   Effect.gen(function*() {
     const chosen = only._tag === "Some" ? [only.value] : partNames
     const rows = (yield* Effect.forEach(chosen, (part) => parts[part](quick))).flat()
     yield* Console.log(json ? JSON.stringify(rows, null, 2) : render(rows))
-  })).pipe(Command.withDescription("Measures effect-codex against the limit of the machine and against other clients"))
+  })).pipe(Command.withDescription("Measures effect-codex relative to the floor of any reader and to other clients"))
 
 bench.pipe(
   Command.run({ version: "0.0.0" }),

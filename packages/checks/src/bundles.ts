@@ -1,6 +1,6 @@
 /**
- * What a bundler makes of programs that use the packages: how much of a bundle is ours, and how much of Effect comes with
- * it; whether a bundle for the browser needs Node; whether a bundle for Node runs.
+ * The bundles of programs that use the packages: their size, split into our code and Effect's; whether a bundle for the
+ * browser is free of Node; whether a bundle for Node runs.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
@@ -10,7 +10,7 @@ import { build } from "vite"
 import { nodes, run, tool } from "./installed.ts"
 import type { Problem } from "./problem.ts"
 
-/** The size of a program in KB, minified: our modules, what they need of Effect, and both, zipped. */
+/** The size of a minified program in KB: our modules, the Effect modules that they need, and both together, zipped. */
 export interface Size {
   readonly ours: number
   readonly effect: number
@@ -26,7 +26,7 @@ export interface Bundle {
 const using = (module: string, value: string): string =>
   `import { ${value.split(".")[0]} } from "${module}"; export const used = ${value}`
 
-/** The limits are a bit above what was measured: an export that pulls in what it does not need costs far more than that. */
+/** The programs. Their limits are slightly above the measured sizes; an export with an unneeded import costs far more. */
 const programs: ReadonlyArray<{ readonly name: string; readonly code: string; readonly limit: Size }> = [
   {
     name: "nothing",
@@ -61,7 +61,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   }
 ]
 
-/** The code of a program, all its chunks. Of `"ours"`, what comes from Effect is left out. */
+/** Bundles a program and returns the code of all chunks. `"ours"` leaves out Effect. */
 const bundle = async (project: string, entry: string, part: "ours" | "all"): Promise<string> => {
   const bundled = await build({
     root: project,
@@ -76,7 +76,7 @@ const bundle = async (project: string, entry: string, part: "ours" | "all"): Pro
       rolldownOptions: {
         input: entry,
         external: part === "ours" ? /^(effect|@effect)\// : [],
-        // To read a member of a module that the bundler does not see has no effect either.
+        // Reading a member of an external module has no side effects either.
         treeshake: { propertyReadSideEffects: part === "ours" ? false : "always" }
       }
     }
@@ -88,7 +88,7 @@ const bundle = async (project: string, entry: string, part: "ours" | "all"): Pro
 
 const kilobytes = (bytes: number): number => Math.round(bytes / 1024 * 10) / 10
 
-/** Measures in a project that has installed the packages. */
+/** Measures the bundles in a project that has installed the packages. */
 export const measureBundles = async (project: string): Promise<ReadonlyArray<Bundle>> => {
   const bundles: Array<Bundle> = []
   const entry = join(project, "bundled.js")
@@ -98,7 +98,7 @@ export const measureBundles = async (project: string): Promise<ReadonlyArray<Bun
     const all = await bundle(project, entry, "all")
     const size = {
       ours: kilobytes(ours.length),
-      // What is kept of Effect imports is not ours, so that this may be a few bytes below 0.
+      // `ours` includes the import statements of Effect, so the difference can be a few bytes below 0.
       effect: kilobytes(Math.max(0, all.length - ours.length)),
       zipped: kilobytes(all === "" ? 0 : gzipSync(all).length)
     }
@@ -107,7 +107,7 @@ export const measureBundles = async (project: string): Promise<ReadonlyArray<Bun
   return bundles
 }
 
-/** What is exceeded of a limit. */
+/** Returns the parts of a bundle that exceed their limits. */
 export const exceeded = ({ limit, size }: Bundle): ReadonlyArray<keyof Size> =>
   (["ours", "effect", "zipped"] as const).filter((part) => size[part] > limit[part])
 

@@ -1,5 +1,5 @@
 /**
- * Imports run downwards only: between the packages, and between the folders of a package.
+ * The layer check: imports only run downwards, between packages and between the folders of a package.
  *
  *     node packages/checks/src/layers.ts
  */
@@ -9,7 +9,7 @@ import { dirname, join, relative } from "node:path"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, readSource, type Source } from "./source.ts"
 
-/** The packages, from the ground up. One may depend on those in the rows above its own. */
+/** The packages, from the lowest layer up. A package may depend on those in the rows above its own. */
 const packages = [
   ["protocol"],
   ["codex"],
@@ -21,8 +21,8 @@ const packages = [
 ]
 
 /**
- * The folders of a package's `src`, each with the folders that it may import; `.` is `src` itself. `node:` stands for Node's
- * own modules: a folder without it runs on every platform.
+ * The folders of a package's `src`, each with the folders that it may import. `.` is `src` itself; `node:` stands for Node's own
+ * modules, so a folder without it runs on every platform.
  */
 export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
@@ -47,14 +47,14 @@ type Order = ReadonlyArray<ReadonlyArray<string>>
 const levels = (order: Order): ReadonlyMap<string, number> =>
   new Map(order.flatMap((names, level) => names.map((name) => [name, level] as const)))
 
-/** The folder that an import comes from; undefined for another package. A `#` import is one of the folder `node`. */
+/** Returns the folder that an import comes from, or `undefined` for another package. `#` imports belong to `node`. */
 const targetOf = (src: string, file: string, specifier: string): string | undefined => {
   if (specifier.startsWith("#")) return "node"
   if (specifier.startsWith(".")) return dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
   return isBuiltin(specifier) ? "node:" : undefined
 }
 
-/** The problems between the folders of one package. */
+/** Checks the imports between the folders of a package. */
 export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Problem> =>
   filesBelow(src).flatMap((path) => {
     const { file, imports } = readSource(join(src, path))
@@ -79,13 +79,13 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
-/** The package that a specifier names; undefined for files and for what Node brings. */
+/** Returns the package that a specifier names, or `undefined` for files and Node's own modules. */
 const packageOf = (specifier: string): string | undefined => {
   if (/^[.#]/.test(specifier) || isBuiltin(specifier)) return undefined
   return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
 }
 
-/** Packages whose entry point loads all of them: a module of ours imports what it uses, and nothing else. */
+/** Packages whose entry point loads all their modules. Our modules import single modules from them. */
 const barrels = new Set([
   "effect",
   "@effect/platform-node",
@@ -95,7 +95,7 @@ const barrels = new Set([
   "effect-codex"
 ])
 
-/** What is wrong between the packages of a workspace. */
+/** Checks the imports between the packages of a workspace. */
 export const checkPackages = (directory: string, order: Order = packages): ReadonlyArray<Problem> => {
   const levelOf = levels(order)
   const manifestOf = (folder: string): Manifest =>

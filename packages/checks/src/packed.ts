@@ -1,6 +1,6 @@
 /**
- * What is in a package as `npm pack` makes it: all that it exports, and the sources that its maps name; no tests, no leftovers
- * of the build, no path of this machine; and nothing that imports what it does not declare.
+ * The check of a packed package: it contains everything that it exports and the sources that its maps name. It contains no tests, no
+ * build leftovers, no paths of this machine, and no imports that it does not declare.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
@@ -8,15 +8,15 @@ import { dirname, join } from "node:path"
 import { parseSync } from "vite"
 import { type Problem, root } from "./problem.ts"
 
-/** The condition under which the sources are used in this repository; nobody who installs a package sets it. */
+/** The condition that selects the sources inside this repository. Users of a package never set it. */
 const sourceCondition = "@effect-codex/source"
 
-/** Targets by condition; a target may depend on further conditions. */
+/** Targets by condition. A target may depend on further conditions. */
 interface Conditions {
   readonly [condition: string]: string | Conditions
 }
 
-/** As far as it is looked at here. */
+/** The fields of `package.json` that the check reads. */
 export interface Manifest {
   readonly name: string
   readonly version: string
@@ -36,7 +36,7 @@ const filesOf = (directory: string): ReadonlyArray<string> =>
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1).replaceAll("\\", "/"))
     .sort()
 
-/** The names under which the modules of a package are imported: those that its `exports` let through. */
+/** Returns the specifiers of a package's public modules, as its `exports` define them. */
 export const publicModules = (directory: string): ReadonlyArray<string> => {
   const { exports, name } = readManifest(directory)
   const modules = exports["./*"] === undefined ? [] : filesOf(join(directory, "src"))
@@ -47,12 +47,12 @@ export const publicModules = (directory: string): ReadonlyArray<string> => {
   return exports["."] === undefined ? modules : [...modules, name]
 }
 
-/** Files that a build, a test or an editor leaves behind. */
+/** Matches files that a build, a test or an editor leaves behind. */
 const leftover = /(^|\/)\.|\.tsbuildinfo$|\.test\.|(^|\/)(test|tests|fixtures)\//
 
 const required = ["LICENSE", "README.md", "CHANGELOG.md"]
 
-/** The packages, by their names, that a module imports: also as types, also at run time. What stands in comments does not count. */
+/** Returns the names of the packages that a module imports, including type and dynamic imports, ignoring comments. */
 const importedPackages = (file: string, text: string): ReadonlySet<string> => {
   const { comments } = parseSync(file, text, { lang: "ts" })
   const code = comments.toReversed().reduce((code, { end, start }) => code.slice(0, start) + code.slice(end), text)
@@ -67,14 +67,14 @@ const importedPackages = (file: string, text: string): ReadonlySet<string> => {
   )
 }
 
-/** The files beside it that a document links to. A link that leaves the package is for those who read the repository. */
+/** Returns the files that a document links to. Links that leave the package are for readers of the repository and don't count. */
 const linkedFiles = (document: string, text: string): ReadonlyArray<string> =>
   Array.from(text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g), ([, link = ""]) => link)
     .filter((link) => !/^[a-z]+:/.test(link))
     .map((link) => join(dirname(document), link).replaceAll("\\", "/"))
     .filter((file) => !file.startsWith("../"))
 
-/** What is wrong in one file, beside that it is there. */
+/** Checks the content of one file. */
 const problemsIn = function*(directory: string, file: string, packedFrom: string): Generator<string> {
   const text = readFileSync(join(directory, file), "utf8")
   const isPacked = (file: string): boolean => existsSync(join(directory, file))
@@ -98,13 +98,13 @@ const problemsIn = function*(directory: string, file: string, packedFrom: string
   if (file.startsWith("dist/") && text.includes(packedFrom)) yield "has a path of this machine"
 }
 
-/** The targets for those who install a package: of every condition but that of the sources. */
+/** Returns the targets of every condition except that of the sources. */
 const targetsOf = (target: string | Conditions): ReadonlyArray<string> =>
   typeof target === "string"
     ? [target]
     : Object.entries(target).flatMap(([condition, target]) => condition === sourceCondition ? [] : targetsOf(target))
 
-/** What is exported, imported by a name with `#`, or a command, and is not there. */
+/** Checks that every export, `#` import and command exists. */
 const problemsInExports = function*(directory: string): Generator<string> {
   const { bin = {}, exports, imports = {}, name } = readManifest(directory)
   const modules = publicModules(directory).filter((module) => module !== name).map((module) =>
@@ -125,7 +125,7 @@ const problemsInExports = function*(directory: string): Generator<string> {
   }
 }
 
-/** Checks a package that is unpacked in `directory`; `packedFrom` is where it came from, a path that must not be in it. */
+/** Checks a package that is unpacked in `directory`. No file may contain `packedFrom`, the path that it was packed from. */
 export const checkPacked = (directory: string, packedFrom = root): ReadonlyArray<Problem> => {
   const files = filesOf(directory)
   const problem = (file: string) => (message: string): Problem => ({ file: join(directory, file), line: 1, message })

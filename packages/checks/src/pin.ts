@@ -1,17 +1,17 @@
 /**
- * The pinned version of codex. Everything that names it is listed here.
+ * The pin: the list of all places that name the pinned version of codex.
  *
- *     node packages/checks/src/pin.ts           checks that all of it names one version
- *     node packages/checks/src/pin.ts 0.171.0   moves all of it to another version, installs that, and generates from it
+ *     node packages/checks/src/pin.ts           checks that all places name the same version
+ *     node packages/checks/src/pin.ts 0.171.0   writes another version to all places, installs it, and generates from it
  *
- * Moving can be repeated, after the generator stopped for example. CONTRIBUTING.md has what is left to do by hand.
+ * You can repeat a move, for instance after the generator stopped. CONTRIBUTING.md lists the remaining manual steps.
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Problem, report, root } from "./problem.ts"
 
-/** A place that names the pinned version: a file, and a pattern that matches the version, in full or without its patch number. */
+/** A place that names the pinned version: a file, and a pattern that matches the version with or without its patch number. */
 export interface Place {
   readonly file: string
   readonly pattern: RegExp
@@ -19,7 +19,7 @@ export interface Place {
 
 const dependency = /(?<="@openai\/codex": ")[^"]+/g
 
-/** Sentences about the version that something was seen with are not among them: they stay true. */
+/** All places. A sentence about the behavior of a certain version is not among them, because it stays true. */
 const places: ReadonlyArray<Place> = [
   { file: "package.json", pattern: dependency },
   { file: "packages/protocol/package.json", pattern: dependency },
@@ -27,15 +27,15 @@ const places: ReadonlyArray<Place> = [
   { file: "packages/testing/src/Fixture.ts", pattern: /(?<=^export const version = ")[^"]+/gm },
   { file: "packages/codex/docs/faq.md", pattern: /(?<=the pinned version, )\d+\.\d+\.\d+/g },
   { file: "packages/codex/docs/contributing/faults.md", pattern: /(?<=an older server, 0\.130 to )\d+\.\d+/g },
-  { file: "packages/protocol/README.md", pattern: /(?<=servers of 0\.130 to )\d+\.\d+/g },
+  { file: "packages/protocol/README.md", pattern: /(?<=servers from 0\.130 to )\d+\.\d+/g },
   { file: "README.md", pattern: /(?<=captures of servers from 0\.130 to )\d+\.\d+/g }
 ]
 
-/** The version as a place writes it, which had `before` there. */
+/** Formats a version like `before`, with or without the patch number. */
 const written = (version: string, before: string): string =>
   before.split(".").length === 2 ? version.split(".").slice(0, 2).join(".") : version
 
-/** The places that name another version than the pinned one, or none any more. */
+/** Finds the places that name another version than the pinned one, or no version. */
 export const checkPlaces = (directory: string, pinned: string, places: ReadonlyArray<Place>): ReadonlyArray<Problem> =>
   places.flatMap(({ file, pattern }) => {
     const path = join(directory, file)
@@ -45,7 +45,7 @@ export const checkPlaces = (directory: string, pinned: string, places: ReadonlyA
       return [{
         file: path,
         line: 1,
-        message: `does not name the pinned version: change its place in packages/checks/src/pin.ts`
+        message: `does not name the pinned version: update its place in packages/checks/src/pin.ts`
       }]
     }
     return matches.filter(([named]) => named !== written(pinned, named)).map(({ 0: named, index }) => ({
@@ -63,7 +63,7 @@ export const writePlaces = (directory: string, version: string, places: Readonly
   }
 }
 
-/** A lock file that leaves it open which codex is installed. With the entries there, npm would keep the old version and nest the new one. */
+/** Removes codex from a lock file. If the entries stayed, npm would keep the old version and nest the new one. */
 export const unlock = (lockFile: string): string => {
   const lock = JSON.parse(lockFile)
   for (const path of Object.keys(lock.packages)) {
@@ -72,7 +72,7 @@ export const unlock = (lockFile: string): string => {
   return `${JSON.stringify(lock, null, 2)}\n`
 }
 
-/** Lets a program say itself what is wrong. */
+/** Runs a command with its output shown, and exits if it fails. */
 const run = (command: string, ...args: ReadonlyArray<string>): void => {
   try {
     execFileSync(command, args, { cwd: root, stdio: "inherit", shell: process.platform === "win32" })
@@ -85,7 +85,7 @@ const move = (version: string): void => {
   writePlaces(root, version, places)
   const lockFile = join(root, "package-lock.json")
   writeFileSync(lockFile, unlock(readFileSync(lockFile, "utf8")))
-  // The scripts of an installation would generate without the manifest. The lock file names no registry.
+  // The install scripts would generate without the manifest. The lock file must not name a registry.
   run("npm", "install", "--ignore-scripts", "--omit-lockfile-registry-resolved")
   run("npm", "run", "--silent", "generate", "--", "--manifest")
 }

@@ -1,6 +1,6 @@
 /**
- * The packages as npm would publish them: what is in them, what `publint` and `attw` say of them, whether a project that has
- * installed them compiles and runs, on every TypeScript and Node that is promised, and what they cost a bundle. Build first.
+ * The check of the packages as npm would publish them. It inspects their contents, runs `publint` and `attw`, compiles and runs a
+ * project that has installed them on every supported version of TypeScript and Node, and measures bundle sizes. Build first.
  *
  *     npm run build && node packages/checks/src/published.ts
  */
@@ -33,7 +33,7 @@ const output = async (cwd: string, command: string, ...args: ReadonlyArray<strin
   return result.trim()
 }
 
-/** Packs a package, and unpacks it again, to look at it. */
+/** Packs a package, and unpacks it again for inspection. */
 const pack = async (folder: string, directory: string) => {
   const source = join(root, "packages", folder)
   const archive = join(directory, await output(source, "npm", "pack", "--silent", "--pack-destination", directory))
@@ -45,7 +45,7 @@ const pack = async (folder: string, directory: string) => {
 
 type Packed = Awaited<ReturnType<typeof pack>>
 
-/** What `npm publish` would correct in a manifest by itself, with no more than a warning: a command can be gone that way. */
+/** Reports corrections that `npm publish` would make in a manifest with only a warning. They can remove a command. */
 const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
   const file = join(unpacked, "package.json")
   const before = readFileSync(file, "utf8")
@@ -54,11 +54,11 @@ const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
   return [{
     file,
     line: 1,
-    message: "would be corrected by npm when it is published: run `npm pkg fix` in the package"
+    message: "npm would correct it when publishing: run `npm pkg fix` in the package"
   }]
 }
 
-/** What is in an archive, and whether tools find what it exports. We are ESM only: `require` is not looked at. */
+/** Checks the contents of an archive, and that tools resolve its exports. The packages are ESM only, so `require` is ignored. */
 const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArray<Problem>> => {
   const { name } = readManifest(unpacked)
   const entrypoints = modules.filter((module) => module !== name).map((module) => `.${module.slice(name.length)}`)

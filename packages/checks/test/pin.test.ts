@@ -22,7 +22,7 @@ describe("the pinned version", () => {
     ])
     const silent = directoryOf({ "package.json": manifest("0.171.0"), "README.md": "Any server.\n" })
     assert.deepStrictEqual(linesOf(silent, checkPlaces(silent, "0.171.0", places)), [
-      "README.md:1 does not name the pinned version: change its place in packages/checks/src/pin.ts"
+      "README.md:1 does not name the pinned version: update its place in packages/checks/src/pin.ts"
     ])
   })
 

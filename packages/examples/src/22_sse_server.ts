@@ -1,5 +1,5 @@
 /**
- * A server that answers questions as server-sent events. A client that leaves interrupts its turn.
+ * An HTTP server that streams answers as server-sent events. A client that disconnects interrupts its turn.
  *
  * The response has begun, with status 200, before the turn can fail: so the last event says how the turn ended,
  * `turn/completed` or `failed`.

@@ -13,7 +13,7 @@ import { examples, type Options, run, start } from "./program.ts"
 const offline = "[offline: a scripted model answers; --live asks your own Codex account]"
 const hello = "Hello from a script. You said:"
 
-/** What each example prints: these, in this order, among other things. */
+/** The output of each example: these texts, in this order, with others in between. */
 const prints: Readonly<
   Record<string, ReadonlyArray<string | RegExp> | (Options & { readonly lines: ReadonlyArray<string | RegExp> })>
 > = {
@@ -240,6 +240,6 @@ describe.concurrent("examples", () => {
       const { env } = yield* CodexHome.make()
       const { exitCode, stderr, stdout } = yield* run(quickstart, { args: ["--live"], env })
       assert.strictEqual(exitCode, 1)
-      assert.include(stdout + stderr, "Nobody is logged in to Codex: run `npx codex login` first")
+      assert.include(stdout + stderr, "You are not logged in to Codex. Run `npx codex login` first")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

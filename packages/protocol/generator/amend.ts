@@ -1,4 +1,4 @@
-/** The corrections to what the pinned binary says: adds what only older servers send, removes what upstream tests itself with. */
+/** Corrections to the pinned binary's schema: adds the requests of older servers and removes fields of upstream's own tests. */
 import type { Bundle, Definitions, JsonSchema } from "./bundle.ts"
 import { pascal } from "./model.ts"
 import * as Overrides from "./overrides.ts"
@@ -12,7 +12,7 @@ const request = (method: string, description: string): JsonSchema => ({
   }
 })
 
-/** The definitions without the fields that are there for upstream's own tests. */
+/** Removes the fields that exist for upstream's own tests. */
 const withoutTestFields = (definitions: Definitions): Definitions => {
   const result: { [name: string]: JsonSchema } = { ...definitions }
   for (const [name, field] of Overrides.testFields) {
@@ -28,7 +28,7 @@ export const amend = (bundle: Bundle): Bundle => {
   const definitions: { [name: string]: JsonSchema } = { ...withoutTestFields(bundle.experimental) }
   const add = (name: string, schema: JsonSchema): void => {
     if (name in definitions) {
-      throw new Error(`codex ${bundle.version} has ${name}: take it out of earlierServerRequests`)
+      throw new Error(`codex ${bundle.version} has ${name}: remove it from earlierServerRequests`)
     }
     definitions[name] = schema
   }

@@ -22,7 +22,7 @@ const hasUnknownVariant = (value: unknown): boolean =>
     ("raw" in value && Object.values(value).includes("$unknown")) || Object.values(value).some(hasUnknownVariant)
   )
 
-/** Whether decoding changed nothing but to leave out fields which `isExtra`. */
+/** Whether decoding only left out fields that satisfy `isExtra`. */
 const isKept = (decoded: unknown, input: unknown, isExtra: (key: string) => boolean): boolean => {
   if (!isRecord(decoded) || !isRecord(input)) return decoded === input
   return Array.isArray(decoded) === Array.isArray(input) &&
@@ -31,7 +31,7 @@ const isKept = (decoded: unknown, input: unknown, isExtra: (key: string) => bool
     Object.keys(decoded).every((key) => Object.hasOwn(input, key) && isKept(decoded[key], input[key], isExtra))
 }
 
-/** What the check has to say: whether the Schema decodes the value to itself. */
+/** The expected result of a check: whether the Schema decodes the value to itself. */
 const assertAgree = ({ check, decode, isExtra, name }: {
   readonly name: string
   readonly check: (u: unknown) => boolean
@@ -46,7 +46,7 @@ const assertAgree = ({ check, decode, isExtra, name }: {
   }
 }
 
-/** Whether there is a field in it that is left out when it can't be read. */
+/** Whether a Schema contains a field that is left out if it is unreadable. */
 const leavesFieldsOut = (ast: SchemaAST.AST): boolean => {
   if (ast.encoding?.some(({ transformation }) => transformation._tag === "Middleware") === true) return true
   switch (ast._tag) {
@@ -75,8 +75,8 @@ describe("Checks", () => {
   it("passes what the Schema gives back as it is, and nothing else", () => {
     for (const { check, name, schema } of definitions) {
       const decode = SchemaParser.decodeUnknownResult(schema)
-      // Where fields that can't be read are left out, a field that was left out has to be one that no definition has. Elsewhere
-      // a field of one variant can be unknown to another.
+      // If unreadable fields are left out, only fields that no definition has may be missing. Otherwise a field of one variant can
+      // be unknown to another.
       const tolerant = leavesFieldsOut(schema.ast)
       const subject = { name, check, decode, isExtra: (key: string) => !tolerant || key === extraField }
       for (let seed = 1; seed <= 20; seed++) {

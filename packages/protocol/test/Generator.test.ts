@@ -7,7 +7,7 @@ import { readProtocol } from "../generator/protocol.ts"
 
 const bundle = readBundle()
 
-/** The real bundle with some definitions replaced or added. */
+/** Replaces or adds some definitions of the real bundle. */
 const withDefinitions = (definitions: { readonly [name: string]: JsonSchema }): Bundle => ({
   ...bundle,
   experimental: { ...bundle.experimental, ...definitions }
@@ -76,7 +76,7 @@ describe("the generator", () => {
     assert.deepStrictEqual([params.name, response], ["CurrentTimeReadParams", "CurrentTimeReadResponse"])
     assert.deepStrictEqual(route.thread, { path: "threadId", optional: false })
     const again = withDefinitions({ CurrentTimeReadParams: { type: "object" } })
-    assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: take it out of earlierServerRequests/)
+    assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: remove it from earlierServerRequests/)
   })
 
   it("leaves out what upstream tests itself with", () => {
@@ -90,7 +90,7 @@ describe("the generator", () => {
 
   it("describes each method in the words of upstream, where there are some", () => {
     const emitted = emitMethods(readProtocol(bundle), "")
-    // Of the method itself, of its params, of its response.
+    // The description of the method itself, of its params, of its response.
     const described = {
       "thread/search/stream/cancel": "Cancel a `thread/search/stream` request on this connection.",
       "account/rateLimits/read":

@@ -22,7 +22,7 @@ const manifest: {
   readonly definitions: { readonly [name: string]: string }
 } = JSON.parse(readFileSync(join(import.meta.dirname, "..", "protocol.manifest.json"), "utf8"))
 
-/** As the manifest writes it: a question mark for what can be absent. */
+/** Prints a key like the manifest, with a question mark if it can be absent. */
 const route = ({ thread, threadOptional, turn, turnOptional }: Methods.Route) => ({
   thread: thread !== null && threadOptional ? `${thread}?` : thread,
   turn: turn !== null && turnOptional ? `${turn}?` : turn

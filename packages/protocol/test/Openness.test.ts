@@ -116,7 +116,7 @@ describe("Openness", () => {
   it("a part of an item that can't be read costs no more than that part", () => {
     const decode = (fields: object) =>
       Result.getOrThrow(Methods.decode(itemCompleted, params({ ...agentMessage, ...fields }))).item
-    // As servers up to 0.169 write it: an object that no variant is told apart by.
+    // The form that servers up to 0.169 send: an object without a discriminator.
     const display = { action: "hide", blockType: null }
     assert.deepStrictEqual<unknown>(decode({ moderation: { display, moderated: true } }), {
       ...agentMessage,

@@ -1,4 +1,4 @@
-/** What the types promise: checked by the compiler, run so that the narrowing is real. */
+/** Tests of the types. The compiler checks them; running them proves that the narrowing is real. */
 import { assert, describe, it } from "@effect/vitest"
 import type * as Methods from "../src/Methods.ts"
 import type * as Protocol from "../src/Protocol.ts"
@@ -9,7 +9,7 @@ const textOf = (item: Protocol.ThreadItem): string | undefined => {
   return item.text
 }
 
-/** An exhaustive switch has to say what happens to variants that this version does not know. */
+/** An exhaustive switch must handle unknown variants. */
 const describeStatus = (status: Protocol.ThreadStatus): string => {
   switch (status.type) {
     case "notLoaded":
@@ -23,7 +23,7 @@ const describeStatus = (status: Protocol.ThreadStatus): string => {
   }
 }
 
-// @ts-expect-error without the case for what is unknown not every path returns
+// @ts-expect-error without a case for unknown variants, not every path returns
 const describeKnownStatus = (status: Protocol.ThreadStatus): string => {
   switch (status.type) {
     case "notLoaded":
@@ -108,7 +108,7 @@ describe("Types", () => {
 
   it("what can be null can be absent", () => {
     const thread: Pick<Protocol.Thread, "name" | "projectId"> = {}
-    // @ts-expect-error what was parsed from JSON is absent rather than undefined
+    // @ts-expect-error a value that was parsed from JSON omits a field instead of setting it to undefined
     const undefinedName: Pick<Protocol.Thread, "name"> = { name: undefined }
     assert.deepStrictEqual(Object.keys(thread).concat(Object.keys(undefinedName)), ["name"])
   })

@@ -80,6 +80,17 @@ const withHandlers = <E>(
     Effect.provide(FakeAppServer.layerCodex({ client: { serverRequests } }))
   )
 
+/** Asks for an approval, whose handler fails. */
+const refused = (id: string) =>
+  Effect.gen(function*() {
+    const server = yield* FakeAppServer.FakeAppServer
+    yield* Effect.exit(server.ask(approval, params[approval], { id }))
+    assert.deepStrictEqual(yield* server.awaitMessage((message) => message["id"] === id), {
+      id,
+      error: { code: -32603, message: "The client's handler failed" }
+    })
+  })
+
 describe("without handlers, the server is answered", () => {
   const answers: { readonly [M in ServerRequests.Method]: unknown } = {
     "item/commandExecution/requestApproval": { decision: "decline" },
@@ -220,25 +231,16 @@ describe("a handler", () => {
           [() => Effect.fail(undefined), "The handler of"],
           [() => Effect.fail("secret"), "failed with something other than a ServerRequestError"]
         ]
-        const asked = (id: string) =>
-          Effect.gen(function*() {
-            const server = yield* FakeAppServer.FakeAppServer
-            yield* Effect.exit(server.ask(approval, params[approval], { id }))
-            assert.deepStrictEqual(yield* server.awaitMessage((message) => message["id"] === id), {
-              id,
-              error: { code: -32603, message: "The client's handler failed" }
-            })
-          })
         for (const [handler, log] of table) {
           const handlers = { [approval]: handler } as ServerRequests.ServerRequestHandlers
           // The client's handlers, and a thread's.
-          yield* withHandlers(handlers, asked("client"))
+          yield* withHandlers(handlers, refused("client"))
           yield* withHandlers(
             {},
             Effect.gen(function*() {
               const codex = yield* Codex.Codex
               yield* codex.threadStart({ serverRequests: handlers })
-              yield* asked("thread")
+              yield* refused("thread")
             })
           )
           assert.strictEqual(logged.length, 2, log)

@@ -76,6 +76,13 @@ const noting = (handlers: ServerRequests.AllHandlers) => {
 
 const asking = Effect.provide(TestCodex.layer({ home: { approvalPolicy: "on-request" } }))
 
+/** Calls the tool on a thread whose server asks by a question. */
+const ask = (serverRequests: ServerRequests.ServerRequestHandlers) =>
+  Effect.flatMap(
+    start({ serverRequests }, { tool_call_mcp_elicitation: false }),
+    (thread) => call(thread, "gzip_file_as_resource", zip)
+  )
+
 describe("a call of an MCP tool", () => {
   it.live("is declined by default", () =>
     Effect.gen(function*() {
@@ -161,11 +168,6 @@ describe("a call of an MCP tool", () => {
 
   it.live("is an approval too where Codex asks for it by a question", () =>
     Effect.gen(function*() {
-      const ask = (serverRequests: ServerRequests.ServerRequestHandlers) =>
-        Effect.flatMap(
-          start({ serverRequests }, { tool_call_mcp_elicitation: false }),
-          (thread) => call(thread, "gzip_file_as_resource", zip)
-        )
       assert.include(yield* ask(ServerRequests.declineAll), "user cancelled MCP tool call")
       assert.include(yield* ask(ServerRequests.acceptAll), zipped)
       assert.include(yield* ask(ServerRequests.acceptForSession), zipped)

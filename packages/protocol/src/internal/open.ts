@@ -1,8 +1,8 @@
 /**
- * Schemas of what stays open. A union never fails to decode: what this version can't read becomes {@link UnknownVariant}, so that
- * one unknown part costs nothing around it.
+ * The Schemas of open types. Decoding a union never fails: a variant that this version can't read becomes an {@link UnknownVariant},
+ * so that the values around it still decode.
  *
- * Unions dispatch by themselves, because a fallback member would make Effect's own union try its members one by one.
+ * The unions dispatch on the tag themselves, because a fallback member would make Effect's own union try its members one by one.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -12,21 +12,21 @@ import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
 /**
- * Any JSON value, as it came.
+ * Any JSON value, unchanged.
  *
  * @category models
  */
 export type Json = Schema.Json
 
 /**
- * Any JSON value, as it came. It is not walked: what was parsed from a line is JSON already.
+ * Any JSON value, unchanged. The Schema does not traverse it, because a value that was parsed from a line is already JSON.
  *
  * @category schemas
  */
 export const Json: Schema.Codec<Json> = Schema.Unknown as Schema.Codec<Json>
 
 /**
- * A JSON object with whatever fields, as it came.
+ * Any JSON object, unchanged.
  *
  * @category models
  */
@@ -36,7 +36,7 @@ const isObject = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
 /**
- * A JSON object with whatever fields, as it came.
+ * Any JSON object, unchanged.
  *
  * @category schemas
  */
@@ -46,11 +46,11 @@ export const JsonObject: Schema.Codec<JsonObject> = /*#__PURE__*/ Schema.declare
 )
 
 /**
- * A variant of a union that this version of the protocol does not know, or that does not have the shape that it knows, with the
+ * A variant of a union that this version of the protocol does not know, or whose value does not have the known shape. `raw` is the
  * value as the server sent it.
  *
- * It carries `"$unknown"` where the union's known variants carry their tag, so a `switch` over the tag narrows, and one that is
- * exhaustive has to say what happens to unknown variants. In a union without a tag it is recognised by `type`.
+ * Its tag is `"$unknown"`, in the field that holds the tag of the union's known variants. So a `switch` over the tag narrows, and an
+ * exhaustive `switch` must handle unknown variants. In a union without a tag, the field is `type`.
  *
  * @category models
  */
@@ -58,7 +58,7 @@ export type UnknownVariant<Tag extends string = "type"> =
   & { readonly [K in Tag]: "$unknown" }
   & {
     readonly raw: Json
-    /** Where this version knows the variant: what does not fit, and at which path. */
+    /** The reason why a known variant could not be decoded, with its path. Absent if the variant is unknown. */
     readonly issue?: string
   }
 
@@ -67,8 +67,8 @@ interface Variants<A> {
 }
 
 /**
- * Decodes anything into an {@link UnknownVariant}, and encodes that as what it was. The cast says what the generator sees to: an
- * open union `A` has this variant.
+ * Decodes any value into an {@link UnknownVariant}, and encodes that as the original value. The cast is safe because the generator
+ * adds this variant to every open union `A`.
  */
 const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
   Json.pipe(Schema.decodeTo(
@@ -81,13 +81,13 @@ const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
 
 const format = SchemaIssue.makeFormatterDefault()
 
-/** What was expected, and at which path, on one line. It never shows the value, which may hold prompts and keys. */
+/** Formats an issue on one line, with the expected type and the path. It omits the value, which may contain prompts and keys. */
 const describe = (issue: SchemaIssue.Issue): string => format(issue).replaceAll(/\s*\n\s*/g, " ")
 
 /**
- * A union that asks `select` which variant the input claims to be. In the direction of encoding the variants are the flipped
- * ones, and what encodes the unknown is the flipped {@link unknownVariant}, which takes nothing else: so one function serves both
- * ways, and only what is decoded can turn out to be unknown.
+ * A union whose variant `select` determines from the input. For encoding, Effect flips the variants and {@link unknownVariant}. The
+ * flipped `unknownVariant` accepts nothing but an unknown variant, so one function serves both directions, and only decoding can
+ * produce unknown variants.
  */
 const dispatch = <A>(
   tag: string,
@@ -120,7 +120,7 @@ const dispatch = <A>(
 
 type Parser<A> = (input: unknown, options: SchemaAST.ParseOptions) => Effect.Effect<A, SchemaIssue.Issue>
 
-/** A union whose variants carry their name in the field `tag`. */
+/** A union whose variants are discriminated by the field `tag`. */
 export const taggedUnion = <A>(tag: string, variants: Variants<A>): Schema.Codec<A> =>
   dispatch(tag, variants, (input) => {
     const value = input[tag]
@@ -131,7 +131,7 @@ export const taggedUnion = <A>(tag: string, variants: Variants<A>): Schema.Codec
     return new SchemaIssue.Pointer([tag], issue)
   })
 
-/** A union of bare strings and of objects that carry their name as their only key. */
+/** A union of bare strings and of objects that their only key discriminates. */
 export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> => {
   const keys = Object.keys(variants)
   const objects = dispatch(
@@ -142,17 +142,17 @@ export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> =
   return Schema.Union([Schema.String, objects])
 }
 
-/** A union whose members are tried in order. Anything else is unknown, also what is malformed. */
+/** A union whose members are tried in order. Any other value is unknown, including a malformed one. */
 export const untaggedUnion = <A>(members: ReadonlyArray<Schema.Codec<A>>): Schema.Codec<A> =>
   Schema.Union([...members, dispatch<A>("type", {}, () => "$unknown")])
 
-/** What can be null. As `Schema.NullOr`, but null comes first: to an open union it would be an unknown variant. */
+/** A nullable Schema. Unlike in `Schema.NullOr`, null comes first: an open union would decode it as an unknown variant. */
 export const nullOr = <S extends Schema.Constraint>(schema: S) => Schema.Union([Schema.Null, schema])
 
-/** An optional field of a variant. A value that can't be read is left out, as a field would be that this version does not know. */
+/** An optional field of a variant. An unreadable value is left out, like an unknown field. */
 export const ifReadable = <A>(schema: Schema.Codec<A>) =>
   Schema.optionalKey(schema).pipe(Schema.catchDecoding(() => Effect.succeedNone))
 
-/** A struct that keeps the fields which it does not declare. Slower than a struct: for rarely read configuration alone. */
+/** A struct that keeps undeclared fields. It is slower than a struct, so only configuration, which is rarely read, uses it. */
 export const extensible = <S extends Schema.Struct<Schema.Struct.Fields>>(struct: S) =>
   Schema.StructWithRest(struct, [Schema.Record(Schema.String, Schema.Unknown)])
