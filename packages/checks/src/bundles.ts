@@ -1,6 +1,6 @@
 /**
- * The bundles of programs that use the packages: their size, split into our code and Effect's; whether a bundle for the
- * browser is free of Node; whether a bundle for Node runs.
+ * The check of bundles: their sizes, split into our code and Effect's; that a browser bundle needs no Node module; and that a Node
+ * bundle runs.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
@@ -115,7 +115,7 @@ export const printBundle = ({ limit, name, size }: Bundle): string =>
   `${name}: ours ${size.ours} of ${limit.ours} KB, Effect ${size.effect} of ${limit.effect} KB, ` +
   `zipped ${size.zipped} of ${limit.zipped} KB`
 
-/** Bundles every export of the SDK for a browser, and reports each module of Node that would be needed there. */
+/** Bundles every export of the SDK for a browser, and reports each Node module that the bundle needs. */
 export const checkBrowserBundle = async (
   project: string,
   modules: ReadonlyArray<string>
@@ -140,8 +140,8 @@ export const checkBrowserBundle = async (
 }
 
 /**
- * The program in two formats, each as one file that has everything in it. It runs a turn on a scripted model, with the binary
- * that it is given; without one it prints why there is none.
+ * A program that is bundled in two formats, each as one self-contained file. It runs a turn on a scripted model with the binary
+ * that it receives. Without a binary, it prints the reason of the error.
  */
 const turnProgram = `import { TestCodex } from "@effect-codex/testing"
 import { Codex } from "effect-codex"
@@ -163,7 +163,7 @@ program.pipe(
 ).then((said) => console.log(said))
 `
 
-/** Bundles a program for Node, as a CommonJS and as an ES module, and runs both where nothing is installed. */
+/** Bundles a program for Node as a CommonJS and an ES module, and runs both in a folder without installed packages. */
 export const checkNodeBundles = async (project: string, directory: string): Promise<ReadonlyArray<Problem>> => {
   const entry = join(project, "turn.js")
   writeFileSync(entry, turnProgram)
@@ -196,7 +196,7 @@ export const checkNodeBundles = async (project: string, directory: string): Prom
         }
       }
     })
-    // Nothing of this repository is on its PATH.
+    // The PATH contains nothing of this repository.
     const bundled = (...args: ReadonlyArray<string>) =>
       run(directory, node, [file, ...args], { PATH: dirname(node), CODEX_PATH: "" })
     const [turn, without] = [await bundled(binary.trim()), await bundled()]

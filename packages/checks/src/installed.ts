@@ -15,14 +15,14 @@ const newest = "7.0.2"
 
 const typescripts = ["5.9.3", newest]
 
-/** The one package that `effect-codex` needs next to itself, and those that the README tells users to install. */
+/** The required peer of `effect-codex`, and the packages that the README tells users to install. */
 const peer = "effect@^4.1"
 const peers = [peer, "@effect/platform-node@^4.1"]
 
 /** The archives of the packages, by their folders. */
 export type Archives = Readonly<Record<Folder, string>>
 
-/** The packages that are published, from the ground up. */
+/** The published packages, from the lowest layer up. */
 export const folders = ["protocol", "codex", "recording", "testing", "cli"] as const
 
 export type Folder = (typeof folders)[number]

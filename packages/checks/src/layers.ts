@@ -47,7 +47,7 @@ type Order = ReadonlyArray<ReadonlyArray<string>>
 const levels = (order: Order): ReadonlyMap<string, number> =>
   new Map(order.flatMap((names, level) => names.map((name) => [name, level] as const)))
 
-/** Returns the folder that an import comes from, or `undefined` for another package. `#` imports belong to `node`. */
+/** Returns the folder of an imported module, or `undefined` for another package. `#` imports belong to `node`. */
 const targetOf = (src: string, file: string, specifier: string): string | undefined => {
   if (specifier.startsWith("#")) return "node"
   if (specifier.startsWith(".")) return dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")

@@ -131,7 +131,7 @@ export const checkPacked = (directory: string, packedFrom = root): ReadonlyArray
   const problem = (file: string) => (message: string): Problem => ({ file: join(directory, file), line: 1, message })
   return [
     ...required.filter((file) => !files.includes(file)).map((file) => problem(file)("is not packed")),
-    ...files.filter((file) => leftover.test(file)).map((file) => problem(file)("is packed, and is nothing for users")),
+    ...files.filter((file) => leftover.test(file)).map((file) => problem(file)("is packed, but users do not need it")),
     ...Array.from(problemsInExports(directory), problem("package.json")),
     ...files.flatMap((file) => Array.from(problemsIn(directory, file, packedFrom), problem(file)))
   ]

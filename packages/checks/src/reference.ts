@@ -118,6 +118,9 @@ const errorFields = (shape: Node, text: Text, docBefore: (offset: number) => str
     return `${doc === undefined ? "" : `/*${doc}*/\n`}readonly ${text(member.key)}${optional ? "?" : ""}: ${type}`
   }).join("\n")
 
+/** Returns the declaration file of a module that a public module exports again. `#` imports belong to the folder `node`. */
+const declarationFile = (from: string): string => from.replace(/^#(.*)$/, "./node/$1.ts").replace(/\.ts$/, ".d.ts")
+
 /** Reads the declarations of a file, by name and in order. */
 const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
   const source = readSource(file)
@@ -164,7 +167,7 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
     return text(node).replace(/^declare /, "")
   }
 
-  const reexported = (from: string) => declarationsOf(join(dirname(file), from.replace(/\.ts$/, ".d.ts")))
+  const reexported = (from: string) => declarationsOf(join(dirname(file), declarationFile(from)))
 
   for (const statement of source.body) {
     if (statement.type === "ExportAllDeclaration" && statement.exported === null) {

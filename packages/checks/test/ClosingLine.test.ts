@@ -26,7 +26,7 @@ it("counts what passed, failed and was skipped", async () => {
   )
 })
 
-it("a file that can't be loaded has failed", async () => {
+it("a file that can't be loaded counts as failed", async () => {
   assert.deepStrictEqual(await run("throw new Error('no')"), { line: "0 passed, 1 failed", exitCode: 1 })
 })
 

@@ -12,7 +12,7 @@ const places = [
 const manifest = (version: string) => `{\n  "dependencies": {\n    "@openai/codex": "${version}"\n  }\n}\n`
 
 describe("the pinned version", () => {
-  it("is found where another one is named, and where none is", () => {
+  it("a place that names another version, or none, is found", () => {
     const directory = directoryOf({
       "package.json": manifest("0.170.0"),
       "README.md": "Servers from 0.130 to 0.171.\nSeen with 0.169.\n"
@@ -26,7 +26,7 @@ describe("the pinned version", () => {
     ])
   })
 
-  it("is written as each place has it, twice as well as once", () => {
+  it("is written in the form of each place, and can be written twice", () => {
     const directory = directoryOf({
       "package.json": manifest("0.170.0"),
       "README.md": "Servers from 0.130 to 0.170.\nSeen with 0.169.\n"
@@ -42,7 +42,7 @@ describe("the pinned version", () => {
     }
   })
 
-  it("is taken out of the lock file, with its platforms and wherever it is nested", () => {
+  it("is removed from the lock file, with its platform packages and nested copies", () => {
     const kept = { "": { name: "workspace" }, "node_modules/@openai/other": {}, "node_modules/effect": {} }
     const codex = {
       "node_modules/@openai/codex": {},

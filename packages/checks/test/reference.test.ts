@@ -99,15 +99,16 @@ describe("docs/api.md", () => {
 
 const names = readdirSync(join(codex, "docs")).filter((name) => name.endsWith(".md"))
 
-const pages = [
-  ...names.map((name) => join(codex, "docs", name)),
-  join(codex, "AGENTS.md")
-]
+/** Every document of the repository and of its packages. */
+const pages = [".", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}`)]
+  .flatMap((folder) => [folder, `${folder}/docs`, `${folder}/docs/contributing`].map((path) => join(root, path)))
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith(".md")).map((name) => join(folder, name)))
 
 /** Returns the anchor of a heading on GitHub. */
 const anchorOf = (heading: string) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
 
-it("links lead to pages and headings that exist", () => {
+it("links point to existing pages and headings", () => {
   const broken = pages.flatMap((file) => {
     const text = readFileSync(file, "utf8").replaceAll(/^```[\s\S]*?^```/gm, "")
     return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!).filter((link) => {
@@ -139,7 +140,7 @@ const exists = async (name: string) => {
   return member in exports
 }
 
-it("AGENTS.md names what exists in Effect, and not what does not", async () => {
+it("AGENTS.md names existing members of Effect in place of removed ones", async () => {
   const text = readFileSync(join(codex, "AGENTS.md"), "utf8")
   const [, table] = /## Effect 4\.1 names[\s\S]*?\n((?:\|.*\n)+)/.exec(text) ?? []
   let checked = 0

@@ -26,14 +26,24 @@ import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import type { ClientOptions } from "./model/ClientOptions.ts"
-import type { CodexConnectionError, ConnectError, RequestError, ThreadError } from "./model/CodexError.ts"
+import {
+  type CodexConnectionError,
+  type ConnectError,
+  InvalidInputError,
+  type OpenThreadError,
+  type RequestError,
+  type ThreadError
+} from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
+import * as Settings from "./model/Settings.ts"
 import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
+import * as OptionsInForce from "./OptionsInForce.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
+import type { FixedOptions } from "./wire/Family.ts"
 import * as Router from "./wire/Router.ts"
 
 /**
@@ -48,16 +58,24 @@ export class Codex extends Context.Service<Codex, {
   readonly threadStart: <R = never, T extends Tools.ByName = {}, RT = never>(
     options?: Options.ThreadStartOptions<R, T, RT>
   ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
-  /** Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. */
+  /**
+   * Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. If the server has
+   * the thread loaded already, options that differ are brought into force for its next turn (`thread/settings/update`);
+   * fails with `OptionsNotInForceError` if one of them can't be, such as `config`.
+   */
   readonly threadResume: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadResumeOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
-  /** Starts a thread with the history of another (`thread/fork`), which stays as it is. */
+  ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
+  /**
+   * Starts a thread with the history of another (`thread/fork`), which stays as it is. Handlers and limits of the other
+   * thread hold for the fork too, where the options do not bring their own. Fails with `OptionsNotInForceError` if the
+   * server does not take an option.
+   */
   readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadForkOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
+  ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
   /**
    * Every stored thread that passes the filter (`thread/list`), page after page, read as the stream is pulled. Servers
    * before 0.169 page by whole seconds: threads made within one second may be missing after a page's end.
@@ -138,6 +156,11 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
+const notRedacted = new InvalidInputError({
+  field: "apiKey",
+  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+})
+
 /**
  * Codex, on a client that is there.
  *
@@ -171,16 +194,21 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       }
     })
 
-    /** The handle of a thread that the server has just loaded. */
+    /** The handle of a thread that the server has just loaded, or had loaded with other options. */
     const opened = (
-      { model, modelProvider, thread: { id } }: Pick<
-        Protocol.ThreadStartResponse,
-        "model" | "modelProvider" | "thread"
-      >,
-      handlers: ServerRequests.ServerRequestHandlers | undefined
+      response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
+      handlers: ServerRequests.ServerRequestHandlers | undefined,
+      openedWith: FixedOptions | undefined
     ) => {
-      if (handlers !== undefined) client.handle(id, handlers)
-      return Thread.make({ client, router }, id, { model, provider: modelProvider })
+      const { model, modelProvider, thread } = response
+      const member = router.family.open(thread)
+      member.settings = Settings.update(member.settings, response)
+      if (openedWith !== undefined) {
+        const { baseInstructions, config, developerInstructions } = openedWith
+        member.openedWith = { baseInstructions, config, developerInstructions }
+      }
+      if (handlers !== undefined) client.handle(thread.id, handlers)
+      return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
     /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
@@ -197,30 +225,48 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
+        yield* Options.checkThread("threadStart", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, handlers)
+        return opened(response, handlers, params)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadResume", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
-        const response = yield* Effect.onError(
-          client.request("thread/resume", { ...withoutTurns(), ...params, threadId }),
-          () => Effect.sync(() => takeBack?.())
-        )
-        return opened(response, handlers)
+        return yield* Effect.gen(function*() {
+          const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
+          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
+          const thread = opened(response, handlers, wasLoaded ? undefined : params)
+          const member = router.family.ensure(threadId)
+          const changes = yield* OptionsInForce.bring(client, params, response, {
+            wasLoaded,
+            opened: member.openedWith
+          })
+          member.settings = Settings.update(member.settings, changes)
+          return thread
+        }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
-        return opened(response, handlers)
+        const fork = opened(response, handlers, params)
+        const member = router.family.ensure(fork.id)
+        router.family.fork(member, threadId)
+        const changes = yield* OptionsInForce.bring(client, params, response, {
+          wasLoaded: false,
+          inherited: router.family.get(threadId)?.settings
+        })
+        member.settings = Settings.update(member.settings, changes)
+        return fork
       }),
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
       threadListPage,
@@ -234,6 +280,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
         Effect.suspend(() => {
+          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
           const key = Redacted.value(apiKey)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))

@@ -10,7 +10,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -18,6 +17,8 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
+import { ErrorCode } from "./base/JsonRpc.ts"
+import { notPositive, positiveDuration } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -34,10 +35,14 @@ import * as ServerRequests from "./model/ServerRequests.ts"
 import { type PathKind, Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Answering from "./wire/Answering.ts"
+import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Router from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
+import { Slots } from "./wire/Slots.ts"
+import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
+import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
@@ -105,8 +110,9 @@ export class CodexClient extends Context.Service<CodexClient, {
   /** Waits for a connection, if the server is being started again, and tells its number. */
   readonly connected: Effect.Effect<number, CodexConnectionError>
   /**
-   * Answers what the server asks for this thread with these handlers; what they leave out, with the client's. Until the
-   * thread is archived, deleted or closed. Gives how to take it back.
+   * Answers requests of this thread with these handlers, and those of its sub-agents and forks. Methods without a handler
+   * fall back to the nearest thread above, then to the client's. The handlers hold until the thread is archived, deleted
+   * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
   /**
@@ -114,8 +120,10 @@ export class CodexClient extends Context.Service<CodexClient, {
    * `Transport.look`.
    */
   readonly look: ((path: string) => PathKind) | undefined
-  /** How turns are started and stopped: the ground of `Thread` and `Turn`. */
-  readonly turns: TurnStarts.TurnStarts
+  /** How sub-agents are kept within what the turns of their thread allow. */
+  readonly subagents: Subagents.Subagents
+  /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
+  readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
 
 /** The default of {@link RequestOptions.retry}. */
@@ -144,8 +152,8 @@ const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|sea
 /** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
   error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
-  // With -32001 the server refuses before it looks at a request.
-  && (always || error.code === -32001 || isSafeToRepeat(method))
+  // With this code the server refuses before it looks at a request.
+  && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
   const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
@@ -178,46 +186,32 @@ export const make = Effect.fnUntraced(function*<R = never>(
     ServerRequests.provideContext(options.serverRequests ?? {}, context),
     declineAll
   )
-  const threadHandlers = new Map<string, ServerRequests.AllHandlers>()
-  const turnSpans = new Map<string, Tracer.Span>()
-  router.serve(
-    yield* Answering.make({
-      fork,
-      spanOf: (threadId) => threadId === undefined ? undefined : turnSpans.get(threadId),
-      handlersOf: (threadId) => (threadId === undefined ? undefined : threadHandlers.get(threadId)) ?? handlers,
-      threadClosed: (threadId) => threadHandlers.delete(threadId),
-      send: (message) => Effect.ignore(sendLine(message))
-    })
-  )
-
+  const { family } = router
   const deadlines = yield* Deadlines.make
+  const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
-
   const send = <A>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions & { readonly late?: (result: unknown) => void } = {}
+    options: RequestOptions & { readonly late?: (result: unknown) => void; readonly control?: boolean } = {}
   ): Effect.Effect<A, RequestError> => {
-    const { late } = options
-    const timeout = options.timeout === undefined
-      ? requestTimeout
-      : Option.getOrUndefined(Duration.fromInput(options.timeout))
+    const { control, late } = options
+    const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
-      return Effect.fail(
-        new InvalidInputError({
-          field: "timeout",
-          detail: `it is not a duration: give milliseconds, or a text such as "10 seconds"`
-        })
-      )
+      return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
     }
     return Telemetry.request(method, (span) => {
       const once = () =>
         Effect.flatMap(
           session.connection(timeout),
-          (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
+          (connection) =>
+            roundTrip(
+              { router, deadlines, connection, slots },
+              { method, params, read, timeout, late, control, span }
+            )
         )
       // What succeeds at once pays for none of this.
       return Effect.catch(once(), (error) => {
@@ -229,6 +223,29 @@ export const make = Effect.fnUntraced(function*<R = never>(
       })
     })
   }
+
+  const subagents = Subagents.make({
+    family,
+    fork,
+    send: (method, params) => send(method, params, () => Exit.void)
+  })
+  const controls = TurnControls.make(send, subagents)
+  const starts = TurnStarts.make({ router, send, controls, fork })
+  router.serve(
+    yield* Answering.make({
+      fork,
+      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      find: Handlers.make({
+        client: handlers,
+        family,
+        isShared: session.isShared,
+        read: (threadId) =>
+          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
+      }),
+      send: (message) => Effect.ignore(sendLine(message))
+    })
+  )
+  yield* session.open
 
   return CodexClient.of({
     get metadata() {
@@ -244,17 +261,18 @@ export const make = Effect.fnUntraced(function*<R = never>(
     connections: session.connections,
     connected: Effect.map(connected, session.connections),
     handle: (threadId, own) => {
-      const before = threadHandlers.get(threadId)
-      const now = ServerRequests.orElse(own, handlers)
-      threadHandlers.set(threadId, now)
+      const member = family.ensure(threadId)
+      const before = member.handlers
+      member.handlers = own
       return () => {
-        if (threadHandlers.get(threadId) !== now) return
-        if (before === undefined) threadHandlers.delete(threadId)
-        else threadHandlers.set(threadId, before)
+        if (member.handlers !== own) return
+        member.handlers = before
+        family.release(member)
       }
     },
     look,
-    turns: TurnStarts.make({ router, send, spans: turnSpans, fork })
+    subagents,
+    turns: { ...starts, ...controls }
   })
 })
 

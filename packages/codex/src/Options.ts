@@ -7,10 +7,14 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ApprovalMode } from "./ApprovalMode.ts"
+import type { Checks } from "./base/options.ts"
 import * as ApprovalModes from "./model/ApprovalMode.ts"
+import { check } from "./model/check.ts"
 import { InvalidInputError, UnsupportedByServerError } from "./model/CodexError.ts"
+import * as optionChecks from "./model/optionChecks.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import * as ServerVersion from "./model/ServerVersion.ts"
+import type { PathKind } from "./model/Transport.ts"
 import type { OutputSchema } from "./Output.ts"
 import * as Sandbox from "./Sandbox.ts"
 import type * as Tools from "./Tools.ts"
@@ -227,15 +231,53 @@ export const threadParams = Effect.fnUntraced(function*<
   }, serverVersion)
 })
 
+/** A check for each option: of no more, and no fewer, than the types have. */
+const checks: {
+  readonly threadStart: Checks<ThreadStartOptions>
+  readonly threadResume: Checks<ThreadResumeOptions>
+  readonly threadFork: Checks<ThreadForkOptions>
+  readonly turn: Checks<TurnOptions>
+} = {
+  threadStart: optionChecks.threadStart,
+  threadResume: optionChecks.threadResume,
+  threadFork: optionChecks.threadFork,
+  turn: optionChecks.turn
+}
+
+/** Fails if options of a thread have an unknown name, or a working directory that does not exist. */
+export const checkThread = Effect.fnUntraced(function*(
+  way: "threadStart" | "threadResume" | "threadFork",
+  options: { readonly cwd?: string | null | undefined },
+  look: Look | undefined
+) {
+  yield* check(options, checks[way])
+  yield* checkDirectory(options.cwd, look)
+})
+
+/** Tells what there is at a path on the server's machine. */
+type Look = (path: string) => PathKind
+
+/** Fails if a working directory does not exist. Passes if only the server can know. */
+export const checkDirectory = (
+  cwd: string | null | undefined,
+  look: Look | undefined
+): Effect.Effect<void, InvalidInputError> =>
+  Effect.suspend(() => {
+    if (look === undefined || typeof cwd !== "string") return Effect.void
+    const kind = look(cwd)
+    if (kind === "directory" || kind === "hidden") return Effect.void
+    return Effect.fail(
+      new InvalidInputError({
+        field: "cwd",
+        detail: kind === "missing" ? `the directory ${cwd} does not exist` : `${cwd} is not a directory`
+      })
+    )
+  })
+
 /** The options of a turn as the protocol has them. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
-  const { approvalMode: _, buffer, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
-  if (typeof buffer === "object" && !(Number.isInteger(buffer.sliding) && buffer.sliding > 0)) {
-    return yield* new InvalidInputError({
-      field: "buffer",
-      detail: `sliding takes a positive whole number of events, not ${buffer.sliding}`
-    })
-  }
+  const { approvalMode: _, buffer: ____, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  yield* check(options, checks.turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({
       field: "sandbox",

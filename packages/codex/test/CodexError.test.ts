@@ -24,7 +24,8 @@ const result: TurnResult.TurnResult = {
   durationMs: 1000,
   finalResponse: null,
   items: [Fixture.agentMessage("half")],
-  usage: null
+  usage: null,
+  subagents: { running: 0, stopped: 0 }
 }
 
 const rpcError = (fields: Partial<ConstructorParameters<typeof CodexError.CodexRpcError>[0]> = {}) =>

@@ -6,7 +6,17 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { execFileSync } from "node:child_process"
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -26,6 +36,13 @@ const file = (...path: ReadonlyArray<string>): string => {
   writeFileSync(name, "")
   chmodSync(name, 0o755)
   return name
+}
+
+/** A program `bin/codex` that says something on standard error, and ends. */
+const program = (directory: string, says: string): string => {
+  const path = file(directory, "bin", "codex")
+  writeFileSync(path, `#!/bin/sh\necho ${says} >&2\nexit 3\n`)
+  return path
 }
 
 /** What is started, without a binary of one's own in the environment. */
@@ -81,6 +98,57 @@ describe("the command", () => {
       const error = yield* Effect.flip(ProcessOptions.command({ codexPath: directory }))
       assert(error._tag === "CodexConnectError" && error.reason._tag === "NotExecutable")
       assert.strictEqual(error.target, directory)
+    }))
+
+  it.live("is executed where it was found: a directory to work in brings no program of its own", () =>
+    Effect.gen(function*() {
+      const [own, checkout, home] = [temporary(), temporary(), temporary()]
+      const mine = program(own, "mine")
+      program(checkout, "theirs")
+      const before = process.cwd()
+      onTestFinished(() => process.chdir(before))
+      process.chdir(own)
+      const says = (options: ProcessOptions.ProcessOptions) =>
+        Effect.map(
+          Effect.flip(Effect.provide(Codex.Codex, Codex.layer({ cwd: checkout, codexHome: home, ...options }))),
+          ({ message }) => message
+        )
+      const PATH = process.env["PATH"]
+      for (
+        const options of [
+          { codexPath: "bin/codex" },
+          { codexPath: "./bin/../bin/codex" },
+          { env: { CODEX_PATH: "bin/codex" } },
+          { args: ["bin/codex"] as const },
+          { codexPath: "codex", env: { PATH: ["bin", "", join(own, "bin"), PATH].join(delimiter) } },
+          { args: ["codex"] as const, env: { PATH: ["bin", join(own, "bin"), PATH].join(delimiter) } }
+        ]
+      ) {
+        const message = yield* says(options)
+        assert.include(message, mine)
+        assert.match(message, /^mine$/m)
+        assert.notInclude(message, "theirs")
+      }
+      // Relative entries of PATH name nothing, and a file in the directory is no name on PATH.
+      writeFileSync(join(own, "codex"), "")
+      chmodSync(join(own, "codex"), 0o755)
+      for (const option of ["codexPath", "args"] as const) {
+        const options = option === "args" ? { args: ["codex"] as const } : { codexPath: "codex" }
+        assert.include(
+          yield* says({ ...options, env: { PATH: ["bin", ".", ""].join(delimiter) } }),
+          `${option} names a program that is not on PATH`
+        )
+      }
+    }))
+
+  it.effect("resolves paths when the Layer is built, whatever the directory is later", () =>
+    Effect.gen(function*() {
+      const directory = temporary()
+      const options = { codexPath: "codex", cwd: "work", codexHome: "home" }
+      const path = file(directory, "bin", "codex")
+      const command = yield* ProcessOptions.command({ ...options, codexPath: "bin/codex" }, directory)
+      assert.deepInclude(command, { program: path, cwd: join(directory, "work") })
+      assert.strictEqual(command.env["CODEX_HOME"], join(directory, "home"))
     }))
 
   it.effect("is the binary behind npm's shim, of the package's layout and of the older one", () =>
@@ -141,10 +209,24 @@ describe("an option that can't be meant", () => {
     ["env.KEY", { env: { KEY: null } }],
     ["envMode", { envMode: "add" }],
     ["stderr", { stderr: "quiet" }],
-    ["clientInfo.name", { clientInfo: { name: " ", version: "1.0.0" } }],
+    ["clientInfo", { clientInfo: { name: " ", version: "1.0.0" } }],
     ["handshakeTimeout", { handshakeTimeout: "soon" }],
     ["requestTimeout", { requestTimeout: "soon" }],
-    ["shutdownGrace", { shutdownGrace: "soon" }]
+    ["shutdownGrace", { shutdownGrace: "soon" }],
+    ["requestTimeout", { requestTimeout: Number.NaN }],
+    ["requestTimeout", { requestTimeout: {} }],
+    ["handshakeTimeout", { handshakeTimeout: -1 }],
+    ["shutdownGrace", { shutdownGrace: -1 }],
+    ["codexPath", { codexPath: "" }],
+    ["clientInfo", { clientInfo: "my app" }],
+    ["clientInfo.version", { clientInfo: { name: "my app", version: "" } }],
+    ["experimentalApi", { experimentalApi: "no" }],
+    ["optOutNotifications", { optOutNotifications: "warning" }],
+    ["restart", { restart: true }],
+    ["serverRequests", { serverRequests: { "item/commandExecution/approval": () => Effect.never } }],
+    ["serverRequests", { serverRequests: { "item/tool/call": "no" } }],
+    ["apiKey", { apiKey: "sk-secret" }],
+    ["sandboxMode", { sandboxMode: "read-only" }]
   ]
   for (const [field, config] of wrong) {
     it.effect(`is named: ${JSON.stringify(config)}`, () =>
@@ -168,6 +250,26 @@ describe("an option that can't be meant", () => {
         const cwd = yield* Effect.flip(Effect.provide(Codex.Codex, layer))
         assert(cwd._tag === "CodexConnectError" && cwd.reason._tag === "BadDirectory")
         assert.strictEqual(cwd.target, path)
+      }
+    }))
+})
+
+describe("codexHome", () => {
+  it.live("is created for this user alone when it is missing", () =>
+    Effect.gen(function*() {
+      const codexHome = join(temporary(), "tenants", "a")
+      const { codexHome: told } = (yield* Codex.Codex.pipe(Effect.provide(Codex.layer({ codexHome })))).metadata
+      assert.strictEqual(told, codexHome)
+      assert.strictEqual(statSync(codexHome).mode & 0o777, 0o700)
+    }))
+
+  it.live("that cannot be created is named", () =>
+    Effect.gen(function*() {
+      const blocked = file(temporary(), "file")
+      for (const codexHome of [blocked, join(blocked, "below")]) {
+        const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layer({ codexHome })))
+        assert(error._tag === "CodexConnectError" && error.reason._tag === "BadDirectory")
+        assert.include(error.message, "codexHome")
       }
     }))
 })

@@ -57,6 +57,7 @@ describe("the errors and requirements of", () => {
       | "InvalidInputError"
       | "UnsupportedByServerError"
       | "ThreadBusyError"
+      | "OptionsNotInForceError"
     >()
   })
 
@@ -67,7 +68,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf(turn.items).toEqualTypeOf<Stream.Stream<Protocol.ThreadItem, CodexError.TurnError>>()
     expectTypeOf(turn.interrupt).toEqualTypeOf<Effect.Effect<void, CodexError.RequestError>>()
     expectTypeOf<CodexError.TurnError["_tag"]>().toEqualTypeOf<
-      "CodexConnectionError" | "CodexDecodeError" | "TurnFailedError"
+      "CodexConnectionError" | "CodexDecodeError" | "TurnFailedError" | "TurnLimitError"
     >()
   })
 
@@ -113,7 +114,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf(codex.threadStart({ serverRequests: approving })).toEqualTypeOf<
       Effect.Effect<Thread.Thread, CodexError.ThreadError, Judge>
     >()
-    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.ThreadError>>()
+    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.OpenThreadError>>()
     expectTypeOf(codex.threadList()).toEqualTypeOf<Stream.Stream<Protocol.Thread, CodexError.ThreadError>>()
     type Handler<A, E = never> = { readonly "item/fileChange/requestApproval": () => Effect.Effect<A, E> }
     type Decision = { readonly decision: "accept" }

@@ -176,7 +176,7 @@ const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => 
 const names = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((name) => name.slice(0, -".ts".length))
   .sort()
 
-it("each example is tested, and is in the index", () => {
+it("each example has a test and an entry in the index", () => {
   assert.deepStrictEqual([...Object.keys(prints), "22_sse_server"].sort(), names)
   const index = readFileSync(join(examples, "../README.md"), "utf8")
   assert.deepStrictEqual([...index.matchAll(/\]\(src\/(\w+)\.ts\)/g)].map(([, name]) => name), names)
@@ -228,18 +228,20 @@ describe.concurrent("examples", () => {
     Layer.provideMerge(NodeServices.layer)
   )
 
-  it.live("--live uses the Codex of the user, as it is configured", () =>
+  it.live("--live uses the user's own Codex configuration", () =>
     Effect.gen(function*() {
       const { env, workspace } = yield* CodexHome.CodexHome
       const { stdout } = yield* run(quickstart, { args: ["--live"], env, cwd: workspace })
       assertPrints(stdout, ["[live: your own Codex account]", "answer  As you have configured me."])
     }).pipe(Effect.provide(home)))
 
-  it.live("--live says so when nobody is logged in", () =>
+  it.live("--live reports that nobody is logged in, also if npm keeps the option (`npm start --live`)", () =>
     Effect.gen(function*() {
       const { env } = yield* CodexHome.make()
-      const { exitCode, stderr, stdout } = yield* run(quickstart, { args: ["--live"], env })
-      assert.strictEqual(exitCode, 1)
-      assert.include(stdout + stderr, "You are not logged in to Codex. Run `npx codex login` first")
+      for (const options of [{ args: ["--live"], env }, { env: { ...env, npm_config_live: "true" } }]) {
+        const { exitCode, stderr, stdout } = yield* run(quickstart, options)
+        assert.strictEqual(exitCode, 1)
+        assert.include(stdout + stderr, "You are not logged in to Codex. Run `npx codex login` first")
+      }
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

@@ -64,7 +64,7 @@ const leavesFieldsOut = (ast: SchemaAST.AST): boolean => {
 }
 
 describe("Checks", () => {
-  it("there is one for every struct and union that the server sends", () => {
+  it("exist for every struct and union that the server sends", () => {
     const unchecked = [...schemas].filter(([name, { ast }]) =>
       (ast._tag === "Objects" || (ast._tag === "Declaration" && ast.typeParameters.length > 0)) &&
       !Object.hasOwn(Checks, `is${name}`)

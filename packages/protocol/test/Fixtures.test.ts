@@ -7,7 +7,7 @@ const at = (value: unknown, path: string): unknown =>
   path.split(".").reduce<unknown>((current, key) => (current as Record<string, unknown>)[key], value)
 
 describe("captures of real servers", () => {
-  it("there is one of each version that is supported", () => {
+  it("exist for each supported version", () => {
     assert.deepStrictEqual(versions, ["0.130.0", "0.140.0", "0.150.0", "0.160.0", "0.169.0", "0.171.0"])
   })
 
@@ -37,7 +37,7 @@ describe("captures of real servers", () => {
     })
   }
 
-  it("cover the life of a turn, and each kind of request of the server that a scripted model can cause", () => {
+  it("cover the life of a turn, and each kind of server request that a scripted model can cause", () => {
     const seen = new Set(received(newest).map(({ kind, method }) => `${kind} ${method}`))
     for (
       const expected of [

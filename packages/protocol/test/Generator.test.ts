@@ -36,7 +36,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(withClientRequest(unresolved)), /No response found for thread\/levitate/)
   })
 
-  it("fails on a response that no method has", () => {
+  it("fails on a response without a method", () => {
     const orphan = withDefinitions({ OrphanResponse: { type: "object" } })
     assert.throws(() => readProtocol(orphan), /OrphanResponse is the response of no method/)
   })
@@ -48,7 +48,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(recursive), /Recursive definition: .*Turn -> Turn/)
   })
 
-  it("fails on a union without a name and on two definitions of one name", () => {
+  it("fails on a union without a name and on two definitions with one name", () => {
     const nested = { oneOf: [{ type: "string" }, { type: "integer" }] }
     const anonymous = withDefinitions({ Turn: { type: "object", properties: { id: nested } } })
     assert.throws(() => readProtocol(anonymous), /A union without a name at Turn.id/)
@@ -56,7 +56,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(collision), /Two definitions are named AgentMessageThreadItem/)
   })
 
-  it("fails on a schema that it does not understand", () => {
+  it("fails on an unknown schema keyword", () => {
     const constant: JsonSchema & { readonly const: string } = { const: "a" }
     const unknown = withDefinitions({ Turn: { type: "object", properties: { id: constant } } })
     assert.throws(() => readProtocol(unknown), /Turn.id has keywords that are not understood: const/)
@@ -79,7 +79,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: remove it from earlierServerRequests/)
   })
 
-  it("leaves out what upstream tests itself with", () => {
+  it("leaves out the fields of upstream's own tests", () => {
     const shape = readProtocol(bundle).model.get("ThreadStartParams")?.shape
     const fields = shape?.kind === "struct" ? shape.fields.map(({ name }) => name) : []
     assert.include(fields, "model")
@@ -88,7 +88,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(without), /Unused override in testFields: ThreadStartParams.mockExperimentalField/)
   })
 
-  it("describes each method in the words of upstream, where there are some", () => {
+  it("describes each method with upstream's description, if there is one", () => {
     const emitted = emitMethods(readProtocol(bundle), "")
     // The description of the method itself, of its params, of its response.
     const described = {
@@ -103,14 +103,14 @@ describe("the generator", () => {
     }
   })
 
-  it("fails on an override that is not used", () => {
+  it("fails on an unused override", () => {
     const overrides = tracked("names", { used: 1, unused: 2 })
     assert.strictEqual(overrides.get("used"), 1)
     assert.isUndefined(overrides.get("constructor"))
     assert.throws(() => overrides.assertUsed(), "Unused override in names: unused")
   })
 
-  it("says how two manifests differ", () => {
+  it("lists the differences between two manifests", () => {
     const now = makeManifest(readProtocol(bundle))
     assert.deepStrictEqual(compareManifests(JSON.parse(printManifest(now)), now), [])
     const before = { version: "1", methods: { gone: { thread: null }, moved: { thread: "threadId" } } }

@@ -39,7 +39,7 @@ describe("Methods", () => {
     }
   })
 
-  it("is what the committed manifest says", () => {
+  it("matches the committed manifest", () => {
     assert.deepStrictEqual([...Methods.clientRequests.keys()], Object.keys(manifest.clientRequests))
     for (const [method, entry] of Methods.clientRequests) {
       assert.strictEqual(entry.experimental, manifest.clientRequests[method]?.experimental, method)
@@ -86,7 +86,7 @@ describe("Methods", () => {
     assert.deepStrictEqual(route(serverRequests.get("execCommandApproval")), { thread: "conversationId", turn: null })
   })
 
-  it("knows no method of a hostile name", () => {
+  it("knows no method with a hostile name", () => {
     for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", ""]) {
       assert.isUndefined(Methods.clientRequests.get(name))
       assert.isUndefined(Methods.serverNotifications.get(name))
@@ -94,7 +94,7 @@ describe("Methods", () => {
     }
   })
 
-  it("gives what conforms back itself, with fields that are not known", () => {
+  it("returns a conforming value itself, with its unknown fields", () => {
     const input = { threadId: "1", turnId: "2", itemId: "3", delta: "text", later: true }
     const decoded = Methods.decode(Methods.serverNotifications.get("item/agentMessage/delta"), input)
     assert.strictEqual(Result.getOrThrow(decoded), input)

@@ -32,7 +32,7 @@ describe("Openness", () => {
     assert.strictEqual<unknown>(Result.getOrThrow(Methods.decode(turnCompleted, input)), input)
   })
 
-  it("a variant that is not known stands among its siblings as $unknown, and is written back as it came", () => {
+  it("an unknown variant decodes as $unknown among its siblings, and encodes as the original", () => {
     const later = { type: "holographicMessage", depth: 3 }
     const input = withItems([agentMessage, later, agentMessage])
     const decoded = Result.getOrThrow(Methods.decode(turnCompleted, input))
@@ -40,7 +40,7 @@ describe("Openness", () => {
     assert.deepStrictEqual<unknown>(Schema.encodeSync(Protocol.TurnCompletedNotification)(decoded), input)
   })
 
-  it("a server that says $unknown itself is not taken at its word", () => {
+  it("a server that sends $unknown itself produces an unknown variant", () => {
     const hostile = { type: "$unknown", raw: 1 }
     assert.isFalse(turnCompleted.check(withItems([hostile])))
     const decoded = Result.getOrThrow(Methods.decode(turnCompleted, withItems([hostile])))
@@ -53,7 +53,7 @@ describe("Openness", () => {
     assert.deepStrictEqual<unknown>(Result.getOrThrow(decoded), { mode: "$unknown", raw: later })
   })
 
-  it("a union without a tag takes bare strings and keys that are not known", () => {
+  it("a union without a tag accepts unknown strings and keys", () => {
     const decode = Schema.decodeUnknownSync(Protocol.CodexErrorInfo)
     const encode = Schema.encodeSync(Protocol.CodexErrorInfo)
     assert.strictEqual(decode("solarFlare"), "solarFlare")
@@ -73,7 +73,7 @@ describe("Openness", () => {
     assert.deepInclude(decode(1), { type: "$unknown", raw: 1 })
   })
 
-  it("a union whose members are told apart by their fields takes any other object", () => {
+  it("a union that its fields discriminate accepts any other object", () => {
     const decode = Schema.decodeUnknownSync(Protocol.ResourceContent)
     const later = { uri: "file:///a", stream: 1 }
     assert.deepStrictEqual(decode({ uri: "file:///a", text: "a" }), { uri: "file:///a", text: "a" })
@@ -81,7 +81,7 @@ describe("Openness", () => {
     assert.deepInclude(decode("file:///a"), { type: "$unknown", raw: "file:///a" })
   })
 
-  it("a variant that is known, in a shape that is not, is $unknown with an issue that says where", () => {
+  it("a known variant with an unknown shape is $unknown, with an issue that contains the path", () => {
     const { text: _, ...withoutText } = agentMessage
     const cases: ReadonlyArray<readonly [raw: unknown, issue: string]> = [
       [withoutText, "Missing key at [\"text\"]"],
@@ -98,13 +98,13 @@ describe("Openness", () => {
     }
   })
 
-  it("an issue does not show the value", () => {
+  it("an issue does not contain the value", () => {
     const input = params({ ...agentMessage, id: { key: "a secret" } })
     const { item } = Result.getOrThrow(Methods.decode(itemCompleted, input))
     assert.strictEqual(item.type === "$unknown" ? item.issue : "", "Expected string at [\"id\"]")
   })
 
-  it("what is malformed outside of unions is an issue with its path", () => {
+  it("a malformed value outside of unions is an issue with its path", () => {
     assert.deepStrictEqual(issuePaths(Methods.decode(itemCompleted, { ...params(agentMessage), threadId: 1 })), [
       "threadId"
     ])
@@ -113,7 +113,7 @@ describe("Openness", () => {
     assert.deepStrictEqual(issuePaths(Methods.decode(turnCompleted, { ...completed, turn: null })), ["turn"])
   })
 
-  it("a part of an item that can't be read costs no more than that part", () => {
+  it("an unreadable part of an item does not affect the rest", () => {
     const decode = (fields: object) =>
       Result.getOrThrow(Methods.decode(itemCompleted, params({ ...agentMessage, ...fields }))).item
     // The form that servers up to 0.169 send: an object without a discriminator.
@@ -135,7 +135,7 @@ describe("Openness", () => {
     })
   })
 
-  it("a question of the server loses no part that can't be read", () => {
+  it("a server request never loses an unreadable part", () => {
     const question = Methods.serverRequests.get("item/permissions/requestApproval")
     const input = {
       threadId: "1",
@@ -164,7 +164,7 @@ describe("Openness", () => {
     assert.isAbove(unions, 40)
   })
 
-  it("nothing that the server sends is held to a literal, but what tells the variants of a union apart", () => {
+  it("only discriminators are literals in what the server sends", () => {
     const closed: Array<string> = []
     const walk = (ast: SchemaAST.AST, path: string): void => {
       if (isOpenUnion(ast)) return
@@ -186,7 +186,7 @@ describe("Openness", () => {
     assert.deepStrictEqual(closed, [])
   })
 
-  it("no optional field of an item costs the item", () => {
+  it("no unreadable optional field makes its item unknown", () => {
     let fields = 0
     for (
       const variant of Protocol.ThreadItem.ast._tag === "Declaration"
@@ -207,19 +207,19 @@ describe("Openness", () => {
     assert.isAbove(fields, 70)
   })
 
-  it("a field that is not known is kept where nothing has to be decoded", () => {
+  it("an unknown field is kept if nothing needs decoding", () => {
     const input = { ...withItems([{ ...agentMessage, mood: "good" }]), later: true }
     assert.strictEqual<unknown>(Result.getOrThrow(Methods.decode(turnCompleted, input)), input)
   })
 
-  it("a field that can be null can be absent, even where this version requires it", () => {
+  it("a nullable field can be absent, even if this version requires it", () => {
     const thread = Methods.serverNotifications.get("thread/project/updated")
     const input = { threadId: "1" }
     assert.strictEqual<unknown>(Result.getOrThrow(Methods.decode(thread, input)), input)
     assert.deepStrictEqual(Schema.decodeUnknownSync(Protocol.ThreadProjectUpdatedNotification)(input), input)
   })
 
-  it("configuration keeps the keys that the protocol does not name", () => {
+  it("configuration keeps undeclared keys", () => {
     const config = { model: "gpt-5.4", mcp_servers: { a: { command: "b" } } }
     assert.deepStrictEqual<unknown>(Schema.decodeUnknownSync(Protocol.Config)(config), config)
   })

@@ -54,7 +54,7 @@ const deltaOf = (event: Methods.ServerNotification): string | undefined =>
   event.method === "item/agentMessage/delta" ? event.params.delta : undefined
 
 describe("Types", () => {
-  it("a tag narrows, and what is unknown has to be handled", () => {
+  it("a tag narrows, and unknown variants must be handled", () => {
     assert.strictEqual(textOf({ type: "agentMessage", id: "1", text: "Hello" }), "Hello")
     assert.strictEqual(describeStatus({ type: "active", activeFlags: [] }), "active 0")
     assert.strictEqual(describeStatus({ type: "$unknown", raw: 1 }), "unknown 1")
@@ -71,7 +71,7 @@ describe("Types", () => {
     )
   })
 
-  it("an enum that the server sends takes any string and still knows its members", () => {
+  it("an enum that the server sends accepts any string and still completes its members", () => {
     const known: Protocol.TurnStatus = "completed"
     const later: Protocol.TurnStatus = "hibernating"
     const literal: Protocol.SandboxModeLiteral = "read-only"
@@ -98,7 +98,7 @@ describe("Types", () => {
     assert.strictEqual([params, direction, typo, tag, field, unknown].length, 6)
   })
 
-  it("params are undefined where there are none, and can be left out where they are nullable", () => {
+  it("params are undefined if there are none, and optional if they are nullable", () => {
     const none: Methods.ClientRequests["account/logout"]["params"] = undefined
     const nullable: ReadonlyArray<Methods.ClientRequests["account/usage/read"]["params"]> = [undefined, null, {}]
     // @ts-expect-error params that are required
@@ -106,7 +106,7 @@ describe("Types", () => {
     assert.deepStrictEqual([none, nullable.length, required], [undefined, 3, undefined])
   })
 
-  it("what can be null can be absent", () => {
+  it("a nullable field can be absent", () => {
     const thread: Pick<Protocol.Thread, "name" | "projectId"> = {}
     // @ts-expect-error a value that was parsed from JSON omits a field instead of setting it to undefined
     const undefinedName: Pick<Protocol.Thread, "name"> = { name: undefined }

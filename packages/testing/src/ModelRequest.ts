@@ -92,6 +92,11 @@ export class ModelRequest {
     return this.headers["thread-id"]
   }
 
+  /** The thread that spawned the asking one as a sub-agent, or `undefined` if it is not a sub-agent. */
+  get parentThreadId(): string | undefined {
+    return this.headers["x-codex-parent-thread-id"]
+  }
+
   /** The id of the turn that sent the request. */
   get turnId(): string | undefined {
     return this.metadata.turn_id

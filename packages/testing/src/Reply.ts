@@ -44,7 +44,7 @@ export interface HttpError {
   readonly status: number
   /** The body, verbatim. */
   readonly body: string
-  /** Further headers of the response, by their lower-case names. */
+  /** Further response headers, with names in lower case. */
   readonly headers: { readonly [name: string]: string }
 }
 

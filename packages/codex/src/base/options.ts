@@ -29,6 +29,10 @@ export const anything: Check = () => undefined
 /** Accepts `true` and `false`. */
 export const flag: Check = (value) => typeof value === "boolean" ? undefined : `${shown(value)} is not true or false`
 
+/** Accepts a whole number above 0. */
+export const count: Check = (value) =>
+  Number.isInteger(value) && Number(value) > 0 ? undefined : `${shown(value)} is not a whole number above 0`
+
 /** Accepts a list of strings. */
 export const texts: Check = (value) =>
   Array.isArray(value) && value.every(Predicate.isString) ? undefined : "it is not a list of strings"
@@ -44,12 +48,18 @@ export const duration: Check = (value) =>
   durationOf(value) === undefined ? `it is not a duration of 0 or more; ${durationForms}` : undefined
 
 /** Accepts a duration of more than 0, in any form that `effect/Duration` reads. */
-export const timeout: Check = (value) => {
+export const timeout: Check = (value) => positiveDuration(value) === undefined ? notPositive : undefined
+
+/** Reads a duration of more than 0; `undefined` if it is none. */
+export const positiveDuration = (value: unknown): Duration.Duration | undefined => {
   const read = durationOf(value)
-  return read === undefined || Duration.isZero(read) ? `it is not a duration above 0; ${durationForms}` : undefined
+  return read === undefined || Duration.isZero(read) ? undefined : read
 }
 
 const durationForms = `pass milliseconds, or a text such as "10 seconds"`
+
+/** The problem with a value that {@link positiveDuration} cannot read. */
+export const notPositive = `it is not a duration above 0; ${durationForms}`
 
 const units: ReadonlySet<string> = new Set<keyof Duration.DurationObject>([
   "weeks",

@@ -33,6 +33,12 @@ export interface ClientOptions<out R = never> {
   readonly handshakeTimeout?: Duration.Input | undefined
   /** How long the response to a request may take. It does not limit the length of a turn. Default: 60 seconds. */
   readonly requestTimeout?: Duration.Input | undefined
+  /**
+   * How many requests may be in flight at once; more wait until one is answered. The server drops requests without an answer
+   * when more than about 128 reach it at once. Requests that stay open, such as `command/exec`, and those that steer or
+   * interrupt a turn do not count. Default: 100.
+   */
+  readonly maxInFlight?: number | undefined
   /** Answers the server's requests: approvals, tool calls, user input. Default: `ServerRequests.declineAll`. */
   readonly serverRequests?: ServerRequests.ServerRequestHandlers<R> | undefined
   /** Connects again by this schedule when the connection is lost. Default: `false`, a lost connection stays lost. */
@@ -43,15 +49,19 @@ export interface ClientOptions<out R = never> {
 export const defaults = {
   handshakeTimeout: "10 seconds",
   requestTimeout: "60 seconds",
+  maxInFlight: 100,
   experimentalApi: true
 } as const satisfies ClientOptions
 
-const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== ""
-
-const clientInfo: options.Check = (value) =>
-  Predicate.isObject(value) && isText(value["name"]) && isText(value["version"])
-    ? undefined
-    : "it needs a name and a version, neither of them empty"
+const clientInfo: options.Check = (value) => {
+  if (!Predicate.isObject(value)) return "it is not an object with a name and a version"
+  for (const part of ["name", "version"]) {
+    const text = value[part]
+    if (typeof text === "string" && text.trim() !== "") continue
+    return { field: `clientInfo.${part}`, detail: "it is empty; the server refuses clients without one" }
+  }
+  return undefined
+}
 
 /** Accepts an object whose names are methods of the server, and whose values are functions. */
 export const serverRequests: options.Check = (value) => {
@@ -73,6 +83,7 @@ export const checks: options.Checks<ClientOptions> = {
   optOutNotifications: options.texts,
   handshakeTimeout: options.timeout,
   requestTimeout: options.timeout,
+  maxInFlight: options.count,
   serverRequests,
   restart: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
 }

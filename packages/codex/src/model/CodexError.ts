@@ -312,11 +312,19 @@ export type RequestError =
 /** Errors of a request with options that a server may be too old for, such as starting or listing threads. */
 export type ThreadError = RequestError | UnsupportedByServerError
 
-/** Errors of starting a turn. */
-export type StartTurnError = ThreadError | ThreadBusyError
+/** Errors of resuming or forking a thread. */
+export type OpenThreadError = ThreadError | OptionsNotInForceError
 
-/** Errors of a turn's events. A failed turn is none of them: its events end like those of any other. */
-export type TurnStreamError = CodexConnectionError | CodexDecodeError
+/**
+ * Errors of starting a turn. `OptionsNotInForceError` only after a restart, if the thread came back with other options.
+ */
+export type StartTurnError = ThreadError | ThreadBusyError | OptionsNotInForceError
+
+/**
+ * Errors of a turn's events. A failed turn is none of them: its events end like those of any other. `TurnLimitError`
+ * follows the last event of a turn that was interrupted because it reached a limit.
+ */
+export type TurnStreamError = CodexConnectionError | CodexDecodeError | TurnLimitError
 
 /** Errors of waiting for a turn's result. */
 export type TurnError = TurnStreamError | TurnFailedError

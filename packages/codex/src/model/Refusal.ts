@@ -3,6 +3,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
+import { ErrorCode } from "../base/JsonRpc.ts"
 import { someString } from "../base/strings.ts"
 import type { RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
@@ -36,7 +37,7 @@ const turnMismatch = (message: string): RpcReason | undefined => {
 export const rpcReason = (method: string, code: number, message: string, data: unknown): RpcReason => {
   const text = message.toLowerCase()
   if (text.includes("retry limit") || text.includes("too many failed attempts")) return { _tag: "RetryLimitExceeded" }
-  if (code === -32001 || saysOverloaded(data)) return { _tag: "Overloaded" }
+  if (code === ErrorCode.overloaded || saysOverloaded(data)) return { _tag: "Overloaded" }
   if (Predicate.isObject(data) && data["input_error_code"] === "input_too_large") {
     const maxChars = data["max_chars"]
     return { _tag: "InputTooLarge", ...(typeof maxChars === "number" ? { maxChars } : {}) }
@@ -46,15 +47,15 @@ export const rpcReason = (method: string, code: number, message: string, data: u
   for (const [phrase, reason] of phrases) if (text.includes(phrase)) return reason
   if (message.includes(`unknown variant \`${method}\``)) return { _tag: "MethodNotFound" }
   switch (code) {
-    case -32700:
-    case -32600:
+    case ErrorCode.parseError:
+    case ErrorCode.invalidRequest:
       return { _tag: "InvalidRequest" }
     // Also the code for a known method that cannot serve this thread: "list_turns is not supported yet".
-    case -32601:
+    case ErrorCode.methodNotFound:
       return { _tag: text.includes("not supported") ? "Other" : "MethodNotFound" }
-    case -32602:
+    case ErrorCode.invalidParams:
       return { _tag: "InvalidParams" }
-    case -32603:
+    case ErrorCode.internalError:
       return { _tag: "Internal" }
     default:
       return { _tag: "Other" }

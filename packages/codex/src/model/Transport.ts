@@ -40,6 +40,11 @@ export interface Connection {
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
   /** The program or address of the server, as errors name it. Default: `codex app-server`. */
   readonly target?: string | undefined
+  /**
+   * Whether other clients are connected to the same server. The server then asks all of them, and this client answers only
+   * requests of its own threads and of their sub-agents. Default: false.
+   */
+  readonly isShared?: boolean | undefined
   /** Replaces the secrets that this connection was given, such as a token, before a text goes into an error. */
   readonly hide?: Hide | undefined
 }

@@ -78,7 +78,8 @@ export const spawn = Effect.fnUntraced(function*(
   const draining = child.stderr === null ? undefined : yield* Readable.forEachChunk(child.stderr, stderr.push).pipe(
     Effect.andThen(stderr.end),
     Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
-    Effect.forkScoped
+    // Node discards what nobody reads when a process exits.
+    Effect.forkScoped({ startImmediately: true })
   )
 
   // One error, whoever asks.

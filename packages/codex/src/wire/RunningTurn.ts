@@ -9,6 +9,7 @@ import { Broadcast } from "../base/Broadcast.ts"
 import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
+import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
 /** How a turn is steered and interrupted that is more than one turn of the server. */
@@ -50,13 +51,41 @@ export class RunningTurn {
     return this.exit !== null
   }
 
-  private readonly errors: ServerErrors
+  /** The server's turns that this turn stands for: sub-agents name one of them as their root. */
+  readonly roots: Array<string>
 
-  constructor(threadId: string, turnId: string, errors: ServerErrors) {
+  /** Whether the turn's sub-agents go on when it is stopped. */
+  leavesSubagents = false
+
+  /** How many sub-agents were interrupted for this turn before it started. */
+  stoppedBefore = 0
+
+  private readonly errors: ServerErrors
+  private readonly children: ChildTurns
+  private readonly holds: Array<() => void> = []
+
+  constructor(threadId: string, turnId: string, errors: ServerErrors, children: ChildTurns) {
     this.threadId = threadId
     this.turnId = turnId
+    this.roots = [turnId]
     this.errors = errors
-    this.fold = new TurnResult.Fold(threadId, turnId)
+    this.children = children
+    this.fold = new TurnResult.Fold(threadId, turnId, () => this.subagents)
+    children.claim(threadId, turnId)
+  }
+
+  /** What the turn's sub-agents have come to so far. */
+  get subagents(): Snapshot {
+    const snapshot = this.children.snapshot(this.roots)
+    return this.stoppedBefore === 0
+      ? snapshot
+      : { ...snapshot, stopped: snapshot.stopped + this.stoppedBefore }
+  }
+
+  /** Counts the sub-agents of another turn of the server for this turn, which ends later. */
+  addRoot(turnId: string): void {
+    if (!this.roots.includes(turnId)) this.roots.push(turnId)
+    this.holds.push(this.children.watch(turnId, {}))
   }
 
   /** The events from now on. */
@@ -120,6 +149,8 @@ export class RunningTurn {
     Deferred.doneUnsafe(this.started, Exit.void)
     this.events?.end(events)
     for (const f of this.onEnd) f(result)
+    for (const release of this.holds) release()
+    for (const root of this.roots) this.children.endRoot(root)
     // Last: it resumes who waits at once, and for them the thread is free.
     Deferred.doneUnsafe(this.result, result)
   }

@@ -2,6 +2,7 @@
  * The errors that a server reports: refused requests and failed turns, with what the client has learned besides.
  */
 import * as Predicate from "effect/Predicate"
+import { ErrorCode } from "../base/JsonRpc.ts"
 import { type Hide, hiding } from "../base/secrets.ts"
 import { mapStrings } from "../base/strings.ts"
 import { CodexRpcError, TurnFailedError } from "../model/CodexError.ts"
@@ -40,7 +41,7 @@ export class ServerErrors {
   /** The error of a request that was answered with `error`. */
   rpc(request: { readonly method: string; readonly threadId?: string | undefined }, error: unknown): CodexRpcError {
     const { code, data, message } = Predicate.isObject(error) ? error : {}
-    const serverCode = typeof code === "number" ? code : -32000
+    const serverCode = typeof code === "number" ? code : ErrorCode.serverError
     const serverMessage = this.hide(typeof message === "string" ? message : "the server sent no message")
     return new CodexRpcError({
       reason: rpcReason(request.method, serverCode, serverMessage, data),

@@ -25,7 +25,9 @@ import * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Session {
-  /** The connection in use. Waits so long while the server is started again; fails at once when there will be none. */
+  /** Connects and shakes hands. To be run once; the scope ends every connection. */
+  readonly open: Effect.Effect<void, ConnectError, Scope.Scope>
+  /** The connection in use. Waits at most that long while the server is started again; fails at once when there will be none. */
   readonly connection: (within: Duration.Duration) => Effect.Effect<Connection, CodexConnectionError>
   /** Ends when the connection in use is lost, or closed. */
   readonly closed: Effect.Effect<CodexConnectionError>
@@ -33,42 +35,89 @@ export interface Session {
   readonly connections: () => number
   /** Of the connection in use, or of the last one. */
   readonly metadata: () => Metadata.Metadata
+  /** Whether other clients use the server of the connection in use, or of the last one. */
+  readonly isShared: () => boolean
 }
 
 interface Opened {
   readonly connection: Connection
   readonly metadata: Metadata.Metadata
-  readonly lost: Effect.Effect<CodexConnectionError>
+  readonly lost: Deferred.Deferred<CodexConnectionError>
+  /** Ends what is left of the connection. */
+  readonly close: Effect.Effect<void>
 }
+
+/** The next connection, for those who wait for it. */
+type Next = Deferred.Deferred<Connection, CodexConnectionError>
+
+/**
+ * What the session is doing. `last` is the connection that was in use last, whose end has to be awaited.
+ *
+ * Connecting -> Connected <-> Reconnecting -> Closed, and from each to Closed.
+ */
+type State =
+  | { readonly _tag: "Connecting"; readonly next: Next }
+  | { readonly _tag: "Connected"; readonly last: Opened; readonly ready: Effect.Effect<Connection> }
+  | {
+    readonly _tag: "Reconnecting"
+    readonly last: Opened
+    readonly error: CodexConnectionError
+    readonly next: Next
+  }
+  | { readonly _tag: "Closed"; readonly last: Opened | undefined; readonly error: CodexConnectionError }
 
 /** A connection that lived this long was sound: the schedule of restarts begins anew. */
 const soundAfter = Duration.seconds(30)
 
-/** The first connection is there when this succeeds. All end with the scope. */
+/** Before the first handshake. */
+const unknown: Metadata.Metadata = {
+  userAgent: "unknown",
+  serverName: "unknown",
+  serverVersion: "unknown",
+  codexHome: undefined,
+  platformFamily: undefined,
+  platformOs: undefined
+}
+
+/** A session that has not connected yet. */
 export const make = Effect.fnUntraced(function*(
   options: ClientOptions.ClientOptions<unknown>,
   deadlines: Deadlines
-): Effect.fn.Return<Session, ConnectError, Transport | Router.Router | Scope.Scope> {
+): Effect.fn.Return<Session, never, Transport | Router.Router> {
   const transport = yield* Transport
   const router = yield* Router.Router
-  const scope = yield* Effect.scope
+  const { restart = false } = options
 
-  /** The connection in use; while there is none, the next one. */
-  let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
-  let isInUse = false
+  let connections = 0
+  let state: State = { _tag: "Connecting", next: Deferred.makeUnsafe() }
 
-  const use = (connection: Connection) => {
-    isInUse = true
-    Deferred.doneUnsafe(current, Exit.succeed(connection))
+  const use = (opened: Opened) => {
+    const before = state
+    if (before._tag === "Closed") return
+    connections++
+    state = { _tag: "Connected", last: opened, ready: Effect.succeed(opened.connection) }
+    if (before._tag !== "Connected") Deferred.doneUnsafe(before.next, Exit.succeed(opened.connection))
   }
 
-  /** Who asks for a connection from now on gets the next one. */
-  const leave = () => {
-    if (isInUse) current = Deferred.makeUnsafe()
-    isInUse = false
+  /** The connection in use is lost: later callers wait for the next one, or fail. */
+  const lose = (error: CodexConnectionError) => {
+    if (state._tag !== "Connected") return
+    const { last } = state
+    state = restart === false
+      ? { _tag: "Closed", last, error }
+      : { _tag: "Reconnecting", last, error, next: Deferred.makeUnsafe() }
   }
 
-  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Scope) {
+  /** There will be no other connection. */
+  const end = (error: CodexConnectionError) => {
+    const before = state
+    if (before._tag === "Closed") return
+    state = { _tag: "Closed", last: before._tag === "Connecting" ? undefined : before.last, error }
+    if (before._tag === "Connected") Deferred.doneUnsafe(before.last.lost, Exit.succeed(error))
+    else Deferred.doneUnsafe(before.next, Exit.fail(error))
+  }
+
+  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Closeable) {
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
     router.open(connection.hide)
@@ -76,108 +125,97 @@ export const make = Effect.fnUntraced(function*(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
-          // First: who hears of the loss may ask for a connection at once.
-          leave()
+          // First: whoever hears of the loss may ask for a connection at once.
+          if (state._tag === "Connected" && state.last.connection === connection) lose(error)
           router.fail(error)
           Deferred.doneUnsafe(lost, Exit.succeed(error))
         })
       ),
       Effect.exit,
-      Effect.forkIn(connectionScope)
+      // At once: a transport may have messages already.
+      Effect.forkIn(connectionScope, { startImmediately: true })
     )
     const metadata = yield* handshake({ router, deadlines, connection }, options)
-    return { connection, metadata, lost: Deferred.await(lost) }
+    return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
   })
 
-  /** Ends the connection in use. */
-  let close = Effect.void
-
-  /** Connects in a scope of its own, which is closed at once if that fails. */
-  const open: Effect.Effect<Opened, ConnectError> = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(), (connectionScope) =>
-      restore(connect(connectionScope)).pipe(
-        Effect.onExit((exit) => {
-          const closing = Scope.close(connectionScope, exit)
-          if (Exit.isFailure(exit)) return closing
-          close = closing
-          return Effect.void
-        })
-      ))
-  )
-
-  yield* Effect.addFinalizer(() => Effect.suspend(() => close))
-
-  const first = yield* open
-  let connections = 1
-  let metadata = first.metadata
-  let closed = Deferred.makeUnsafe<CodexConnectionError>()
-  use(first.connection)
-
-  /** From now on there is no connection, or not yet. */
-  const lose = (error: CodexConnectionError) => {
-    leave()
-    // Last: it resumes who waits at once, and for them the connection is gone.
-    Deferred.doneUnsafe(closed, Exit.succeed(error))
-  }
-
-  /** From now on there will be none. */
-  const giveUp = (error: CodexConnectionError) => {
-    lose(error)
-    if (Deferred.isDoneUnsafe(current)) current = Deferred.makeUnsafe()
-    Deferred.doneUnsafe(current, Exit.fail(error))
-  }
-
-  /** Ends what is left of a lost connection, before there is another. */
-  const clear = (error: CodexConnectionError) => {
-    lose(error)
-    return Effect.andThen(close, Effect.logWarning("Starting the app-server again.", error.message))
-  }
-
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      const error = new CodexConnectionError({ reason: { _tag: "Closed" } })
-      giveUp(error)
-      router.fail(error)
-    })
-  )
+  /** Connects in a scope of its own, which is closed at once if that fails. Counts the connection, and uses it. */
+  const open = (count: Effect.Effect<void>) =>
+    Effect.uninterruptibleMask((interruptibly) =>
+      Effect.flatMap(Scope.make(), (connectionScope) =>
+        interruptibly(connect(connectionScope)).pipe(
+          Effect.onError((cause) => Scope.close(connectionScope, Exit.failCause(cause))),
+          Effect.tap(count),
+          Effect.tap((opened) => {
+            use(opened)
+            // It may have been lost right after the handshake.
+            return Deferred.isDoneUnsafe(opened.lost) ? Effect.map(Deferred.await(opened.lost), lose) : Effect.void
+          })
+        ))
+    )
 
   /** Connects again, and succeeds when a connection is lost that was sound. */
   const reconnect = Effect.gen(function*() {
-    const opened = yield* open
-    yield* Metric.update(Telemetry.restarts, 1)
-    connections++
-    metadata = opened.metadata
-    closed = Deferred.makeUnsafe()
-    use(opened.connection)
-    const [lifetime, error] = yield* Effect.timed(opened.lost)
-    yield* clear(error)
+    const opened = yield* open(Metric.update(Telemetry.restarts, 1))
+    const [lifetime, error] = yield* Effect.timed(watch(opened))
+    yield* warn(error)
     if (Duration.isLessThan(lifetime, soundAfter)) return yield* error
   })
 
-  yield* Effect.gen(function*() {
-    const error = yield* first.lost
-    if (options.restart === undefined || options.restart === false) {
-      giveUp(error)
-      return yield* close
-    }
-    yield* clear(error)
-    const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, options.restart)))
-    giveUp(last._tag === "CodexConnectionError" ? last : error)
-  }).pipe(Effect.forkIn(scope))
-
   return {
+    open: Effect.gen(function*() {
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          const error = new CodexConnectionError({ reason: { _tag: "Closed" } })
+          end(error)
+          router.fail(error)
+          return state._tag === "Closed" && state.last !== undefined ? state.last.close : Effect.void
+        })
+      )
+      const first = yield* open(Effect.void)
+      yield* Effect.gen(function*() {
+        const error = yield* watch(first)
+        if (restart === false) return
+        yield* warn(error)
+        const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, restart)))
+        end(last._tag === "CodexConnectionError" ? last : error)
+      }).pipe(Effect.forkScoped)
+    }),
     connection: (within) => {
-      const lost = closed
-      return current.effect ?? Effect.timeoutOrElse(Deferred.await(current), {
-        duration: within,
-        orElse: () => Effect.flatMap(Deferred.await(lost), Effect.fail)
-      })
+      switch (state._tag) {
+        case "Connected":
+          return state.ready
+        case "Closed":
+          return Effect.fail(state.error)
+        case "Connecting":
+          return Deferred.await(state.next)
+        case "Reconnecting": {
+          const { error, next } = state
+          return Effect.timeoutOrElse(Deferred.await(next), { duration: within, orElse: () => Effect.fail(error) })
+        }
+      }
     },
-    closed: Effect.suspend(() => Deferred.await(closed)),
+    closed: Effect.suspend(() => {
+      switch (state._tag) {
+        case "Connected":
+          return Deferred.await(state.last.lost)
+        case "Connecting":
+          return Effect.flip(Effect.andThen(Deferred.await(state.next), Effect.never))
+        case "Reconnecting":
+        case "Closed":
+          return Effect.succeed(state.error)
+      }
+    }),
     connections: () => connections,
-    metadata: () => metadata
+    metadata: () => state._tag === "Connecting" ? unknown : state.last?.metadata ?? unknown,
+    isShared: () => state._tag !== "Connecting" && state.last?.connection.isShared === true
   }
 })
+
+/** Waits until a connection is lost, and ends what is left of it. */
+const watch = (opened: Opened) => Effect.tap(Deferred.await(opened.lost), () => Effect.uninterruptible(opened.close))
+
+const warn = (error: CodexConnectionError) => Effect.logWarning("Starting the app-server again.", error.message)
 
 const lossOf = (exit: Exit.Exit<never, CodexConnectionError>): CodexConnectionError => {
   // It never succeeds.

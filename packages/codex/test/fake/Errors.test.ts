@@ -152,7 +152,8 @@ describe("secrets", () => {
       durationMs: null,
       finalResponse: null,
       items: [],
-      usage: null
+      usage: null,
+      subagents: { running: 0, stopped: 0 }
     })
     assert.notInclude(JSON.stringify([failed.error, failed.result, failed.message]), "secret")
     errors.open(undefined)

@@ -1,6 +1,6 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
-import { Codex, CodexClient, type Notification, Router } from "effect-codex"
+import { Codex, CodexClient, CodexError, type Notification, Router } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -29,6 +29,28 @@ const undecodableOf = <E>(events: Stream.Stream<Notification.Notification, E>) =
 const encoder = new TextEncoder()
 
 describe("lines", () => {
+  liveScenario(
+    "longer than any string end the connection, after what had arrived, with an error that is not retryable",
+    () =>
+      Effect.gen(function*() {
+        const client = yield* CodexClient.CodexClient
+        const events = yield* collecting(client.notifications, 1)
+        const asking = yield* inBackground(Effect.flip(client.request("model/list", {})))
+        const server = yield* FakeAppServer.FakeAppServer
+        yield* server.awaitRequest("model/list")
+        yield* server.write(warning("before"))
+        // The same bytes again and again: they take the memory of one piece.
+        const piece = new Uint8Array(2 ** 26).fill(0x78)
+        yield* Effect.replicateEffect(server.write(piece), 9, { discard: true })
+        const error = yield* Fiber.join(asking)
+        assert(error._tag === "CodexConnectionError" && error.reason._tag === "Unreadable")
+        assert.isFalse(CodexError.isRetryable(error))
+        assert.include(error.message, "more than 536870888 bytes")
+        assert.deepStrictEqual((yield* Fiber.join(events)).map(textOf), ["before"])
+      }),
+    { handlers: { "model/list": () => Effect.never } }
+  )
+
   const logs: Array<string> = []
   scenario(
     "that can't be understood are logged without their text, and counted; reading goes on",
@@ -398,7 +420,8 @@ describe("older servers", () => {
         durationMs: null,
         finalResponse: null,
         items: [],
-        usage: null
+        usage: null,
+        subagents: { running: 0, stopped: 0 }
       })
     }))
 })

@@ -18,8 +18,8 @@ export type Services =
 
 /** Nothing is held for anybody any more. */
 export const idle = Effect.map(Router.Router, (router) => {
-  const { badLines: _, strayAnswers: __, ...held } = router.stats()
-  assert.deepStrictEqual(held, { pending: 0, turns: 0, followers: 0, subscribers: 0 })
+  const { badLines: _, late: __, strayAnswers: ___, threads: ____, ...held } = router.stats()
+  assert.deepStrictEqual(held, { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 })
 })
 
 export type Options = FakeAppServer.Options & {

@@ -75,8 +75,8 @@ const against = <A, E>(
     const result = yield* Effect.exit(
       Effect.gen(function*() {
         const result = yield* Effect.scoped(use)
-        const { badLines: _, strayAnswers: __, ...entries } = (yield* Router.Router).stats()
-        assert.deepStrictEqual(entries, { pending: 0, turns: 0, followers: 0, subscribers: 0 })
+        const { badLines: _, late: __, strayAnswers: ___, threads: ____, ...entries } = (yield* Router.Router).stats()
+        assert.deepStrictEqual(entries, { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 })
         return result
       }).pipe(Effect.provide(fault.layer), Effect.provideService(Metric.FiberRuntimeMetrics, fibers))
     )

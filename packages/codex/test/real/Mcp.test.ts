@@ -76,8 +76,8 @@ const noting = (handlers: ServerRequests.AllHandlers) => {
 
 const asking = Effect.provide(TestCodex.layer({ home: { approvalPolicy: "on-request" } }))
 
-/** Calls the tool on a thread whose server asks by a question. */
-const ask = (serverRequests: ServerRequests.ServerRequestHandlers) =>
+/** A call of {@link zip} where Codex asks for approval by a question. */
+const callByQuestion = (serverRequests: ServerRequests.ServerRequestHandlers) =>
   Effect.flatMap(
     start({ serverRequests }, { tool_call_mcp_elicitation: false }),
     (thread) => call(thread, "gzip_file_as_resource", zip)
@@ -168,9 +168,9 @@ describe("a call of an MCP tool", () => {
 
   it.live("is an approval too where Codex asks for it by a question", () =>
     Effect.gen(function*() {
-      assert.include(yield* ask(ServerRequests.declineAll), "user cancelled MCP tool call")
-      assert.include(yield* ask(ServerRequests.acceptAll), zipped)
-      assert.include(yield* ask(ServerRequests.acceptForSession), zipped)
+      assert.include(yield* callByQuestion(ServerRequests.declineAll), "user cancelled MCP tool call")
+      assert.include(yield* callByQuestion(ServerRequests.acceptAll), zipped)
+      assert.include(yield* callByQuestion(ServerRequests.acceptForSession), zipped)
     }).pipe(asking))
 
   it.live("shows the model its images", () =>

@@ -35,7 +35,9 @@ export const withCodex = <A, E, R>(
   )
 
 /** Nothing is left of any turn, request or subscriber. */
-export const idle = { pending: 0, turns: 0, followers: 0, subscribers: 0 } satisfies Partial<Router.Stats>
+export const idle = { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 } satisfies Partial<
+  Router.Stats
+>
 
 /** The pieces of the agent's messages among events. */
 export const deltas = (events: ReadonlyArray<Notification.Notification>): ReadonlyArray<string> =>

@@ -35,6 +35,35 @@ interface Running {
 interface Stored {
   thread: Protocol.Thread
   archived: boolean
+  /** Options in force. */
+  options: InForce
+}
+
+type InForce = Partial<
+  Pick<
+    Protocol.ThreadStartResponse,
+    "approvalPolicy" | "approvalsReviewer" | "cwd" | "model" | "modelProvider" | "sandbox" | "serviceTier"
+  >
+>
+
+const policies: Readonly<Record<string, Protocol.SandboxPolicy>> = {
+  "read-only": { type: "readOnly", networkAccess: false },
+  "workspace-write": { type: "workspaceWrite", writableRoots: [], networkAccess: false },
+  "danger-full-access": { type: "dangerFullAccess" }
+}
+
+/** The options with those that a request sets. */
+const withOptions = (options: InForce, params: { readonly [field: string]: unknown }): InForce => {
+  const changed: Record<string, unknown> = {}
+  for (
+    const field of ["approvalPolicy", "approvalsReviewer", "cwd", "model", "modelProvider", "serviceTier"] as const
+  ) {
+    if (params[field] !== undefined && params[field] !== null) changed[field] = params[field]
+  }
+  const { sandbox, sandboxPolicy } = params
+  if (typeof sandbox === "string") changed["sandbox"] = policies[sandbox]
+  if (sandboxPolicy !== undefined && sandboxPolicy !== null) changed["sandbox"] = sandboxPolicy
+  return { ...options, ...changed }
 }
 
 /** The second argument of a default handler. */
@@ -69,14 +98,17 @@ const isList = (script: TurnScript): script is ReadonlyArray<string | Gate.Gate>
 /** A thread without its turns, as the server sends it unless a client asks for them. */
 const bare = ({ thread }: Stored): Protocol.Thread => ({ ...thread, turns: [] })
 
+/** Loads a thread. One that is loaded already keeps its options. */
 const open = <M extends Method>(
   { afterwards, session }: Exchange<M>,
-  thread: Protocol.Thread,
-  model?: string | null | undefined
+  entry: Stored,
+  params: { readonly [field: string]: unknown }
 ) => {
+  const { thread } = entry
+  if (!session.loaded.has(thread.id)) entry.options = withOptions(entry.options, params)
   session.loaded.add(thread.id)
   afterwards(session.notify({ method: "thread/started", params: { thread } }))
-  return Fixture.openedThread(thread, model === undefined || model === null ? {} : { model })
+  return Fixture.openedThread(thread, entry.options)
 }
 
 /** Returns the running turn of a thread. Fails if it is not the expected one. */
@@ -99,9 +131,10 @@ export const make = (options: Options) => {
   let threadCount = 0
   let turnCount = 0
 
-  const store = (thread: Protocol.Thread): Protocol.Thread => {
-    threads.set(thread.id, { thread, archived: false })
-    return thread
+  const store = (thread: Protocol.Thread, options: InForce = {}): Stored => {
+    const entry: Stored = { thread, archived: false, options }
+    threads.set(thread.id, entry)
+    return entry
   }
   for (const id of options.threads ?? []) {
     store(Fixture.thread({ id, turns: [Fixture.turn({ id: `turn-of-${id}`, status: "completed" })] }))
@@ -156,16 +189,16 @@ export const make = (options: Options) => {
       platformOs: "linux"
     }),
     "thread/start": (params, exchange) => {
-      const thread = store(
+      const entry = store(
         Fixture.thread({
           id: `thread-${++threadCount}`,
           ephemeral: params?.ephemeral ?? false,
           ...(typeof params?.cwd === "string" ? { cwd: params.cwd } : {})
         })
       )
-      return open(exchange, thread, params?.model)
+      return open(exchange, entry, { ...params })
     },
-    "thread/resume": ({ model, threadId }, exchange) =>
+    "thread/resume": ({ threadId, ...params }, exchange) =>
       Effect.flatMap(stored(threadId), (entry) => {
         if (entry.archived) {
           return refuse(`session ${threadId} is archived. Run \`codex unarchive ${threadId}\` to unarchive it first.`)
@@ -173,16 +206,28 @@ export const make = (options: Options) => {
         if (entry.thread.turns.length === 0 && !exchange.session.loaded.has(threadId)) {
           return refuse(`no rollout found for thread id ${threadId}`)
         }
-        return Effect.succeed(open(exchange, entry.thread, model))
+        return Effect.succeed(open(exchange, entry, params))
       }),
-    "thread/fork": ({ model, threadId }, exchange) =>
+    "thread/fork": ({ threadId, ...params }, exchange) =>
       Effect.map(
         stored(threadId),
-        ({ thread }) =>
-          open(exchange, store({ ...thread, id: `thread-${++threadCount}`, forkedFromId: threadId }), model)
+        ({ options, thread }) =>
+          open(
+            exchange,
+            store({ ...thread, id: `thread-${++threadCount}`, forkedFromId: threadId }, options),
+            params
+          )
       ),
-    "thread/read": ({ includeTurns, threadId }) =>
-      Effect.map(stored(threadId), (entry) => ({ thread: includeTurns === true ? entry.thread : bare(entry) })),
+    "thread/settings/update": ({ threadId, ...params }, { session }) =>
+      Effect.map(loaded(session, threadId), (entry) => {
+        entry.options = withOptions(entry.options, params)
+        return {}
+      }),
+    "thread/read": ({ includeTurns, threadId }, { session }) =>
+      Effect.map(stored(threadId), (entry) => {
+        const thread = includeTurns === true ? entry.thread : bare(entry)
+        return { thread: session.loaded.has(threadId) ? thread : { ...thread, status: { type: "notLoaded" } } }
+      }),
     "thread/list": (params) => ({
       data: Array.from(threads.values()).filter((entry) => entry.archived === (params?.archived ?? false)).map(bare)
         .toReversed(),
@@ -216,8 +261,9 @@ export const make = (options: Options) => {
         play(exchange, threadId, { items: [{ type: "contextCompaction", id: "compaction-1" }], usage: null })
         return {}
       }),
-    "turn/start": ({ input, threadId }, exchange) =>
-      Effect.map(loaded(exchange.session, threadId), () => {
+    "turn/start": ({ input, threadId, ...params }, exchange) =>
+      Effect.map(loaded(exchange.session, threadId), (entry) => {
+        entry.options = withOptions(entry.options, params)
         // A real server steers the running turn.
         const current = exchange.session.running.get(threadId)
         if (current !== undefined) return { turn: Fixture.turn({ id: current.turnId }) }
