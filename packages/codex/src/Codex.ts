@@ -16,7 +16,6 @@
  * ```
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,15 +23,27 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
-import * as CodexConfig from "./CodexConfig.ts"
 import * as Login from "./Login.ts"
-import type { CodexConnectionError, ConnectError, RequestError } from "./model/CodexError.ts"
+import { declineAll } from "./model/ApprovalHandlers.ts"
+import type { ClientOptions } from "./model/ClientOptions.ts"
+import {
+  type CodexConnectionError,
+  type ConnectError,
+  InvalidInputError,
+  type OpenThreadError,
+  type RequestError,
+  type ThreadError
+} from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
+import * as Settings from "./model/Settings.ts"
+import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
+import * as OptionsInForce from "./OptionsInForce.ts"
 import * as Thread from "./Thread.ts"
-import * as Tools from "./Tools.ts"
+import type * as Tools from "./Tools.ts"
+import type { FixedOptions } from "./wire/Family.ts"
 import * as Router from "./wire/Router.ts"
 
 /**
@@ -46,33 +57,41 @@ export class Codex extends Context.Service<Codex, {
   /** Starts a thread (`thread/start`). It requires what the handlers in `serverRequests` and the `tools` do. */
   readonly threadStart: <R = never, T extends Tools.ByName = {}, RT = never>(
     options?: Options.ThreadStartOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
-  /** Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. */
+  ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
+  /**
+   * Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. If the server has
+   * the thread loaded already, options that differ are brought into force for its next turn (`thread/settings/update`);
+   * fails with `OptionsNotInForceError` if one of them can't be, such as `config`.
+   */
   readonly threadResume: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadResumeOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
-  /** Starts a thread with the history of another (`thread/fork`), which stays as it is. */
+  ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
+  /**
+   * Starts a thread with the history of another (`thread/fork`), which stays as it is. Handlers and limits of the other
+   * thread hold for the fork too, where the options do not bring their own. Fails with `OptionsNotInForceError` if the
+   * server does not take an option.
+   */
   readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadForkOptions<R, T, RT>
-  ) => Effect.Effect<Thread.Thread, RequestError, R | RT | Tools.Services<T>>
+  ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
   /**
    * Every stored thread that passes the filter (`thread/list`), page after page, read as the stream is pulled. Servers
    * before 0.169 page by whole seconds: threads made within one second may be missing after a page's end.
    */
   readonly threadList: (
     filter?: Omit<Protocol.ThreadListParams, "cursor">
-  ) => Stream.Stream<Protocol.Thread, RequestError>
+  ) => Stream.Stream<Protocol.Thread, ThreadError>
   /** One page of `thread/list`: `data`, and `nextCursor` for the next one. */
   readonly threadListPage: (
     filter?: Protocol.ThreadListParams
-  ) => Effect.Effect<Protocol.ThreadListResponse, RequestError>
+  ) => Effect.Effect<Protocol.ThreadListResponse, ThreadError>
   /** A thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
   readonly threadRead: (
     threadId: string,
     options?: { readonly includeTurns?: boolean | undefined }
-  ) => Effect.Effect<Protocol.Thread, RequestError>
+  ) => Effect.Effect<Protocol.Thread, ThreadError>
   /** Archives a thread (`thread/archive`). A running turn is interrupted. */
   readonly threadArchive: (threadId: string) => Effect.Effect<void, RequestError>
   /** Brings an archived thread back (`thread/unarchive`). It is not loaded: resume it before its next turn. */
@@ -129,13 +148,18 @@ export class Codex extends Context.Service<Codex, {
 export type Services = Codex | CodexClient.CodexClient | Router.Router
 
 /** Every entry of a list that comes in pages. */
-const pages = <A, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
-  page: (cursor: string | undefined) => Effect.Effect<P, RequestError>
-): Stream.Stream<A, RequestError> =>
+const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
+  page: (cursor: string | undefined) => Effect.Effect<P, E>
+): Stream.Stream<A, E> =>
   Stream.paginate(
     undefined as string | undefined,
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
+
+const notRedacted = new InvalidInputError({
+  field: "apiKey",
+  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+})
 
 /**
  * Codex, on a client that is there.
@@ -158,9 +182,9 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           handlers: serverRequests && ServerRequests.provideContext(serverRequests, yield* Effect.context<R>())
         }
       }
-      const { dynamicTools, handler } = yield* Tools.make(
+      const { dynamicTools, handler } = yield* prepareTools(
         tools,
-        serverRequests?.["item/tool/call"] ?? ServerRequests.declineAll["item/tool/call"],
+        serverRequests?.["item/tool/call"] ?? declineAll["item/tool/call"],
         client.metadata.serverVersion
       )
       const context = yield* Effect.context<R | Tools.Services<T>>()
@@ -170,17 +194,26 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       }
     })
 
-    /** The handle of a thread that the server has just loaded. */
+    /** The handle of a thread that the server has just loaded, or had loaded with other options. */
     const opened = (
-      { model, modelProvider, thread: { id } }: Pick<
-        Protocol.ThreadStartResponse,
-        "model" | "modelProvider" | "thread"
-      >,
-      handlers: ServerRequests.ServerRequestHandlers | undefined
+      response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
+      handlers: ServerRequests.ServerRequestHandlers | undefined,
+      openedWith: FixedOptions | undefined
     ) => {
-      if (handlers !== undefined) client.handle(id, handlers)
-      return Thread.make({ client, router }, id, { model, provider: modelProvider })
+      const { model, modelProvider, thread } = response
+      const member = router.family.open(thread)
+      member.settings = Settings.update(member.settings, response)
+      if (openedWith !== undefined) {
+        const { baseInstructions, config, developerInstructions } = openedWith
+        member.openedWith = { baseInstructions, config, developerInstructions }
+      }
+      if (handlers !== undefined) client.handle(thread.id, handlers)
+      return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
+
+    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
+    const withoutTurns = () =>
+      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
       Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
@@ -192,30 +225,48 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
+        yield* Options.checkThread("threadStart", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, handlers)
+        return opened(response, handlers, params)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadResume", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
-        const response = yield* Effect.onError(
-          client.request("thread/resume", { ...params, threadId }),
-          () => Effect.sync(() => takeBack?.())
-        )
-        return opened(response, handlers)
+        return yield* Effect.gen(function*() {
+          const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
+          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
+          const thread = opened(response, handlers, wasLoaded ? undefined : params)
+          const member = router.family.ensure(threadId)
+          const changes = yield* OptionsInForce.bring(client, params, response, {
+            wasLoaded,
+            opened: member.openedWith
+          })
+          member.settings = Settings.update(member.settings, changes)
+          return thread
+        }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...params, threadId })
-        return opened(response, handlers)
+        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
+        const fork = opened(response, handlers, params)
+        const member = router.family.ensure(fork.id)
+        router.family.fork(member, threadId)
+        const changes = yield* OptionsInForce.bring(client, params, response, {
+          wasLoaded: false,
+          inherited: router.family.get(threadId)?.settings
+        })
+        member.settings = Settings.update(member.settings, changes)
+        return fork
       }),
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
       threadListPage,
@@ -228,9 +279,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
-        Effect.suspend(() =>
-          Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
-        ),
+        Effect.suspend(() => {
+          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
+          const key = Redacted.value(apiKey)
+          router.errors.keepSecret(key)
+          return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
+        }),
       loginChatgpt: Login.chatgpt({ client, router }),
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
@@ -246,9 +300,16 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  * @category layers
  */
 export const layerTransport = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: ClientOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(config)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(options)))
+
+/**
+ * The options of {@link layer}: those of a client, and of the process that it starts. All may be left out.
+ *
+ * @category models
+ */
+export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R> {}
 
 /**
  * Codex on an app-server of its own, started with the Layer and ended with it.
@@ -264,19 +325,6 @@ export const layerTransport = <R = never>(
  * @category layers
  */
 export const layer = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: LayerOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(config)))
-
-/**
- * As {@link layer}, with options read from Effect's `Config`: see `CodexConfig.fromConfig`. Options given here win.
- *
- * @category layers
- */
-export const layerConfig = <R = never>(
-  options: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<Services, ConnectError | Config.ConfigError, R> =>
-  Layer.unwrap(Effect.map(
-    CodexConfig.fromConfig,
-    (config) => layer({ ...config, ...options, env: { ...config.env, ...options.env } })
-  ))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(options)))

@@ -2,25 +2,27 @@
  * Goals: an objective that the agent pursues on its own, turn after turn, until it is reached.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type { CodexClient } from "./CodexClient.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
   type RequestError,
+  type RunError,
   type StartTurnError,
-  ThreadBusyError,
-  type TurnError
+  ThreadBusyError
 } from "./model/CodexError.ts"
-import { runningTurn } from "./model/Refusal.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Turn from "./Turn.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
-import type { Claimed, Router } from "./wire/Router.ts"
+import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { TurnControl } from "./wire/RunningTurn.ts"
-import { type Restore, stopTimeout, type TurnBeginning } from "./wire/TurnStarts.ts"
+import { stopTimeout } from "./wire/TurnControls.ts"
+import type { ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
  * A goal that is being pursued: a {@link Turn.Turn} that may be many turns of the server.
@@ -72,7 +74,7 @@ export interface Goals {
   /** Gives the thread a goal, and gives its handle when the first turn has started. */
   readonly start: (objective: string, options?: GoalOptions) => Effect.Effect<Goal, StartTurnError>
   /** Gives the thread a goal, and waits until it has come to its end. */
-  readonly run: (objective: string, options?: GoalOptions) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  readonly run: (objective: string, options?: GoalOptions) => Effect.Effect<TurnResult, RunError>
   /** The goal that the server has stored for the thread. */
   readonly stored: StoredGoal
 }
@@ -81,11 +83,12 @@ export interface Goals {
 export interface Services {
   readonly client: CodexClient["Service"]
   readonly router: Router["Service"]
-  /** How a turn of the thread is begun. */
-  readonly begin: (beginning: Beginning, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
+  /** Starts a turn of the thread by other means than a request of its own, when the thread is free and loaded. */
+  readonly begin: (
+    starting: Effect.Effect<StartedTurn, StartTurnError>,
+    request: Omit<ThreadRequest, "threadId" | "agent">
+  ) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>
 }
-
-type Beginning = Omit<TurnBeginning, "prepare" | "agent">
 
 /** What is asked of the server: a new goal, or the one there is. */
 type Request = Pick<Protocol.ThreadGoalSetParams, "objective" | "tokenBudget">
@@ -115,8 +118,9 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       (current) =>
         Effect.catchTag(steerTurn(current, input), "CodexRpcError", (error) => {
           // The server has begun the next turn already, or is between two.
-          if (error.reason === "TurnMismatch") return steerTurn(runningTurn(error) ?? current, input)
-          if (error.reason !== "NoActiveTurn") return Effect.fail(error)
+          const { reason } = error
+          if (reason._tag === "TurnMismatch") return steerTurn(reason.runningTurnId ?? current, input)
+          if (reason._tag !== "NoActiveTurn") return Effect.fail(error)
           return Effect.flatMap(turns.turn("turn/steer", current), (next) => steerTurn(next, input))
         })
     )
@@ -135,10 +139,11 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
         return yield* next
       }
       yield* Effect.catchTag(interruptTurn(current), "CodexRpcError", (error) => {
-        if (error.reason === "TurnMismatch") {
-          return interruptTurn(runningTurn(error) ?? current)
+        const { reason } = error
+        if (reason._tag === "TurnMismatch") {
+          return interruptTurn(reason.runningTurnId ?? current)
         }
-        return error.reason === "NoActiveTurn" ? next : Effect.fail(error)
+        return reason._tag === "NoActiveTurn" ? next : Effect.fail(error)
       })
     })
 
@@ -146,17 +151,15 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
     request: Request,
     { startTimeout = "30 seconds", whenBusy }: GoalOptions,
     events: boolean
-  ): Beginning => ({
-    threadId,
-    whenBusy,
-    begin: Effect.gen(function*() {
+  ) => {
+    const starting = Effect.gen(function*() {
       const { thread } = yield* client.request("thread/read", { threadId })
       // A turn that was not started here. The server would take the goal, and pursue it afterwards.
       if (thread.status.type === "active") return yield* new ThreadBusyError({ threadId })
       if (request.objective !== undefined) yield* clear
-      const turns = new GoalTurns(threadId, events)
+      const turns = new GoalTurns(threadId, events, router.errors, router.family.turns)
       const unfollow = router.follow(threadId, turns)
-      const { cursor, owned, queue } = yield* set({ ...request, status: "active" }).pipe(
+      const started = yield* set({ ...request, status: "active" }).pipe(
         Effect.andThen(turns.first),
         Effect.timeoutOrElse({
           duration: startTimeout,
@@ -174,30 +177,30 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
           Effect.ensuring(Effect.ignore(Effect.timeoutOption(stop(turns), stopTimeout)), Effect.sync(unfollow))
         )
       )
-      queue.whenEnded(unfollow)
-      queue.control = {
+      const { turn } = started
+      turn.whenEnded(unfollow)
+      turn.control = {
         steer: steer(turns),
-        interrupt: Effect.suspend(() => queue.ended ? Effect.void : turns.interruptWith(stop(turns)))
+        interrupt: Effect.suspend(() => turn.ended ? Effect.void : turns.interruptWith(stop(turns)))
       }
-      return { cursor, owned, queue }
+      return started
     })
-  })
-
-  const handle = (beginning: Beginning): Effect.Effect<Goal, StartTurnError> =>
-    Turn.start(client, (restore) => begin(beginning, restore))
+    return begin(starting, { whenBusy, steerable: true })
+  }
 
   return {
     start: (objective, options = {}) =>
-      Effect.flatMap(requestOf(objective, options), (request) => handle(pursue(request, options, true))),
+      Effect.flatMap(requestOf(objective, options), (request) => Turn.start(client, pursue(request, options, true))),
     run: (objective, options = {}) =>
-      Effect.flatMap(
-        requestOf(objective, options),
-        (request) => client.turns.run((restore) => begin(pursue(request, options, false), restore))
+      requestOf(objective, options).pipe(
+        Effect.flatMap((request) => pursue(request, options, false)),
+        Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
+        Effect.scoped
       ),
     stored: {
       read: Effect.map(client.request("thread/goal/get", { threadId }), ({ goal }) => goal ?? null),
       pause: set({ status: "paused" }),
-      resume: (options = {}) => handle(pursue({}, options, true)),
+      resume: (options = {}) => Turn.start(client, pursue({}, options, true)),
       clear
     }
   }

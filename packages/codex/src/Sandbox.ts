@@ -50,3 +50,7 @@ export const toMode = (sandbox: Sandbox): Effect.Effect<Protocol.SandboxModeLite
 /** The preset as `turn/start` takes it. */
 export const toPolicy = (sandbox: Sandbox): Effect.Effect<Protocol.SandboxPolicyInput, InvalidInputError> =>
   Effect.map(preset(sandbox), (preset) => preset.policy)
+
+/** The policy of a mode, as `turn/start` takes it. */
+export const policyOf = (mode: Protocol.SandboxModeLiteral): Protocol.SandboxPolicyInput =>
+  Object.values(presets).find((preset) => preset.mode === mode)?.policy ?? presets.readOnly.policy

@@ -1,12 +1,12 @@
 /**
- * What the server asks of its client, and how it is answered: approvals, tools, user input, elicitation, ...
+ * Handlers for the server's requests: approvals, tool calls, questions to the user, elicitations.
  *
- * A vocabulary: a record with a handler for each method. The client runs each handler in a fiber of its own, so a handler
- * may take as long as it likes, and interrupts it when no answer is needed any more: the server said so, the turn ended,
- * or the connection did.
+ * Handlers are a record with one function per method. The client runs each call in its own fiber, so a handler may take as
+ * long as it needs. It interrupts the handler when no answer is needed any more: the server withdrew the request, the turn
+ * ended, or the connection was lost.
  *
- * Handlers are given to the client (`Codex.layer({ serverRequests })`) or to a thread (`threadStart({ serverRequests })`);
- * what those of a thread leave out, those of the client answer, and what these leave out, {@link declineAll}.
+ * Pass handlers to the client (`Codex.layer({ serverRequests })`) or to a thread (`threadStart({ serverRequests })`).
+ * Methods without a handler on the thread fall back to the client's handlers, then to {@link declineAll}.
  *
  * @example
  * ```ts
@@ -25,4 +25,25 @@
  * })
  * ```
  */
-export * from "./model/ServerRequests.ts"
+export { acceptAll, acceptForSession, declineAll } from "./model/ApprovalHandlers.ts"
+export {
+  mcpElicitation,
+  type McpElicitationHandlers,
+  type McpToolApproval,
+  mcpToolApproval,
+  type McpToolDecision,
+  mcpToolResponse
+} from "./model/McpElicitation.ts"
+export { type Inbox, inbox, type InteractiveMethod, type Pending, type PendingOf } from "./model/RequestInbox.ts"
+export {
+  type AllHandlers,
+  type Handler,
+  make,
+  type Method,
+  orElse,
+  type Params,
+  type RequestContext,
+  type Response,
+  ServerRequestError,
+  type ServerRequestHandlers
+} from "./model/ServerRequests.ts"

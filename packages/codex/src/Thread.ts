@@ -5,6 +5,8 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
@@ -12,21 +14,28 @@ import * as Input from "./Input.ts"
 import {
   type CodexConnectionError,
   CodexTimeoutError,
-  type OutputDecodeError,
+  type OpenThreadError,
   type RequestError,
+  type RunError,
   type StartTurnError,
+  type StreamError,
+  type ThreadError,
   type TurnError,
-  type TurnStreamError
+  type TypedRunError
 } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
+import * as OutputCodec from "./model/OutputCodec.ts"
+import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import * as Options from "./Options.ts"
-import * as Output from "./Output.ts"
+import * as OptionsInForce from "./OptionsInForce.ts"
+import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
-import { coalescing, sliding } from "./wire/bounds.ts"
-import type { Claimed, Router } from "./wire/Router.ts"
+import { coalescing, sliding } from "./wire/eventBuffer.ts"
+import type { Member } from "./wire/Family.ts"
+import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
-import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
+import type { AcquiredThread, ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
  * A thread. A handle: cheap, bound to its client, and one of any number for the same thread. Its Effects need no services.
@@ -38,6 +47,20 @@ import type { Restore, TurnBeginning } from "./wire/TurnStarts.ts"
  */
 export interface Thread {
   readonly id: string
+  /** The thread that has spawned this one as a sub-agent; undefined if it is none, or if that is not known. */
+  readonly parentThreadId: string | undefined
+  /** The name of the sub-agent; undefined if it has none, or if it is not known. */
+  readonly agentName: string | undefined
+  /** The role of the sub-agent; undefined if it has none, or if it is not known. */
+  readonly agentRole: string | undefined
+  /** The sandbox in force for the next turn; undefined on a handle from `codex.thread` until something is known. */
+  readonly sandbox: Protocol.SandboxPolicy | undefined
+  /** The approval policy in force for the next turn; undefined as with `sandbox`. */
+  readonly approvalPolicy: Protocol.AskForApproval | undefined
+  /** The model in force for the next turn; undefined as with `sandbox`. */
+  readonly model: string | undefined
+  /** The working directory in force for the next turn; undefined as with `sandbox`. */
+  readonly cwd: string | undefined
   /**
    * Runs a turn to its end. Interrupting it, also by `Effect.timeout` or `Effect.race`, interrupts the turn on the server
    * and waits until it has ended. Fails with `TurnFailedError` if the turn failed; an interrupted turn is a result.
@@ -60,8 +83,8 @@ export interface Thread {
     <A, RD = never>(
       input: Input.Input,
       options: Options.TypedTurnOptions<A, RD>
-    ): Effect.Effect<Output.TypedResult<A>, StartTurnError | TurnError | OutputDecodeError, RD>
-    (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, StartTurnError | TurnError>
+    ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
+    (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   }
   /** Starts a turn and gives its handle: to stream it, to steer it, to interrupt it. It goes on if the handle is dropped. */
   readonly turn: {
@@ -82,24 +105,40 @@ export interface Thread {
       options: Options.TypedTurnOptions<A, RD>
     ): Stream.Stream<
       Notification.Notification | Output.OutputEvent<A>,
-      StartTurnError | TurnError | OutputDecodeError,
+      TypedRunError,
       RD
     >
     (
       input: Input.Input,
       options?: Options.TurnOptions
-    ): Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+    ): Stream.Stream<Notification.Notification, StreamError>
   }
   /** Every notification of this thread, of its turns too, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /**
+   * The sub-agents that this thread has spawned: those that are known, then each new one, as handles. Sub-agents of
+   * sub-agents are on the handles of those. What a sub-agent does is on its handle, not in the turns of this thread. The
+   * stream does not end by itself; it fails when the connection is lost.
+   *
+   * @example
+   * ```ts
+   * import * as Console from "effect/Console"
+   * import * as Stream from "effect/Stream"
+   * import type { Thread } from "effect-codex"
+   *
+   * const logged = (thread: Thread.Thread) =>
+   *   Stream.runForEach(thread.children, (child) => Console.log(`${child.agentName} works for ${child.parentThreadId}`))
+   * ```
+   */
+  readonly children: Stream.Stream<Thread, CodexConnectionError>
   /** The thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
   readonly read: (
     options?: { readonly includeTurns?: boolean | undefined }
-  ) => Effect.Effect<Protocol.Thread, RequestError>
+  ) => Effect.Effect<Protocol.Thread, ThreadError>
   /** Names the thread (`thread/name/set`). */
   readonly setName: (name: string) => Effect.Effect<void, RequestError>
   /** Compacts the thread's history (`thread/compact/start`), after the turns that are waiting; succeeds when it is done. */
-  readonly compact: Effect.Effect<void, RequestError | TurnError>
+  readonly compact: Effect.Effect<void, OpenThreadError | TurnError>
   /** Starts a review (`review/start`): a turn like any other. */
   readonly review: (target: Protocol.ReviewTarget) => Effect.Effect<Turn.Turn, StartTurnError>
   /**
@@ -111,7 +150,8 @@ export interface Thread {
    * ```ts
    * import * as Console from "effect/Console"
    * import * as Effect from "effect/Effect"
-   * import * as Stream from "effect/Stream"
+   * import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
    * import { Codex } from "effect-codex"
    *
    * const program = Effect.gen(function*() {
@@ -131,7 +171,7 @@ export interface Thread {
   readonly runGoal: (
     objective: string,
     options?: Goal.GoalOptions
-  ) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  ) => Effect.Effect<TurnResult, RunError>
   /** The goal that the thread has: to read, pause, resume and clear it. */
   readonly goal: Goal.StoredGoal
 }
@@ -150,87 +190,107 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The model of a turn is that of the later ones, too. */
   let { model } = agent
 
+  const { family } = router
+
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /**
-   * Starts a turn on a thread that is loaded, by what is prepared first. A server that was started again knows no threads: they
-   * are resumed on their next use.
-   */
-  const onLoaded = (
-    start: (common: Pick<TurnBeginning, "prepare" | "agent">) => Effect.Effect<Claimed, StartTurnError>
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
-      let asked = loaded
-      const prepare = Effect.flatMap(client.connected, (connection) => {
-        asked = connection
-        if (loaded === connection) return Effect.void
-        return Effect.map(client.request("thread/resume", { threadId: id }), () => {
-          loaded = connection
-        })
+  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  const load = (connection: number): Effect.Effect<void, StartTurnError> =>
+    Effect.gen(function*() {
+      if (loaded === connection) return
+      const before = family.get(id)
+      const config = before?.openedWith.config
+      const response = yield* client.request("thread/resume", {
+        threadId: id,
+        // The server stores all other options.
+        ...(config === undefined || config === null ? {} : { config })
       })
-      return Effect.retry(start({ prepare, agent: { ...agent, model } }), {
-        // It was started again after it was asked, and so refused the turn.
-        while: (error) =>
-          error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
-      })
+      const inherited = before?.settings
+      const changes = yield* OptionsInForce.bring(client, {}, response, { wasLoaded: false, inherited })
+      const member = family.open(response.thread)
+      member.settings = Settings.update(Settings.update(inherited, response), changes)
+      loaded = connection
     })
 
-  /** Starts a turn. What it is bound to, such as its stop on interruption, has to follow before interruption is on again. */
+  /** Starts a turn when the thread is free and loaded, and its sub-agents are within what the turn allows. */
+  const startOn = (
+    request: Omit<ThreadRequest, "threadId" | "agent">,
+    start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
+    options: object = {}
+  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
+    Effect.gen(function*() {
+      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
+      let asked = loaded
+      let stopped = 0
+      const prepare = Effect.gen(function*() {
+        const connection = yield* client.connected
+        asked = connection
+        yield* load(connection)
+        stopped += yield* client.subagents.narrow(id, options)
+      })
+      const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
+        // The server was started again after it was asked, and so refused the turn.
+        while: (error) =>
+          error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
+      })
+      started.turn.stoppedBefore = stopped
+      return started
+    })
+
+  /** A turn by its input. The scope stops it. */
   const start = (
     input: Input.Input,
     options: Options.TurnOptions = {},
-    events: boolean,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
+    events: boolean
+  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const what = yield* Input.toTurnParams(input)
+      const what = yield* Input.toTurnParams(input, client.look)
       const how = yield* Options.turnParams(options)
+      yield* Options.checkDirectory(options.cwd, client.look)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
-      const claimed = yield* onLoaded((common) =>
-        client.turns.start({
-          ...common,
-          method: "turn/start",
-          params,
-          events,
-          whenBusy: options.whenBusy,
-          timeout: options.startTimeout
-        }, restore)
+      const { startTimeout: timeout, whenBusy } = options
+      if (whenBusy === "steer") {
+        const joined = yield* client.turns.join(id, params.input, events)
+        if (joined !== undefined) return joined
+      }
+      const before = family.get(id)?.settings
+      const request = { method: "turn/start", params, events, timeout } as const
+      const started = yield* startOn(
+        { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
+        (thread) => thread.start(request),
+        params
       )
-      if (claimed.owned) bound(claimed, options.buffer)
-      return claimed
+      bound(started, options.buffer)
+      const member = family.ensure(id)
+      // Later servers have told by now what is in force.
+      if (member.settings === before) member.settings = Settings.update(before, params)
+      return started
     })
 
-  /** Starts a turn in some other way than by a request. As with {@link start}, what it is bound to has to follow. */
   const begin = (
-    beginning: Omit<TurnBeginning, "prepare" | "agent">,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    onLoaded((common) => client.turns.begin({ ...beginning, ...common }, restore))
+    starting: Effect.Effect<StartedTurn, StartTurnError>,
+    request: Omit<ThreadRequest, "threadId" | "agent">
+  ) => startOn(request, (thread) => thread.begin(starting))
 
   const goals = Goal.make({ client, router, begin }, id)
 
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    client.turns.run((restore) => start(input, options, false, restore))
+    Effect.scoped(Effect.flatMap(start(input, options, false), ({ turn }) => Deferred.await(turn.result)))
 
   const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Turn.start(client, (restore) => start(input, options, true, restore))
+    Turn.start(client, start(input, options, true))
 
   /** A turn that is stopped with the scope. */
   const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        start(input, options, true, restore),
-        (claimed) => Effect.as(Effect.addFinalizer(() => client.turns.abandon(claimed)), Turn.make(client, claimed))
-      )
-    )
+    Effect.map(start(input, options, true), (started) => Turn.make(client, started))
 
   function run<A, RD>(
     input: Input.Input,
     options: Options.TypedTurnOptions<A, RD>
-  ): Effect.Effect<Output.TypedResult<A>, StartTurnError | TurnError | OutputDecodeError, RD>
-  function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, StartTurnError | TurnError>
+  ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
+  function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
     if (!isTyped(options)) return runPlain(input, options)
     return Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
@@ -255,13 +315,13 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     options: Options.TypedTurnOptions<A, RD>
   ): Stream.Stream<
     Notification.Notification | Output.OutputEvent<A>,
-    StartTurnError | TurnError | OutputDecodeError,
+    TypedRunError,
     RD
   >
   function stream(
     input: Input.Input,
     options?: Options.TurnOptions
-  ): Stream.Stream<Notification.Notification, StartTurnError | TurnStreamError>
+  ): Stream.Stream<Notification.Notification, StreamError>
   function stream<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
     if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(input, options), (turn) => turn.stream))
     return Stream.unwrap(
@@ -282,9 +342,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   }
 
   /** Starts a compaction. The server answers at once; then it begins a turn, which nothing but its events tells. */
-  const startCompaction: Effect.Effect<Claimed, RequestError> = Effect.suspend(() => {
+  const startCompaction: Effect.Effect<StartedTurn, RequestError> = Effect.suspend(() => {
     const method = "thread/compact/start"
-    const turn = Deferred.makeUnsafe<Claimed, CodexConnectionError>()
+    const turn = Deferred.makeUnsafe<StartedTurn, CodexConnectionError>()
     const expected = router.expectTurn(id)
     expected.adopt((exit) => Deferred.doneUnsafe(turn, exit))
     return client.request(method, { threadId: id }).pipe(
@@ -299,27 +359,64 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   })
 
-  const compact = client.turns.run((restore) =>
-    begin({ threadId: id, begin: startCompaction, steerable: false }, restore)
-  ).pipe(
+  const compact = begin(startCompaction, { steerable: false }).pipe(
+    Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
+    Effect.scoped,
     Effect.asVoid,
     // It waits instead.
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
-  const review = (target: Protocol.ReviewTarget) =>
-    Turn.start(client, (restore) =>
-      onLoaded((common) =>
-        client.turns.start({
-          ...common,
-          method: "review/start",
-          params: { threadId: id, target },
-          events: true
-        }, restore)
-      ))
+  const review = (target: Protocol.ReviewTarget) => {
+    const request = { method: "review/start", params: { threadId: id, target }, events: true } as const
+    // The server does not steer a review.
+    return Turn.start(client, startOn({ steerable: false }, (thread) => thread.start(request)))
+  }
+
+  /** The handle of a sub-agent. The server reports the name and role of some of them only when it is asked. */
+  const childOf = (child: Member): Effect.Effect<Thread> => {
+    const asked = child.agentName !== null && child.agentRole !== null ? Effect.void : Effect.ignore(
+      Effect.map(
+        client.request("thread/read", { threadId: child.threadId }, { timeout: "5 seconds" }),
+        ({ thread }) => family.learn(thread)
+      )
+    )
+    return Effect.map(asked, () => make({ client, router }, child.threadId, agent))
+  }
+
+  const children = Stream.callback<Member, CodexConnectionError>((queue) =>
+    Effect.gen(function*() {
+      const unwatch = family.watch(id, (child) => Queue.offerUnsafe(queue, child))
+      yield* Effect.addFinalizer(() => Effect.sync(unwatch))
+      for (const child of family.children(id)) Queue.offerUnsafe(queue, child)
+      yield* Effect.flatMap(client.closed, (error) => Queue.fail(queue, error))
+    })
+  )
 
   return {
     id,
+    get parentThreadId() {
+      return family.get(id)?.parent ?? undefined
+    },
+    get agentName() {
+      return family.get(id)?.agentName ?? undefined
+    },
+    get agentRole() {
+      return family.get(id)?.agentRole ?? undefined
+    },
+    get sandbox() {
+      return family.get(id)?.settings?.sandbox
+    },
+    get approvalPolicy() {
+      return family.get(id)?.settings?.approvalPolicy
+    },
+    get model() {
+      return family.get(id)?.settings?.model
+    },
+    get cwd() {
+      return family.get(id)?.settings?.cwd
+    },
+    children: Stream.mapEffect(children, childOf),
     run,
     turn,
     stream,
@@ -348,9 +445,9 @@ const isTyped = <A, RD>(
 
 /** The options without the Schema, and what the Schema comes to. */
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(Output.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
 
-const bound = ({ queue }: Claimed, buffer: Options.Buffer | undefined): void => {
-  if (buffer === "coalesce") queue.events?.setBound(coalescing)
-  else if (typeof buffer === "object") queue.events?.setBound(sliding(buffer.sliding))
+const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
+  if (buffer === "coalesce") turn.events?.setBound(coalescing)
+  else if (typeof buffer === "object") turn.events?.setBound(sliding(buffer.sliding))
 }

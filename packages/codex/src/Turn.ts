@@ -5,16 +5,17 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Input from "./Input.ts"
-import type { OutputDecodeError, RequestError, StartTurnError, TurnError, TurnStreamError } from "./model/CodexError.ts"
+import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type { TypedResult } from "./Output.ts"
-import type { Claimed, TurnCursor } from "./wire/Router.ts"
-import type { TurnQueue } from "./wire/RunningTurn.ts"
-import type { Starting } from "./wire/TurnStarts.ts"
+import type { StartedTurn, TurnCursor } from "./wire/Router.ts"
+import type { RunningTurn } from "./wire/RunningTurn.ts"
+import { detached } from "./wire/TurnStarts.ts"
 
 /**
  * A turn that was started. It goes on whether or not somebody looks: dropping a consumer leaves it running.
@@ -55,45 +56,47 @@ export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
   readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
-/** Starts a turn, and gives its handle. */
-export const start = (client: CodexClient["Service"], starting: Starting): Effect.Effect<Turn, StartTurnError> =>
-  Effect.uninterruptibleMask((restore) => Effect.map(starting(restore), (claimed) => make(client, claimed)))
+/** Starts a turn that goes on when its caller has gone, and returns its handle. */
+export const start = <E>(
+  client: CodexClient["Service"],
+  starting: Effect.Effect<StartedTurn, E, Scope.Scope>
+): Effect.Effect<Turn, E> => Effect.map(detached(starting), (started) => make(client, started))
 
-/** The handle of a turn that was claimed with its events. */
-export const make = (client: CodexClient["Service"], { cursor, queue }: Claimed): Turn => {
-  const { threadId, turnId } = queue
+/** The handle of a turn that was started with its events. */
+export const make = (client: CodexClient["Service"], { cursor, turn }: StartedTurn): Turn => {
+  const { threadId, turnId } = turn
   let first = cursor
 
   const open = (): TurnCursor => {
-    const taken = first ?? queue.keepEvents().cursor()
+    const taken = first ?? turn.keepEvents().cursor()
     first = null
     return taken
   }
-  const stream = follow(queue, open)
+  const stream = follow(turn, open)
 
   return {
     id: turnId,
     threadId,
     stream,
-    text: unlessFailed(queue, Stream.filterMap(stream, textOf)),
-    items: unlessFailed(queue, Stream.filterMap(stream, itemOf)),
-    run: Deferred.await(queue.result),
-    steer: (input) => Effect.flatMap(Input.toItems(input), (items) => client.turns.steer(queue, items)),
-    interrupt: client.turns.interrupt(queue)
+    text: unlessFailed(turn, Stream.filterMap(stream, textOf)),
+    items: unlessFailed(turn, Stream.filterMap(stream, itemOf)),
+    run: Deferred.await(turn.result),
+    steer: (input) => Effect.flatMap(Input.toItems(input, client.look), (items) => client.turns.steer(turn, items)),
+    interrupt: client.turns.interrupt(turn)
   }
 }
 
 /** The events from a cursor on; for who comes after the end, the completion. */
 const follow = (
-  queue: TurnQueue,
+  turn: RunningTurn,
   open: () => TurnCursor
 ): Stream.Stream<Notification.Notification, TurnStreamError> =>
   Stream.suspend(() => {
     const { stream } = open()
-    if (!queue.ended) return stream
+    if (!turn.ended) return stream
     return Stream.orElseIfEmpty(
       stream,
-      () => queue.completion === null ? Stream.empty : Stream.succeed(queue.completion)
+      () => turn.completion === null ? Stream.empty : Stream.succeed(turn.completion)
     )
   })
 
@@ -105,6 +108,6 @@ const itemOf = (event: Notification.Notification) =>
 
 /** Ends as the turn did. */
 const unlessFailed = <A>(
-  queue: TurnQueue,
+  turn: RunningTurn,
   stream: Stream.Stream<A, TurnStreamError>
-): Stream.Stream<A, TurnError> => Stream.concat(stream, Stream.fromEffectDrain(Deferred.await(queue.result)))
+): Stream.Stream<A, TurnError> => Stream.concat(stream, Stream.fromEffectDrain(Deferred.await(turn.result)))

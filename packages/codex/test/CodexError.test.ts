@@ -1,6 +1,8 @@
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexError, type TurnResult } from "effect-codex"
+import { Codex, CodexClient, CodexError, type TurnResult } from "effect-codex"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -8,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { inspect } from "node:util"
+import { rpcReason, turnFailedReason } from "../src/model/Refusal.ts"
 
 const place = { threadId: "thread-7", turnId: "turn-9" }
 
@@ -21,79 +24,95 @@ const result: TurnResult.TurnResult = {
   durationMs: 1000,
   finalResponse: null,
   items: [Fixture.agentMessage("half")],
-  usage: null
+  usage: null,
+  subagents: { running: 0, stopped: 0 }
 }
 
 const rpcError = (fields: Partial<ConstructorParameters<typeof CodexError.CodexRpcError>[0]> = {}) =>
   new CodexError.CodexRpcError({
-    reason: "InvalidRequest",
+    reason: { _tag: "InvalidRequest" },
     method: "turn/start",
     code: -32600,
     serverMessage: "no",
     ...fields
   })
 
-const turnFailed = (codexErrorInfo: NonNullable<TurnResult.TurnResult["error"]>["codexErrorInfo"] = null) =>
-  new CodexError.TurnFailedError({ ...place, error: { message: "out of luck", codexErrorInfo }, result })
+const turnFailed = (codexErrorInfo: Protocol.TurnError["codexErrorInfo"] = null, message = "out of luck") => {
+  const error = { message, codexErrorInfo: codexErrorInfo ?? null }
+  return new CodexError.TurnFailedError({ ...place, reason: turnFailedReason(error, null), error, result })
+}
+
+const connectError = (reason: CodexError.ConnectReason) =>
+  new CodexError.CodexConnectError({ reason, target: "/opt/codex" })
+
+const exited = { _tag: "Exited", exitCode: 3, signal: null, stderr: "panicked\n" } as const
 
 /** One of each, with what its message must say: what happened, where, and what to do. */
 const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: ReadonlyArray<string>]> = [
   [
-    new CodexError.CodexSpawnError({ reason: "NotFound", command: "/opt/codex", detail: "there is no such program" }),
+    connectError({ _tag: "NotFound", detail: "there is no such program" }),
     ["/opt/codex", "there is no such program.", "npm install @openai/codex", "`codexPath`", "CODEX_PATH"]
   ],
   [
-    new CodexError.CodexSpawnError({
-      reason: "NotExecutable",
-      command: "/opt/codex",
-      detail: "it may not be executed"
-    }),
+    connectError({ _tag: "NotExecutable", detail: "it may not be executed" }),
     ["/opt/codex", "Make the file executable"]
   ],
+  [connectError({ _tag: "BadDirectory", detail: "`cwd` does not exist" }), ["`cwd`", "a directory that exists"]],
+  [connectError(exited), ["exited with code 3 before", "`args`", "\nLast stderr lines:\npanicked"]],
+  [connectError({ ...exited, exitCode: null, signal: "SIGKILL" }), ["was ended by SIGKILL before"]],
+  [connectError({ _tag: "Unauthorized", detail: "missing bearer token" }), ["missing bearer token.", "`token`"]],
+  [connectError({ _tag: "Refused", detail: "it answered with HTTP status 403" }), [
+    "status 403.",
+    "accepts this client"
+  ]],
   [
-    new CodexError.CodexSpawnError({ reason: "BadCwd", command: "/no/where", detail: "it does not exist" }),
-    ["/no/where", "`cwd`"]
+    connectError({ _tag: "Unreachable", detail: "nobody listens", stderr: "bye" }),
+    ["nobody listens.", "running", "\nLast stderr lines:\nbye"]
   ],
   [
-    new CodexError.CodexSpawnError({
-      reason: "Exited",
-      command: "codex app-server",
-      detail: "it ended",
-      exitCode: 2,
-      signal: null,
-      stderr: "error: unexpected argument\n"
+    connectError({ _tag: "HandshakeTimeout", timeoutMs: 10_000 }),
+    ["did not answer the handshake within 10s.", "codex app-server", "`handshakeTimeout`"]
+  ],
+  [
+    connectError({ _tag: "HandshakeRefused", detail: "no user agent", code: -32600 }),
+    ["the handshake failed: no user agent.", "supported version"]
+  ],
+  [connectError({ _tag: "Other", detail: "too many open files" }), ["/opt/codex", "too many open files."]],
+  [
+    new CodexError.CodexConnectionError({ reason: exited }),
+    ["exited with code 3.", "`restart`", "\nLast stderr lines:\npanicked"]
+  ],
+  [
+    new CodexError.CodexConnectionError({ reason: { ...exited, exitCode: null, signal: "SIGKILL" } }),
+    ["was ended by SIGKILL."]
+  ],
+  [
+    new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } }),
+    ["connection to the Codex app-server was lost.", "Build the Layer again"]
+  ],
+  [
+    new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" }, cause: new Error("EPIPE") }),
+    ["was lost: EPIPE."]
+  ],
+  [
+    new CodexError.CodexConnectionError({
+      reason: { _tag: "Unreadable", detail: "RangeError: Invalid string length" }
     }),
-    [
-      "codex app-server",
-      "it ended; it exited with code 2.",
-      "`args`",
-      "Its last words on standard error:\nerror: unexpected argument"
-    ]
+    ["cannot be read: RangeError: Invalid string length.", "same call would fail again"]
   ],
   [
-    new CodexError.CodexSpawnError({ reason: "Other", command: "codex", detail: "EMFILE", cause: new Error("EMFILE") }),
-    ["EMFILE", "open files", "`config`"]
+    new CodexError.CodexConnectionError({ reason: { _tag: "Closed" } }),
+    ["its scope has ended", "Keep the Layer"]
   ],
-  [
-    new CodexError.CodexHandshakeError({ detail: "there was no answer within 10s" }),
-    ["there was no answer within 10s.", "codex app-server", "`handshakeTimeout`"]
-  ],
-  [
-    new CodexError.CodexConnectionError({ reason: "Exited", exitCode: 3, signal: null, stderr: "panicked" }),
-    ["it exited with code 3", "`restart`", "panicked"]
-  ],
-  [
-    new CodexError.CodexConnectionError({ reason: "Exited", exitCode: null, signal: "SIGKILL" }),
-    ["it was ended by SIGKILL"]
-  ],
-  [new CodexError.CodexConnectionError({ reason: "Disconnected" }), ["broke", "Build the Layer anew"]],
-  [new CodexError.CodexConnectionError({ reason: "Closed" }), ["scope has ended", "Keep the Layer"]],
-  [rpcError(place), ["turn/start was refused", "thread thread-7, turn turn-9", "-32600: no."]],
-  [rpcError({ threadId: "thread-7", reason: "ThreadArchived" }), ["(thread thread-7)", "`threadUnarchive`"]],
-  [rpcError({ turnId: "turn-9", reason: "NoActiveTurn" }), ["(turn turn-9)", "start a new one"]],
-  [rpcError({ reason: "MethodNotFound" }), ["update @openai/codex"]],
-  [rpcError({ reason: "ThreadBusyElsewhere" }), ["Another process", "fork"]],
-  [rpcError({ reason: "InputTooLarge" }), ["Send less text"]],
+  [rpcError(place), ["refused turn/start (thread thread-7, turn turn-9)", "-32600: no."]],
+  [rpcError({ threadId: "thread-7", reason: { _tag: "ThreadArchived" } }), ["(thread thread-7)", "`threadUnarchive`"]],
+  [rpcError({ turnId: "turn-9", reason: { _tag: "NoActiveTurn" } }), ["(turn turn-9)", "start a new one"]],
+  [rpcError({ reason: { _tag: "MethodNotFound" } }), ["Update @openai/codex"]],
+  [rpcError({ reason: { _tag: "ThreadBusyElsewhere" } }), ["Another process", "fork"]],
+  [rpcError({ reason: { _tag: "TurnMismatch", runningTurnId: "turn-8" } }), ["Another turn is running"]],
+  [rpcError({ reason: { _tag: "InputTooLarge" } }), ["Send less text"]],
+  [rpcError({ reason: { _tag: "InputTooLarge", maxChars: 100 } }), ["at most 100 characters"]],
+  [rpcError({ data: { more: ["than", 1] } }), ["no."]],
   [
     new CodexError.CodexDecodeError({
       method: "turn/completed",
@@ -109,16 +128,47 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   ],
   [
     new CodexError.UnsupportedByServerError({ feature: "turnTrigger", needs: "0.151.0", has: "0.130.0" }),
-    ["turnTrigger needs Codex 0.151.0 or newer", "0.130.0", "Update @openai/codex"]
+    ["turnTrigger needs Codex 0.151.0 or later", "0.130.0", "Update @openai/codex"]
   ],
   [
     new CodexError.InvalidInputError({ field: "sandbox", detail: "give one of them" }),
     ["sandbox: give one of them."]
   ],
-  [new CodexError.ThreadBusyError({ threadId: "thread-7" }), ["Thread thread-7", "whenBusy"]],
-  [turnFailed(), ["thread thread-7, turn turn-9", "out of luck\n", "`result` (items: 1)"]],
+  [new CodexError.ThreadBusyError({ threadId: "thread-7" }), ["Thread thread-7", "`whenBusy`"]],
+  [
+    new CodexError.OptionsNotInForceError({
+      threadId: "thread-7",
+      options: [{ option: "sandbox", asked: "readOnly", inForce: "dangerFullAccess" }, {
+        option: "effort",
+        asked: "low"
+      }]
+    }),
+    [
+      "thread thread-7",
+      "`sandbox` should be \"readOnly\" and is \"dangerFullAccess\"",
+      "`effort` should be \"low\" and is unknown",
+      "Fork it"
+    ]
+  ],
+  [turnFailed(), ["(thread thread-7, turn turn-9): out of luck.\n", "`result` holds what it completed (items: 1)"]],
   [turnFailed("unauthorized"), ["`npx codex login`", "`codex.loginApiKey`"]],
   [turnFailed({ httpConnectionFailed: { httpStatusCode: 401 } }), ["`npx codex login`", "`codex.loginApiKey`"]],
+  [turnFailed("contextWindowExceeded"), ["`thread.compact`"]],
+  [turnFailed("serverOverloaded"), ["run the turn again later"]],
+  [turnFailed("usageLimitExceeded"), ["Wait until the usage limit resets, or"]],
+  [
+    new CodexError.TurnFailedError({
+      ...place,
+      reason: { _tag: "UsageLimitExceeded", resetsAt: 1_800_000_000 },
+      error: null,
+      result
+    }),
+    ["the server gave no reason", "resets at 2027-01-15T08:00:00.000Z"]
+  ],
+  [
+    new CodexError.TurnLimitError({ ...place, limit: "tokens", result }),
+    ["thread thread-7, turn turn-9", "`limits.tokens`", "`result`"]
+  ],
   [
     new CodexError.OutputDecodeError({ ...place, text: "{}", issue: "Missing key at [\"name\"]", result }),
     ["thread thread-7, turn turn-9", "Missing key at [\"name\"].", "`text`"]
@@ -129,6 +179,14 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   ]
 ]
 
+const failing = (error: CodexError.CodexError): Effect.Effect<never, CodexError.CodexError> => Effect.fail(error)
+
+const handled = (effect: Effect.Effect<never, CodexError.CodexError>) =>
+  Effect.catchReasons(effect, "CodexConnectionError", {
+    Exited: ({ exitCode, stderr }) => Effect.succeed(`${exitCode} ${stderr}`),
+    Closed: () => Effect.succeed("closed")
+  })
+
 describe("every error", () => {
   const union = Schema.toCodecJson(CodexError.CodexError)
 
@@ -138,7 +196,7 @@ describe("every error", () => {
   })
 
   for (const [index, [error, parts]] of all.entries()) {
-    const name = `${index} ${error._tag}${"reason" in error ? ` ${error.reason}` : ""}`
+    const name = `${index} ${error._tag}${"reason" in error ? ` ${error.reason._tag}` : ""}`
 
     it(`${name} says what happened, where, and what to do`, () => {
       for (const part of parts) assert.include(error.message, part)
@@ -165,6 +223,45 @@ describe("every error", () => {
       const caught = yield* failing.pipe(Effect.catchTag("CodexRpcError", (error) => Effect.succeed(error.code)))
       assert.strictEqual(caught, -32600)
     }))
+
+  it.effect("can be caught by its reason", () =>
+    Effect.gen(function*() {
+      const mismatch = failing(rpcError({ reason: { _tag: "TurnMismatch", runningTurnId: "turn-8" } }))
+      assert.strictEqual(
+        yield* Effect.catchReason(
+          mismatch,
+          "CodexRpcError",
+          "TurnMismatch",
+          ({ runningTurnId }, error) => Effect.succeed(`${error.method} ${runningTurnId}`)
+        ),
+        "turn/start turn-8"
+      )
+      const of = (reason: CodexError.ConnectionReason) => failing(new CodexError.CodexConnectionError({ reason }))
+      assert.strictEqual(yield* handled(of(exited)), "3 panicked\n")
+      assert.strictEqual(yield* handled(of({ _tag: "Closed" })), "closed")
+      const left = yield* Effect.flip(handled(of({ _tag: "Disconnected" })))
+      assert.strictEqual(left._tag, "CodexConnectionError")
+      const reason = yield* Effect.flip(
+        Effect.unwrapReason(failing(turnFailed("usageLimitExceeded")), "TurnFailedError")
+      )
+      assert.deepStrictEqual(reason, { _tag: "UsageLimitExceeded", resetsAt: null })
+    }))
+
+  it("prints its message first, and nothing of the conversation", () => {
+    for (const [error] of all) {
+      for (
+        const shown of [inspect(error), inspect({ error }, { depth: 9 }), inspect(error, { customInspect: false })]
+      ) {
+        assert.notInclude(shown, "half")
+        assert.include(shown, error.message.split("\n")[0]!)
+      }
+      assert.match(inspect(error), new RegExp(`^effect-codex/${error._tag}: `))
+      assert.isTrue(inspect(error).startsWith(`effect-codex/${error._tag}: ${error.message}`))
+      assert.notInclude(JSON.stringify(error), "half")
+      assert.include(JSON.stringify(error), JSON.stringify(error.message))
+    }
+    assert.strictEqual(turnFailed().result.items.length, 1)
+  })
 
   it("shortens what is long, and leaves the rest as the server said it", () => {
     const long = rpcError({ serverMessage: "x".repeat(10_000) })
@@ -199,7 +296,7 @@ describe("every error", () => {
           Effect.provide(logger),
           Effect.provideService(References.MinimumLogLevel, "All")
         )
-        assert.strictEqual(error._tag, "CodexSpawnError")
+        assert.strictEqual(error._tag, "CodexConnectError")
         for (const shown of [error.message, String(error), inspect(error, { depth: 9 }), JSON.stringify(error)]) {
           assert.notInclude(shown, secret)
           assert.notInclude(shown, "abcdefghijkl")
@@ -213,11 +310,36 @@ describe("every error", () => {
       assert.notInclude(logs.join(), secret)
       assert.notInclude(logs.join(), "abcdefghijkl")
     }))
+
+  it.live("of a server that echoes a secret, or writes to the terminal, shows neither", () =>
+    Effect.gen(function*() {
+      const secret = "sk-very-secret"
+      const program = `
+        console.error("\\x1b]0;owned\\x07 " + process.env.KEY)
+        const answer = (id, rest) => console.log(JSON.stringify({ id, ...rest }))
+        require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+          const { id, method } = JSON.parse(line)
+          if (method === "initialize") answer(id, { result: { userAgent: "test/0.171.0 (node)" } })
+          if (method === "model/list") answer(id, { error: { code: -32600, message: "bad key " + process.env.KEY } })
+          if (method === "account/logout") process.exit(1)
+        })`
+      const layer = Codex.layer({ args: [process.execPath, "-e", program], env: { KEY: Redacted.make(secret) } })
+      const [refused, lost] = yield* Effect.gen(function*() {
+        const client = yield* CodexClient.CodexClient
+        const refused = yield* Effect.flip(client.request("model/list", {}))
+        return [refused, yield* Effect.flip(client.request("account/logout"))] as const
+      }).pipe(Effect.provide(layer))
+      assert.include(refused.message, "bad key <redacted>")
+      assert.include(lost.message, "\\x1b]0;owned\\x07 <redacted>")
+      assert(lost._tag === "CodexConnectionError" && lost.reason._tag === "Exited")
+      assert.notInclude(lost.reason.stderr, "\u001b")
+      assert.notInclude(inspect([refused, lost], { depth: 9 }), secret)
+    }))
 })
 
 describe("rpcReason", () => {
   const table: ReadonlyArray<
-    readonly [expected: CodexError.RpcReason, code: number, message: string, data?: unknown]
+    readonly [expected: CodexError.RpcReason["_tag"], code: number, message: string, data?: unknown]
   > = [
     // Words of the real server.
     ["ThreadNotFound", -32600, "thread not found: 01a1fdc8-8203-7071-8652-14c88757e38f"],
@@ -257,44 +379,68 @@ describe("rpcReason", () => {
   ]
   for (const [expected, code, message, data] of table) {
     it(`${expected}: ${code} ${message} ${data === undefined ? "" : JSON.stringify(data)}`, () => {
-      assert.strictEqual(CodexError.rpcReason("some/method", code, message, data), expected)
+      assert.strictEqual(rpcReason("some/method", code, message, data)._tag, expected)
     })
   }
 })
 
 describe("isRetryable", () => {
+  const rpcTags: ReadonlyArray<CodexError.RpcReason["_tag"]> = [
+    "InvalidRequest",
+    "InvalidParams",
+    "MethodNotFound",
+    "Internal",
+    "ThreadNotFound",
+    "ThreadArchived",
+    "ThreadBusyElsewhere",
+    "NoActiveTurn",
+    "TurnMismatch",
+    "InputTooLarge",
+    "Other"
+  ]
   const retryable: ReadonlyArray<CodexError.CodexError> = [
-    new CodexError.CodexConnectionError({ reason: "Exited" }),
-    new CodexError.CodexConnectionError({ reason: "Disconnected" }),
+    new CodexError.CodexConnectionError({ reason: exited }),
+    new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } }),
     new CodexError.CodexTimeoutError({ method: "turn/start", timeoutMs: 1 }),
-    rpcError({ reason: "Overloaded" }),
-    rpcError({ reason: "RetryLimitExceeded" }),
+    connectError({ _tag: "Unreachable", detail: "nobody listens" }),
+    connectError({ _tag: "HandshakeTimeout", timeoutMs: 1 }),
+    rpcError({ reason: { _tag: "Overloaded" } }),
+    rpcError({ reason: { _tag: "RetryLimitExceeded" } }),
     turnFailed("serverOverloaded"),
     turnFailed("internalServerError"),
     turnFailed({ httpConnectionFailed: { httpStatusCode: 503 } }),
     turnFailed({ responseTooManyFailedAttempts: { httpStatusCode: 429 } }),
-    turnFailed({ responseStreamDisconnected: { httpStatusCode: null } })
+    turnFailed({ responseStreamDisconnected: { httpStatusCode: null } }),
+    turnFailed("other", "stream disconnected before completion: stream closed before response.completed")
   ]
-  const final: ReadonlyArray<CodexError.CodexError> = [
-    new CodexError.CodexConnectionError({ reason: "Closed" }),
-    ...CodexError.RpcReason.literals.filter((reason) => reason !== "Overloaded" && reason !== "RetryLimitExceeded")
-      .map((reason) => rpcError({ reason })),
+  const final: ReadonlyArray<unknown> = [
+    new CodexError.CodexConnectionError({ reason: { _tag: "Closed" } }),
+    new CodexError.CodexConnectionError({ reason: { _tag: "Unreadable", detail: "too long" } }),
+    ...rpcTags.map((_tag) => rpcError({ reason: { _tag } })),
     turnFailed(),
+    turnFailed("other"),
     turnFailed("contextWindowExceeded"),
     turnFailed("usageLimitExceeded"),
     turnFailed("something of tomorrow"),
     turnFailed({ httpConnectionFailed: { httpStatusCode: 401 } }),
     turnFailed({ httpConnectionFailed: { httpStatusCode: 404 } }),
     turnFailed({ activeTurnNotSteerable: { turnKind: "review" } }),
-    new CodexError.TurnFailedError({ ...place, error: null, result }),
     ...all.map(([error]) => error).filter(({ _tag }) =>
-      !["CodexConnectionError", "CodexTimeoutError", "CodexRpcError", "TurnFailedError"].includes(_tag)
-    )
+      !["CodexConnectError", "CodexConnectionError", "CodexTimeoutError", "CodexRpcError", "TurnFailedError"].includes(
+        _tag
+      )
+    ),
+    connectError(exited),
+    connectError({ _tag: "Unauthorized", detail: "no token" }),
+    new Cause.TimeoutError(),
+    new Error("other"),
+    null,
+    undefined
   ]
   it("is what may pass by itself", () => {
     for (const error of retryable) assert.isTrue(CodexError.isRetryable(error), error.message)
   })
   it("is nothing that stays wrong", () => {
-    for (const error of final) assert.isFalse(CodexError.isRetryable(error), error.message)
+    for (const error of final) assert.isFalse(CodexError.isRetryable(error), String(error))
   })
 })

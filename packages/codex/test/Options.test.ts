@@ -52,8 +52,6 @@ describe("ApprovalMode", () => {
   it.effect("is the protocol's policy, and its reviewer", () =>
     Effect.gen(function*() {
       const autoReview = { approvalPolicy: "on-request", approvalsReviewer: "auto_review" } as const
-      assert.deepStrictEqual(yield* ApprovalMode.toParams("denyAll"), { approvalPolicy: "never" })
-      assert.deepStrictEqual(yield* ApprovalMode.toParams("autoReview"), autoReview)
       assert.deepStrictEqual(yield* Options.threadParams({ approvalMode: "autoReview" }, version), autoReview)
       assert.deepStrictEqual(yield* Options.turnParams({ approvalMode: "denyAll" }), { approvalPolicy: "never" })
     }))
@@ -61,7 +59,9 @@ describe("ApprovalMode", () => {
   for (const mode of ["never", "auto_review", "", "toString", 7]) {
     it.effect(`refuses ${JSON.stringify(mode)}, and names what there is`, () =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(ApprovalMode.toParams(mode as ApprovalMode.ApprovalMode))
+        const error = yield* Effect.flip(
+          Options.threadParams({ approvalMode: mode as ApprovalMode.ApprovalMode }, version)
+        )
         assert.deepInclude(error, { _tag: "InvalidInputError", field: "approvalMode" })
         assert.include(error.message, `${JSON.stringify(mode)} is not one of denyAll, autoReview.`)
       }))

@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-const context: ServerRequests.Context = {
+const context: ServerRequests.RequestContext = {
   method: "currentTime/read",
   requestId: 0,
   threadId: "thread",
@@ -19,7 +19,7 @@ const where = { conversationId: "thread", callId: "call" }
 const network = { enabled: true }
 
 /** What a set of handlers answers to what can be accepted, and to what can't. */
-const answers = (handlers: ServerRequests.Complete) =>
+const answers = (handlers: ServerRequests.AllHandlers) =>
   Effect.all({
     command: handlers["item/commandExecution/requestApproval"](place, context),
     file: handlers["item/fileChange/requestApproval"](place, context),
@@ -158,7 +158,7 @@ describe("make", () => {
     })
     expectTypeOf(handlers).toEqualTypeOf<ServerRequests.ServerRequestHandlers<Policy | Person>>()
     expectTypeOf(ServerRequests.orElse(handlers, ServerRequests.acceptAll)).toEqualTypeOf<
-      ServerRequests.Complete<Policy | Person>
+      ServerRequests.AllHandlers<Policy | Person>
     >()
     ServerRequests.make({
       "item/commandExecution/requestApproval": () => Effect.succeed({ decision: "accept" }),
@@ -172,14 +172,14 @@ describe("make", () => {
   })
 
   it("so does the inbox", () => {
-    expectTypeOf(ServerRequests.stream()).toEqualTypeOf<
-      Effect.Effect<ServerRequests.Inbox<ServerRequests.Personal>, never, Scope.Scope>
+    expectTypeOf(ServerRequests.inbox()).toEqualTypeOf<
+      Effect.Effect<ServerRequests.Inbox<ServerRequests.InteractiveMethod>, never, Scope.Scope>
     >()
-    expectTypeOf(ServerRequests.stream(["item/tool/call", "attestation/generate"])).toEqualTypeOf<
+    expectTypeOf(ServerRequests.inbox(["item/tool/call", "attestation/generate"])).toEqualTypeOf<
       Effect.Effect<ServerRequests.Inbox<"item/tool/call" | "attestation/generate">, never, Scope.Scope>
     >()
     expectTypeOf(answer).returns.toEqualTypeOf<Effect.Effect<boolean>>()
     // @ts-expect-error no such method
-    void ServerRequests.stream(["item/telepathy"])
+    void ServerRequests.inbox(["item/telepathy"])
   })
 })

@@ -66,8 +66,11 @@ describe("Fold", () => {
       usage: {
         last: Fixture.tokens({ totalTokens: 2 }),
         total: Fixture.tokens({ totalTokens: 9 }),
+        turn: Fixture.tokens({ totalTokens: 9 }),
+        subagents: Fixture.tokens({ totalTokens: 0, inputTokens: 0, outputTokens: 0 }),
         modelContextWindow: null
-      }
+      },
+      subagents: { running: 0, stopped: 0 }
     })
   })
 

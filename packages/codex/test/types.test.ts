@@ -5,7 +5,6 @@ import { describe, it } from "@effect/vitest"
 import {
   Codex,
   CodexClient,
-  type CodexConfig,
   CodexError,
   type Input,
   type Notification,
@@ -18,6 +17,7 @@ import {
   type Turn,
   type TurnResult
 } from "effect-codex"
+import * as CodexConfig from "effect-codex/CodexConfig"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -43,11 +43,11 @@ const approving = {
 describe("the errors and requirements of", () => {
   compiled("run, turn and stream: they need no services", () => {
     expectTypeOf(thread.run("go")).toEqualTypeOf<
-      Effect.Effect<TurnResult.TurnResult, CodexError.StartTurnError | CodexError.TurnError>
+      Effect.Effect<TurnResult.TurnResult, CodexError.RunError>
     >()
     expectTypeOf(thread.turn("go")).toEqualTypeOf<Effect.Effect<Turn.Turn, CodexError.StartTurnError>>()
     expectTypeOf(thread.stream("go")).toEqualTypeOf<
-      Stream.Stream<Notification.Notification, CodexError.StartTurnError | CodexError.TurnStreamError>
+      Stream.Stream<Notification.Notification, CodexError.StreamError>
     >()
     expectTypeOf<Effect.Error<ReturnType<typeof thread.turn>>["_tag"]>().toEqualTypeOf<
       | "CodexConnectionError"
@@ -57,6 +57,7 @@ describe("the errors and requirements of", () => {
       | "InvalidInputError"
       | "UnsupportedByServerError"
       | "ThreadBusyError"
+      | "OptionsNotInForceError"
     >()
   })
 
@@ -67,7 +68,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf(turn.items).toEqualTypeOf<Stream.Stream<Protocol.ThreadItem, CodexError.TurnError>>()
     expectTypeOf(turn.interrupt).toEqualTypeOf<Effect.Effect<void, CodexError.RequestError>>()
     expectTypeOf<CodexError.TurnError["_tag"]>().toEqualTypeOf<
-      "CodexConnectionError" | "CodexDecodeError" | "TurnFailedError"
+      "CodexConnectionError" | "CodexDecodeError" | "TurnFailedError" | "TurnLimitError"
     >()
   })
 
@@ -77,9 +78,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf<Effect.Success<typeof result>["output"]>().toEqualTypeOf<
       { readonly name: string; readonly age: number }
     >()
-    expectTypeOf<Effect.Error<typeof result>>().toEqualTypeOf<
-      CodexError.StartTurnError | CodexError.TurnError | CodexError.OutputDecodeError
-    >()
+    expectTypeOf<Effect.Error<typeof result>>().toEqualTypeOf<CodexError.TypedRunError>()
     expectTypeOf<Effect.Services<typeof result>>().toEqualTypeOf<never>()
     expectTypeOf<Stream.Success<ReturnType<typeof thread.stream>>>().toEqualTypeOf<Notification.Notification>()
     const stream = thread.stream("go", { output })
@@ -99,24 +98,24 @@ describe("the errors and requirements of", () => {
     expectTypeOf(Codex.layerTransport()).toEqualTypeOf<
       Layer.Layer<Services, CodexError.ConnectError, Transport.Transport>
     >()
-    expectTypeOf(Codex.layerConfig()).toEqualTypeOf<
+    expectTypeOf(CodexConfig.layer()).toEqualTypeOf<
       Layer.Layer<Services, CodexError.ConnectError | Config.ConfigError>
     >()
     expectTypeOf(CodexClient.layer()).toEqualTypeOf<
       Layer.Layer<CodexClient.CodexClient | Router.Router, CodexError.ConnectError>
     >()
     expectTypeOf<CodexError.ConnectError["_tag"]>().toEqualTypeOf<
-      "CodexSpawnError" | "CodexHandshakeError" | "CodexConnectionError" | "InvalidInputError"
+      "CodexConnectError" | "CodexConnectionError" | "InvalidInputError"
     >()
   })
 
   compiled("threads: the handlers' services", () => {
-    expectTypeOf(codex.threadStart()).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.RequestError>>()
+    expectTypeOf(codex.threadStart()).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.ThreadError>>()
     expectTypeOf(codex.threadStart({ serverRequests: approving })).toEqualTypeOf<
-      Effect.Effect<Thread.Thread, CodexError.RequestError, Judge>
+      Effect.Effect<Thread.Thread, CodexError.ThreadError, Judge>
     >()
-    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.RequestError>>()
-    expectTypeOf(codex.threadList()).toEqualTypeOf<Stream.Stream<Protocol.Thread, CodexError.RequestError>>()
+    expectTypeOf(codex.threadResume("id")).toEqualTypeOf<Effect.Effect<Thread.Thread, CodexError.OpenThreadError>>()
+    expectTypeOf(codex.threadList()).toEqualTypeOf<Stream.Stream<Protocol.Thread, CodexError.ThreadError>>()
     type Handler<A, E = never> = { readonly "item/fileChange/requestApproval": () => Effect.Effect<A, E> }
     type Decision = { readonly decision: "accept" }
     expectTypeOf<Handler<Decision>>().toExtend<ServerRequests.ServerRequestHandlers>()
@@ -221,10 +220,36 @@ describe("what the user writes", () => {
     void thread.run("go", { input: [] })
     expectTypeOf<Options.TurnOptions>().not.toHaveProperty("threadId")
     expectTypeOf<Options.ThreadResumeOptions>().not.toHaveProperty("excludeTurns")
-    const config: CodexConfig.CodexConfig = { config: { a: { b: [1, "two", true] } }, envMode: "replace" }
-    expectTypeOf(config).toExtend<CodexConfig.CodexConfig<Judge>>()
+    const config: Codex.LayerOptions = { config: { a: { b: [1, "two", true] } }, envMode: "replace" }
+    expectTypeOf(config).toExtend<Codex.LayerOptions<Judge>>()
     // @ts-expect-error TOML has no null
-    expectTypeOf<CodexConfig.CodexConfig["config"]>(null)
+    expectTypeOf<Codex.LayerOptions["config"]>(null)
+  })
+
+  compiled("the reasons of errors", () => {
+    const run = thread.run("go")
+    const caught = run.pipe(Effect.catchReason("CodexRpcError", "TurnMismatch", (reason, error) => {
+      expectTypeOf(reason.runningTurnId).toEqualTypeOf<string | undefined>()
+      expectTypeOf(error.reason._tag).toEqualTypeOf<"TurnMismatch">()
+      return Effect.succeed(reason)
+    }))
+    expectTypeOf<Effect.Error<typeof caught>>().toEqualTypeOf<CodexError.RunError>()
+    const several = run.pipe(Effect.catchReasons("TurnFailedError", {
+      UsageLimitExceeded: ({ resetsAt }) => Effect.succeed(resetsAt),
+      StreamDisconnected: ({ httpStatus }) => Effect.succeed(httpStatus)
+    }, (reason) => Effect.fail(reason)))
+    expectTypeOf<Effect.Success<typeof several>>().toEqualTypeOf<TurnResult.TurnResult | number | null>()
+    expectTypeOf<Effect.Error<typeof several>>().toEqualTypeOf<
+      | Exclude<CodexError.RunError, CodexError.TurnFailedError>
+      | Exclude<CodexError.TurnFailedReason, { readonly _tag: "UsageLimitExceeded" | "StreamDisconnected" }>
+    >()
+    const unwrapped = Effect.unwrapReason(run, "CodexConnectionError")
+    expectTypeOf<Effect.Error<typeof unwrapped>>().toEqualTypeOf<
+      Exclude<CodexError.RunError, CodexError.CodexConnectionError> | CodexError.ConnectionReason
+    >()
+    // @ts-expect-error there is no such reason
+    void run.pipe(Effect.catchReason("CodexRpcError", "NotFound", () => Effect.void))
+    void run.pipe(Effect.timeout("1 minute"), Effect.retry({ while: CodexError.isRetryable }))
   })
 
   compiled("every error can be told from the others", () => {

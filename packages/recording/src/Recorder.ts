@@ -11,16 +11,14 @@
  * const live = process.env.RECORD === "1" ? Recorder.layerCodex(file, config) : Replay.layerCodex(file, config)
  * ```
  */
+import * as ClientOptions from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
+import * as ProcessOptions from "effect-codex/ProcessOptions"
 import * as Transport from "effect-codex/Transport"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Recording from "./format/Recording.ts"
@@ -59,35 +57,35 @@ export const make = Effect.fnUntraced(function*(
       })
   )
   const log = new Log((lines) => void Fs.writeSync(target.descriptor, lines), new Masker(options))
-  const report = reporting(file)
+  const attempt = attempting(file)
+  const report = (record: () => void) => Effect.suspend(() => attempt(record) ?? Effect.void)
   yield* Effect.addFinalizer(() => report(() => log.close()))
   let connections = 0
 
   const connect = Effect.gen(function*() {
     const connection = ++connections
-    const { messages, send, ...rest } = yield* Effect.tapError(
+    const { receive, send, ...rest } = yield* Effect.tapError(
       transport.connect,
       (error) => report(() => log.ended(connection, error))
     )
     yield* Effect.addFinalizer(() => report(() => log.ended(connection, closed())))
     return {
       ...rest,
-      messages: messages.pipe(
-        Stream.mapArrayEffect((texts) => Effect.as(report(() => log.received(connection, texts)), texts)),
-        Stream.tapCause((cause) => {
-          const error = Cause.findErrorOption(cause)
-          return Option.isNone(error) ? Effect.void : report(() => log.ended(connection, error.value))
-        })
-      ),
+      receive: (accept) =>
+        receive((texts) => {
+          const reported = attempt(() => log.received(connection, texts))
+          const accepted = accept(texts)
+          return reported === undefined ? accepted : Effect.andThen(reported, accepted ?? Effect.void)
+        }).pipe(Effect.tapError((error) => report(() => log.ended(connection, error)))),
       // A message is recorded before it is sent, because the response may follow at once.
       send: (message) => Effect.andThen(report(() => log.sent(connection, message)), send(message))
     } satisfies Transport.Connection
   })
 
-  return Transport.Transport.of({ connect })
+  return Transport.Transport.of({ ...transport, connect })
 })
 
-const closed = () => new CodexConnectionError({ reason: "Closed" })
+const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
 /** The files that are being written, whatever their names: a recording belongs to one client. */
 const recording = new Set<string>()
@@ -119,29 +117,31 @@ const open = (file: string): Effect.Effect<Target, Recording.RecordingError> =>
     return Effect.succeed(target)
   })
 
-/** Returns a function that records something. When the file can't be written, it logs a warning once, and stops. */
-const reporting = (file: string) => {
+/**
+ * Returns a function that records something at once. When the file can't be written, it returns an Effect that logs a
+ * warning, and from then on does nothing.
+ */
+const attempting = (file: string) => {
   let isBroken = false
-  return (record: () => void): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (isBroken) return Effect.void
-      try {
-        record()
-        return Effect.void
-      } catch (cause) {
-        isBroken = true
-        return Effect.logWarning(`Recording stopped: ${file} can't be written.`, cause)
-      }
-    })
+  return (record: () => void): Effect.Effect<void> | undefined => {
+    if (isBroken) return undefined
+    try {
+      record()
+      return undefined
+    } catch (cause) {
+      isBroken = true
+      return Effect.logWarning(`Recording stopped: ${file} can't be written.`, cause)
+    }
+  }
 }
 
 /**
  * A Layer of a Transport that records the traffic of the Transport below it.
  *
  * ```ts
- * Codex.layerTransport(config).pipe(
- *   Layer.provide(Recorder.layer("run.jsonl", { config })),
- *   Layer.provide(Transport.layerStdio(config))
+ * Codex.layerTransport({ requestTimeout: "30 seconds" }).pipe(
+ *   Layer.provide(Recorder.layer("run.jsonl")),
+ *   Layer.provide(Transport.layerStdio())
  * )
  * ```
  *
@@ -164,14 +164,14 @@ export const layer = (
  */
 export const layerCodex = <R = never>(
   file: string,
-  config: CodexConfig.CodexConfig<R> = {},
+  config: Codex.LayerOptions<R> = {},
   options?: Omit<Options, "config">
 ): Layer.Layer<
   Codex.Services,
   ConnectError | Recording.RecordingError,
   R
 > =>
-  Codex.layerTransport(config).pipe(
+  Codex.layerTransport(ClientOptions.pick<R>(config)).pipe(
     Layer.provide(layer(file, { ...options, config })),
-    Layer.provide(Transport.layerStdio(config))
+    Layer.provide(Transport.layerStdio(ProcessOptions.pick(config)))
   )

@@ -16,8 +16,8 @@
  *   program.pipe(Effect.provide(Replay.layerCodex("test/recordings/hello.jsonl", config))))
  * ```
  */
+import * as ClientOptions from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
@@ -185,7 +185,7 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
     player.start()
 
     return {
-      messages: Stream.fromQueue(messages),
+      receive: Transport.receiveStream(Stream.fromQueue(messages)),
       send: (message) =>
         Effect.suspend(() => {
           if (end !== undefined) return Effect.fail(end)
@@ -218,14 +218,16 @@ const byConnection = ({ entries }: Recording.Recording): ReadonlyArray<Script.Sc
 
 /** The end of a connection because the program departed from the recording. */
 const departed = (cause: ReplayMismatchError): CodexConnectionError =>
-  new CodexConnectionError({ reason: "Closed", cause })
+  new CodexConnectionError({ reason: { _tag: "Closed" }, cause })
 
 /** Returns true if the client closed the connection. */
 const isClosing = (error: Recording.Ending): boolean =>
-  error._tag === "CodexConnectionError" && error.reason === "Closed"
+  error._tag === "CodexConnectionError" && error.reason._tag === "Closed"
 
 const lost = (error: Recording.Ending): CodexConnectionError =>
-  error._tag === "CodexConnectionError" ? error : new CodexConnectionError({ reason: "Disconnected", cause: error })
+  error._tag === "CodexConnectionError"
+    ? error
+    : new CodexConnectionError({ reason: { _tag: "Disconnected" }, cause: error })
 
 /** Fails a program that waits for a message that will never come. */
 const watch = (
@@ -251,7 +253,7 @@ const watch = (
  * A Layer of a Transport that answers from a recording. Building it reads the file, and fails if it can't be read.
  *
  * ```ts
- * Codex.layerTransport(config).pipe(Layer.provideMerge(Replay.layer("run.jsonl", { config })))
+ * Codex.layerTransport().pipe(Layer.provideMerge(Replay.layer("run.jsonl")))
  * ```
  *
  * @category layers
@@ -272,7 +274,7 @@ export const layer = (
  */
 export const layerCodex = <R = never>(
   file: string,
-  config: CodexConfig.CodexConfig<R> = {},
+  config: Codex.LayerOptions<R> = {},
   options?: Omit<Options, "config">
 ): Layer.Layer<
   Codex.Services | Replay,
@@ -280,5 +282,5 @@ export const layerCodex = <R = never>(
   R
 > => {
   const replay = layer(file, { ...options, config })
-  return Codex.layerTransport(config).pipe(Layer.provideMerge(replay))
+  return Codex.layerTransport(ClientOptions.pick<R>(config)).pipe(Layer.provideMerge(replay))
 }

@@ -2,6 +2,7 @@ import { Recorder, Replay } from "@effect-codex/recording"
 import * as Recording from "@effect-codex/recording/Recording"
 import * as Timeline from "@effect-codex/recording/Timeline"
 import { assert, describe, it } from "@effect/vitest"
+import * as Transport from "effect-codex/Transport"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
@@ -10,6 +11,11 @@ import * as TemporaryFile from "./TemporaryFile.ts"
 
 const handshake = JSON.stringify({ id: 1, result: { userAgent: "x/1" } })
 
+/** A Transport of one connection that receives these messages. */
+const connecting = (messages: Stream.Stream<string>): Transport.Transport["Service"] => ({
+  connect: Effect.succeed({ receive: Transport.receiveStream(messages), send: () => Effect.void })
+})
+
 /** Records these messages of a server. The client sends each of `sent` first. */
 const record = Effect.fnUntraced(function*(
   file: string,
@@ -17,13 +23,13 @@ const record = Effect.fnUntraced(function*(
   { sent = [], ...options }: Recorder.Options & { readonly sent?: ReadonlyArray<string> } = {}
 ) {
   const transport = yield* Recorder.make(
-    { connect: Effect.succeed({ messages: Stream.fromArray([handshake, ...received]), send: () => Effect.void }) },
+    connecting(Stream.fromArray([handshake, ...received])),
     file,
     options
   )
   const connection = yield* transport.connect
   yield* Effect.forEach(sent, connection.send, { discard: true })
-  yield* Stream.runDrain(connection.messages)
+  yield* Effect.flip(connection.receive(() => undefined))
 }, Effect.scoped)
 
 /** The messages of a recording, without the handshake. */
@@ -126,7 +132,7 @@ describe("a recorder", () => {
       const file = yield* TemporaryFile.make("run.jsonl")
       const [symbolic, hard] = ["symbolic.jsonl", "hard.jsonl"].map((name) => join(dirname(file), name))
       yield* Effect.gen(function*() {
-        const idle = { connect: Effect.succeed({ messages: Stream.never, send: () => Effect.void }) }
+        const idle = connecting(Stream.never)
         yield* Recorder.make(idle, file)
         Fs.symlinkSync(file, symbolic!)
         Fs.linkSync(file, hard!)

@@ -1,5 +1,6 @@
 /**
- * Values of the protocol for tests: say what matters, the rest is filled in as a server of today sends it.
+ * Constructors of protocol values for tests. You set the fields that matter; the rest get the values that a current
+ * server sends.
  *
  * ```ts
  * const events = Fixture.turnEvents({ threadId: "thread-1", turnId: "turn-1", deltas: ["Hello, ", "world."] })

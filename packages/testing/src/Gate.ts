@@ -1,8 +1,8 @@
 /**
  * A point in a scripted reply where the model waits for the test.
  *
- * The model stops at the gate; the test learns that it has arrived, does what it came for (steer, interrupt, look), and
- * opens it. Nothing sleeps and nothing races.
+ * The model stops at the gate. The test waits for that, does its work (steers, interrupts, inspects), and opens the gate.
+ * Nothing sleeps and nothing races.
  *
  * ```ts
  * const gate = yield* Gate.make

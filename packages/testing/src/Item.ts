@@ -1,5 +1,5 @@
 /**
- * What a model answers with: a message, a call of a function, reasoning. Items are plain data; {@link Reply.make} puts
+ * An output item of a model's reply: a message, a tool call, reasoning. Items are plain data. `Reply.make` combines
  * several of them into one reply.
  *
  * ```ts

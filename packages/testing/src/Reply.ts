@@ -1,5 +1,5 @@
 /**
- * What the scripted model answers to one request, as plain data.
+ * A reply of the scripted model to one request, as plain data.
  *
  * ```ts
  * Reply.text("hello")

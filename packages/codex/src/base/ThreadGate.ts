@@ -1,49 +1,49 @@
 /**
- * One turn at a time for each thread: a lock for each thread id, first come first served.
+ * One turn at a time for each thread: a lock for each thread id, first come, first served.
  *
- * A lock is released by the reader, when it sees the turn end, so releasing is no Effect.
+ * The reader releases a lock when it sees the turn end, so releasing is no Effect. Each busy thread has an occupant, which
+ * others can look up.
  */
 import * as Effect from "effect/Effect"
+import { Waiters } from "./Waiters.ts"
 
-export class ThreadGate {
-  /** Who waits, for each thread that is busy. */
-  private readonly busy = new Map<string, Array<() => void>>()
+interface Busy<Occupant> {
+  occupant: Occupant
+  readonly waiters: Waiters
+}
+
+export class ThreadGate<Occupant = undefined> {
+  private readonly busy = new Map<string, Busy<Occupant>>()
+
+  /** The occupant of a busy thread. */
+  occupant(threadId: string): Occupant | undefined {
+    return this.busy.get(threadId)?.occupant
+  }
 
   isBusy(threadId: string): boolean {
     return this.busy.has(threadId)
   }
 
   /** Takes the thread if it is free. */
-  tryAcquire(threadId: string): boolean {
+  tryAcquire(threadId: string, occupant: Occupant): boolean {
     if (this.busy.has(threadId)) return false
-    this.busy.set(threadId, [])
+    this.busy.set(threadId, { occupant, waiters: new Waiters() })
     return true
   }
 
   /** Takes the thread when it is our turn. Waiting can be interrupted. */
-  acquire(threadId: string): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (this.tryAcquire(threadId)) return resume(Effect.void)
-      const waiting = this.busy.get(threadId)!
-      let granted = false
-      const grant = () => {
-        granted = true
-        resume(Effect.void)
-      }
-      waiting.push(grant)
-      return Effect.sync(() => {
-        const index = waiting.indexOf(grant)
-        if (index >= 0) waiting.splice(index, 1)
-        // Granted and interrupted at once: the next one gets it.
-        else if (granted) this.release(threadId)
+  acquire(threadId: string, occupant: Occupant): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.tryAcquire(threadId, occupant)) return Effect.void
+      const thread = this.busy.get(threadId)!
+      return Effect.map(thread.waiters.wait(() => this.release(threadId)), () => {
+        thread.occupant = occupant
       })
     })
   }
 
-  /** Hands the thread to who has waited longest. */
+  /** Hands the thread to the fiber that has waited longest. */
   release(threadId: string): void {
-    const next = this.busy.get(threadId)?.shift()
-    if (next === undefined) this.busy.delete(threadId)
-    else next()
+    if (this.busy.get(threadId)?.waiters.grant() !== true) this.busy.delete(threadId)
   }
 }

@@ -1,83 +1,129 @@
 /**
- * What the server means when it refuses a request, or tells of a turn that failed: read in this one place.
+ * The meaning of the server's errors: reads the reason of a refused request, and of a failed turn.
  */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
+import { ErrorCode } from "../base/JsonRpc.ts"
+import { someString } from "../base/strings.ts"
+import type { RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
-/** What kind of refusal a `CodexRpcError` is. */
-export type RpcReason = typeof RpcReason.Type
-/** What kind of refusal a `CodexRpcError` is. */
-export const RpcReason = Schema.Literals([
-  "InvalidRequest",
-  "InvalidParams",
-  "MethodNotFound",
-  "Internal",
-  "Overloaded",
-  "RetryLimitExceeded",
-  "ThreadNotFound",
-  "ThreadArchived",
-  "ThreadBusyElsewhere",
-  "NoActiveTurn",
-  "TurnMismatch",
-  "InputTooLarge",
-  "Other"
-])
+/** Returns true if the server's data says anywhere that it is overloaded. */
+const saysOverloaded = (data: unknown): boolean => someString(data, (text) => /^server_?overloaded$/i.test(text))
 
-/** True if the server's data says anywhere that it is overloaded. */
-const saysOverloaded = (data: unknown): boolean => {
-  if (typeof data === "string") return /^server_?overloaded$/i.test(data)
-  if (Array.isArray(data)) return data.some(saysOverloaded)
-  return Predicate.isObject(data) && Object.values(data).some(saysOverloaded)
-}
-
-/** What the server says when it means one of our reasons. The real binary is the judge: see the tests in `test/real`. */
-const rpcTexts: ReadonlyArray<readonly [RegExp, RpcReason]> = [
-  [/no active turn to (steer|interrupt)/i, "NoActiveTurn"],
-  [/expected active turn id .* but found/i, "TurnMismatch"],
-  [/already has an active writer/i, "ThreadBusyElsewhere"],
-  [/is archived/i, "ThreadArchived"],
-  [/thread not found|no (archived )?rollout found|thread not loaded|no such thread/i, "ThreadNotFound"]
+/** The server's phrases for our reasons, in lower case. The tests in `test/real` hold them against the real binary. */
+const phrases: ReadonlyArray<readonly [phrase: string, reason: RpcReason]> = [
+  ["no active turn to steer", { _tag: "NoActiveTurn" }],
+  ["no active turn to interrupt", { _tag: "NoActiveTurn" }],
+  ["already has an active writer", { _tag: "ThreadBusyElsewhere" }],
+  ["is archived", { _tag: "ThreadArchived" }],
+  ["thread not found", { _tag: "ThreadNotFound" }],
+  ["no rollout found", { _tag: "ThreadNotFound" }],
+  ["no archived rollout found", { _tag: "ThreadNotFound" }],
+  ["thread not loaded", { _tag: "ThreadNotFound" }],
+  ["no such thread", { _tag: "ThreadNotFound" }]
 ]
 
-/**
- * Reads the reason of a refusal from what the server answered.
- *
- * @category errors
- */
+/** Reads "expected active turn id `a` but found `b`". Searches for fixed texts, so that no message is slow to read. */
+const turnMismatch = (message: string): RpcReason | undefined => {
+  const text = message.toLowerCase()
+  const expected = text.indexOf("expected active turn id ")
+  const found = expected === -1 ? -1 : text.indexOf(" but found", expected)
+  if (found === -1) return undefined
+  const runningTurnId = /^ [`'"]?([\w-]+)/.exec(message.slice(found + " but found".length))?.[1]
+  return { _tag: "TurnMismatch", ...(runningTurnId === undefined ? {} : { runningTurnId }) }
+}
+
+/** Reads the reason of a refusal from the server's answer. */
 export const rpcReason = (method: string, code: number, message: string, data: unknown): RpcReason => {
-  if (/retry limit|too many failed attempts/i.test(message)) return "RetryLimitExceeded"
-  if (code === -32001 || saysOverloaded(data)) return "Overloaded"
-  if (Predicate.isObject(data) && data["input_error_code"] === "input_too_large") return "InputTooLarge"
-  for (const [pattern, reason] of rpcTexts) if (pattern.test(message)) return reason
-  if (message.includes(`unknown variant \`${method}\``)) return "MethodNotFound"
+  const text = message.toLowerCase()
+  if (text.includes("retry limit") || text.includes("too many failed attempts")) return { _tag: "RetryLimitExceeded" }
+  if (code === ErrorCode.overloaded || saysOverloaded(data)) return { _tag: "Overloaded" }
+  if (Predicate.isObject(data) && data["input_error_code"] === "input_too_large") {
+    const maxChars = data["max_chars"]
+    return { _tag: "InputTooLarge", ...(typeof maxChars === "number" ? { maxChars } : {}) }
+  }
+  const mismatch = turnMismatch(message)
+  if (mismatch !== undefined) return mismatch
+  for (const [phrase, reason] of phrases) if (text.includes(phrase)) return reason
+  if (message.includes(`unknown variant \`${method}\``)) return { _tag: "MethodNotFound" }
   switch (code) {
-    case -32700:
-    case -32600:
-      return "InvalidRequest"
-    // Also said of a known method that can't serve this thread: "list_turns is not supported yet".
-    case -32601:
-      return /not supported/i.test(message) ? "Other" : "MethodNotFound"
-    case -32602:
-      return "InvalidParams"
-    case -32603:
-      return "Internal"
+    case ErrorCode.parseError:
+    case ErrorCode.invalidRequest:
+      return { _tag: "InvalidRequest" }
+    // Also the code for a known method that cannot serve this thread: "list_turns is not supported yet".
+    case ErrorCode.methodNotFound:
+      return { _tag: text.includes("not supported") ? "Other" : "MethodNotFound" }
+    case ErrorCode.invalidParams:
+      return { _tag: "InvalidParams" }
+    case ErrorCode.internalError:
+      return { _tag: "Internal" }
     default:
-      return "Other"
+      return { _tag: "Other" }
   }
 }
 
-/** The turn that the server runs instead of the one that was to be steered or interrupted. */
-export const runningTurn = (
-  { reason, serverMessage }: { readonly reason: RpcReason; readonly serverMessage: string }
-): string | undefined => reason === "TurnMismatch" ? /but found [`'"]?([\w-]+)/.exec(serverMessage)?.[1] : undefined
-
-/** The kind of failure that a `codexErrorInfo` tells of: it stands for itself, or is the key of its details. */
+/** Returns the kind in a `codexErrorInfo`, which stands for itself or is the key of its details. */
 export const failureKind = (info: unknown): string | undefined =>
   typeof info === "string" ? info : Predicate.isObject(info) ? Object.keys(info)[0] : undefined
 
-/** The status that the model's service answered with: `{ httpConnectionFailed: { httpStatusCode } }`. */
-export const failureStatus = (info: unknown): number | undefined => {
+/** Returns the HTTP status of the model's service: `{ httpConnectionFailed: { httpStatusCode } }`. */
+const httpStatusOf = (info: unknown): number | null => {
   const [detail] = Predicate.isObject(info) ? Object.values(info) : []
   const status = Predicate.isObject(detail) ? detail["httpStatusCode"] : undefined
-  return typeof status === "number" ? status : undefined
+  return typeof status === "number" ? status : null
 }
+
+/** Reads the reason of a failed turn from the server's error. `resetsAt` is when an exhausted usage limit resets. */
+export const turnFailedReason = (error: Protocol.TurnError | null, resetsAt: number | null): TurnFailedReason => {
+  const info = error?.codexErrorInfo
+  const kind = failureKind(info)
+  const httpStatus = httpStatusOf(info)
+  if (httpStatus === 401) return { _tag: "Unauthorized" }
+  switch (kind) {
+    case "contextWindowExceeded":
+      return { _tag: "ContextWindowExceeded" }
+    case "sessionBudgetExceeded":
+      return { _tag: "SessionBudgetExceeded" }
+    case "usageLimitExceeded":
+      return { _tag: "UsageLimitExceeded", resetsAt }
+    case "rateLimitExceeded":
+      return { _tag: "RateLimited" }
+    case "serverOverloaded":
+    case "flexUnavailable":
+    case "policyCapacityUnavailable":
+      return { _tag: "Overloaded" }
+    case "unauthorized":
+      return { _tag: "Unauthorized" }
+    case "modelNotFound":
+      return { _tag: "ModelNotFound" }
+    case "badRequest":
+      return { _tag: "BadRequest" }
+    case "cyberPolicy":
+    case "bioPolicy":
+    case "misalignmentPolicyViolation":
+      return { _tag: "PolicyViolation", policy: kind }
+    case "httpConnectionFailed":
+    case "responseStreamConnectionFailed":
+      return { _tag: "ConnectionFailed", httpStatus }
+    case "responseStreamDisconnected":
+      return { _tag: "StreamDisconnected", httpStatus }
+    case "responseTooManyFailedAttempts":
+      return { _tag: "TooManyFailedAttempts", httpStatus }
+    case "internalServerError":
+      return { _tag: "InternalServerError" }
+    case "sandboxError":
+      return { _tag: "SandboxError" }
+    default:
+      return saysDisconnected(kind, error?.message)
+        ? { _tag: "StreamDisconnected", httpStatus }
+        : { _tag: "Other", kind: kind ?? null }
+  }
+}
+
+/** The server's words for an answer that was cut off. After the same prefix it repeats what the model itself says. */
+const disconnected =
+  /^stream disconnected before completion: (transport error|stream closed before|idle timeout waiting for|websocket closed)/i
+
+/** The server has no kind for an answer of the model that was cut off: it says so in the message. */
+const saysDisconnected = (kind: string | undefined, message: string | undefined): boolean =>
+  kind === "other" && message !== undefined && disconnected.test(message)

@@ -4,6 +4,7 @@
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Schema from "effect/Schema"
 import type { Notification } from "./Notification.ts"
+import * as Usage from "./Usage.ts"
 
 /**
  * The result of a turn.
@@ -28,9 +29,57 @@ export interface TurnResult {
   readonly finalResponse: string | null
   /** The completed items, in the order in which they were completed. */
   readonly items: ReadonlyArray<Protocol.ThreadItem>
-  /** Tokens: `last` of the turn's last request to the model, `total` of the thread; null when the server did not say. */
-  readonly usage: Protocol.ThreadTokenUsage | null
+  /** The tokens that the turn has used; null if the server did not report any. */
+  readonly usage: TurnUsage | null
+  /** The sub-agents of the turn when it ended. */
+  readonly subagents: Subagents
 }
+
+/**
+ * Tokens, as the server counts them. All four counts have the same shape, and none includes another one of the turn's:
+ * `turn` and `subagents` together are what the turn has cost.
+ *
+ * @category models
+ */
+export interface TurnUsage {
+  /** The turn's last model request: how full the context is. */
+  readonly last: Protocol.TokenUsageBreakdown
+  /** All model requests of the thread so far, those of earlier turns included, without its sub-agents. */
+  readonly total: Protocol.TokenUsageBreakdown
+  /** All model requests of this turn, without those of its sub-agents. */
+  readonly turn: Protocol.TokenUsageBreakdown
+  /** All model requests of the turn's sub-agents, nested ones included, until the turn ended; zeros if it had none. */
+  readonly subagents: Protocol.TokenUsageBreakdown
+  /** The size of the model's context window in tokens; null if it is unknown. */
+  readonly modelContextWindow: number | null
+}
+
+/**
+ * The sub-agents of a turn when it ended, nested ones included.
+ *
+ * @category models
+ */
+export interface Subagents {
+  /** The number of sub-agents that still run. Tokens that they use from now on are not in the result. */
+  readonly running: number
+  /**
+   * The number of times a sub-agent was interrupted: with its turn, or because it would have run with wider permissions
+   * than the turn.
+   */
+  readonly stopped: number
+}
+
+/** The Schema of {@link TurnUsage}. */
+export const TurnUsage: Schema.Codec<TurnUsage> = Schema.Struct({
+  last: Protocol.TokenUsageBreakdown,
+  total: Protocol.TokenUsageBreakdown,
+  turn: Protocol.TokenUsageBreakdown,
+  subagents: Protocol.TokenUsageBreakdown,
+  modelContextWindow: Schema.NullOr(Schema.Number)
+})
+
+/** The Schema of {@link Subagents}. */
+export const Subagents: Schema.Codec<Subagents> = Schema.Struct({ running: Schema.Number, stopped: Schema.Number })
 
 /** The Schema of {@link TurnResult}. */
 export const TurnResult: Schema.Codec<TurnResult> = Schema.Struct({
@@ -43,7 +92,8 @@ export const TurnResult: Schema.Codec<TurnResult> = Schema.Struct({
   durationMs: Schema.NullOr(Schema.Number),
   finalResponse: Schema.NullOr(Schema.String),
   items: Schema.Array(Protocol.ThreadItem),
-  usage: Schema.NullOr(Protocol.ThreadTokenUsage)
+  usage: Schema.NullOr(TurnUsage),
+  subagents: Subagents
 })
 
 /**
@@ -61,19 +111,28 @@ export const finalResponse = (items: ReadonlyArray<Protocol.ThreadItem>): string
   return phaseless
 }
 
+const noChildren = () => ({ usage: Usage.none, running: 0, stopped: 0 })
+
 /** Collects a {@link TurnResult} from the notifications of one turn. */
 export class Fold {
   private readonly items: Array<Protocol.ThreadItem> = []
-  private usage: Protocol.ThreadTokenUsage | null = null
-  /** What was said first of the usage. */
-  private firstUsage: Protocol.ThreadTokenUsage | null = null
+  private reported: Protocol.ThreadTokenUsage | null = null
+  private readonly used = new Usage.TurnUsage()
 
   readonly threadId: string
   readonly turnId: string
 
-  constructor(threadId: string, turnId: string) {
+  private readonly children: () => Subagents & { readonly usage: Usage.Tokens }
+
+  /** `children` reports on the sub-agents of the turn. */
+  constructor(
+    threadId: string,
+    turnId: string,
+    children: () => Subagents & { readonly usage: Usage.Tokens } = noChildren
+  ) {
     this.threadId = threadId
     this.turnId = turnId
+    this.children = children
   }
 
   /** Whether a notification of this method changes the result. */
@@ -87,8 +146,8 @@ export class Fold {
         this.items.push(event.params.item)
         return undefined
       case "thread/tokenUsage/updated":
-        this.usage = event.params.tokenUsage
-        this.firstUsage ??= this.usage
+        this.reported = event.params.tokenUsage
+        this.used.add(event.params.tokenUsage)
         return undefined
       case "turn/completed":
         return this.result(event.params.turn)
@@ -97,24 +156,19 @@ export class Fold {
     }
   }
 
-  /** The tokens of the whole turn, over all its requests to the model; null when the server did not say. */
-  get tokens(): Protocol.TokenUsageBreakdown | null {
-    const { firstUsage: first, usage } = this
-    if (first === null || usage === null) return null
-    // Each time the server tells the tokens of the last request, and those of the thread.
-    const used = (kind: keyof Protocol.TokenUsageBreakdown) =>
-      (usage.total[kind] ?? 0) - (first.total[kind] ?? 0) + (first.last[kind] ?? 0)
-    return {
-      totalTokens: used("totalTokens"),
-      inputTokens: used("inputTokens"),
-      cachedInputTokens: used("cachedInputTokens"),
-      cacheWriteInputTokens: used("cacheWriteInputTokens"),
-      outputTokens: used("outputTokens"),
-      reasoningOutputTokens: used("reasoningOutputTokens")
-    }
+  /** The tokens of all model requests of the turn so far; null if the server did not report any. */
+  get tokens(): Usage.Tokens | null {
+    return this.used.tokens
+  }
+
+  /** The model requests of the turn so far. */
+  get steps(): number {
+    return this.used.steps
   }
 
   private result(turn: Protocol.Turn): TurnResult {
+    const { running, stopped, usage: subagents } = this.children()
+    const { reported } = this
     return {
       threadId: this.threadId,
       id: this.turnId,
@@ -125,7 +179,14 @@ export class Fold {
       durationMs: turn.durationMs ?? null,
       finalResponse: finalResponse(this.items),
       items: this.items,
-      usage: this.usage
+      usage: reported === null ? null : {
+        last: reported.last,
+        total: reported.total,
+        turn: this.used.tokens ?? Usage.none,
+        subagents,
+        modelContextWindow: reported.modelContextWindow ?? null
+      },
+      subagents: { running, stopped }
     }
   }
 }

@@ -7,19 +7,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Node from "node:child_process"
-import * as Fs from "node:fs"
 import type * as NodeStream from "node:stream"
-import { hiding } from "../base/secrets.ts"
-import type { Command } from "../CodexConfig.ts"
-import { CodexConnectionError, CodexSpawnError } from "../model/CodexError.ts"
+import type { Hide } from "../base/secrets.ts"
+import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/CodexError.ts"
+import { look } from "./Binary.ts"
+import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
+import * as Stderr from "./Stderr.ts"
 
 export interface ChildProcess {
-  /** What the process writes. Ends when the process has ended, or a pipe to it broke. */
-  readonly stdout: Stream.Stream<Uint8Array>
-  /** How the process ended, to be asked when `stdout` has. */
+  /**
+   * Hands over what the process writes, as {@link Readable.forEachChunk} does. Succeeds when the process has ended, or a
+   * pipe to it broke.
+   */
+  readonly read: <E>(onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined) => Effect.Effect<void, E>
+  /** How the process ended, once `read` has succeeded. */
   readonly lost: Effect.Effect<CodexConnectionError>
   /** Hands data to the process's standard input; does not wait for it to be read. */
   readonly write: (data: string) => Effect.Effect<void, CodexConnectionError>
@@ -29,8 +32,8 @@ export interface Options {
   readonly stderr: "log" | "inherit" | "ignore"
   /** How long the process may take to end by itself, and again after SIGTERM. */
   readonly grace: Duration.Duration
-  /** What must not show in logs and errors, should the process write it to standard error. */
-  readonly secrets: ReadonlyArray<string>
+  /** Replaces what must not show in logs and errors, should the process write it to standard error. */
+  readonly hide: Hide
 }
 
 interface Ended {
@@ -40,9 +43,6 @@ interface Ended {
 
 type Child = Node.ChildProcessByStdio<NodeStream.Writable, NodeStream.Readable, NodeStream.Readable | null>
 
-/** How many lines of standard error are kept for error messages. */
-const stderrLines = 40
-
 /** Children of the process may hold its pipes open when it has exited: what is still in them is read by then. */
 const drainMillis = 250
 
@@ -51,7 +51,7 @@ const hasGroups = process.platform !== "win32"
 export const spawn = Effect.fnUntraced(function*(
   command: Command,
   options: Options
-): Effect.fn.Return<ChildProcess, CodexSpawnError, Scope.Scope> {
+): Effect.fn.Return<ChildProcess, CodexConnectError, Scope.Scope> {
   yield* checkCwd(command)
   const ended = Deferred.makeUnsafe<Ended>()
   const child = yield* Effect.acquireRelease(
@@ -74,21 +74,12 @@ export const spawn = Effect.fnUntraced(function*(
   })
   child.once("exit", () => giveUp(child))
 
-  const hide = hiding(options.secrets)
-  const tail: Array<string> = []
-  const stderr = child.stderr
-  const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((said) => {
-      const line = hide(said)
-      tail.push(line)
-      if (tail.length > stderrLines) tail.shift()
-      return Effect.logDebug(line)
-    }),
-    Effect.ignore,
+  const stderr = new Stderr.Tail(options.hide)
+  const draining = child.stderr === null ? undefined : yield* Readable.forEachChunk(child.stderr, stderr.push).pipe(
+    Effect.andThen(stderr.end),
     Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
-    Effect.forkScoped
+    // Node discards what nobody reads when a process exits.
+    Effect.forkScoped({ startImmediately: true })
   )
 
   // One error, whoever asks.
@@ -99,15 +90,15 @@ export const spawn = Effect.fnUntraced(function*(
     const exit = yield* withinMillis(drainMillis, Deferred.await(ended))
     if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
     return loss ??= new CodexConnectionError({
-      reason: exit === undefined ? "Disconnected" : "Exited",
-      ...(exit === undefined ? {} : { exitCode: exit.code, signal: exit.signal }),
-      stderr: tail.join("\n"),
+      reason: exit === undefined
+        ? { _tag: "Disconnected", stderr: stderr.text }
+        : { _tag: "Exited", exitCode: exit.code, signal: exit.signal, stderr: stderr.text },
       ...(pipeError === undefined ? {} : { cause: pipeError })
     })
   })
 
   return {
-    stdout: Readable.bytes(child.stdout),
+    read: (onChunk) => Readable.forEachChunk(child.stdout, onChunk),
     lost,
     write: (data) =>
       Effect.suspend(() => {
@@ -119,32 +110,23 @@ export const spawn = Effect.fnUntraced(function*(
   }
 })
 
-const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexSpawnError> =>
+const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
   Effect.suspend(() =>
-    cwd === undefined || isDirectory(cwd)
+    cwd === undefined || look(cwd) === "directory"
       ? Effect.void
       : Effect.fail(
-        new CodexSpawnError({
-          reason: "BadCwd",
-          command: cwd,
-          detail: "the working directory is not a directory that exists"
+        new CodexConnectError({
+          reason: { _tag: "BadDirectory", detail: "the working directory `cwd` does not exist, or is not a directory" },
+          target: cwd
         })
       )
   )
-
-const isDirectory = (path: string): boolean => {
-  try {
-    return Fs.statSync(path).isDirectory()
-  } catch {
-    return false
-  }
-}
 
 const start = (
   command: Command,
   options: Options,
   ended: Deferred.Deferred<Ended>
-): Effect.Effect<Child, CodexSpawnError> =>
+): Effect.Effect<Child, CodexConnectError> =>
   Effect.callback((resume) => {
     const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
     try {
@@ -165,19 +147,22 @@ const start = (
     }
   })
 
-const spawnError = (command: Command, error: NodeJS.ErrnoException): CodexSpawnError => {
-  const reason = error.code === "ENOENT"
-    ? "NotFound"
+const spawnError = ({ program }: Command, error: NodeJS.ErrnoException): CodexConnectError => {
+  const code = error.code ?? error.message
+  const reason: ConnectReason = error.code === "ENOENT"
+    ? { _tag: "NotFound", detail: "there is no such program" }
     : error.code === "EACCES" || error.code === "EPERM" || error.code === "ENOEXEC"
-    ? "NotExecutable"
-    : "Other"
-  const details = {
-    NotFound: "there is no such program",
-    NotExecutable: "it may not be executed, or is not a program",
-    Other: `the operating system refused (${error.code ?? error.message})`
-  }
-  // The error itself is not kept: Node copies arguments into it, which may hold secrets.
-  return new CodexSpawnError({ reason, command: command.program, detail: details[reason] })
+    ? { _tag: "NotExecutable", detail: `it may not be executed, or is not a program (${code})` }
+    : { _tag: "Other", detail: `the operating system cannot start it (${code})${spawnHints[code] ?? ""}` }
+  // The error itself is not kept as the cause: Node copies arguments into it, which may hold secrets.
+  return new CodexConnectError({ reason, target: program })
+}
+
+const spawnHints: { readonly [code: string]: string } = {
+  E2BIG: "; `config`, `args` and `env` are too long together",
+  EAGAIN: "; this user has too many processes",
+  EMFILE: "; this program has too many open files",
+  ENFILE: "; this system has too many open files"
 }
 
 /** Stops reading a process that can't be talked to any more, when what it has written is read. */

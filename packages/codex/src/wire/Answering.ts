@@ -6,117 +6,153 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { describe } from "../base/issue.ts"
+import * as JsonRpc from "../base/JsonRpc.ts"
+import { printable } from "../base/printable.ts"
 import * as ServerRequests from "../model/ServerRequests.ts"
+import type { Answerer, Question } from "./Handlers.ts"
 import type * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-/** An error as JSON-RPC has it. */
-interface RpcError {
-  readonly code: number
-  readonly message: string
-  readonly data?: unknown
-}
+const { ErrorCode } = JsonRpc
 
+/** A request of the server that has no answer yet. */
 interface Running {
   fiber: Fiber.Fiber<void> | undefined
-  readonly turnId: string | undefined
+  readonly key: string
+  /** Names the turn that it belongs to, if it belongs to one. */
+  readonly turnKey: string | undefined
 }
-
-const internalError = -32603
-const invalidParams = -32602
-const methodNotFound = -32601
 
 /** The line to send, and the error that it tells of. */
 interface Answer {
   readonly line: string
-  readonly error?: RpcError
+  readonly error?: JsonRpc.RpcError
 }
 
-/** What one handler comes to. */
+/** The answer to one request; undefined if it is another client's to answer. */
 const answer = (
   request: Router.Incoming,
-  handlers: ServerRequests.Complete
-): Effect.Effect<Answer> => {
+  find: (question: Question) => Effect.Effect<Answerer | undefined>
+): Effect.Effect<Answer | undefined> => {
   const entry = Methods.serverRequests.get(request.method)
   if (entry === undefined) {
-    return Effect.succeed(failure(request, methodNotFound, `This client does not know the method ${request.method}`))
+    return Effect.succeed(
+      failure(request, ErrorCode.methodNotFound, `This client does not know the method ${request.method}`)
+    )
   }
   const params = Methods.decode<unknown>(entry, request.params)
   if (Result.isFailure(params)) {
     const issue = describe(params.failure)
     return Effect.as(
-      Effect.logWarning(`Refused ${request.method}: its parameters do not fit the protocol: ${issue}`),
-      failure(request, invalidParams, `Invalid params: ${issue}`)
+      Effect.logWarning(printable(`Refused ${request.method}: its parameters do not match the protocol: ${issue}`)),
+      failure(request, ErrorCode.invalidParams, `Invalid params: ${issue}`)
     )
   }
   const method = request.method as ServerRequests.Method
-  // The parameters were decoded for this method, which TypeScript can't see.
-  const handler = handlers[method] as ServerRequests.AnyHandler
-  return Effect.suspend(() =>
-    handler(params.success, {
-      method,
-      requestId: request.id,
-      threadId: request.threadId,
-      turnId: request.turnId
-    })
-  ).pipe(
-    Effect.map((response): Answer => ({ line: JSON.stringify({ id: request.id, result: response ?? {} }) })),
+  return Effect.flatMap(
+    find({ id: request.id, method, threadId: request.threadId, turnId: request.turnId }),
+    (answerer) => answerer === undefined ? Effect.succeed(undefined) : run(request, params.success, answerer)
+  )
+}
+
+/** Runs a handler, which always comes to an answer. */
+const run = (request: Router.Incoming, params: unknown, { context, handler }: Answerer): Effect.Effect<Answer> =>
+  ServerRequests.invoke(handler, params, context).pipe(
+    Effect.flatMap((response) => answered(request, response)),
     Effect.catchCause((cause) => {
-      const error = Cause.findErrorOption(cause)
-      if (Option.isSome(error)) {
-        const { code, data, message } = error.value
-        return Effect.succeed(failure(request, code ?? internalError, message, data))
+      const error = Option.getOrUndefined(Cause.findErrorOption<unknown>(cause))
+      if (Predicate.isTagged(error, "ServerRequestError")) {
+        const { code, data, message } = error as ServerRequests.ServerRequestError
+        return Effect.succeed(failure(request, code ?? ErrorCode.internalError, message, data))
       }
       return Effect.as(
-        Effect.logError(`The handler of ${request.method} died.`, cause),
-        failure(request, internalError, "The client's handler failed")
+        Effect.logError(
+          `The handler of ${request.method} ${
+            error === undefined ? "died" : "failed with something other than a ServerRequestError"
+          }.`,
+          cause
+        ),
+        failure(request, ErrorCode.internalError, "The client's handler failed")
       )
     })
   )
-}
 
 const annotations = (request: Router.Incoming): Record<string, unknown> => ({
   ...(request.threadId === undefined ? {} : { "codex.thread.id": request.threadId }),
   ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
 })
 
-const failure = ({ id }: Router.Incoming, code: number, message: string, data?: unknown): Answer => {
-  const error = { code, message, ...(data === undefined ? {} : { data }) }
-  try {
-    return { line: JSON.stringify({ id, error }), error }
-  } catch {
-    return { line: JSON.stringify({ id, error: { code, message } }), error }
-  }
+/** What a handler answers; what JSON can't say is our own failure. */
+const answered = (request: Router.Incoming, response: unknown): Effect.Effect<Answer> => {
+  const line = JsonRpc.encodeAnswer(request.key, response ?? {})
+  if (Result.isSuccess(line)) return Effect.succeed({ line: line.success })
+  return Effect.as(
+    Effect.logError(`The handler of ${request.method} gave an answer that can't be sent: ${line.failure}`),
+    failure(request, ErrorCode.internalError, "The client's answer can't be sent as JSON")
+  )
+}
+
+const failure = ({ key }: Router.Incoming, code: number, message: string, data?: unknown): Answer => {
+  const error = { code, message, data }
+  return { line: JsonRpc.encodeRefusal(key, error), error }
 }
 
 /**
- * A server for the router: runs the handlers of the thread that asks, or the client's, and sends what they answer.
+ * A server for the router: runs the handler that is responsible for each request, and sends its answer.
  * Everything is interrupted when the scope closes.
  */
 export const make = Effect.fnUntraced(function*(options: {
-  readonly handlersOf: (threadId: string | undefined) => ServerRequests.Complete
-  /** The thread asks nothing any more. */
-  readonly threadClosed: (threadId: string) => void
+  /** Finds the handler of a request; undefined if it is another client's to answer. */
+  readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }): Effect.fn.Return<Router.Server, never, Scope.Scope> {
-  const running = new Map<string | number, Running>()
+  const running = new Map<string, Running>()
+  /** The same, by thread and turn: many turns may end while many requests are open. */
+  const byTurn = new Map<string, Set<Running>>()
   /** Also those that were interrupted, until they have ended. */
   const fibers = new Set<Fiber.Fiber<void>>()
 
-  const interrupt = (id: string | number, entry: Running) => {
-    // Forgotten first: who was cancelled gives no answer.
-    running.delete(id)
+  const add = ({ key, threadId, turnId }: Router.Incoming): Running => {
+    const entry: Running = {
+      fiber: undefined,
+      key,
+      turnKey: turnId === undefined ? undefined : keyOf(threadId, turnId)
+    }
+    running.set(key, entry)
+    if (entry.turnKey !== undefined) {
+      const ofTurn = byTurn.get(entry.turnKey) ?? new Set()
+      byTurn.set(entry.turnKey, ofTurn.add(entry))
+    }
+    return entry
+  }
+
+  /** Forgets a request; false if it was forgotten before. */
+  const remove = (entry: Running): boolean => {
+    if (running.get(entry.key) !== entry) return false
+    running.delete(entry.key)
+    if (entry.turnKey !== undefined) {
+      const ofTurn = byTurn.get(entry.turnKey)
+      ofTurn?.delete(entry)
+      if (ofTurn?.size === 0) byTurn.delete(entry.turnKey)
+    }
+    return true
+  }
+
+  const interrupt = (entry: Running) => {
+    // Forgotten first: a cancelled request is not answered.
+    remove(entry)
     entry.fiber?.interruptUnsafe()
   }
   const interruptAll = () => {
-    for (const [id, entry] of running) interrupt(id, entry)
+    for (const entry of running.values()) interrupt(entry)
   }
   yield* Effect.addFinalizer(() =>
     Effect.withFiber((closing) => {
@@ -126,25 +162,20 @@ export const make = Effect.fnUntraced(function*(options: {
     })
   )
 
-  const resolved = (id: string | number) => {
-    const entry = running.get(id)
-    if (entry !== undefined) interrupt(id, entry)
+  const resolved = (key: string) => {
+    const entry = running.get(key)
+    if (entry !== undefined) interrupt(entry)
   }
 
   return {
     lost: interruptAll,
     request: (request) => {
-      resolved(request.id)
-      const entry: Running = { fiber: undefined, turnId: request.turnId }
-      running.set(request.id, entry)
+      resolved(request.key)
+      const entry = add(request)
       const fiber = options.fork(
-        answer(request, options.handlersOf(request.threadId)).pipe(
+        answer(request, options.find).pipe(
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
-          Effect.flatMap(({ line }) => {
-            if (running.get(request.id) !== entry) return Effect.void
-            running.delete(request.id)
-            return options.send(line)
-          }),
+          Effect.flatMap((answer) => remove(entry) && answer !== undefined ? options.send(answer.line) : Effect.void),
           Effect.annotateLogs(annotations(request))
         )
       )
@@ -152,12 +183,14 @@ export const make = Effect.fnUntraced(function*(options: {
       fibers.add(fiber)
       fiber.addObserver(() => fibers.delete(fiber))
       // What a handler does at once may have cancelled it.
-      if (running.get(request.id) !== entry) fiber.interruptUnsafe()
+      if (running.get(request.key) !== entry) fiber.interruptUnsafe()
     },
     resolved,
-    threadClosed: options.threadClosed,
-    turnEnded: (turnId) => {
-      for (const [id, entry] of running) if (entry.turnId === turnId) interrupt(id, entry)
+    turnEnded: (threadId, turnId) => {
+      if (byTurn.size === 0) return
+      for (const entry of byTurn.get(keyOf(threadId, turnId)) ?? []) interrupt(entry)
     }
   }
 })
+
+const keyOf = (threadId: string | undefined, turnId: string): string => JSON.stringify([threadId, turnId])

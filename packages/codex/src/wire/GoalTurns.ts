@@ -6,20 +6,23 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import { CodexDecodeError, CodexRpcError, type RequestError, type TurnStreamError } from "../model/CodexError.ts"
+import { ErrorCode } from "../base/JsonRpc.ts"
+import { type CodexConnectionError, CodexDecodeError, CodexRpcError, type RequestError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
-import type { Claimed, Follower } from "./Router.ts"
-import { TurnQueue, undecodable } from "./RunningTurn.ts"
+import type { ChildTurns } from "./ChildTurns.ts"
+import type { Follower, StartedTurn } from "./Router.ts"
+import { RunningTurn, undecodable } from "./RunningTurn.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
 export class GoalTurns implements Follower {
   private readonly threadId: string
   private readonly events: boolean
-  private readonly firstTurn = Deferred.makeUnsafe<Claimed, RequestError>()
+  private readonly firstTurn = Deferred.makeUnsafe<StartedTurn, RequestError>()
 
   /** The one turn; null until the first has started. */
-  private queue: TurnQueue | null = null
+  private whole: RunningTurn | null = null
   private startedAt: number | null = null
 
   /** The turn that the server runs now. */
@@ -36,18 +39,23 @@ export class GoalTurns implements Follower {
   private isInterrupted = false
 
   /** Why the goal can't be followed any more. */
-  private failure: TurnStreamError | null = null
+  private failure: CodexConnectionError | CodexDecodeError | null = null
 
   /** Done at the next turn that starts or ends. */
   private change = Deferred.makeUnsafe<void>()
 
-  constructor(threadId: string, events: boolean) {
+  private readonly errors: ServerErrors
+  private readonly children: ChildTurns
+
+  constructor(threadId: string, events: boolean, errors: ServerErrors, children: ChildTurns) {
     this.threadId = threadId
     this.events = events
+    this.errors = errors
+    this.children = children
   }
 
   /** The goal as one turn, when its first turn has started. */
-  readonly first: Effect.Effect<Claimed, RequestError> = Deferred.await(this.firstTurn)
+  readonly first: Effect.Effect<StartedTurn, RequestError> = Deferred.await(this.firstTurn)
 
   /** The turn that runs. */
   get current(): string | null {
@@ -63,10 +71,10 @@ export class GoalTurns implements Follower {
   readonly turn = (
     method: "turn/steer" | "turn/interrupt",
     except: string | null = null
-  ): Effect.Effect<string, CodexRpcError | TurnStreamError> =>
+  ): Effect.Effect<string, CodexRpcError | CodexConnectionError | CodexDecodeError> =>
     Effect.suspend(() => {
       if (this.failure !== null) return Effect.fail(this.failure)
-      if (this.queue?.ended === true) return Effect.fail(noActiveTurn(method, this.threadId))
+      if (this.whole?.ended === true) return Effect.fail(noActiveTurn(method, this.threadId))
       if (this.running !== null && this.running !== except) return Effect.succeed(this.running)
       return Effect.andThen(Deferred.await(this.change), this.turn(method, except))
     })
@@ -92,14 +100,14 @@ export class GoalTurns implements Follower {
       case "thread/goal/cleared":
         return this.onBoundary(Notification.fromMessage(raw))
       default:
-        if (turnId !== undefined) this.queue?.offer(renamed(raw, turnId, this.queue.turnId))
+        if (turnId !== undefined) this.whole?.offer(renamed(raw, turnId, this.whole.turnId))
     }
   }
 
-  fail(error: TurnStreamError): void {
+  fail(error: CodexConnectionError | CodexDecodeError): void {
     this.failure = error
     Deferred.doneUnsafe(this.firstTurn, Exit.fail(error))
-    this.queue?.fail(error)
+    this.whole?.fail(error)
     this.changed()
   }
 
@@ -107,10 +115,11 @@ export class GoalTurns implements Follower {
     switch (event.method) {
       case "turn/started":
         this.running = event.params.turn.id
-        if (this.queue === null) this.begin(event)
+        if (this.whole === null) this.begin(event)
+        this.whole?.addRoot(event.params.turn.id)
         return this.changed()
       case "turn/completed":
-        if (this.queue === null) return
+        if (this.whole === null) return
         this.running = null
         if (this.completion?.params.turn.status !== "failed") this.completion = event
         if (event.params.turn.status === "interrupted") this.isInterrupted = true
@@ -129,21 +138,21 @@ export class GoalTurns implements Follower {
   }
 
   private begin(event: Notification.Known<"turn/started">): void {
-    const queue = new TurnQueue(this.threadId, event.params.turn.id)
-    this.queue = queue
+    const turn = new RunningTurn(this.threadId, event.params.turn.id, this.errors, this.children)
+    this.whole = turn
     this.startedAt = event.params.turn.startedAt ?? null
-    const cursor = this.events ? queue.keepEvents().cursor() : null
-    queue.offer(event.raw)
-    queue.whenEnded(() => this.changed())
-    Deferred.doneUnsafe(this.firstTurn, Exit.succeed({ queue, cursor, owned: true }))
+    const cursor = this.events ? turn.keepEvents().cursor() : null
+    turn.offer(event.raw)
+    turn.whenEnded(() => this.changed())
+    Deferred.doneUnsafe(this.firstTurn, Exit.succeed({ turn, cursor }))
   }
 
   /** Ends the one turn if the goal has ended. */
   private settle(): void {
-    const { completion, queue } = this
-    if (queue === null || completion === null || this.running !== null || this.interrupting) return
+    const { completion, whole } = this
+    if (whole === null || completion === null || this.running !== null || this.interrupting) return
     if (this.isOver || this.isInterrupted) {
-      queue.offer(this.completed(completion, queue.turnId))
+      whole.offer(this.completed(completion, whole.turnId))
     } else if (!this.isTold) {
       this.fail(
         new CodexDecodeError({
@@ -181,9 +190,9 @@ const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value)
 
 const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
   new CodexRpcError({
-    reason: "NoActiveTurn",
+    reason: { _tag: "NoActiveTurn" },
     method,
-    code: -32600,
+    code: ErrorCode.invalidRequest,
     serverMessage: `no active turn to ${method.slice("turn/".length)}: the goal has ended`,
     threadId
   })

@@ -1,8 +1,8 @@
 /**
  * Who receives each incoming message: a response goes to its request, an event to its turn, its thread and those who
- * watch everything, a request of the server to who answers it.
+ * watch everything, a request of the server to its handler.
  *
- * It is fed by the one reader of a connection, a chunk of messages at a time, and does the least: parse, look up, push.
+ * The one reader of a connection feeds it, a chunk of messages at a time, and it does the least: parse, look up, push.
  * No Effect is run for a message, and nothing is kept that nobody can claim.
  */
 import * as Context from "effect/Context"
@@ -11,44 +11,42 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
-import * as Stream from "effect/Stream"
-import { type Cursor, EventLog } from "../base/Broadcast.ts"
-import { type CodexConnectionError, CodexRpcError, rpcReason, type TurnStreamError } from "../model/CodexError.ts"
-import * as Notification from "../model/Notification.ts"
-import { TurnQueue } from "./RunningTurn.ts"
+import type { Cursor } from "../base/Broadcast.ts"
+import * as JsonRpc from "../base/JsonRpc.ts"
+import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
+import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
+import type * as Notification from "../model/Notification.ts"
+import type { Accept } from "../model/Transport.ts"
+import { Family } from "./Family.ts"
+import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
+import * as Place from "./Place.ts"
+import { RunningTurn } from "./RunningTurn.ts"
+import { ServerErrors } from "./ServerErrors.ts"
+import { type Notifications, Subscriptions } from "./Subscriptions.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-/** The answer to a request: its result as it was received, or why there is none. */
-export type Answer = Exit.Exit<unknown, CodexRpcError | CodexConnectionError>
-
-/** A request that waits for its answer. */
-export interface Pending {
-  readonly method: string
-  /** Named in errors. */
-  readonly threadId?: string | undefined
-  /** Runs in the reader, before the next message is looked at. */
-  readonly settle: (answer: Answer) => void
-}
+export type { Answer, Forgotten, Pending } from "./PendingRequests.ts"
 
 /** A request of the server. */
 export interface Incoming {
-  readonly id: string | number
+  readonly id: JsonRpc.Id
+  /** The id as the server wrote it. It tells requests apart, and is what the answer has. */
+  readonly key: string
   readonly method: string
   readonly params: unknown
   readonly threadId: string | undefined
   readonly turnId: string | undefined
 }
 
-/** Who answers requests of the server. */
+/** What answers requests of the server. */
 export interface Server {
   /** Takes a request. Returns at once; the answer goes its own way. */
   readonly request: (request: Incoming) => void
-  /** The request needs no answer any more. */
-  readonly resolved: (id: string | number) => void
+  /** The request with this key needs no answer any more. */
+  readonly resolved: (key: string) => void
   /** The turn has ended: its requests need no answer any more. */
-  readonly turnEnded: (turnId: string) => void
-  /** The thread is not loaded any more: it asks nothing until it is loaded again. */
-  readonly threadClosed: (threadId: string) => void
+  readonly turnEnded: (threadId: string | undefined, turnId: string) => void
   /** The connection is lost, and with it every request. */
   readonly lost: () => void
 }
@@ -67,17 +65,15 @@ export interface Follower {
   readonly fail: (error: CodexConnectionError) => void
 }
 
-/** A turn that was claimed by who started it. */
-export interface Claimed {
+/** A turn as its starter holds it. */
+export interface StartedTurn {
   /** The events of the turn, and its result. */
-  readonly queue: TurnQueue
+  readonly turn: RunningTurn
   /** Before the first event; null if events were not asked for. */
   readonly cursor: TurnCursor | null
-  /** Whether the turn was started by this claim; else it was running, and was steered. */
-  readonly owned: boolean
 }
 
-/** Counters, for tests and metrics. Of what is held, all are zero when idle. */
+/** Counters, for tests and metrics. Of what is held, all but `threads` are zero when idle. */
 export interface Stats {
   /** Messages that were no JSON object, or could not be routed. */
   readonly badLines: number
@@ -85,12 +81,20 @@ export interface Stats {
   readonly strayAnswers: number
   /** Requests that wait for their answer. */
   readonly pending: number
+  /** Starts of turns that have timed out: if one is still answered, its turn is stopped. At most 256 are remembered. */
+  readonly late: number
   /** Turns that are claimed and have not ended. */
   readonly turns: number
-  /** Who follows a thread, or the account: starts in flight, goals, logins. */
+  /** Followers of a thread, or of the account: starts in flight, goals, logins. */
   readonly followers: number
   /** Consumers of notifications. */
   readonly subscribers: number
+  /** Threads that are known, with what is bound to them. They are forgotten when they are closed. */
+  readonly threads: number
+  /** Turns of sub-agents that run. */
+  readonly subagents: number
+  /** Turns that are remembered for their sub-agents. */
+  readonly roots: number
 }
 
 /**
@@ -99,95 +103,58 @@ export interface Stats {
  * @category services
  */
 export class Router extends Context.Service<Router, {
-  /** Takes messages, JSON texts, in the order in which they arrived. Never fails: a bad one is logged and counted. */
-  readonly accept: (messages: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Registers a request before it is written. */
-  readonly expect: (id: number, pending: Pending) => void
-  /** Nobody waits for this answer any more. A result that comes all the same, on this connection, goes to `late`. */
-  readonly forget: (id: number, late?: (result: unknown) => void) => void
+  /**
+   * Takes messages, JSON texts, in the order in which they arrived. Returns an Effect only if some were bad: it counts and
+   * logs them.
+   */
+  readonly accept: Accept
+  /** Registers a request before it is written, and returns its id. */
+  readonly expect: (pending: Pending) => number
+  /** Nobody waits for this answer any more. */
+  readonly forget: (id: number, forgotten?: Forgotten) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
    */
-  readonly expectTurn: (threadId: string) => TurnStart
+  readonly expectTurn: (threadId: string) => ExpectedTurn
   /**
    * Follows a thread: what happens on it and belongs to no claimed turn, such as turns that start by themselves.
-   * Without a thread: what belongs to no thread at all. Gives how to stop.
+   * Without a thread: what belongs to no thread at all. Returns a function that ends it.
    */
   readonly follow: (threadId: string | undefined, follower: Follower) => () => void
-  /** The queue of a turn that is running. */
-  readonly turn: (turnId: string) => TurnQueue | undefined
+  /** The threads of the connection, and how they derive from each other. */
+  readonly family: Family
+  /** A turn that is claimed and runs. */
+  readonly turn: (threadId: string, turnId: string) => RunningTurn | undefined
   /** Every notification from now on. */
-  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  readonly notifications: Notifications
   /** Every notification from now on that belongs to no turn. */
-  readonly globals: Stream.Stream<Notification.Notification, CodexConnectionError>
+  readonly globals: Notifications
   /** Every notification of one thread from now on. */
-  readonly thread: (threadId: string) => Stream.Stream<Notification.Notification, CodexConnectionError>
-  /** Sets who answers requests of the server. */
+  readonly thread: (threadId: string) => Notifications
+  /** Sets what answers requests of the server. */
   readonly serve: (server: Server) => void
-  /** A new connection: what comes after a failure is routed again. */
-  readonly open: () => void
+  /** Builds the errors that the server reports. */
+  readonly errors: ServerErrors
+  /** Routes what a new connection brings, after a failure too. `hide` removes its secrets from errors. */
+  readonly open: (hide?: Hide) => void
   /** The connection is lost: everything that waits gets the error, after what had arrived. */
   readonly fail: (error: CodexConnectionError) => void
   /** What is held now, and what was counted. */
   readonly stats: () => Stats
 }>()("effect-codex/Router") {}
 
-/** A thread that is expected to have a turn. */
-export interface TurnStart {
+/** A turn that a thread is expected to have. */
+export interface ExpectedTurn {
   /**
-   * Claims the next turn of the thread that starts without anybody's asking, such as a compaction; without its events. Gives
-   * it in the reader, or the error if the connection is lost first.
+   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
+   * `onTurn` gets it in the reader, or the error if the connection is lost first.
    */
-  readonly adopt: (onTurn: (turn: Exit.Exit<Claimed, CodexConnectionError>) => void) => void
+  readonly adopt: (onTurn: (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) => void
   /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
-  readonly claim: (turnId: string, events: boolean) => Claimed
+  readonly claim: (turnId: string, events: boolean) => StartedTurn
   /** Frees what was kept and not claimed. */
   readonly close: () => void
-}
-
-/** Who watches events; costs nothing while there is nobody. */
-class Hub {
-  private log = new EventLog<Notification.Notification, CodexConnectionError>()
-
-  get isWatched(): boolean {
-    return this.log.isFollowed
-  }
-
-  push(event: Notification.Notification): void {
-    this.log.push(event)
-  }
-
-  fail(error: CodexConnectionError): void {
-    this.log.end(Exit.fail(error))
-  }
-
-  reopen(): void {
-    if (this.log.exit !== null) this.log = new EventLog()
-  }
-
-  cursor(): Cursor<Notification.Notification, CodexConnectionError> {
-    return this.log.cursor()
-  }
-}
-
-/** What tells that a thread is not loaded any more. */
-const closing: ReadonlySet<unknown> = new Set<Notification.Notification["method"]>([
-  "thread/archived",
-  "thread/closed",
-  "thread/deleted"
-])
-
-/** The id in `params[flat]`, or in `params[nested].id`. */
-const idOf = (
-  params: { readonly [key: string]: unknown },
-  flat: "threadId" | "turnId",
-  nested: "thread" | "turn"
-): string | undefined => {
-  const id = params[flat]
-  if (typeof id === "string") return id
-  const object = params[nested]
-  return Predicate.isObject(object) && typeof object["id"] === "string" ? object["id"] : undefined
 }
 
 /**
@@ -196,15 +163,13 @@ const idOf = (
  * @category constructors
  */
 export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
-  const requests = new Map<number, Pending>()
-  /** What is done with results that come too late. */
-  const late = new Map<number, (result: unknown) => void>()
-  const turns = new Map<string, TurnQueue>()
+  const errors = new ServerErrors()
+  const requests = new PendingRequests(errors)
+  const subscriptions = new Subscriptions()
+  /** Turns by thread, then by their own id: an id need not be unique over threads. */
+  const turns = new Map<string, Map<string, RunningTurn>>()
+  const family = new Family()
   const followers = new Map<string | undefined, Set<Follower>>()
-  const threads = new Map<string, Hub>()
-  const everything = new Hub()
-  const globals = new Hub()
-  let subscribers = 0
   let failure: CodexConnectionError | undefined
   let server: Server | undefined
   let badLines = 0
@@ -212,73 +177,49 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   let nextWarning = 1
   let strayAnswers = 0
 
-  const subscribe = (hub: () => Hub, release: (hub: Hub) => void) =>
-    Stream.unwrap(Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const joined = hub()
-          subscribers++
-          if (failure !== undefined) joined.fail(failure)
-          return { hub: joined, cursor: joined.cursor() }
-        }),
-        ({ cursor, hub }) =>
-          Effect.sync(() => {
-            cursor.close()
-            subscribers--
-            release(hub)
-          })
-      ),
-      ({ cursor }) => cursor.stream
-    ))
-
-  const createTurn = (threadId: string, turnId: string): TurnQueue => {
-    const queue = new TurnQueue(threadId, turnId)
-    turns.set(turnId, queue)
-    queue.whenEnded(() => {
-      turns.delete(turnId)
-      server?.turnEnded(turnId)
+  const createTurn = (threadId: string, turnId: string): RunningTurn => {
+    const turn = new RunningTurn(threadId, turnId, errors, family.turns)
+    const ofThread = turns.get(threadId) ?? new Map<string, RunningTurn>()
+    turns.set(threadId, ofThread.set(turnId, turn))
+    turn.whenEnded(() => {
+      ofThread.delete(turnId)
+      if (ofThread.size === 0 && turns.get(threadId) === ofThread) turns.delete(threadId)
+      server?.turnEnded(threadId, turnId)
     })
-    return queue
+    return turn
   }
 
-  /** Hands an event to those who watch a thread, or everything. */
-  const publish = (
-    raw: Notification.Raw,
-    event: Notification.Notification | undefined,
-    threadId: string | undefined,
-    turnId: string | undefined
-  ): void => {
-    const thread = threadId === undefined ? undefined : threads.get(threadId)
-    const inGlobals = turnId === undefined && globals.isWatched
-    if (thread === undefined && !inGlobals && !everything.isWatched) return
-    event ??= Notification.fromMessage(raw)
-    thread?.push(event)
-    if (inGlobals) globals.push(event)
-    everything.push(event)
-  }
+  const runningTurn = (threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined =>
+    threadId === undefined || turnId === undefined ? undefined : turns.get(threadId)?.get(turnId)
 
-  const onNotification = (raw: Notification.Raw): void => {
+  const onNotification = (raw: Notification.Raw, text: string): void => {
+    const method = raw["method"]
     const params = raw["params"]
     let threadId: string | undefined
     let turnId: string | undefined
     if (Predicate.isObject(params)) {
-      threadId = idOf(params, "threadId", "thread")
-      turnId = idOf(params, "turnId", "turn")
+      const route = Place.notification(method)
+      threadId = Place.threadOf(route, params)
+      turnId = Place.turnOf(route, params)
     }
+    // First: whoever hears of a message may ask for what it tells of the family.
+    if (Predicate.isObject(params)) family.observe(method, params, threadId, turnId)
     let event: Notification.Notification | undefined
-    const queue = turnId === undefined ? undefined : turns.get(turnId)
-    if (queue !== undefined) event = queue.offer(raw)
+    const turn = runningTurn(threadId, turnId)
+    if (turn !== undefined) event = turn.offer(raw)
     else {
       const following = followers.size === 0 ? undefined : followers.get(threadId)
       if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
       if (turnId !== undefined) {
-        if (raw["method"] === "turn/completed") server?.turnEnded(turnId)
-      } else if (threadId !== undefined && closing.has(raw["method"])) server?.threadClosed(threadId)
+        if (method === "turn/completed") server?.turnEnded(threadId, turnId)
+      } else if (threadId === undefined && method === "account/rateLimits/updated") errors.rateLimits(params)
     }
-    if (subscribers > 0) publish(raw, event, threadId, turnId)
-    if (raw["method"] === "serverRequest/resolved" && Predicate.isObject(params)) {
-      const id = params["requestId"]
-      if (typeof id === "string" || typeof id === "number") server?.resolved(id)
+    // Last: until now the result of the turn was read.
+    if (turnId !== undefined && method === "turn/completed") family.turns.endRoot(turnId)
+    if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
+    if (method === "serverRequest/resolved" && Predicate.isObject(params)) {
+      const id = JsonRpc.idOf(params["requestId"])
+      if (id !== undefined) server?.resolved(JsonRpc.idText(id, text, "params", "requestId"))
     }
   }
 
@@ -292,92 +233,74 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     }
   }
 
-  const onAnswer = (id: unknown, message: { readonly [key: string]: unknown }): void => {
-    const error = message["error"] ?? undefined
-    const pending = typeof id === "number" ? requests.get(id) : undefined
-    if (typeof id !== "number" || pending === undefined) {
-      strayAnswers++
-      if (typeof id !== "number") return
-      const onLate = late.get(id)
-      late.delete(id)
-      if (error === undefined) onLate?.(message["result"])
-      return
-    }
-    requests.delete(id)
-    pending.settle(error === undefined ? Exit.succeed(message["result"]) : Exit.fail(rpcError(pending, error)))
-  }
-
-  const onRequest = (id: string | number, method: string, params: unknown): void => {
-    const fields = Predicate.isObject(params) ? params : {}
-    const conversation = fields["conversationId"]
-    server?.request({
-      id,
-      method,
-      params,
-      threadId: idOf(fields, "threadId", "thread") ?? (typeof conversation === "string" ? conversation : undefined),
-      turnId: idOf(fields, "turnId", "turn")
-    })
-  }
-
-  /** Routes one message; what is wrong with it otherwise. Never shows the text: it may hold prompts and keys. */
+  /** Routes one message; returns what is wrong with it. Never shows the text: it may hold prompts and keys. */
   const route = (text: string): string | undefined => {
-    let message: unknown
-    try {
-      message = JSON.parse(text)
-    } catch {
-      return text.trim() === "" ? undefined : "is not JSON"
+    const message = JsonRpc.parse(text)
+    if (typeof message !== "object") return message
+    const { id, method } = message
+    if (typeof method !== "string") {
+      if (id === undefined) return "has neither a method nor an id"
+      if (!requests.answer(message)) strayAnswers++
+    } else if (id === undefined) onNotification(message, text)
+    else {
+      const known = JsonRpc.idOf(id)
+      if (known === undefined) return "is a request with an id that is neither a string nor a number"
+      const { params } = message
+      const key = JsonRpc.idText(known, text, "id")
+      server?.request({ id: known, key, method, params, ...Place.ofRequest(method, params) })
     }
-    if (!Predicate.isObject(message)) return "is not a JSON object"
-    const method = message["method"]
-    const id = message["id"]
-    if (typeof method === "string") {
-      if (id === undefined) onNotification(message)
-      else if (typeof id === "string" || typeof id === "number") onRequest(id, method, message["params"])
-      else return "is a request with an id that is neither a string nor a number"
-    } else if (id !== undefined) onAnswer(id, message)
-    else return "has neither a method nor an id"
     return undefined
   }
 
+  /** As `route`; a message that cannot be handled must not cost the connection. */
+  const attempt = (text: string): string | undefined => {
+    try {
+      return route(text)
+    } catch (defect) {
+      return `cannot be handled (${printable(String(defect)).slice(0, 200)})`
+    }
+  }
+
   return Router.of({
-    accept: (messages) =>
-      Effect.suspend(() => {
-        let problem: string | undefined
-        const before = badLines
-        for (let index = 0; index < messages.length; index++) {
-          const text = messages[index]!
-          const found = route(text)
-          if (found === undefined) continue
-          badLines++
-          problem ??= `a line of ${text.length} characters ${found}`
-        }
-        if (problem === undefined) return Effect.void
-        const counted = Metric.update(Telemetry.badLines, badLines - before)
-        if (badLines < nextWarning) return counted
-        nextWarning = 2 * badLines
-        return Effect.andThen(
-          counted,
-          Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
-        )
-      }),
-    expect: (id, pending) => {
-      if (failure === undefined) requests.set(id, pending)
-      else pending.settle(Exit.fail(failure))
+    accept: (messages) => {
+      let problem: string | undefined
+      const before = badLines
+      for (let index = 0; index < messages.length; index++) {
+        const text = messages[index]!
+        const found = attempt(text)
+        if (found === undefined) continue
+        badLines++
+        problem ??= `a line of ${text.length} characters ${found}`
+      }
+      if (problem === undefined) return undefined
+      const counted = Metric.update(Telemetry.badLines, badLines - before)
+      if (badLines < nextWarning) return counted
+      nextWarning = 2 * badLines
+      return Effect.andThen(
+        counted,
+        Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
+      )
     },
-    forget: (id, onLate) => {
-      if (requests.delete(id) && onLate !== undefined) late.set(id, onLate)
+    expect: (pending) => {
+      const id = requests.expect(pending)
+      if (failure !== undefined) {
+        requests.forget(id)
+        pending.settle(Exit.fail(failure))
+      }
+      return id
     },
+    forget: (id, forgotten) => requests.forget(id, forgotten),
     expectTurn: (threadId) => {
       const kept = new Map<string, Array<Notification.Raw>>()
-      let adopt: ((turn: Exit.Exit<Claimed, CodexConnectionError>) => void) | undefined
+      let adopt: ((turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) | undefined
       const close = follow(threadId, {
         offer: (raw, turnId) => {
           if (turnId === undefined) return
           if (adopt !== undefined && raw["method"] === "turn/started") {
-            const queue = createTurn(threadId, turnId)
-            queue.offer(raw)
+            const turn = createTurn(threadId, turnId)
+            turn.offer(raw)
             close()
-            return adopt(Exit.succeed({ queue, cursor: null, owned: true }))
+            return adopt(Exit.succeed({ turn, cursor: null }))
           }
           const events = kept.get(turnId)
           if (events === undefined) kept.set(turnId, [raw])
@@ -393,74 +316,58 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           adopt = onTurn
         },
         claim: (turnId, events) => {
-          const queue = turns.get(turnId) ?? createTurn(threadId, turnId)
-          const cursor = events ? queue.keepEvents().cursor() : null
-          for (const raw of kept.get(turnId) ?? []) queue.offer(raw)
+          const turn = runningTurn(threadId, turnId) ?? createTurn(threadId, turnId)
+          const cursor = events ? turn.keepEvents().cursor() : null
+          for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
           close()
-          if (failure !== undefined) queue.fail(failure)
-          return { queue, cursor, owned: true }
+          if (failure !== undefined) turn.fail(failure)
+          return { turn, cursor }
         },
         close
       }
     },
     follow,
-    turn: (turnId) => turns.get(turnId),
-    notifications: subscribe(() => everything, () => {}),
-    globals: subscribe(() => globals, () => {}),
-    thread: (threadId) =>
-      subscribe(
-        () => {
-          const hub = threads.get(threadId) ?? new Hub()
-          threads.set(threadId, hub)
-          return hub
-        },
-        (hub) => {
-          if (!hub.isWatched && threads.get(threadId) === hub) threads.delete(threadId)
-        }
-      ),
+    turn: runningTurn,
+    notifications: subscriptions.all,
+    globals: subscriptions.withoutTurn,
+    thread: (threadId) => subscriptions.thread(threadId),
     serve: (handler) => {
       server = handler
     },
-    open: () => {
+    errors,
+    family,
+    open: (hide) => {
       failure = undefined
-      everything.reopen()
-      globals.reopen()
-      for (const hub of threads.values()) hub.reopen()
+      errors.open(hide)
+      subscriptions.reopen()
     },
     fail: (error) => {
       failure = error
       server?.lost()
-      for (const pending of requests.values()) pending.settle(Exit.fail(error))
-      requests.clear()
-      late.clear()
-      for (const queue of turns.values()) queue.fail(error)
+      requests.fail(error)
+      for (const ofThread of turns.values()) for (const turn of ofThread.values()) turn.fail(error)
+      family.lost()
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
-      for (const hub of [everything, globals, ...threads.values()]) hub.fail(error)
+      subscriptions.fail(error)
     },
     stats: () => ({
       badLines,
       strayAnswers,
       pending: requests.size,
-      turns: turns.size,
-      followers: Array.from(followers.values()).reduce((sum, following) => sum + following.size, 0),
-      subscribers
+      late: requests.lateSize,
+      turns: sizes(turns),
+      followers: sizes(followers),
+      subscribers: subscriptions.count,
+      threads: family.size,
+      subagents: family.turns.size,
+      roots: family.turns.rootCount
     })
   })
 })
 
-const rpcError = (pending: Pending, error: unknown): CodexRpcError => {
-  const fields = Predicate.isObject(error) ? error : {}
-  const code = typeof fields["code"] === "number" ? fields["code"] : -32000
-  const message = typeof fields["message"] === "string" ? fields["message"] : "the server gave no message"
-  return new CodexRpcError({
-    reason: rpcReason(pending.method, code, message, fields["data"]),
-    method: pending.method,
-    code,
-    serverMessage: message,
-    ...(fields["data"] === undefined ? {} : { data: fields["data"] }),
-    ...(pending.threadId === undefined ? {} : { threadId: pending.threadId })
-  })
-}
+/** How many entries the values have together. */
+const sizes = (map: ReadonlyMap<unknown, { readonly size: number }>): number =>
+  Array.from(map.values()).reduce((sum, { size }) => sum + size, 0)
 
 /**
  * A Router of its own.

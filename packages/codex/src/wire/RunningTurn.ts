@@ -1,20 +1,16 @@
 /**
- * The queue of one turn: what its events add up to, and the events themselves for as long as somebody may want them.
+ * A running turn: its result, folded while events pass, and the events themselves once somebody wants them.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { EventLog } from "../base/Broadcast.ts"
-import {
-  CodexDecodeError,
-  type RequestError,
-  type TurnError,
-  TurnFailedError,
-  type TurnStreamError
-} from "../model/CodexError.ts"
+import { Broadcast } from "../base/Broadcast.ts"
+import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
+import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
 
 /** How a turn is steered and interrupted that is more than one turn of the server. */
 export interface TurnControl {
@@ -22,7 +18,7 @@ export interface TurnControl {
   readonly interrupt: Effect.Effect<void, RequestError>
 }
 
-export class TurnQueue {
+export class RunningTurn {
   readonly threadId: string
   readonly turnId: string
 
@@ -36,7 +32,7 @@ export class TurnQueue {
   control: TurnControl | null = null
 
   /** The events; null as long as nobody asked for them. */
-  events: EventLog<Notification.Notification, TurnStreamError> | null = null
+  events: Broadcast<Notification.Notification, TurnStreamError> | null = null
 
   /** The event that completed the turn: what a consumer gets who comes after the end. */
   completion: Notification.Notification | null = null
@@ -55,16 +51,47 @@ export class TurnQueue {
     return this.exit !== null
   }
 
-  constructor(threadId: string, turnId: string) {
+  /** The server's turns that this turn stands for: sub-agents name one of them as their root. */
+  readonly roots: Array<string>
+
+  /** Whether the turn's sub-agents go on when it is stopped. */
+  leavesSubagents = false
+
+  /** How many sub-agents were interrupted for this turn before it started. */
+  stoppedBefore = 0
+
+  private readonly errors: ServerErrors
+  private readonly children: ChildTurns
+  private readonly holds: Array<() => void> = []
+
+  constructor(threadId: string, turnId: string, errors: ServerErrors, children: ChildTurns) {
     this.threadId = threadId
     this.turnId = turnId
-    this.fold = new TurnResult.Fold(threadId, turnId)
+    this.roots = [turnId]
+    this.errors = errors
+    this.children = children
+    this.fold = new TurnResult.Fold(threadId, turnId, () => this.subagents)
+    children.claim(threadId, turnId)
+  }
+
+  /** What the turn's sub-agents have come to so far. */
+  get subagents(): Snapshot {
+    const snapshot = this.children.snapshot(this.roots)
+    return this.stoppedBefore === 0
+      ? snapshot
+      : { ...snapshot, stopped: snapshot.stopped + this.stoppedBefore }
+  }
+
+  /** Counts the sub-agents of another turn of the server for this turn, which ends later. */
+  addRoot(turnId: string): void {
+    if (!this.roots.includes(turnId)) this.roots.push(turnId)
+    this.holds.push(this.children.watch(turnId, {}))
   }
 
   /** The events from now on. */
-  keepEvents(): EventLog<Notification.Notification, TurnStreamError> {
+  keepEvents(): Broadcast<Notification.Notification, TurnStreamError> {
     if (this.events === null) {
-      this.events = new EventLog()
+      this.events = new Broadcast()
       if (this.exit !== null) this.events.end(this.exit)
     }
     return this.events
@@ -110,9 +137,7 @@ export class TurnQueue {
     this.end(
       Exit.void,
       result.status === "failed"
-        ? Exit.fail(
-          new TurnFailedError({ threadId: this.threadId, turnId: this.turnId, error: result.error, result })
-        )
+        ? Exit.fail(this.errors.turnFailed(result))
         : Exit.succeed(result)
     )
   }
@@ -124,6 +149,8 @@ export class TurnQueue {
     Deferred.doneUnsafe(this.started, Exit.void)
     this.events?.end(events)
     for (const f of this.onEnd) f(result)
+    for (const release of this.holds) release()
+    for (const root of this.roots) this.children.endRoot(root)
     // Last: it resumes who waits at once, and for them the thread is free.
     Deferred.doneUnsafe(this.result, result)
   }

@@ -1,6 +1,7 @@
 /**
  * One connection after another: connects, shakes hands, watches for the end, and connects again if the client is to.
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,14 +9,13 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Deadlines } from "../base/Deadlines.ts"
-import * as CodexConfig from "../CodexConfig.ts"
+import * as ClientOptions from "../model/ClientOptions.ts"
 import {
+  CodexConnectError,
   CodexConnectionError,
-  CodexHandshakeError,
-  CodexSpawnError,
   type ConnectError,
+  type ConnectReason,
   type RequestError
 } from "../model/CodexError.ts"
 import * as Metadata from "../model/Metadata.ts"
@@ -25,7 +25,9 @@ import * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Session {
-  /** The connection in use. Waits so long while the server is started again; fails at once when there will be none. */
+  /** Connects and shakes hands. To be run once; the scope ends every connection. */
+  readonly open: Effect.Effect<void, ConnectError, Scope.Scope>
+  /** The connection in use. Waits at most that long while the server is started again; fails at once when there will be none. */
   readonly connection: (within: Duration.Duration) => Effect.Effect<Connection, CodexConnectionError>
   /** Ends when the connection in use is lost, or closed. */
   readonly closed: Effect.Effect<CodexConnectionError>
@@ -33,207 +35,255 @@ export interface Session {
   readonly connections: () => number
   /** Of the connection in use, or of the last one. */
   readonly metadata: () => Metadata.Metadata
+  /** Whether other clients use the server of the connection in use, or of the last one. */
+  readonly isShared: () => boolean
 }
 
 interface Opened {
   readonly connection: Connection
   readonly metadata: Metadata.Metadata
-  readonly lost: Effect.Effect<CodexConnectionError>
+  readonly lost: Deferred.Deferred<CodexConnectionError>
+  /** Ends what is left of the connection. */
+  readonly close: Effect.Effect<void>
 }
+
+/** The next connection, for those who wait for it. */
+type Next = Deferred.Deferred<Connection, CodexConnectionError>
+
+/**
+ * What the session is doing. `last` is the connection that was in use last, whose end has to be awaited.
+ *
+ * Connecting -> Connected <-> Reconnecting -> Closed, and from each to Closed.
+ */
+type State =
+  | { readonly _tag: "Connecting"; readonly next: Next }
+  | { readonly _tag: "Connected"; readonly last: Opened; readonly ready: Effect.Effect<Connection> }
+  | {
+    readonly _tag: "Reconnecting"
+    readonly last: Opened
+    readonly error: CodexConnectionError
+    readonly next: Next
+  }
+  | { readonly _tag: "Closed"; readonly last: Opened | undefined; readonly error: CodexConnectionError }
 
 /** A connection that lived this long was sound: the schedule of restarts begins anew. */
 const soundAfter = Duration.seconds(30)
 
-/** The first connection is there when this succeeds. All end with the scope. */
+/** Before the first handshake. */
+const unknown: Metadata.Metadata = {
+  userAgent: "unknown",
+  serverName: "unknown",
+  serverVersion: "unknown",
+  codexHome: undefined,
+  platformFamily: undefined,
+  platformOs: undefined
+}
+
+/** A session that has not connected yet. */
 export const make = Effect.fnUntraced(function*(
-  config: CodexConfig.CodexConfig<unknown>,
+  options: ClientOptions.ClientOptions<unknown>,
   deadlines: Deadlines
-): Effect.fn.Return<Session, ConnectError, Transport | Router.Router | Scope.Scope> {
+): Effect.fn.Return<Session, never, Transport | Router.Router> {
   const transport = yield* Transport
   const router = yield* Router.Router
-  const scope = yield* Effect.scope
+  const { restart = false } = options
 
-  /** The connection in use; while there is none, the next one. */
-  let current = Deferred.makeUnsafe<Connection, CodexConnectionError>()
-  let isInUse = false
+  let connections = 0
+  let state: State = { _tag: "Connecting", next: Deferred.makeUnsafe() }
 
-  const use = (connection: Connection) => {
-    isInUse = true
-    Deferred.doneUnsafe(current, Exit.succeed(connection))
+  const use = (opened: Opened) => {
+    const before = state
+    if (before._tag === "Closed") return
+    connections++
+    state = { _tag: "Connected", last: opened, ready: Effect.succeed(opened.connection) }
+    if (before._tag !== "Connected") Deferred.doneUnsafe(before.next, Exit.succeed(opened.connection))
   }
 
-  /** Who asks for a connection from now on gets the next one. */
-  const leave = () => {
-    if (isInUse) current = Deferred.makeUnsafe()
-    isInUse = false
+  /** The connection in use is lost: later callers wait for the next one, or fail. */
+  const lose = (error: CodexConnectionError) => {
+    if (state._tag !== "Connected") return
+    const { last } = state
+    state = restart === false
+      ? { _tag: "Closed", last, error }
+      : { _tag: "Reconnecting", last, error, next: Deferred.makeUnsafe() }
   }
 
-  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Scope) {
+  /** There will be no other connection. */
+  const end = (error: CodexConnectionError) => {
+    const before = state
+    if (before._tag === "Closed") return
+    state = { _tag: "Closed", last: before._tag === "Connecting" ? undefined : before.last, error }
+    if (before._tag === "Connected") Deferred.doneUnsafe(before.last.lost, Exit.succeed(error))
+    else Deferred.doneUnsafe(before.next, Exit.fail(error))
+  }
+
+  const connect = Effect.fnUntraced(function*(connectionScope: Scope.Closeable) {
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
-    router.open()
-    yield* connection.messages.pipe(
-      Stream.runForEachArray(router.accept),
+    router.open(connection.hide)
+    yield* connection.receive(router.accept).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
-          // First: who hears of the loss may ask for a connection at once.
-          leave()
+          // First: whoever hears of the loss may ask for a connection at once.
+          if (state._tag === "Connected" && state.last.connection === connection) lose(error)
           router.fail(error)
           Deferred.doneUnsafe(lost, Exit.succeed(error))
         })
       ),
       Effect.exit,
-      Effect.forkIn(connectionScope)
+      // At once: a transport may have messages already.
+      Effect.forkIn(connectionScope, { startImmediately: true })
     )
-    const metadata = yield* handshake({ router, deadlines, connection }, config)
-    return { connection, metadata, lost: Deferred.await(lost) }
+    const metadata = yield* handshake({ router, deadlines, connection }, options)
+    return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
   })
 
-  /** Ends the connection in use. */
-  let close = Effect.void
-
-  /** Connects in a scope of its own, which is closed at once if that fails. */
-  const open: Effect.Effect<Opened, ConnectError> = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(), (connectionScope) =>
-      restore(connect(connectionScope)).pipe(
-        Effect.onExit((exit) => {
-          const closing = Scope.close(connectionScope, exit)
-          if (Exit.isFailure(exit)) return closing
-          close = closing
-          return Effect.void
-        })
-      ))
-  )
-
-  yield* Effect.addFinalizer(() => Effect.suspend(() => close))
-
-  const first = yield* open
-  let connections = 1
-  let metadata = first.metadata
-  let closed = Deferred.makeUnsafe<CodexConnectionError>()
-  use(first.connection)
-
-  /** From now on there is no connection, or not yet. */
-  const lose = (error: CodexConnectionError) => {
-    leave()
-    // Last: it resumes who waits at once, and for them the connection is gone.
-    Deferred.doneUnsafe(closed, Exit.succeed(error))
-  }
-
-  /** From now on there will be none. */
-  const giveUp = (error: CodexConnectionError) => {
-    lose(error)
-    if (Deferred.isDoneUnsafe(current)) current = Deferred.makeUnsafe()
-    Deferred.doneUnsafe(current, Exit.fail(error))
-  }
-
-  /** Ends what is left of a lost connection, before there is another. */
-  const clear = (error: CodexConnectionError) => {
-    lose(error)
-    return Effect.andThen(close, Effect.logWarning("Starting the app-server again.", error.message))
-  }
-
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      const error = new CodexConnectionError({ reason: "Closed" })
-      giveUp(error)
-      router.fail(error)
-    })
-  )
+  /** Connects in a scope of its own, which is closed at once if that fails. Counts the connection, and uses it. */
+  const open = (count: Effect.Effect<void>) =>
+    Effect.uninterruptibleMask((interruptibly) =>
+      Effect.flatMap(Scope.make(), (connectionScope) =>
+        interruptibly(connect(connectionScope)).pipe(
+          Effect.onError((cause) => Scope.close(connectionScope, Exit.failCause(cause))),
+          Effect.tap(count),
+          Effect.tap((opened) => {
+            use(opened)
+            // It may have been lost right after the handshake.
+            return Deferred.isDoneUnsafe(opened.lost) ? Effect.map(Deferred.await(opened.lost), lose) : Effect.void
+          })
+        ))
+    )
 
   /** Connects again, and succeeds when a connection is lost that was sound. */
   const reconnect = Effect.gen(function*() {
-    const opened = yield* open
-    yield* Metric.update(Telemetry.restarts, 1)
-    connections++
-    metadata = opened.metadata
-    closed = Deferred.makeUnsafe()
-    use(opened.connection)
-    const [lifetime, error] = yield* Effect.timed(opened.lost)
-    yield* clear(error)
+    const opened = yield* open(Metric.update(Telemetry.restarts, 1))
+    const [lifetime, error] = yield* Effect.timed(watch(opened))
+    yield* warn(error)
     if (Duration.isLessThan(lifetime, soundAfter)) return yield* error
   })
 
-  yield* Effect.gen(function*() {
-    const error = yield* first.lost
-    if (config.restart === undefined || config.restart === false) {
-      giveUp(error)
-      return yield* close
-    }
-    yield* clear(error)
-    const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, config.restart)))
-    giveUp(last._tag === "CodexConnectionError" ? last : error)
-  }).pipe(Effect.forkIn(scope))
-
   return {
+    open: Effect.gen(function*() {
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          const error = new CodexConnectionError({ reason: { _tag: "Closed" } })
+          end(error)
+          router.fail(error)
+          return state._tag === "Closed" && state.last !== undefined ? state.last.close : Effect.void
+        })
+      )
+      const first = yield* open(Effect.void)
+      yield* Effect.gen(function*() {
+        const error = yield* watch(first)
+        if (restart === false) return
+        yield* warn(error)
+        const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, restart)))
+        end(last._tag === "CodexConnectionError" ? last : error)
+      }).pipe(Effect.forkScoped)
+    }),
     connection: (within) => {
-      const lost = closed
-      return current.effect ?? Effect.timeoutOrElse(Deferred.await(current), {
-        duration: within,
-        orElse: () => Effect.flatMap(Deferred.await(lost), Effect.fail)
-      })
+      switch (state._tag) {
+        case "Connected":
+          return state.ready
+        case "Closed":
+          return Effect.fail(state.error)
+        case "Connecting":
+          return Deferred.await(state.next)
+        case "Reconnecting": {
+          const { error, next } = state
+          return Effect.timeoutOrElse(Deferred.await(next), { duration: within, orElse: () => Effect.fail(error) })
+        }
+      }
     },
-    closed: Effect.suspend(() => Deferred.await(closed)),
+    closed: Effect.suspend(() => {
+      switch (state._tag) {
+        case "Connected":
+          return Deferred.await(state.last.lost)
+        case "Connecting":
+          return Effect.flip(Effect.andThen(Deferred.await(state.next), Effect.never))
+        case "Reconnecting":
+        case "Closed":
+          return Effect.succeed(state.error)
+      }
+    }),
     connections: () => connections,
-    metadata: () => metadata
+    metadata: () => state._tag === "Connecting" ? unknown : state.last?.metadata ?? unknown,
+    isShared: () => state._tag !== "Connecting" && state.last?.connection.isShared === true
   }
 })
 
-const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionError => {
-  if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: "Disconnected" })
+/** Waits until a connection is lost, and ends what is left of it. */
+const watch = (opened: Opened) => Effect.tap(Deferred.await(opened.lost), () => Effect.uninterruptible(opened.close))
+
+const warn = (error: CodexConnectionError) => Effect.logWarning("Starting the app-server again.", error.message)
+
+const lossOf = (exit: Exit.Exit<never, CodexConnectionError>): CodexConnectionError => {
+  // It never succeeds.
+  if (Exit.isSuccess(exit)) return exit.value
   const error = Exit.findErrorOption(exit)
   if (Option.isSome(error)) return error.value
-  return Exit.hasInterrupts(exit)
-    ? new CodexConnectionError({ reason: "Closed" })
-    : new CodexConnectionError({ reason: "Disconnected", cause: exit.cause })
+  if (Exit.hasInterrupts(exit)) return new CodexConnectionError({ reason: { _tag: "Closed" } })
+  // Reading died, as on a line that is longer than a string can be: the same data would do it again.
+  const defect = Cause.squash(exit.cause)
+  return new CodexConnectionError({ reason: { _tag: "Unreadable", detail: String(defect) }, cause: defect })
 }
 
 const handshake = Effect.fnUntraced(function*(
   wire: Wire,
-  config: CodexConfig.CodexConfig<unknown>
-): Effect.fn.Return<Metadata.Metadata, CodexSpawnError | CodexHandshakeError> {
-  const failed = (error: RequestError) => handshakeError(error, wire.connection.program ?? "codex app-server")
+  options: ClientOptions.ClientOptions<unknown>
+): Effect.fn.Return<Metadata.Metadata, CodexConnectError> {
+  const target = wire.connection.target ?? "codex app-server"
+  const failed = (error: RequestError) => new CodexConnectError({ ...handshakeFailure(error), target })
   const response = yield* roundTrip(wire, {
     method: "initialize",
-    params: CodexConfig.initializeParams(config),
+    params: ClientOptions.initializeParams(options),
     read: Exit.succeed,
-    timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout),
+    timeout: Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout),
     span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))
   }).pipe(Effect.mapError(failed))
   const metadata = Metadata.fromResponse(response)
   if (metadata === undefined) {
-    return yield* new CodexHandshakeError({
-      detail: "the initialize response is missing required metadata (user agent, server name, server version)"
+    return yield* new CodexConnectError({
+      reason: {
+        _tag: "HandshakeRefused",
+        detail: "its answer is missing required metadata (user agent, server name, server version)"
+      },
+      target
     })
   }
   yield* wire.connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(failed))
   return metadata
 })
 
-const handshakeError = (error: RequestError, program: string): CodexSpawnError | CodexHandshakeError => {
+/** The reason why there was no handshake, and the error underneath. */
+const handshakeFailure = (
+  error: RequestError
+): { readonly reason: ConnectReason; readonly cause?: RequestError } => {
   switch (error._tag) {
     case "CodexConnectionError":
-      return error.reason === "Exited"
-        ? new CodexSpawnError({
-          reason: "Exited",
-          command: program,
-          detail: "it ended before it had answered the handshake",
-          exitCode: error.exitCode ?? null,
-          signal: error.signal ?? null,
-          stderr: error.stderr ?? ""
-        })
-        : new CodexHandshakeError({ detail: "the connection broke", stderr: error.stderr ?? "", cause: error })
+      switch (error.reason._tag) {
+        case "Exited":
+          return { reason: error.reason }
+        case "Disconnected":
+          return {
+            reason: { ...error.reason, _tag: "Unreachable", detail: "the connection broke during the handshake" },
+            cause: error
+          }
+        default:
+          return { reason: { _tag: "Other", detail: error.message }, cause: error }
+      }
     case "CodexTimeoutError":
-      return new CodexHandshakeError({
-        detail: `there was no answer from ${program} within ${Duration.format(Duration.millis(error.timeoutMs))}`
-      })
+      return { reason: { _tag: "HandshakeTimeout", timeoutMs: error.timeoutMs } }
     case "CodexRpcError":
-      return new CodexHandshakeError({
-        detail: `the server refused it with ${error.code}: ${error.serverMessage}`,
+      return {
+        reason: {
+          _tag: "HandshakeRefused",
+          code: error.code,
+          detail: `the server answered with error ${error.code}: ${error.serverMessage}`
+        },
         cause: error
-      })
+      }
     default:
-      return new CodexHandshakeError({ detail: error.message, cause: error })
+      return { reason: { _tag: "Other", detail: error.message }, cause: error }
   }
 }

@@ -45,7 +45,10 @@ const serverRequests = counters("codex.server_requests", "Requests of the server
 
 const turns = counters("codex.turns", "Turns, by how they ended", ["status", "gen_ai.request.model"])
 
-const tokens = counters("codex.tokens", "Tokens that turns have used", ["gen_ai.token.type", "gen_ai.request.model"])
+const tokens = counters("codex.tokens", "Tokens that turns and their sub-agents have used", [
+  "gen_ai.token.type",
+  "gen_ai.request.model"
+])
 
 const activeTurns = Metric.gauge("codex.turns.active", { description: "Turns that run" })
 
@@ -64,7 +67,7 @@ export const restarts = counter("codex.restarts", "Restarts of the server")
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** What kind of error this is, in one word. */
-const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason : error._tag
+const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason._tag : error._tag
 
 /** How a request ended, in one word. */
 const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
@@ -114,7 +117,7 @@ export const serverRequest = (
   },
   turn: Tracer.Span | undefined
 ) =>
-<A extends { readonly error?: { readonly code: number } }>(answer: Effect.Effect<A>): Effect.Effect<A> =>
+<A extends { readonly error?: { readonly code: number } } | undefined>(answer: Effect.Effect<A>): Effect.Effect<A> =>
   Effect.useSpan("codex.server_request", {
     kind: "server",
     attributes: {
@@ -127,12 +130,18 @@ export const serverRequest = (
     answer.pipe(
       Effect.withParentSpan(span, { captureStackTrace: false }),
       Effect.onExit((exit) => {
-        const code = Exit.isSuccess(exit) ? exit.value.error?.code : undefined
+        const code = Exit.isSuccess(exit) ? exit.value?.error?.code : undefined
         if (code !== undefined) {
           span.attribute("error.type", String(code))
           span.attribute("rpc.response.status_code", String(code))
         }
-        const outcome = Exit.isFailure(exit) ? "interrupted" : code === undefined ? "success" : "refused"
+        const outcome = Exit.isFailure(exit)
+          ? "interrupted"
+          : exit.value === undefined
+          ? "left"
+          : code === undefined
+          ? "success"
+          : "refused"
         return Metric.update(serverRequests(method, outcome), 1)
       })
     ))
@@ -161,7 +170,12 @@ export interface WatchedTurn {
   readonly failed: (exit: Exit.Exit<unknown, StartTurnError>) => void
   /** The server has named it. */
   readonly named: (turnId: string) => void
-  readonly ended: (exit: Exit.Exit<TurnResult, TurnError>, tokens: Protocol.TokenUsageBreakdown | null) => void
+  /** The turn has ended: with the tokens that it has used, and those that its sub-agents have. */
+  readonly ended: (
+    exit: Exit.Exit<TurnResult, TurnError>,
+    turn: Protocol.TokenUsageBreakdown | null,
+    subagents: Protocol.TokenUsageBreakdown
+  ) => void
 }
 
 /** Watches a turn from its start to its end. */
@@ -194,7 +208,7 @@ export const watchTurn = (threadId: string, agent: Agent): Effect.Effect<Watched
             end(exit)
           },
           named: (turnId) => span.attribute("codex.turn.id", turnId),
-          ended: (exit, used) => {
+          ended: (exit, used, subagents) => {
             const { error, status } = statusOf(exit)
             const model = agent.model ?? "unknown"
             turns(status, model).updateUnsafe(1, context)
@@ -203,8 +217,9 @@ export const watchTurn = (threadId: string, agent: Agent): Effect.Effect<Watched
             if (used !== null) {
               for (const { attribute, kind, type } of tokenKinds) {
                 span.attribute(attribute, used[kind])
-                tokens(type, model).updateUnsafe(used[kind], context)
+                tokens(type, model).updateUnsafe(used[kind] + subagents[kind], context)
               }
+              if (subagents.totalTokens > 0) span.attribute("codex.subagents.total_tokens", subagents.totalTokens)
             }
             end(exit)
           }

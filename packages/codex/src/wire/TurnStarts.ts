@@ -1,5 +1,8 @@
 /**
- * Starts turns, one at a time for each thread, and claims their events; stops them.
+ * Starts turns, one at a time for each thread.
+ *
+ * Starting is a scoped acquisition in two steps: first the thread, for which a fiber may wait, then the turn. The scope gives
+ * back what was acquired: a thread without a turn is free again, and a turn is stopped.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -7,26 +10,20 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
-import {
-  CodexConnectionError,
-  CodexDecodeError,
-  type RequestError,
-  type StartTurnError,
-  ThreadBusyError,
-  type TurnError
-} from "../model/CodexError.ts"
-import { runningTurn } from "../model/Refusal.ts"
-import type { TurnResult } from "../model/TurnResult.ts"
-import type { Claimed, Router } from "./Router.ts"
-import type { TurnQueue } from "./RunningTurn.ts"
+import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/CodexError.ts"
+import type { Router, StartedTurn } from "./Router.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
+import type { Send, TurnControls } from "./TurnControls.ts"
 
 /**
- * What to do while another turn of the thread runs: await its end, fail with `ThreadBusyError`, or steer that turn. What can't
- * be steered, a review or a compaction, is awaited.
+ * What to do while another turn of the thread runs: wait for its end, fail with `ThreadBusyError`, or steer that turn. A turn
+ * that can't be steered, a review or a compaction, is waited for.
  */
 export type WhenBusy = "wait" | "fail" | "steer"
 
@@ -37,265 +34,223 @@ export type TurnRequest =
     | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
   )
   & {
-    /** Runs when it is the request's turn, before it is sent. It can be interrupted. */
-    readonly prepare: Effect.Effect<void, RequestError>
     /** Whether the turn's events are wanted, or its result alone. */
     readonly events: boolean
-    readonly whenBusy?: WhenBusy | undefined
     readonly timeout?: Duration.Input | undefined
-    readonly agent?: Telemetry.Agent | undefined
   }
 
-/** A turn that is to be started in some other way than by one request. */
-export interface TurnBeginning {
+/** How long an interrupted fiber waits for the answer to a start that it has sent, and then for the end of the turn. */
+const waitForStart = "1 second"
+const waitForLateStop = "2 seconds"
+
+/** How a thread is acquired. */
+export interface ThreadRequest {
   readonly threadId: string
-  /** Runs first, when the thread is free. It can be interrupted: then nothing was begun. */
-  readonly prepare: Effect.Effect<void, RequestError>
-  /** Starts the turn. It is not interrupted. */
-  readonly begin: Effect.Effect<Claimed, StartTurnError>
-  /** Whether the server lets others steer the turn. Default: true. */
-  readonly steerable?: boolean | undefined
   readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
+  /** Whether the server lets others steer the turn. */
+  readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined
 }
 
+/** A thread that no one else starts a turn on: until the scope closes or, once a turn was started, until that has ended. */
+export interface AcquiredThread {
+  /** Starts a turn by a request. The scope stops it. After a failure it may be tried again. */
+  readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError, Scope.Scope>
+  /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
+  readonly begin: <E extends StartTurnError>(
+    starting: Effect.Effect<StartedTurn, E>
+  ) => Effect.Effect<StartedTurn, E, Scope.Scope>
+  /** Runs what the turn needs first, in its span. */
+  readonly prepare: <E extends StartTurnError>(effect: Effect.Effect<void, E>) => Effect.Effect<void, E>
+}
+
 export interface TurnStarts {
-  /**
-   * Starts a turn when the thread is free. To be run where interruption is off, with the `restore` of that region:
-   * interrupted while it waits, it stops the turn if its start was written already; what it gives is never lost.
-   */
-  readonly start: (request: TurnRequest, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
-  /** As {@link start}, in some other way. The thread is busy until the turn has ended. */
-  readonly begin: (beginning: TurnBeginning, restore: Restore) => Effect.Effect<Claimed, StartTurnError>
-  /** Asks the server to interrupt a turn; nothing is to be done for one that has ended. */
-  readonly interrupt: (queue: TurnQueue) => Effect.Effect<void, RequestError>
-  /** Gives a running turn more input. */
-  readonly steer: (queue: TurnQueue, input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
-  /** Interrupts a turn, and waits until it has ended; a server that does not end it is given {@link stopTimeout}. */
-  readonly stop: (queue: TurnQueue) => Effect.Effect<void>
-  /** Stops a turn whose consumer has gone; one that is somebody else's is left alone. */
-  readonly abandon: (claimed: Claimed) => Effect.Effect<void>
-  /** Starts a turn and awaits its result. Interrupted, it abandons the turn. */
-  readonly run: (starting: Starting) => Effect.Effect<TurnResult, StartTurnError | TurnError>
+  /** Acquires a thread, when it is free. */
+  readonly acquire: (request: ThreadRequest) => Effect.Effect<AcquiredThread, ThreadBusyError, Scope.Scope>
+  /** Adds to the turn that runs; undefined if there is none that can be steered, or it ended before the input reached it. */
+  readonly join: (
+    threadId: string,
+    input: ReadonlyArray<Protocol.UserInputInput>,
+    events: boolean
+  ) => Effect.Effect<StartedTurn | undefined, StartTurnError>
+  /** The span of the turn that runs on a thread. */
+  readonly spanOf: (threadId: string) => Tracer.Span | undefined
 }
 
-/** A start of a turn, where interruption is off. */
-export type Starting = (restore: Restore) => Effect.Effect<Claimed, StartTurnError>
-
-/** What `Effect.uninterruptibleMask` gives. */
-export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
-export const stopTimeout = "10 seconds"
-
-/** How requests are sent: the result is read in the reader. */
-export interface Send {
-  <A>(
-    method: string,
-    params: unknown,
-    read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options?: { readonly timeout?: Duration.Input | undefined; readonly late?: (result: unknown) => void }
-  ): Effect.Effect<A, RequestError>
+/** The turn on a busy thread. */
+interface Occupant {
+  /** Done when the turn has started; undefined if it could not be started. */
+  readonly turn: Deferred.Deferred<RunningTurn | undefined>
+  readonly steerable: boolean
+  watched?: Telemetry.WatchedTurn
+  state: "idle" | "starting" | "started"
+  /** Why the turn could not be started; that nobody wants it any more, as long as nothing else is known. */
+  failure: Exit.Exit<never, StartTurnError>
+  /** Whether the scope has closed: nobody starts a turn with it any more. */
+  isLeft: boolean
 }
 
-/** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
-const whenStarted = (queue: TurnQueue) => Effect.timeoutOption(Deferred.await(queue.started), stopTimeout)
-
-/** Starts of turns, on a client. */
-export const make = ({ fork, router, send, spans }: {
+export const make = ({ controls, fork, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
-  /** Of the turns that run, by thread. */
-  readonly spans: Map<string, Tracer.Span>
+  readonly controls: TurnControls
   /** Runs what nobody waits for. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): TurnStarts => {
-  const gate = new ThreadGate()
-  /** The turn that can be steered, on each thread that is busy with one; undefined if it could not be started. */
-  const started = new Map<string, Deferred.Deferred<TurnQueue | undefined>>()
+  const gate = new ThreadGate<Occupant>()
 
-  const release = (threadId: string) => {
-    started.delete(threadId)
-    spans.delete(threadId)
-    gate.release(threadId)
-  }
-
-  /** Starts a turn by its request. */
-  const write = ({ events, method, params, timeout }: TurnRequest): Effect.Effect<Claimed, RequestError> =>
+  /** Starts a turn by its request. The reader claims the turn, so that none of its events is missed. */
+  const write = ({ events, method, params, timeout }: TurnRequest): Effect.Effect<StartedTurn, RequestError> =>
     Effect.suspend(() => {
-      const expected = router.expectTurn(params.threadId)
+      const { threadId } = params
+      const expected = router.expectTurn(threadId)
       const sent = send(method, params, (result) => {
         const turnId = turnIdOf(result)
         return turnId === undefined
-          ? Exit.fail(unnamed(method, params.threadId, result))
+          ? Exit.fail(unnamed(method, threadId, result))
           : Exit.succeed(expected.claim(turnId, events))
       }, {
         timeout,
         // Nobody waits for this turn any more: it shall not run on, to be steered by the next one.
         late: (result) => {
           const turnId = turnIdOf(result)
-          if (turnId === undefined) return
-          const expected = router.expectTurn(params.threadId)
-          fork(stop(expected.claim(turnId, false).queue))
-          expected.close()
+          if (turnId !== undefined) fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
         }
       })
       return Effect.ensuring(sent, Effect.sync(expected.close))
     })
 
-  const interrupt = (queue: TurnQueue): Effect.Effect<void, RequestError> => {
-    if (queue.control !== null) return queue.control.interrupt
-    const { threadId } = queue
-    const ask = (turnId: string): Effect.Effect<void, RequestError> =>
-      queue.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
-    return Effect.andThen(whenStarted(queue), Effect.suspend(() => ask(queue.turnId))).pipe(
-      // A review runs in a turn of another id, which the server tells only when it refuses.
-      Effect.catchTag("CodexRpcError", (error) => {
-        const active = runningTurn(error)
-        return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
-      }),
-      // It ended while it was asked; its completion may still be on its way.
-      Effect.catchTag(
-        "CodexRpcError",
-        (error) =>
-          queue.ended || (error.reason === "NoActiveTurn" && Deferred.isDoneUnsafe(queue.started))
-            ? Effect.void
-            : Effect.fail(error)
-      )
-    )
+  /** Frees a thread on which no turn was started. */
+  const release = (threadId: string, { failure, turn, watched }: Occupant) => {
+    watched?.failed(failure)
+    gate.release(threadId)
+    Deferred.doneUnsafe(turn, Exit.succeed(undefined))
   }
 
-  const steer = (
-    queue: TurnQueue,
-    input: ReadonlyArray<Protocol.UserInputInput>
-  ): Effect.Effect<void, RequestError> => {
-    if (queue.control !== null) return queue.control.steer(input)
-    return Effect.andThen(
-      whenStarted(queue),
-      send("turn/steer", { threadId: queue.threadId, expectedTurnId: queue.turnId, input }, () => Exit.void)
-    )
+  const settle = (threadId: string, occupant: Occupant, exit: Exit.Exit<StartedTurn, StartTurnError>) => {
+    if (Exit.isFailure(exit)) {
+      occupant.state = "idle"
+      occupant.failure = Exit.failCause(exit.cause)
+      if (occupant.isLeft) release(threadId, occupant)
+      return
+    }
+    const { turn } = exit.value
+    occupant.state = "started"
+    occupant.watched?.named(turn.turnId)
+    turn.whenEnded((end) => {
+      occupant.watched?.ended(end, turn.tokens, turn.subagents.usage)
+      gate.release(threadId)
+    })
+    Deferred.doneUnsafe(occupant.turn, Exit.succeed(turn))
   }
 
-  /** Adds to the turn that runs. Undefined if it ended before the input could reach it. */
-  const join = (
-    threadId: string,
-    input: ReadonlyArray<Protocol.UserInputInput>,
-    events: boolean
-  ): Effect.Effect<Claimed | undefined, StartTurnError> =>
+  const leave = (threadId: string, occupant: Occupant): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const running = started.get(threadId)
-      if (running === undefined) return Effect.succeed(undefined)
-      return Effect.flatMap(Deferred.await(running), (queue) => {
-        if (queue === undefined) return Effect.succeed(undefined)
-        const cursor = events ? queue.keepEvents().cursor() : null
-        return steer(queue, input).pipe(
-          Effect.as({ queue, cursor, owned: false }),
+      occupant.isLeft = true
+      if (occupant.state !== "idle") return Effect.void
+      // Not in the stack of the one that released the thread: any number may wait for it, and fail one after the other.
+      return Effect.andThen(Effect.yieldNow, Effect.sync(() => release(threadId, occupant)))
+    })
+
+  /**
+   * Stops a turn whose caller has gone. A start that was not answered is waited for, but not long; the turn is stopped in the
+   * background then, when it has started.
+   */
+  const abandon = (starting: Fiber.Fiber<StartedTurn, unknown>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const exit = starting.pollUnsafe()
+      if (exit !== undefined) return stopStarted(exit)
+      return Effect.forkDetach(Effect.flatMap(Fiber.await(starting), stopStarted)).pipe(
+        Effect.flatMap((stopping) =>
+          Effect.timeoutOption(Fiber.await(starting), waitForStart).pipe(
+            Effect.andThen((answered) =>
+              Option.isNone(answered) ? Effect.void : Effect.timeoutOption(Fiber.await(stopping), waitForLateStop)
+            ),
+            // In a fiber of its own: the one that was interrupted can't be timed any more.
+            Effect.forkDetach
+          )
+        ),
+        Effect.flatMap(Fiber.await),
+        Effect.asVoid
+      )
+    })
+
+  const stopStarted = (exit: Exit.Exit<StartedTurn, unknown>): Effect.Effect<void> =>
+    Exit.isSuccess(exit) ? controls.stop(exit.value.turn) : Effect.void
+
+  const acquired = (threadId: string, occupant: Occupant, { span }: Telemetry.WatchedTurn): AcquiredThread => {
+    const inSpan = Effect.withParentSpan(span, { captureStackTrace: false })
+    const prepare: AcquiredThread["prepare"] = (effect) =>
+      Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause)))
+    const begin: AcquiredThread["begin"] = (starting) =>
+      Effect.suspend(() => {
+        occupant.state = "starting"
+        const settled = Effect.onExit(starting, (exit) => Effect.sync(() => settle(threadId, occupant, exit)))
+        // In a fiber of its own: what was written is awaited even if the caller is interrupted.
+        return Effect.acquireRelease(
+          Effect.forkDetach(inSpan(settled), { startImmediately: true }),
+          abandon
+        )
+      }).pipe(Effect.flatMap(Fiber.join))
+    return { begin, prepare, start: (request) => begin(write(request)) }
+  }
+
+  const acquire: TurnStarts["acquire"] = ({ agent = {}, steerable, threadId, whenBusy }) =>
+    Effect.uninterruptibleMask((interruptibly) =>
+      Effect.gen(function*() {
+        const occupant: Occupant = {
+          turn: Deferred.makeUnsafe(),
+          steerable,
+          state: "idle",
+          failure: Exit.interrupt(),
+          isLeft: false
+        }
+        if (!gate.tryAcquire(threadId, occupant)) {
+          if (whenBusy === "fail") return yield* new ThreadBusyError({ threadId })
+          yield* Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant)))
+        }
+        yield* Effect.addFinalizer(() => leave(threadId, occupant))
+        const watched = yield* Telemetry.watchTurn(threadId, agent)
+        occupant.watched = watched
+        return acquired(threadId, occupant, watched)
+      })
+    )
+
+  const join: TurnStarts["join"] = (threadId, input, events) =>
+    Effect.suspend(() => {
+      const occupant = gate.occupant(threadId)
+      if (occupant === undefined || !occupant.steerable) return Effect.succeed(undefined)
+      return Effect.flatMap(Deferred.await(occupant.turn), (turn) => {
+        if (turn === undefined) return Effect.succeed(undefined)
+        const cursor = events ? turn.keepEvents().cursor() : null
+        return controls.steer(turn, input).pipe(
+          Effect.as({ turn, cursor }),
           Effect.onError(() => Effect.sync(() => cursor?.close()))
         )
       }).pipe(
         Effect.catchTag("CodexRpcError", (error) =>
-          error.reason === "NoActiveTurn" || error.reason === "TurnMismatch"
+          error.reason._tag === "NoActiveTurn" || error.reason._tag === "TurnMismatch"
             ? Effect.succeed(undefined)
             : Effect.fail(error))
       )
     })
 
-  const stop = (queue: TurnQueue): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (queue.ended) return Effect.void
-      const stopping = interrupt(queue).pipe(
-        Effect.ignore,
-        Effect.andThen(Effect.exit(Deferred.await(queue.result))),
-        Effect.timeoutOption(stopTimeout),
-        // Who does not end in time is given up: the thread shall not stay blocked.
-        Effect.ensuring(Effect.sync(() => queue.fail(new CodexConnectionError({ reason: "Disconnected" }))))
-      )
-      // In a fiber of its own: the one that was interrupted can't be timed any more.
-      return Effect.asVoid(Effect.flatMap(Effect.forkDetach(stopping), Fiber.await))
-    })
-
-  const abandon = ({ cursor, owned, queue }: Claimed): Effect.Effect<void> =>
-    owned ? stop(queue) : Effect.sync(() => cursor?.close())
-
-  const run: TurnStarts["run"] = (starting) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        starting(restore),
-        (claimed) => Effect.onInterrupt(restore(Deferred.await(claimed.queue.result)), () => abandon(claimed))
-      )
-    )
-
-  /** Starts a turn on a thread that is ours; it is released when the turn has ended, or could not be started. */
-  const occupy = (
-    { agent = {}, begin, prepare, steerable = true, threadId }: TurnBeginning,
-    restore: Restore
-  ): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
-      const turn = Deferred.makeUnsafe<TurnQueue | undefined>()
-      // Before anything else: who comes from now on may steer it.
-      if (steerable) started.set(threadId, turn)
-      return Effect.flatMap(Telemetry.watchTurn(threadId, agent), (watched) => {
-        spans.set(threadId, watched.span)
-        const settle = (exit: Exit.Exit<Claimed, StartTurnError>) =>
-          Effect.sync(() => {
-            if (Exit.isSuccess(exit)) {
-              const { queue } = exit.value
-              watched.named(queue.turnId)
-              queue.whenEnded((end) => {
-                watched.ended(end, queue.tokens)
-                release(threadId)
-              })
-            } else {
-              watched.failed(exit)
-              release(threadId)
-            }
-            Deferred.doneUnsafe(turn, Exit.succeed(Exit.isSuccess(exit) ? exit.value.queue : undefined))
-          })
-        return restore(prepare).pipe(
-          // Not in the stack of who has released the thread: any number may wait for it, and fail one after the other.
-          Effect.onError((cause) => Effect.andThen(Effect.yieldNow, settle(Exit.failCause(cause)))),
-          // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-          Effect.andThen(Effect.forkDetach(Effect.onExit(begin, settle))),
-          Effect.withParentSpan(watched.span, { captureStackTrace: false }),
-          Effect.flatMap((fiber) =>
-            Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-              Effect.flatMap(Fiber.await(fiber), (exit) =>
-                Exit.isSuccess(exit) ? stop(exit.value.queue) : Effect.void))
-          )
-        )
-      })
-    })
-
-  const begin = (beginning: TurnBeginning, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
-      const { threadId, whenBusy } = beginning
-      if (gate.tryAcquire(threadId)) return occupy(beginning, restore)
-      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
-      return Effect.andThen(Telemetry.waiting(restore(gate.acquire(threadId))), occupy(beginning, restore))
-    })
-
-  const start = (request: TurnRequest, restore: Restore): Effect.Effect<Claimed, StartTurnError> =>
-    Effect.suspend(() => {
-      const { agent, events, method, params, prepare, whenBusy } = request
-      const { threadId } = params
-      const steers = whenBusy === "steer"
-      const begun = begin({
-        agent,
-        threadId,
-        prepare,
-        begin: write(request),
-        // The server does not steer a review.
-        steerable: method === "turn/start",
-        whenBusy: steers ? "wait" : whenBusy
-      }, restore)
-      if (!steers || method !== "turn/start" || !gate.isBusy(threadId)) return begun
-      return Effect.flatMap(
-        restore(join(threadId, params.input, events)),
-        (claimed) => claimed === undefined ? begun : Effect.succeed(claimed)
-      )
-    })
-
-  return { start, begin, interrupt, steer, stop, abandon, run }
+  return { acquire, join, spanOf: (threadId) => gate.occupant(threadId)?.watched?.span }
 }
+
+/**
+ * Runs a scoped acquisition whose result outlives its caller. Only a failure, or an interruption, gives back what was acquired.
+ */
+export const detached = <A, E, R>(
+  acquisition: Effect.Effect<A, E, R | Scope.Scope>
+): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
+  Effect.uninterruptibleMask((interruptibly) =>
+    Effect.flatMap(Scope.make(), (scope) =>
+      Effect.onError(
+        interruptibly(Scope.provide(acquisition, scope)),
+        (cause) => Scope.close(scope, Exit.failCause(cause))
+      ))
+  )
 
 /** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */
 const turnIdOf = (result: unknown): string | undefined => {

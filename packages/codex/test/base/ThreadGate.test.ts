@@ -5,7 +5,7 @@ import { ThreadGate } from "../../src/base/ThreadGate.ts"
 
 /** Takes the thread in the background, and notes when it has it. */
 const taking = (gate: ThreadGate, threadId: string, name: string, taken: Array<string>) =>
-  Effect.forkChild(Effect.andThen(gate.acquire(threadId), Effect.sync(() => void taken.push(name))), {
+  Effect.forkChild(Effect.andThen(gate.acquire(threadId, undefined), Effect.sync(() => void taken.push(name))), {
     startImmediately: true
   })
 
@@ -22,7 +22,7 @@ describe("ThreadGate", () => {
       ]
       yield* Effect.yieldNow
       assert.deepStrictEqual(taken, ["1", "elsewhere"])
-      assert.isFalse(gate.tryAcquire("a"))
+      assert.isFalse(gate.tryAcquire("a", undefined))
       gate.release("a")
       yield* Fiber.join(fibers[1]!)
       gate.release("a")
@@ -32,14 +32,14 @@ describe("ThreadGate", () => {
       gate.release("a")
       gate.release("b")
       assert.isFalse(gate.isBusy("a") || gate.isBusy("b"))
-      assert.isTrue(gate.tryAcquire("a"))
+      assert.isTrue(gate.tryAcquire("a", undefined))
     }))
 
   it.effect("forgets who stops waiting", () =>
     Effect.gen(function*() {
       const gate = new ThreadGate()
       const taken: Array<string> = []
-      assert.isTrue(gate.tryAcquire("a"))
+      assert.isTrue(gate.tryAcquire("a", undefined))
       const second = yield* taking(gate, "a", "2", taken)
       const third = yield* taking(gate, "a", "3", taken)
       yield* Fiber.interrupt(second)
@@ -54,12 +54,12 @@ describe("ThreadGate", () => {
     it.effect(`is never lost between two steps: ${order}`, () =>
       Effect.gen(function*() {
         const gate = new ThreadGate()
-        assert.isTrue(gate.tryAcquire("a"))
+        assert.isTrue(gate.tryAcquire("a", undefined))
         let has = false
         // As a start does it: what was acquired is used, or given back.
         const waiting = yield* Effect.uninterruptibleMask((restore) =>
           Effect.andThen(
-            restore(gate.acquire("a")),
+            restore(gate.acquire("a", undefined)),
             Effect.sync(() => {
               has = true
               gate.release("a")
@@ -83,12 +83,12 @@ describe("ThreadGate", () => {
     Effect.gen(function*() {
       const gate = new ThreadGate()
       const order: Array<number> = []
-      assert.isTrue(gate.tryAcquire("a"))
+      assert.isTrue(gate.tryAcquire("a", undefined))
       const fibers = yield* Effect.forEach(
         Array.from({ length: 500 }, (_, index) => index),
         (index) =>
           Effect.andThen(
-            gate.acquire("a"),
+            gate.acquire("a", undefined),
             Effect.sync(() => {
               order.push(index)
               gate.release("a")

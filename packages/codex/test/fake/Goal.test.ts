@@ -185,7 +185,7 @@ describe("a goal takes", () => {
     () =>
       Effect.gen(function*() {
         const { codex, server, tell } = yield* setup
-        const inbox = yield* ServerRequests.stream()
+        const inbox = yield* ServerRequests.inbox()
         const thread = yield* codex.threadResume(threadId, { serverRequests: inbox.handlers })
         const goal = yield* thread.startGoal("go on")
         yield* tell(completed("turn-1"), started("turn-2"))
@@ -375,7 +375,7 @@ describe("steering", () => {
       )
       const error = yield* Effect.flip(goal.steer("louder"))
       assert(error._tag === "CodexRpcError")
-      assert.strictEqual(error.reason, "TurnMismatch")
+      assert.strictEqual(error.reason._tag, "TurnMismatch")
       assert.strictEqual((yield* sent("turn/steer")).length, 4)
       yield* server.notifyAll([told("complete"), completed("turn-1")])
       yield* goal.run
@@ -411,7 +411,7 @@ describe("steering", () => {
         yield* Fiber.join(stream)
         for (const error of [yield* Effect.flip(Fiber.join(steering)), yield* Effect.flip(goal.steer("faster"))]) {
           assert(error._tag === "CodexRpcError")
-          assert.strictEqual(error.reason, "NoActiveTurn")
+          assert.strictEqual(error.reason._tag, "NoActiveTurn")
         }
         assert.deepStrictEqual(yield* sent("turn/steer"), [])
       })

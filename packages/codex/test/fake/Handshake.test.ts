@@ -1,6 +1,6 @@
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient, type CodexConfig, CodexError, Transport } from "effect-codex"
+import { type ClientOptions, Codex, CodexClient, CodexError, Transport } from "effect-codex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,7 +12,7 @@ import { inBackground } from "./scenario.ts"
 /** Connects to a server with these handlers; also gives how many connections were opened and closed. */
 const connecting = (
   handlers: FakeAppServer.Handlers,
-  client: CodexConfig.CodexConfig = {},
+  client: ClientOptions.ClientOptions = {},
   also: (server: FakeAppServer.Service) => Effect.Effect<void> = () => Effect.void
 ) => {
   const count = { opened: 0, closed: 0 }
@@ -75,7 +75,7 @@ describe("the handshake", () => {
       Effect.gen(function*() {
         const { connect, count } = connecting(initialize(answer))
         const error = yield* Effect.flip(connect)
-        assert.strictEqual(error._tag, "CodexHandshakeError")
+        assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeRefused")
         assert.include(error.message, "missing required metadata")
         assert.deepStrictEqual(count, { opened: 1, closed: 1 })
       }))
@@ -87,7 +87,8 @@ describe("the handshake", () => {
         initialize: () => Effect.fail(new FakeAppServer.RpcError({ code: -32600, message: "Already initialized" }))
       })
       const error = yield* Effect.flip(connect)
-      assert.strictEqual(error._tag, "CodexHandshakeError")
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeRefused")
+      assert.strictEqual(error.reason.code, -32600)
       assert.include(error.message, "Already initialized")
       assert.deepStrictEqual(count, { opened: 1, closed: 1 })
     }))
@@ -101,7 +102,7 @@ describe("the handshake", () => {
         assert.isUndefined(fiber.pollUnsafe())
         yield* TestClock.adjust(1)
         const error = yield* Fiber.join(fiber)
-        assert.strictEqual(error._tag, "CodexHandshakeError")
+        assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeTimeout")
         assert.include(error.message, `${millis / 1000}s`)
         assert.include(error.message, "handshakeTimeout")
         assert.notInclude(error.message, "requestTimeout")
@@ -109,7 +110,7 @@ describe("the handshake", () => {
       }))
   }
 
-  it.effect("fails with CodexSpawnError when the process ends during it, with its last words", () =>
+  it.effect("fails with CodexConnectError when the process ends during it, with its last words", () =>
     Effect.gen(function*() {
       const { connect, count } = connecting(
         { initialize: () => Effect.never },
@@ -118,10 +119,7 @@ describe("the handshake", () => {
           server.awaitRequest("initialize").pipe(
             Effect.andThen(server.crash(
               new CodexError.CodexConnectionError({
-                reason: "Exited",
-                exitCode: 2,
-                signal: null,
-                stderr: "error: unexpected argument"
+                reason: { _tag: "Exited", exitCode: 2, signal: null, stderr: "error: unexpected argument" }
               })
             )),
             inBackground,
@@ -129,21 +127,21 @@ describe("the handshake", () => {
           )
       )
       const error = yield* Effect.flip(connect)
-      assert.isTrue(error._tag === "CodexSpawnError" && error.reason === "Exited" && error.exitCode === 2)
+      assert.isTrue(error._tag === "CodexConnectError" && error.reason._tag === "Exited" && error.reason.exitCode === 2)
       assert.include(error.message, "error: unexpected argument")
       assert.deepStrictEqual(count, { opened: 1, closed: 1 })
     }))
 
-  it.effect("fails with CodexHandshakeError when the connection breaks during it", () =>
+  it.effect("fails with CodexConnectError when the connection breaks during it", () =>
     Effect.gen(function*() {
       const { connect } = connecting({ initialize: () => Effect.never }, {}, (server) =>
         server.awaitRequest("initialize").pipe(
-          Effect.andThen(server.crash(new CodexError.CodexConnectionError({ reason: "Disconnected" }))),
+          Effect.andThen(server.crash(new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } }))),
           inBackground,
           Effect.asVoid
         ))
       const error = yield* Effect.flip(connect)
-      assert.strictEqual(error._tag, "CodexHandshakeError")
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "Unreachable")
       assert.include(error.message, "broke")
     }))
 
@@ -151,7 +149,7 @@ describe("the handshake", () => {
     Effect.gen(function*() {
       const dying = Transport.layerMemory(() => Effect.die(new Error("a bug in the test")))
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(Codex.layerTransport(), dying))))
-      assert.strictEqual(error._tag, "CodexHandshakeError")
+      assert.strictEqual(error._tag, "CodexConnectError")
       assert.include(inspect(error, { depth: 9 }), "a bug in the test")
     }))
 

@@ -1,13 +1,17 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, type CodexClient, type Router, ServerRequests } from "effect-codex"
+import { Codex, type CodexClient, type Router, ServerRequests, Transport } from "effect-codex"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { collecting, idle, inBackground, scenario } from "./scenario.ts"
 
 const place = { threadId: "thread-1", turnId: "turn-1", itemId: "item-1", startedAtMs: 0 }
@@ -47,9 +51,9 @@ const approval = "item/commandExecution/requestApproval"
 
 /** A handler that waits until it is interrupted, and lets the test see both. */
 const hanging = Effect.map(
-  Effect.all([Deferred.make<ServerRequests.Context>(), Deferred.make<void>()]),
+  Effect.all([Deferred.make<ServerRequests.RequestContext>(), Deferred.make<void>()]),
   ([called, interrupted]) => ({
-    handler: (_: unknown, context: ServerRequests.Context) =>
+    handler: (_: unknown, context: ServerRequests.RequestContext) =>
       Deferred.succeed(called, context).pipe(
         Effect.andThen(Effect.never),
         Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
@@ -68,15 +72,26 @@ const answeredIds = (server: FakeAppServer.Service) =>
 
 type Served = Codex.Codex | CodexClient.CodexClient | Router.Router | FakeAppServer.FakeAppServer
 
-/** A test of a client with these handlers. */
+/** A test of a client with these handlers. The server has a thread that no handle was made for. */
 const withHandlers = <E>(
   serverRequests: ServerRequests.ServerRequestHandlers,
   run: Effect.Effect<void, E, Served | Scope.Scope>
 ) =>
   Effect.scoped(run).pipe(
     Effect.andThen(idle),
-    Effect.provide(FakeAppServer.layerCodex({ client: { serverRequests } }))
+    Effect.provide(FakeAppServer.layerCodex({ threads: ["thread-1", "another"], client: { serverRequests } }))
   )
+
+/** Asks, and expects the answer to a handler that broke. */
+const askedInVain = (id: string) =>
+  Effect.gen(function*() {
+    const server = yield* FakeAppServer.FakeAppServer
+    yield* Effect.exit(server.ask(approval, params[approval], { id }))
+    assert.deepStrictEqual(yield* server.awaitMessage((message) => message["id"] === id), {
+      id,
+      error: { code: -32603, message: "The client's handler failed" }
+    })
+  })
 
 describe("without handlers, the server is answered", () => {
   const answers: { readonly [M in ServerRequests.Method]: unknown } = {
@@ -150,6 +165,9 @@ describe("a handler", () => {
       )
     }))
 
+  /** Arrays in each other. */
+  const nested = (depth: number): unknown => depth === 0 ? "deep" : [nested(depth - 1)]
+
   it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
     Effect.gen(function*() {
       const circular: Record<string, unknown> = {}
@@ -181,7 +199,9 @@ describe("a handler", () => {
           -32603,
           "The client's handler failed"
         ],
-        [() => Effect.succeed(circular as never), -32603, "The client's handler failed"],
+        ...[circular, () => 1, { toJSON: () => undefined }, 1n, nested(200)].map((answer) =>
+          [() => Effect.succeed(answer as never), -32603, "The client's answer can't be sent as JSON"] as const
+        ),
         [() => Effect.interrupt, -32603, "The client's handler failed"],
         [() => undefined as never, -32603, "The client's handler failed"]
       ]
@@ -198,6 +218,45 @@ describe("a handler", () => {
           })
         )
       }
+    }))
+
+  it.effect("that is no Effect, or fails with no error, is answered and logged with the reason", () =>
+    Effect.suspend(() => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        logged.push(`${message} ${Cause.pretty(cause)}`)
+      })
+      return Effect.gen(function*() {
+        const promise = "returned a Promise: it must return an Effect"
+        const table: ReadonlyArray<readonly [handler: () => unknown, log: string]> = [
+          [async () => ({ decision: "accept" }), promise],
+          // A rejection that nobody looked at would end the program.
+          [() => Promise.reject(new Error("too late")), promise],
+          [() => ({ decision: "accept" }), "must return an Effect, but returned object"],
+          [() => undefined, "must return an Effect, but returned undefined"],
+          [() => Effect.fail(null), "failed with something other than a ServerRequestError"],
+          [() => Effect.fail(undefined), "The handler of"],
+          [() => Effect.fail("secret"), "failed with something other than a ServerRequestError"]
+        ]
+        for (const [handler, log] of table) {
+          const handlers = { [approval]: handler } as ServerRequests.ServerRequestHandlers
+          // The client's handlers, and a thread's.
+          yield* withHandlers(handlers, askedInVain("client"))
+          yield* withHandlers(
+            {},
+            Effect.gen(function*() {
+              const codex = yield* Codex.Codex
+              yield* codex.threadStart({ serverRequests: handlers })
+              yield* askedInVain("thread")
+            })
+          )
+          assert.strictEqual(logged.length, 2, log)
+          for (const line of logged.splice(0)) {
+            assert.match(line, /^The handler of item\/commandExecution\/requestApproval/)
+            assert.include(line, log)
+          }
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])))
     }))
 
   it.effect("that takes its time holds nobody up", () =>
@@ -426,10 +485,123 @@ describe("a handler", () => {
         })
       }).pipe(
         Effect.provide(
-          FakeAppServer.layerCodex({ client: { serverRequests: asking } }).pipe(
+          FakeAppServer.layerCodex({ threads: ["another"], client: { serverRequests: asking } }).pipe(
             Layer.provide(Layer.succeed(Judge, { verdict: "cancel" as const }))
           )
         )
       )
     }))
+})
+
+/** Asks for a command on a thread; the answer. */
+const ask = (threadId: string) =>
+  Effect.map(
+    FakeAppServer.FakeAppServer.use((server) => server.ask(approval, { ...place, threadId })),
+    ({ decision }) => decision
+  )
+
+/** A client in memory that accepts, on a server with these threads below each other. */
+const accepting = (parents: Readonly<Record<string, string>>, options: { readonly logs?: Array<string> } = {}) => ({
+  ...options,
+  threads: ["root", "root-of-another"],
+  client: { serverRequests: ServerRequests.acceptAll },
+  handlers: {
+    "thread/read": ({ threadId }: { readonly threadId: string }, { byDefault }: FakeAppServer.Request<"thread/read">) =>
+      threadId in parents
+        ? Effect.succeed({ thread: Fixture.thread({ id: threadId, parentThreadId: parents[threadId]! }) })
+        : byDefault
+  }
+})
+
+/** The threads that were looked up. */
+const lookUps = Effect.map(
+  Effect.flatMap(FakeAppServer.FakeAppServer, (server) => server.requests),
+  (requests) =>
+    requests.flatMap(({ method, params }) =>
+      method === "thread/read" && Predicate.hasProperty(params, "threadId") ? [params.threadId] : []
+    )
+)
+
+describe("a thread that nobody has told of", () => {
+  const logs: Array<string> = []
+  scenario(
+    "is looked up, once and up to the top: the handlers of the nearest thread above answer",
+    () =>
+      Effect.gen(function*() {
+        const codex = yield* Codex.Codex
+        const { id } = yield* codex.threadResume("root", { serverRequests: ServerRequests.declineAll })
+        const answers = yield* Effect.all([ask("grandchild"), ask("grandchild"), ask("child")], {
+          concurrency: "unbounded"
+        })
+        assert.deepStrictEqual(answers, ["decline", "decline", "decline"])
+        assert.deepStrictEqual(yield* lookUps, ["grandchild", "child"])
+        assert.strictEqual(yield* ask("stranger"), "accept")
+        assert.strictEqual(codex.thread("child").parentThreadId, id)
+      }),
+    accepting({ child: "root", grandchild: "child", stranger: "elsewhere", elsewhere: "root-of-another" })
+  )
+
+  scenario("is declined if the look-up fails or takes too long, and this is logged", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeAppServer.FakeAppServer
+      assert.strictEqual(yield* ask("unknown"), "decline")
+      yield* server.on("thread/read", () => Effect.never)
+      const asking = yield* inBackground(ask("silent"))
+      yield* server.awaitRequest("thread/read", 1)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* Fiber.join(asking), "decline")
+      assert.strictEqual(logs.filter((line) => line.startsWith("Warn Declined")).length, 2)
+    }), accepting({}, { logs }))
+
+  scenario("without a parent is answered by the client's handlers", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* ask("root"), "accept")
+    }), accepting({}))
+
+  scenario("whose parents go round in a circle is answered all the same", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* ask("one"), "accept")
+    }), accepting({ one: "two", two: "one" }))
+})
+
+describe("on a shared server", () => {
+  const logs: Array<string> = []
+  it.effect("only threads of this client, and what derives from them, are answered; the rest is silence", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeAppServer.FakeAppServer
+      const codex = yield* Codex.Codex
+      yield* codex.threadResume("root")
+      assert.strictEqual(yield* ask("child"), "accept")
+      for (const stranger of ["unknown", "foreign"]) {
+        const asking = yield* inBackground(ask(stranger))
+        yield* server.awaitMessage(({ method, params }) =>
+          method === "thread/read" && Predicate.hasProperty(params, "threadId") && params.threadId === stranger
+        )
+        // What is asked later is answered.
+        assert.strictEqual(yield* ask("child"), "accept")
+        yield* Fiber.interrupt(asking)
+      }
+      assert.strictEqual((yield* answeredIds(server)).length, 3)
+      assert.strictEqual(logs.filter((line) => line.startsWith("Info Left")).length, 2)
+    }).pipe(
+      Effect.provide(
+        Codex.layerTransport({ serverRequests: ServerRequests.acceptAll }).pipe(
+          Layer.provide(Layer.effect(
+            Transport.Transport,
+            Effect.map(Transport.Transport, ({ connect }) => ({
+              connect: Effect.map(connect, (connection) => ({ ...connection, isShared: true }))
+            }))
+          )),
+          Layer.provideMerge(FakeAppServer.layer({
+            threads: ["root", "foreign"],
+            handlers: accepting({ child: "root" }).handlers
+          })),
+          Layer.provideMerge(Logger.layer([
+            Logger.make(({ logLevel, message }) =>
+              void logs.push(`${logLevel} ${[message].flat().map(String).join(" ")}`)
+            )
+          ]))
+        )
+      )
+    ))
 })

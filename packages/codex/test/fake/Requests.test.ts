@@ -93,12 +93,12 @@ describe("requests", () => {
       const { client, server } = yield* setup
       const table: ReadonlyArray<readonly [error: unknown, code: number, message: string]> = [
         [{ code: -32600, message: "no", data: { why: 1 } }, -32600, "no"],
-        [{ code: 7 }, 7, "the server gave no message"],
+        [{ code: 7 }, 7, "the server sent no message"],
         [{ message: "no code" }, -32000, "no code"],
-        ["a text", -32000, "the server gave no message"],
-        [{ code: "7", message: 7 }, -32000, "the server gave no message"],
-        [[], -32000, "the server gave no message"],
-        [false, -32000, "the server gave no message"]
+        ["a text", -32000, "the server sent no message"],
+        [{ code: "7", message: 7 }, -32000, "the server sent no message"],
+        [[], -32000, "the server sent no message"],
+        [false, -32000, "the server sent no message"]
       ]
       for (const [error, code, message] of table) {
         yield* server.on("account/logout", (_, { id }) =>
@@ -190,7 +190,9 @@ describe("an overloaded server", () => {
       yield* TestClock.adjust("310 millis")
       yield* server.awaitRequest("thread/start", 2)
       const error = yield* Fiber.join(fiber)
-      assert.isTrue(error._tag === "CodexRpcError" && error.reason === "Overloaded" && CodexError.isRetryable(error))
+      assert.isTrue(
+        error._tag === "CodexRpcError" && error.reason._tag === "Overloaded" && CodexError.isRetryable(error)
+      )
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* countOf(server, "thread/start"), 3)
     }))
@@ -244,11 +246,11 @@ describe("an overloaded server", () => {
           yield* TestClock.adjust("300 millis")
           yield* TestClock.adjust("600 millis")
           const error = yield* Fiber.join(harmless)
-          assert.isTrue(error._tag === "CodexRpcError" && error.reason === "Overloaded")
+          assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "Overloaded")
           assert.strictEqual(yield* countOf(server, "model/list"), 3)
 
           const harmful = yield* Effect.flip(client.request("thread/start", {}))
-          assert.isTrue(harmful._tag === "CodexRpcError" && harmful.reason === "Overloaded")
+          assert.isTrue(harmful._tag === "CodexRpcError" && harmful.reason._tag === "Overloaded")
           assert.strictEqual(yield* countOf(server, "thread/start"), 1)
         })
     )
@@ -283,7 +285,7 @@ describe("an overloaded server", () => {
         yield* server.on("model/list", () =>
           Effect.fail(new FakeAppServer.RpcError({ code: -32001, message, data: "server_overloaded" })))
         const error = yield* Effect.flip(client.request("model/list", {}))
-        assert.isTrue(error._tag === "CodexRpcError" && error.reason === "RetryLimitExceeded")
+        assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "RetryLimitExceeded")
         assert.isTrue(CodexError.isRetryable(error))
         assert.strictEqual(yield* countOf(server, "model/list"), 1)
       }))
@@ -315,7 +317,9 @@ describe("a lost connection", () => {
           yield* inBackground(client.closed)
         ]
         yield* server.awaitRequest("model/list", 1)
-        const error = new CodexError.CodexConnectionError({ reason: "Exited", exitCode: null, signal: "SIGKILL" })
+        const error = new CodexError.CodexConnectionError({
+          reason: { _tag: "Exited", exitCode: null, signal: "SIGKILL", stderr: "" }
+        })
         yield* server.crash(error)
         for (const [index, fiber] of waiting.entries()) assert.strictEqual(yield* Fiber.join(fiber), error, `${index}`)
         yield* idle
@@ -355,7 +359,9 @@ describe("a lost connection", () => {
       assert.isUndefined(waiting.pollUnsafe())
       yield* TestClock.adjust("10 seconds")
       const error = yield* Fiber.join(waiting)
-      assert.isTrue(error._tag === "CodexConnectionError" && error.signal === "SIGKILL")
+      assert.isTrue(
+        error._tag === "CodexConnectionError" && error.reason._tag === "Exited" && error.reason.signal === "SIGKILL"
+      )
       assert.strictEqual(yield* Effect.flip(client.request("model/list", {})), error)
       assert.strictEqual(yield* countOf(server, "model/list"), 0)
     }), {
@@ -377,7 +383,7 @@ describe("a lost connection", () => {
       for (
         const error of [yield* Fiber.join(waiting), yield* Fiber.join(watching), yield* Effect.flip(thread.run("x"))]
       ) {
-        assert.isTrue(error._tag === "CodexConnectionError" && error.reason === "Closed")
+        assert.isTrue(error._tag === "CodexConnectionError" && error.reason._tag === "Closed")
         assert.include(error.message, "scope has ended")
       }
     }))

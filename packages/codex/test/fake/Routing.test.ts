@@ -95,7 +95,7 @@ describe("events of several turns", () => {
         events.map(({ method }) => method)
       )
       yield* idle
-      assert.isUndefined((yield* Router.Router).turn("turn-9"))
+      assert.isUndefined((yield* Router.Router).turn("elsewhere", "turn-9"))
     }))
 
   scenario("that come after the completion are nobody's", () =>
@@ -185,7 +185,7 @@ describe("consumers of one turn", () => {
       }
       assert.strictEqual((yield* Fiber.join(events)).at(-1)?.method, "turn/completed")
       assert.strictEqual((yield* Effect.flip(failing!.run))._tag, "TurnFailedError")
-      const gone = new CodexError.CodexConnectionError({ reason: "Disconnected" })
+      const gone = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
       yield* server.crash(gone)
       for (const end of ends.slice(2)) {
         assert.strictEqual(yield* Fiber.join(end), gone)
@@ -194,7 +194,7 @@ describe("consumers of one turn", () => {
 })
 
 describe("a router whose connection is lost", () => {
-  const lost = new CodexError.CodexConnectionError({ reason: "Disconnected" })
+  const lost = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
 
   it.effect("tells who comes later at once, until there is another connection", () =>
     Effect.gen(function*() {
@@ -203,17 +203,17 @@ describe("a router whose connection is lost", () => {
       router.fail(lost)
       const answers: Array<Router.Answer> = []
       const pending = { method: "model/list", settle: (answer: Router.Answer) => void answers.push(answer) }
-      router.expect(1, pending)
+      router.expect(pending)
       assert.deepStrictEqual(answers, [Exit.fail(lost)])
-      assert.strictEqual(yield* Effect.flip(Deferred.await(start.claim("turn-1", true).queue.result)), lost)
+      assert.strictEqual(yield* Effect.flip(Deferred.await(start.claim("turn-1", true).turn.result)), lost)
       for (const events of [router.notifications, router.globals, router.thread("thread-1")]) {
         assert.strictEqual(yield* Effect.flip(Stream.runDrain(events)), lost)
       }
       router.open()
-      router.expect(2, pending)
+      const id = router.expect(pending)
       const event = yield* collecting(router.notifications, 1)
-      yield* router.accept([
-        `{"id":2,"result":"new"}`,
+      router.accept([
+        `{"id":${id},"result":"new"}`,
         Fixture.line({ method: "warning", params: { threadId: null, message: "new" } })
       ])
       assert.deepStrictEqual(answers[1], Exit.succeed("new"))
@@ -222,9 +222,13 @@ describe("a router whose connection is lost", () => {
         badLines: 0,
         strayAnswers: 0,
         pending: 0,
+        late: 0,
         turns: 0,
         followers: 0,
-        subscribers: 0
+        subscribers: 0,
+        threads: 0,
+        subagents: 0,
+        roots: 0
       })
     }))
 })

@@ -21,7 +21,9 @@ const codexSteer = (threadId: string, expectedTurnId: string) =>
 
 const turnAnswer = (id: string) => ({ turn: Fixture.turn({ id }) })
 
-const gone = new CodexError.CodexConnectionError({ reason: "Exited", exitCode: 1, signal: null, stderr: "oops" })
+const gone = new CodexError.CodexConnectionError({
+  reason: { _tag: "Exited", exitCode: 1, signal: null, stderr: "oops" }
+})
 
 /** What `turn/start` is answered with, after the whole turn, in one piece; then the connection dies. */
 const wholeTurnThenDeath = Effect.gen(function*() {
@@ -243,7 +245,7 @@ describe("interruption", () => {
     }))
 
   scenario(
-    "while the start is in flight, and it is never answered: the fiber comes back when the request has timed out",
+    "while the start is in flight, and it is never answered: the fiber comes back after a second, and the thread is free when the request has timed out",
     () =>
       Effect.gen(function*() {
         const { server, thread } = yield* setup
@@ -251,12 +253,14 @@ describe("interruption", () => {
         const fiber = yield* inBackground(thread.run("go"))
         yield* server.awaitRequest("turn/start")
         const interrupting = yield* inBackground(Fiber.interrupt(fiber))
-        yield* TestClock.adjust("59 seconds")
-        assert.isUndefined(interrupting.pollUnsafe())
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(interrupting)
         yield* server.on("turn/start", (_, { byDefault }) => byDefault)
-        assert.strictEqual((yield* thread.run("after")).status, "completed")
+        const after = yield* inBackground(thread.run("after"))
+        yield* TestClock.adjust("58 seconds")
+        assert.isUndefined(after.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(after)).status, "completed")
       })
   )
 
@@ -290,7 +294,7 @@ describe("interruption", () => {
       const of = (method: string) => Effect.map(server.requests, (all) => all.filter((one) => one.method === method))
       // Each that was started is gone: steering finds none.
       const last = yield* Effect.flip(codexSteer(thread.id, "turn-1"))
-      assert.isTrue(last._tag === "CodexRpcError" && last.reason === "NoActiveTurn")
+      assert.isTrue(last._tag === "CodexRpcError" && last.reason._tag === "NoActiveTurn")
       assert.isAbove((yield* of("turn/interrupt")).length, 0)
     }))
 
@@ -329,7 +333,7 @@ describe("interruption", () => {
     }))
 
   scenario(
-    "of a running turn that the server does not end: the fiber comes back, and the thread is free",
+    "of a running turn that the server does not end: the fiber comes back after 3 seconds, and the thread is free after 10",
     () =>
       Effect.gen(function*() {
         const { server, thread } = yield* setup
@@ -338,14 +342,17 @@ describe("interruption", () => {
         yield* server.on("turn/interrupt", () => Effect.never)
         const fiber = yield* inBackground(thread.run("go"))
         yield* gate.arrived
+        yield* thread.read()
         const interrupting = yield* inBackground(Fiber.interrupt(fiber))
         yield* server.awaitRequest("turn/interrupt")
-        yield* TestClock.adjust("9 seconds")
+        yield* TestClock.adjust("2999 millis")
         assert.isUndefined(interrupting.pollUnsafe())
-        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust("1 millis")
         yield* Fiber.join(interrupting)
-        yield* idle
         const next = yield* inBackground(thread.turn("next"))
+        yield* TestClock.adjust("6999 millis")
+        assert.lengthOf((yield* server.requests).filter(({ method }) => method === "turn/start"), 1)
+        yield* TestClock.adjust("1 millis")
         yield* server.awaitRequest("turn/start", 1)
         yield* gate.open
         const turn = yield* Fiber.join(next)
@@ -585,13 +592,29 @@ describe("turns of one thread", () => {
       yield* server.on("turn/steer", () => Effect.andThen(gates[1].pass, Effect.fail(refusal)))
       const two = yield* inBackground(Effect.flip(thread.turn("two", { whenBusy: "steer" })))
       yield* gates[1].arrived
-      const running = router.turn("turn-1")
+      const running = router.turn(thread.id, "turn-1")
       assert.isTrue(running?.events?.isFollowed)
       yield* gates[1].open
       assert.strictEqual((yield* Fiber.join(two))._tag, "CodexRpcError")
       assert.isFalse(running?.events?.isFollowed)
       yield* gates[0].open
       yield* Fiber.join(one)
+    }))
+
+  scenario("of two threads are told apart, though they have one id", () =>
+    Effect.gen(function*() {
+      const { codex, server, thread } = yield* setup
+      const other = yield* codex.threadStart()
+      yield* server.on("turn/start", () => turnAnswer("same"))
+      const turns = yield* Effect.forEach([thread, other], (thread) => thread.turn("go"))
+      const texts = yield* Effect.forEach(turns, ({ text }) => inBackground(Stream.runCollect(text)))
+      for (const [index, { id, threadId }] of turns.entries()) {
+        yield* server.notifyAll(Fixture.turnEvents({ threadId, turnId: id, deltas: [`of ${index}`] }))
+      }
+      for (const [index, turn] of turns.entries()) {
+        assert.deepStrictEqual(yield* Fiber.join(texts[index]!), [`of ${index}`])
+        assert.strictEqual((yield* turn.run).finalResponse, `of ${index}`)
+      }
     }))
 
   it.effect("answered with a turn that is not named fail with CodexDecodeError, and free the thread", () =>

@@ -1,6 +1,6 @@
 /** What can go wrong with a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient, type CodexConfig, CodexError, Router } from "effect-codex"
+import { Codex, CodexClient, CodexError, Router } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,7 @@ import { Fibers } from "../Fibers.ts"
 const script = join(import.meta.dirname, "server.ts")
 
 /** The fault, and a mark by which its process is found. */
-const faulty = (when: string, what: string, amount = "0", config: CodexConfig.CodexConfig = {}) => {
+const faulty = (when: string, what: string, amount = "0", config: Codex.LayerOptions = {}) => {
   const mark = `fault-${when}-${what}-${Math.random()}`
   const layer = Codex.layer({
     args: [process.execPath, "--disable-warning=ExperimentalWarning", script, when, what, amount, mark],
@@ -75,8 +75,8 @@ const against = <A, E>(
     const result = yield* Effect.exit(
       Effect.gen(function*() {
         const result = yield* Effect.scoped(use)
-        const { badLines: _, strayAnswers: __, ...entries } = (yield* Router.Router).stats()
-        assert.deepStrictEqual(entries, { pending: 0, turns: 0, followers: 0, subscribers: 0 })
+        const { badLines: _, late: __, strayAnswers: ___, threads: ____, ...entries } = (yield* Router.Router).stats()
+        assert.deepStrictEqual(entries, { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 })
         return result
       }).pipe(Effect.provide(fault.layer), Effect.provideService(Metric.FiberRuntimeMetrics, fibers))
     )
@@ -93,7 +93,7 @@ const models = CodexClient.CodexClient.use((client) => client.request("model/lis
 const unbuildable = (fault: ReturnType<typeof faulty>) => Effect.flip(against(fault, Effect.void))
 
 /** What building fails with, in a directory of its own. */
-const inDirectory = (use: (directory: string) => CodexConfig.CodexConfig) =>
+const inDirectory = (use: (directory: string) => Codex.LayerOptions) =>
   Effect.acquireUseRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "faults-"))),
     (directory) => Effect.flip(Effect.scoped(Layer.build(Codex.layer(use(directory))))),
@@ -104,8 +104,8 @@ describe("the binary", () => {
   it.live("missing", () =>
     Effect.gen(function*() {
       const error = yield* inDirectory((directory) => ({ codexPath: join(directory, "codex") }))
-      assert(error._tag === "CodexSpawnError")
-      assert.strictEqual(error.reason, "NotFound")
+      assert(error._tag === "CodexConnectError")
+      assert.strictEqual(error.reason._tag, "NotFound")
       assert.include(error.message, "npm install @openai/codex")
     }))
 
@@ -117,22 +117,22 @@ describe("the binary", () => {
         chmodSync(codexPath, 0o644)
         return { codexPath }
       })
-      assert(error._tag === "CodexSpawnError")
-      assert.strictEqual(error.reason, "NotExecutable")
+      assert(error._tag === "CodexConnectError")
+      assert.strictEqual(error.reason._tag, "NotExecutable")
     }))
 
   it.live("a directory", () =>
     Effect.gen(function*() {
       const error = yield* inDirectory((codexPath) => ({ codexPath }))
-      assert(error._tag === "CodexSpawnError")
-      assert.strictEqual(error.reason, "NotExecutable")
+      assert(error._tag === "CodexConnectError")
+      assert.strictEqual(error.reason._tag, "NotExecutable")
     }))
 
   it.live("a working directory that does not exist", () =>
     Effect.gen(function*() {
       const error = yield* inDirectory((directory) => ({ cwd: join(directory, "nowhere") }))
-      assert(error._tag === "CodexSpawnError")
-      assert.strictEqual(error.reason, "BadCwd")
+      assert(error._tag === "CodexConnectError")
+      assert.strictEqual(error.reason._tag, "BadDirectory")
     }))
 })
 
@@ -148,9 +148,9 @@ describe("before and in the handshake", () => {
       it.live(`${what} at ${when}`, () =>
         Effect.gen(function*() {
           const error = yield* unbuildable(faulty(when, what))
-          assert(error._tag === "CodexSpawnError")
-          assert.strictEqual(error.reason, "Exited")
-          assert.deepInclude(error, { command: process.execPath, exitCode, signal })
+          assert(error._tag === "CodexConnectError" && error.reason._tag === "Exited")
+          assert.strictEqual(error.target, process.execPath)
+          assert.deepInclude(error.reason, { exitCode, signal })
           if (what.startsWith("exit")) assert.include(error.message, "last words")
         }))
     }
@@ -159,29 +159,30 @@ describe("before and in the handshake", () => {
   it.live("no answer in time", () =>
     Effect.gen(function*() {
       const error = yield* unbuildable(faulty("initialize", "silence", "0", { handshakeTimeout: "200 millis" }))
-      assert.strictEqual(error._tag, "CodexHandshakeError")
-      assert.include(error.message, `no answer from ${process.execPath} within 200ms`)
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeTimeout")
+      assert.include(error.message, process.execPath)
+      assert.include(error.message, "within 200ms")
     }))
 
   it.live("an error, an empty answer, half an answer", () =>
     Effect.gen(function*() {
-      assert.strictEqual((yield* unbuildable(faulty("initialize", "error")))._tag, "CodexHandshakeError")
+      assert.strictEqual((yield* unbuildable(faulty("initialize", "error")))._tag, "CodexConnectError")
       assert.include((yield* unbuildable(faulty("initialize", "empty"))).message, "missing required metadata")
-      assert.strictEqual((yield* unbuildable(faulty("initialize", "halfLine")))._tag, "CodexSpawnError")
+      assert.strictEqual((yield* unbuildable(faulty("initialize", "halfLine")))._tag, "CodexConnectError")
     }))
 
   it.live("garbage in place of an answer", () =>
     Effect.gen(function*() {
       const error = yield* unbuildable(faulty("initialize", "garbage", "0", { handshakeTimeout: "500 millis" }))
-      assert.strictEqual(error._tag, "CodexHandshakeError")
+      assert.strictEqual(error._tag, "CodexConnectError")
     }))
 })
 
 const ends = [
-  ["exit:0", { reason: "Exited", exitCode: 0, signal: null }],
-  ["exit:3", { reason: "Exited", exitCode: 3, signal: null }],
-  ["kill:SIGKILL", { reason: "Exited", exitCode: null, signal: "SIGKILL" }],
-  ["kill:SIGTERM", { reason: "Exited", exitCode: null, signal: "SIGTERM" }]
+  ["exit:0", { _tag: "Exited", exitCode: 0, signal: null }],
+  ["exit:3", { _tag: "Exited", exitCode: 3, signal: null }],
+  ["kill:SIGKILL", { _tag: "Exited", exitCode: null, signal: "SIGKILL" }],
+  ["kill:SIGTERM", { _tag: "Exited", exitCode: null, signal: "SIGTERM" }]
 ] as const
 
 describe("the process ends", () => {
@@ -192,7 +193,7 @@ describe("the process ends", () => {
         Effect.gen(function*() {
           const error = yield* Effect.flip(models)
           assert(error._tag === "CodexConnectionError")
-          assert.deepInclude(error, fields)
+          assert.deepInclude(error.reason, fields)
           assert.strictEqual(yield* Effect.flip(models), error)
           assert.strictEqual(yield* CodexClient.CodexClient.use(({ closed }) => closed), error)
         })
@@ -211,7 +212,7 @@ describe("the process ends", () => {
           for (const fiber of [running, watching]) {
             const error = yield* Fiber.join(fiber)
             assert(error._tag === "CodexConnectionError")
-            assert.deepInclude(error, fields)
+            assert.deepInclude(error.reason, fields)
           }
           assert.deepStrictEqual((yield* Fiber.join(reading)).map(({ method }) => method), ["turn/started"])
         })
@@ -224,7 +225,7 @@ describe("the process ends", () => {
         faulty("initialized", what),
         Effect.gen(function*() {
           const lost = yield* CodexClient.CodexClient.use(({ closed }) => closed)
-          assert.deepInclude(lost, fields)
+          assert.deepInclude(lost.reason, fields)
           assert.strictEqual(yield* Effect.flip(models), lost)
         })
       ))
@@ -247,7 +248,9 @@ describe("the process ends", () => {
             const asking = yield* Effect.forkChild(Effect.flip(models))
             yield* Deferred.await(asked)
             yield* CodexClient.CodexClient.use((client) => Effect.ignore(client.request("skills/list", {})))
-            assert.deepInclude(yield* Fiber.join(asking), { _tag: "CodexConnectionError", ...fields })
+            const error = yield* Fiber.join(asking)
+            assert(error._tag === "CodexConnectionError")
+            assert.deepInclude(error.reason, fields)
             yield* Deferred.await(interrupted)
           })
         )
@@ -259,8 +262,8 @@ describe("the process ends", () => {
       faulty("model/list", "halfLine"),
       Effect.gen(function*() {
         const error = yield* Effect.flip(models)
-        assert(error._tag === "CodexConnectionError")
-        assert.strictEqual(error.exitCode, 0)
+        assert(error._tag === "CodexConnectionError" && error.reason._tag === "Exited")
+        assert.strictEqual(error.reason.exitCode, 0)
       })
     ))
 })
@@ -272,7 +275,7 @@ describe("a pipe breaks", () => {
       Effect.gen(function*() {
         const error = yield* Effect.flip(models)
         assert(error._tag === "CodexConnectionError")
-        assert.strictEqual(error.reason, "Disconnected")
+        assert.strictEqual(error.reason._tag, "Disconnected")
       })
     ))
 
@@ -295,7 +298,7 @@ describe("a pipe breaks", () => {
             Effect.forever(Effect.catchTag(models, "CodexTimeoutError", () => Effect.void))
           )
           assert(error._tag === "CodexConnectionError")
-          assert.strictEqual(error.reason, "Disconnected")
+          assert.strictEqual(error.reason._tag, "Disconnected")
         })
       )
     }))
@@ -393,7 +396,7 @@ describe("the end", () => {
           if (name !== "in a request") {
             const exit = yield* Fiber.join(using)
             const error = Exit.isFailure(exit) ? yield* Effect.flip(exit) : undefined
-            assert.deepInclude(error, { _tag: "CodexConnectionError", reason: "Closed" }, name)
+            assert.deepInclude(error, { _tag: "CodexConnectionError", reason: { _tag: "Closed" } }, name)
           } else yield* Fiber.interrupt(using)
         }), { concurrency: 5, discard: true })
     }))

@@ -65,7 +65,7 @@ describe("restart", () => {
       assert.deepStrictEqual([one.finalResponse, two.finalResponse], ["two", "three"])
       const error = yield* Effect.flip(fresh.run("never had a turn"))
       assert(error._tag === "CodexRpcError")
-      assert.strictEqual(error.reason, "ThreadNotFound")
+      assert.strictEqual(error.reason._tag, "ThreadNotFound")
     }).pipe(Effect.scoped, Effect.provide(restarting(Schedule.spaced("1 millis")))))
 
   it.live("ends what was in flight with a retryable error, streams too, after what had arrived", () =>

@@ -183,8 +183,16 @@ describe("routing", () => {
           assert.strictEqual(read._tag, turn.status === "failed" ? "Failure" : "Success")
           if (read._tag === "Success") assert.strictEqual(read.value, deltas)
         }
-        const { badLines: _, strayAnswers: __, ...held } = router.stats()
-        assert.deepStrictEqual(held, { pending: 0, turns: 0, followers: 0, subscribers: 0 })
+        const { badLines: _, strayAnswers: __, threads: ___, ...held } = router.stats()
+        assert.deepStrictEqual(held, {
+          pending: 0,
+          late: 0,
+          turns: 0,
+          followers: 0,
+          subscribers: 0,
+          subagents: 0,
+          roots: 0
+        })
       }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(FakeAppServer.layerCodex(), silent))),
     { timeout: 60_000 }
   )

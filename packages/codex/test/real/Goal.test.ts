@@ -123,7 +123,7 @@ describe.concurrent("a goal", () => {
       assert.strictEqual((yield* goal.run).finalResponse, "done")
       const steering = yield* Effect.flip(goal.steer("faster"))
       assert(steering._tag === "CodexRpcError")
-      assert.strictEqual(steering.reason, "NoActiveTurn")
+      assert.strictEqual(steering.reason._tag, "NoActiveTurn")
       yield* goal.interrupt
       assert.strictEqual((yield* thread.goal.read)?.status, "complete")
       assert.strictEqual((yield* model.requests).length, 2)

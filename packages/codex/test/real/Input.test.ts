@@ -39,7 +39,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const thread = yield* codex.threadStart()
       const error = yield* Effect.flip(thread.run(["what is this?", Input.image(url)]))
       assert.instanceOf(error, CodexError.CodexRpcError)
-      assert.strictEqual(error.reason, "InvalidRequest")
+      assert.strictEqual(error.reason._tag, "InvalidRequest")
       assert.include(error.message, "use an inline data URL instead")
       assert.strictEqual((yield* thread.run("never mind")).finalResponse, "never mind")
     }))
@@ -52,6 +52,32 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const thread = yield* codex.threadStart()
       yield* thread.run([Input.localImage(path), Input.image(dataUrl), "what are these?"])
       assert.deepStrictEqual((yield* model.requests).at(-1)!.imageUrls, [dataUrl, dataUrl])
+    }))
+
+  it.effect("no text in place of a file that cannot be read", () =>
+    Effect.gen(function*() {
+      const { codex, home, model } = yield* setup
+      yield* Effect.sync(() => writeFileSync(join(home.workspace, "relative.png"), Buffer.from(pixel, "base64")))
+      const thread = yield* codex.threadStart()
+      yield* thread.run(["what is this?", Input.localImage("relative.png")])
+      const requests = yield* model.requests
+      assert.deepStrictEqual(requests.at(-1)!.imageUrls, [dataUrl])
+      for (
+        const item of [
+          Input.localImage(join(home.workspace, "none.png")),
+          Input.localImage(home.workspace),
+          Input.localAudio("none.wav"),
+          Input.image(`file://${join(home.workspace, "relative.png")}`),
+          Input.image("data:image/png;base64,")
+        ]
+      ) {
+        const error = yield* Effect.flip(thread.run(["and this?", item]))
+        assert.strictEqual(error._tag, "InvalidInputError")
+      }
+      assert.lengthOf(yield* model.requests, requests.length)
+      const turn = yield* thread.turn("hello")
+      assert.strictEqual((yield* Effect.flip(turn.steer(Input.localImage("none.png"))))._tag, "InvalidInputError")
+      yield* turn.run
     }))
 
   it.effect("the whole text of a skill", () =>

@@ -81,14 +81,14 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const thread = yield* codex.threadStart()
       yield* thread.run("one")
       yield* codex.threadArchive(thread.id)
-      assert.strictEqual((yield* refusal(codex.threadResume(thread.id))).reason, "ThreadArchived")
-      assert.strictEqual((yield* refusal(codex.threadFork(thread.id))).reason, "ThreadArchived")
-      assert.strictEqual((yield* refusal(thread.run("two"))).reason, "ThreadNotFound")
-      assert.strictEqual((yield* refusal(codex.threadArchive(thread.id))).reason, "ThreadNotFound")
+      assert.strictEqual((yield* refusal(codex.threadResume(thread.id))).reason._tag, "ThreadArchived")
+      assert.strictEqual((yield* refusal(codex.threadFork(thread.id))).reason._tag, "ThreadArchived")
+      assert.strictEqual((yield* refusal(thread.run("two"))).reason._tag, "ThreadNotFound")
+      assert.strictEqual((yield* refusal(codex.threadArchive(thread.id))).reason._tag, "ThreadNotFound")
 
       assert.strictEqual((yield* codex.threadUnarchive(thread.id)).id, thread.id)
       assert.strictEqual((yield* codex.threadRead(thread.id)).id, thread.id)
-      assert.strictEqual((yield* refusal(codex.threadUnarchive(thread.id))).reason, "ThreadNotFound")
+      assert.strictEqual((yield* refusal(codex.threadUnarchive(thread.id))).reason._tag, "ThreadNotFound")
       const resumed = yield* codex.threadResume(thread.id)
       assert.strictEqual((yield* resumed.run("two")).finalResponse, "two")
       assert.strictEqual((yield* thread.run("three")).finalResponse, "three")
@@ -101,7 +101,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       yield* thread.run("one")
       yield* codex.threadDelete(thread.id)
       for (const gone of [thread.read(), codex.threadResume(thread.id), codex.threadDelete(thread.id)]) {
-        assert.strictEqual((yield* refusal(gone)).reason, "ThreadNotFound")
+        assert.strictEqual((yield* refusal(gone)).reason._tag, "ThreadNotFound")
       }
     }))
 })
@@ -142,19 +142,22 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
         ]
         for (const [method, call] of calls) {
           const error = yield* refusal(call)
-          assert.deepInclude(error, { reason: "ThreadNotFound", method, threadId: nobody, code: -32600 })
+          assert.deepInclude(error, { reason: { _tag: "ThreadNotFound" }, method, threadId: nobody, code: -32600 })
           assert.include(error.message, nobody)
         }
-        assert.strictEqual((yield* refusal(codex.thread("nonsense").run("x"))).reason, "InvalidRequest")
+        assert.strictEqual((yield* refusal(codex.thread("nonsense").run("x"))).reason._tag, "InvalidRequest")
       }))
 
     it.effect("of a thread that never had a turn", () =>
       Effect.gen(function*() {
         const { codex } = yield* setup
         const thread = yield* codex.threadStart()
-        assert.strictEqual((yield* refusal(codex.threadResume(thread.id))).reason, "ThreadNotFound")
-        assert.strictEqual((yield* refusal(codex.threadFork(thread.id))).reason, "ThreadNotFound")
-        assert.deepInclude(yield* refusal(thread.read({ includeTurns: true })), { reason: "Other", code: -32601 })
+        assert.strictEqual((yield* refusal(codex.threadResume(thread.id))).reason._tag, "ThreadNotFound")
+        assert.strictEqual((yield* refusal(codex.threadFork(thread.id))).reason._tag, "ThreadNotFound")
+        assert.deepInclude(yield* refusal(thread.read({ includeTurns: true })), {
+          reason: { _tag: "Other" },
+          code: -32601
+        })
         assert.strictEqual((yield* thread.run("still fine")).finalResponse, "still fine")
       }))
 
@@ -164,7 +167,11 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
         const thread = yield* codex.threadStart()
         const longest = "x".repeat(1_048_576)
         const error = yield* refusal(thread.run(`${longest}x`))
-        assert.deepInclude(error, { reason: "InputTooLarge", method: "turn/start", code: -32602 })
+        assert.deepInclude(error, {
+          reason: { _tag: "InputTooLarge", maxChars: 1_048_576 },
+          method: "turn/start",
+          code: -32602
+        })
         assert.deepInclude(error.data as object, { max_chars: 1_048_576, actual_chars: 1_048_577 })
         assert.strictEqual((yield* thread.run(longest)).finalResponse, longest)
       }))
@@ -174,7 +181,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
         const { codex } = yield* setup
         // @ts-expect-error the types know only the methods that there are
         const error = yield* refusal(codex.client.request("thread/levitate", {}))
-        assert.deepInclude(error, { reason: "MethodNotFound", method: "thread/levitate", code: -32600 })
+        assert.deepInclude(error, { reason: { _tag: "MethodNotFound" }, method: "thread/levitate", code: -32600 })
         // The server lists all its methods; nobody wants to read that.
         assert.isBelow(error.message.length, 700)
       }))
@@ -225,7 +232,7 @@ describe("a second process in the same home", () => {
           yield* thread.run("one")
           yield* withCodex((second) =>
             Effect.gen(function*() {
-              assert.strictEqual((yield* refusal(second.threadResume(thread.id))).reason, "ThreadBusyElsewhere")
+              assert.strictEqual((yield* refusal(second.threadResume(thread.id))).reason._tag, "ThreadBusyElsewhere")
               const read = yield* second.threadRead(thread.id, { includeTurns: true })
               assert.deepStrictEqual(read.turns.flatMap(agentTexts), ["one"])
             })

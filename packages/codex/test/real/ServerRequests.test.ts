@@ -29,16 +29,16 @@ const patch = (file: string) =>
   ])
 
 /** Handlers that note what they are asked. */
-const noting = (handlers: ServerRequests.Complete) => {
-  const asked: Array<ServerRequests.Context> = []
+const noting = (handlers: ServerRequests.AllHandlers) => {
+  const asked: Array<ServerRequests.RequestContext> = []
   const noted = Object.entries(handlers).map(([method, handler]) => [
     method,
-    (params: never, context: ServerRequests.Context) => {
+    (params: never, context: ServerRequests.RequestContext) => {
       asked.push(context)
       return handler(params, context)
     }
   ])
-  return { asked, handlers: Object.fromEntries(noted) as ServerRequests.Complete }
+  return { asked, handlers: Object.fromEntries(noted) as ServerRequests.AllHandlers }
 }
 
 /** The second option of each question. */
@@ -187,7 +187,7 @@ describe("a person in the loop", () => {
   it.live("answers slowly, while other turns go on", () =>
     Effect.scoped(Effect.gen(function*() {
       const { codex, home, model } = yield* setup
-      const inbox = yield* ServerRequests.stream()
+      const inbox = yield* ServerRequests.inbox()
       const careful = yield* codex.threadStart({ serverRequests: inbox.handlers })
       const other = yield* codex.threadStart()
       yield* model.enqueue(escalate("touch made"))
@@ -219,7 +219,7 @@ describe("a person in the loop", () => {
   it.live("is too late when the turn was interrupted", () =>
     Effect.scoped(Effect.gen(function*() {
       const { codex, model } = yield* setup
-      const inbox = yield* ServerRequests.stream(["item/commandExecution/requestApproval"])
+      const inbox = yield* ServerRequests.inbox(["item/commandExecution/requestApproval"])
       const thread = yield* codex.threadStart({ serverRequests: inbox.handlers })
       yield* model.enqueue(escalate("echo hi"))
       const turn = yield* thread.turn("go")

@@ -367,34 +367,68 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
       }).pipe(Effect.provide(toolkit.toLayer({ query: (params) => Effect.succeed([params]) })))
     }))
 
+  it.effect("take no parameters, by a struct without fields too", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const toolkit = Toolkit.make(Tool.make("ping", { parameters: Schema.Struct({}), success: Schema.String }))
+      const thread = yield* codex.threadStart({ tools: toolkit }).pipe(
+        Effect.provide(toolkit.toLayer({ ping: () => Effect.succeed("pong") }))
+      )
+      const request = yield* call(thread, "ping")
+      assert.deepStrictEqual(offered(request)("ping")?.["parameters"], {
+        type: "object",
+        properties: {},
+        additionalProperties: false
+      })
+      assert.strictEqual(request.toolOutput(), "pong")
+    }))
+
+  it.effect("fail at once when, in JavaScript, they come without handlers", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const start = codex.threadStart as (options: {
+        readonly tools: unknown
+      }) => Effect.Effect<unknown, CodexError.RequestError>
+      const refused: ReadonlyArray<readonly [tools: unknown, detail: string]> = [
+        [counting, "there is no handler for count, nothing: provide the Layer that toolkit.toLayer({ ... }) returns"],
+        [[Count], "it is not a toolkit"],
+        [{ count: Count }, "it is not a toolkit"]
+      ]
+      for (const [tools, detail] of refused) {
+        const error = yield* Effect.flip(start({ tools }))
+        assert.strictEqual(error._tag, "InvalidInputError")
+        assert.include(error.message, `tools: ${detail}`)
+      }
+    }))
+
   const refusals: ReadonlyArray<readonly [string, Tool.Any, detail: string]> = [
     [
       "a namespace is missing",
       Tool.make("late").annotate(Tools.DeferLoading, true),
       "has the annotation Tools.DeferLoading"
     ],
-    ["it asks for approval", Tool.make("risky", { needsApproval: true }), "asks for approval"],
+    ["it asks for approval", Tool.make("risky", { needsApproval: true }), "has needsApproval"],
     [
       "another provider runs it",
       Tool.providerDefined({ id: "openai.search", customName: "search", providerName: "search" })(void 0),
-      "is one of a model provider"
+      "belongs to a model provider"
     ],
     [
       "its parameters are no object",
       Tool.make("list", { parameters: Schema.Array(Schema.String) }),
-      "must have an object"
+      "must take an object"
     ],
     [
       "its parameters are a choice",
       Tool.make("choice", {
         parameters: Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })])
       }),
-      "must have an object"
+      "must take an object"
     ],
     [
       "a parameter has no form in JSON",
       Tool.make("open", { parameters: Schema.Struct({ at: Schema.Array(Schema.Option(Schema.instanceOf(URL))) }) }),
-      `has a parameter without a form in JSON, at ["at"][]`
+      `has a parameter without a JSON form, at ["at"][]`
     ]
   ]
   for (const [why, tool, detail] of refusals) {
@@ -409,23 +443,26 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
           codex.threadStart({ tools }) as Effect.Effect<unknown, CodexError.RequestError>
         )
         assert.strictEqual(error._tag, "InvalidInputError")
-        assert.include(error.message, `tools: the tool ${tool.name} ${detail}`)
+        assert.include(error.message, `tools: the tool "${tool.name}" ${detail}`)
       }))
   }
 
-  it.effect("have names that the server checks", () =>
+  it.effect("have names that the server takes, or fail before anything is sent", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
-      const names: ReadonlyArray<readonly [name: string, detail: string]> = [
-        ["a b", "dynamic tool name must match"],
-        ["", "dynamic tool name must not be empty"],
-        ["mcp__a", "dynamic tool name is reserved"],
-        ["a".repeat(129), "dynamic tool name must be at most 128 characters"]
+      const names: ReadonlyArray<readonly [tool: Tool.Any, tag: CodexError.CodexError["_tag"], detail: string]> = [
+        [Tool.make("a b"), "InvalidInputError", "must have a name of 1 to 128 letters"],
+        [Tool.make("prüfen"), "InvalidInputError", "must have a name of 1 to 128 letters"],
+        [Tool.make(""), "InvalidInputError", "must have a name of 1 to 128 letters"],
+        [Tool.make("a".repeat(129)), "InvalidInputError", "must have a name of 1 to 128 letters"],
+        [Tool.make("find").annotate(Tools.Namespace, { name: "c.r.m", description: "" }), "InvalidInputError", "c.r.m"],
+        [Tool.make("mcp__a"), "CodexRpcError", "dynamic tool name is reserved"]
       ]
-      for (const [name, detail] of names) {
-        const toolkit = Toolkit.make(Tool.make(name))
-        const handlers = toolkit.toLayer({ [name]: () => Effect.void })
+      for (const [tool, tag, detail] of names) {
+        const toolkit = Toolkit.make(tool)
+        const handlers = toolkit.toLayer({ [tool.name]: () => Effect.void })
         const error = yield* Effect.flip(Effect.provide(codex.threadStart({ tools: toolkit }), handlers))
+        assert.strictEqual(error._tag, tag)
         assert.include(error.message, detail)
       }
       const error = yield* Effect.flip(codex.threadStart({
@@ -474,7 +511,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
       assert.deepStrictEqual(warnings, [])
       yield* named("view_image")
       assert.strictEqual(warnings.length, 1)
-      assert.include(String(warnings[0]), "Codex has tools named view_image, and")
+      assert.include(String(warnings[0]), "Codex has its own tools named view_image.")
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
@@ -583,7 +620,7 @@ describe("tools of a stored thread", () => {
 })
 
 describe("programs without tools", () => {
-  it.live("load nothing of Effect's AI modules", () =>
+  it.live("load of Effect's AI modules only the conversion of typed answers, and what it imports", () =>
     Effect.gen(function*() {
       const program = `
         import { registerHooks } from "node:module"
@@ -594,7 +631,7 @@ describe("programs without tools", () => {
           return resolved
         } })
         await import("effect-codex")
-        console.log(JSON.stringify([urls.length > 50, urls.filter((url) => url.includes("/effect/dist/ai/"))]))`
+        console.log(JSON.stringify([urls.length > 50, urls.flatMap((url) => url.split("/effect/dist/ai/")[1] ?? [])]))`
       const { stdout } = yield* Effect.promise(() =>
         promisify(execFile)(process.execPath, [
           "--conditions=@effect-codex/source",
@@ -603,7 +640,17 @@ describe("programs without tools", () => {
           program
         ], { cwd: import.meta.dirname })
       )
-      assert.deepStrictEqual(JSON.parse(stdout), [true, []])
+      const [loaded, modules] = JSON.parse(stdout)
+      assert.isTrue(loaded)
+      assert.deepStrictEqual(
+        new Set(modules),
+        new Set([
+          "OpenAiStructuredOutput.js",
+          "internal/structured-output.js",
+          "Tool.js",
+          "AiError.js"
+        ])
+      )
     }))
 })
 

@@ -12,6 +12,16 @@ const methods = (events: ReadonlyArray<Notification.Notification>) => events.map
 const said = (text: string, phase?: "commentary" | "final_answer") =>
   Item.message(phase === undefined ? { text } : { text, phase })
 
+/** The headers with which the model's service reports an account's limits. */
+const limits = (used: string) => ({
+  "x-codex-primary-used-percent": used,
+  "x-codex-primary-window-minutes": "300",
+  "x-codex-primary-reset-at": "1900000000",
+  "x-codex-secondary-used-percent": "20",
+  "x-codex-secondary-window-minutes": "10080",
+  "x-codex-secondary-reset-at": "1900005000"
+})
+
 describe.concurrent("the result", () => {
   it.live("holds the answer, the items, the usage and the times", () =>
     Effect.gen(function*() {
@@ -121,6 +131,40 @@ describe.concurrent("the result", () => {
       yield* model.enqueue(Reply.text("fine again"))
       assert.strictEqual((yield* thread.run("go on")).finalResponse, "fine again")
       assert.deepInclude(router.stats(), idle)
+    }).pipe(scripted))
+
+  it.live("of a cut answer may be tried again; what the model itself says may not", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const cuts = [Reply.cut, Reply.message({ deltas: ["half a sen", Step.cut] })]
+      for (const reply of cuts) {
+        yield* model.enqueue(reply)
+        const error = yield* Effect.flip(Effect.flatMap(codex.threadStart(), (thread) => thread.run("go")))
+        assert(error._tag === "TurnFailedError")
+        assert.deepStrictEqual(error.reason, { _tag: "StreamDisconnected", httpStatus: null }, error.message)
+        assert.isTrue(CodexError.isRetryable(error))
+      }
+      yield* model.enqueue(Reply.failed({ code: "anything", message: "no" }))
+      const refused = yield* Effect.flip(Effect.flatMap(codex.threadStart(), (thread) => thread.run("go")))
+      assert(refused._tag === "TurnFailedError")
+      assert.deepStrictEqual(refused.reason, { _tag: "Other", kind: "other" }, refused.message)
+    }).pipe(scripted))
+
+  it.live("of an exhausted usage limit says when it resets", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const thread = yield* codex.threadStart()
+      const body = JSON.stringify({ error: { type: "usage_limit_reached", plan_type: "plus" } })
+      for (const [used, resetsAt] of [["100", 1_900_000_000], ["80", null]] as const) {
+        yield* model.enqueue(Reply.httpError(429, body, limits(used)))
+        const caught = yield* thread.run("go").pipe(
+          Effect.catchReason("TurnFailedError", "UsageLimitExceeded", (reason, { message }) =>
+            Effect.succeed({ resetsAt: reason.resetsAt, message }))
+        )
+        assert(!("id" in caught))
+        assert.strictEqual(caught.resetsAt, resetsAt)
+        assert.include(caught.message, resetsAt === null ? "limit resets, or" : "resets at 2030-03-17T17:46:40.000Z")
+      }
     }).pipe(scripted))
 
   it.live("fails every view of a failed turn but its events", () =>
@@ -353,7 +397,7 @@ describe.concurrent("steer", () => {
 
         const error = yield* Effect.flip(turn.steer("too late"))
         assert.isTrue(
-          error._tag === "CodexRpcError" && error.reason === "NoActiveTurn" && error.method === "turn/steer"
+          error._tag === "CodexRpcError" && error.reason._tag === "NoActiveTurn" && error.method === "turn/steer"
         )
       }
     }).pipe(patient))
@@ -369,7 +413,7 @@ describe.concurrent("steer", () => {
       const second = yield* thread.turn("second")
       yield* gate.arrived
       const error = yield* Effect.flip(first.steer("too late"))
-      assert.isTrue(error._tag === "CodexRpcError" && error.reason === "TurnMismatch")
+      assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "TurnMismatch")
       yield* gate.open
       assert.strictEqual((yield* second.run).finalResponse, "two")
     }).pipe(scripted))

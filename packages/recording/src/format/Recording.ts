@@ -1,7 +1,6 @@
 /**
  * The file format of recordings; the public module `Recording` describes it.
  */
-import { CodexConnectionError, CodexSpawnError, InvalidInputError } from "effect-codex/CodexError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -9,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs/promises"
 import { limitDepth, maxDepth } from "./depth.ts"
+import * as ending from "./ending.ts"
 import { version } from "./version.ts"
 
 /** The name of the format, which every header repeats. */
@@ -41,7 +41,7 @@ export type Message = { readonly [key: string]: unknown }
 /** The reason why a connection ended, or why it could not be established. */
 export type Ending = typeof Ending.Type
 /** The reason why a connection ended, or why it could not be established. */
-export const Ending = Schema.Union([CodexConnectionError, CodexSpawnError, InvalidInputError])
+export const Ending = ending.Ending
 
 /** Fields that all entries have. */
 interface Common {
@@ -107,9 +107,6 @@ export class RecordingError extends Schema.TaggedError<RecordingError>("@effect-
   }
 }
 
-const endingCodec = Schema.toCodecJson(Ending)
-const encodeEnding = Schema.encodeSync(endingCodec)
-const decodeEnding = Schema.decodeUnknownOption(endingCodec)
 const decodeHeader = Schema.decodeUnknownOption(Header)
 
 /** Returns the header of a recording that begins now, as a line without its line break. */
@@ -127,7 +124,7 @@ export const entryLine = (entry: Entry, mask: (value: unknown) => unknown = (val
     case "Garbage":
       return JSON.stringify({ at, connection, garbage: mask(entry.text) })
     case "Ended":
-      return JSON.stringify({ at, connection, ended: mask(encodeEnding(entry.error)) })
+      return JSON.stringify({ at, connection, ended: mask(ending.encode(entry.error)) })
   }
 }
 
@@ -159,7 +156,7 @@ const entryOf = (line: Message): Option.Option<Entry> => {
   if (typeof line["garbage"] === "string") {
     return Option.some({ ...common, _tag: "Garbage", text: line["garbage"] })
   }
-  return Option.map(decodeEnding(line["ended"]), (error) => ({ ...common, _tag: "Ended", error }))
+  return Option.map(ending.decode(line["ended"]), (error) => ({ ...common, _tag: "Ended", error }))
 }
 
 /** Returns a name for the request of a response; responses repeat its id. */

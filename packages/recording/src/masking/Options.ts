@@ -1,7 +1,7 @@
 /**
  * The options of masking, which the recorder and the replay share.
  */
-import type * as CodexConfig from "effect-codex/CodexConfig"
+import type { ProcessOptions } from "effect-codex/ProcessOptions"
 import type * as Redacted from "effect/Redacted"
 
 /**
@@ -10,8 +10,8 @@ import type * as Redacted from "effect/Redacted"
  * @category models
  */
 export interface Options {
-  /** The configuration of the client, which names its directories and secrets. Default: those of this process. */
-  readonly config?: CodexConfig.CodexConfig<unknown> | undefined
+  /** The options of the server's process, which name its directories and secrets. Default: those of this process. */
+  readonly config?: ProcessOptions | undefined
   /** Further secrets, each of at least 6 characters. */
   readonly secrets?: ReadonlyArray<string | Redacted.Redacted<string>> | undefined
   /** Further directories, each by the name that replaces it: `{ "/data": await mkdtemp(...) }`. */

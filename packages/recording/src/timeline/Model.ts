@@ -94,7 +94,7 @@ class Builder {
       case "Ended": {
         const { error } = entry
         const event = this.event(entry, "ended", error.message, { method: "connection ended" })
-        const closed = error._tag === "CodexConnectionError" && error.reason === "Closed"
+        const closed = error._tag === "CodexConnectionError" && error.reason._tag === "Closed"
         if (!closed) {
           this.marks.push({ level: "error", lane: outside, at: entry.at, label: "connection lost", event })
         }

@@ -1,7 +1,7 @@
 /**
- * What the fake app-server does by itself: a small Codex of threads, and turns that say what a script says.
+ * The default behavior of the fake app-server: a small Codex with threads, and turns that play a script.
  *
- * The texts of its refusals are those of the real server.
+ * Its error messages are those of the real server.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
@@ -21,15 +21,15 @@ export interface Options {
   readonly threads?: ReadonlyArray<string> | undefined
 }
 
-/** What the small Codex keeps of one connection. */
+/** The state of one connection. */
 export interface Session {
   /** Sends a notification. */
   readonly notify: (event: Fixture.Notification) => Effect.Effect<void>
   /** The scope of the connection. */
   readonly scope: Scope.Scope
-  /** The threads that can have turns. */
+  /** The ids of the threads that are loaded, and so can run turns. */
   readonly loaded: Set<string>
-  /** The turn that runs, by its thread. */
+  /** The running turn of each thread. */
   readonly running: Map<string, Running>
 }
 
@@ -41,13 +41,42 @@ interface Running {
 interface Stored {
   thread: Protocol.Thread
   archived: boolean
+  /** Options in force. */
+  options: InForce
 }
 
-/** What a default handler is given beside the parameters. */
+type InForce = Partial<
+  Pick<
+    Protocol.ThreadStartResponse,
+    "approvalPolicy" | "approvalsReviewer" | "cwd" | "model" | "modelProvider" | "sandbox" | "serviceTier"
+  >
+>
+
+const policies: Readonly<Record<string, Protocol.SandboxPolicy>> = {
+  "read-only": { type: "readOnly", networkAccess: false },
+  "workspace-write": { type: "workspaceWrite", writableRoots: [], networkAccess: false },
+  "danger-full-access": { type: "dangerFullAccess" }
+}
+
+/** The options with those that a request sets. */
+const withOptions = (options: InForce, params: { readonly [field: string]: unknown }): InForce => {
+  const changed: Record<string, unknown> = {}
+  for (
+    const field of ["approvalPolicy", "approvalsReviewer", "cwd", "model", "modelProvider", "serviceTier"] as const
+  ) {
+    if (params[field] !== undefined && params[field] !== null) changed[field] = params[field]
+  }
+  const { sandbox, sandboxPolicy } = params
+  if (typeof sandbox === "string") changed["sandbox"] = policies[sandbox]
+  if (sandboxPolicy !== undefined && sandboxPolicy !== null) changed["sandbox"] = sandboxPolicy
+  return { ...options, ...changed }
+}
+
+/** The second argument of a default handler. */
 interface Exchange<M extends Method> {
   readonly session: Session
   readonly request: Request<M>
-  /** Runs when the answer is written. */
+  /** Runs an Effect after the response is written. */
   readonly afterwards: (effect: Effect.Effect<void>) => void
 }
 
@@ -72,20 +101,23 @@ const contentOf = (script: TurnScript): Fixture.TurnContent<Gate.Gate> =>
 
 const isList = (script: TurnScript): script is ReadonlyArray<string | Gate.Gate> => Array.isArray(script)
 
-/** What is told of a thread when nobody asks for its turns. */
+/** A thread without its turns, as the server sends it unless a client asks for them. */
 const bare = ({ thread }: Stored): Protocol.Thread => ({ ...thread, turns: [] })
 
+/** Loads a thread. One that is loaded already keeps its options. */
 const open = <M extends Method>(
   { afterwards, session }: Exchange<M>,
-  thread: Protocol.Thread,
-  model?: string | null | undefined
+  entry: Stored,
+  params: { readonly [field: string]: unknown }
 ) => {
+  const { thread } = entry
+  if (!session.loaded.has(thread.id)) entry.options = withOptions(entry.options, params)
   session.loaded.add(thread.id)
   afterwards(session.notify({ method: "thread/started", params: { thread } }))
-  return Fixture.openedThread(thread, model === undefined || model === null ? {} : { model })
+  return Fixture.openedThread(thread, entry.options)
 }
 
-/** The turn that runs, if it is the one that is meant. */
+/** Returns the running turn of a thread. Fails if it is not the expected one. */
 const running = (
   session: Session,
   threadId: string,
@@ -106,9 +138,10 @@ export const make = (options: Options) => {
   let threadCount = 0
   let turnCount = 0
 
-  const store = (thread: Protocol.Thread): Protocol.Thread => {
-    threads.set(thread.id, { thread, archived: false })
-    return thread
+  const store = (thread: Protocol.Thread, options: InForce = {}): Stored => {
+    const entry: Stored = { thread, archived: false, options }
+    threads.set(thread.id, entry)
+    return entry
   }
   for (const id of options.threads ?? []) {
     store(Fixture.thread({ id, turns: [Fixture.turn({ id: `turn-of-${id}`, status: "completed" })] }))
@@ -131,7 +164,7 @@ export const make = (options: Options) => {
     }
   }
 
-  /** Plays a turn, when the request that starts it has been answered. */
+  /** Plays a turn, once the response to the request that starts it is written. */
   const play = <M extends Method>(
     { afterwards, session }: Exchange<M>,
     threadId: string,
@@ -163,16 +196,16 @@ export const make = (options: Options) => {
       platformOs: "linux"
     }),
     "thread/start": (params, exchange) => {
-      const thread = store(
+      const entry = store(
         Fixture.thread({
           id: `thread-${++threadCount}`,
           ephemeral: params?.ephemeral ?? false,
           ...(typeof params?.cwd === "string" ? { cwd: params.cwd } : {})
         })
       )
-      return open(exchange, thread, params?.model)
+      return open(exchange, entry, { ...params })
     },
-    "thread/resume": ({ model, threadId }, exchange) =>
+    "thread/resume": ({ threadId, ...params }, exchange) =>
       Effect.flatMap(stored(threadId), (entry) => {
         if (entry.archived) {
           return refuse(`session ${threadId} is archived. Run \`codex unarchive ${threadId}\` to unarchive it first.`)
@@ -180,16 +213,28 @@ export const make = (options: Options) => {
         if (entry.thread.turns.length === 0 && !exchange.session.loaded.has(threadId)) {
           return refuse(`no rollout found for thread id ${threadId}`)
         }
-        return Effect.succeed(open(exchange, entry.thread, model))
+        return Effect.succeed(open(exchange, entry, params))
       }),
-    "thread/fork": ({ model, threadId }, exchange) =>
+    "thread/fork": ({ threadId, ...params }, exchange) =>
       Effect.map(
         stored(threadId),
-        ({ thread }) =>
-          open(exchange, store({ ...thread, id: `thread-${++threadCount}`, forkedFromId: threadId }), model)
+        ({ options, thread }) =>
+          open(
+            exchange,
+            store({ ...thread, id: `thread-${++threadCount}`, forkedFromId: threadId }, options),
+            params
+          )
       ),
-    "thread/read": ({ includeTurns, threadId }) =>
-      Effect.map(stored(threadId), (entry) => ({ thread: includeTurns === true ? entry.thread : bare(entry) })),
+    "thread/settings/update": ({ threadId, ...params }, { session }) =>
+      Effect.map(loaded(session, threadId), (entry) => {
+        entry.options = withOptions(entry.options, params)
+        return {}
+      }),
+    "thread/read": ({ includeTurns, threadId }, { session }) =>
+      Effect.map(stored(threadId), (entry) => {
+        const thread = includeTurns === true ? entry.thread : bare(entry)
+        return { thread: session.loaded.has(threadId) ? thread : { ...thread, status: { type: "notLoaded" } } }
+      }),
     "thread/list": (params) => ({
       data: Array.from(threads.values()).filter((entry) => entry.archived === (params?.archived ?? false)).map(bare)
         .toReversed(),
@@ -223,9 +268,10 @@ export const make = (options: Options) => {
         play(exchange, threadId, { items: [{ type: "contextCompaction", id: "compaction-1" }], usage: null })
         return {}
       }),
-    "turn/start": ({ input, threadId }, exchange) =>
-      Effect.map(loaded(exchange.session, threadId), () => {
-        // A real server steers the turn that runs.
+    "turn/start": ({ input, threadId, ...params }, exchange) =>
+      Effect.map(loaded(exchange.session, threadId), (entry) => {
+        entry.options = withOptions(entry.options, params)
+        // A real server steers the running turn.
         const current = exchange.session.running.get(threadId)
         if (current !== undefined) return { turn: Fixture.turn({ id: current.turnId }) }
         const script = scripts.shift() ?? options.reply?.(textOf(input), exchange.request)
@@ -267,7 +313,7 @@ export const make = (options: Options) => {
   }
 
   return {
-    /** What the next turns say. */
+    /** The scripts of the next turns. */
     scripts,
     connect: (notify: Session["notify"], scope: Scope.Scope): Session => ({
       notify,
@@ -275,13 +321,13 @@ export const make = (options: Options) => {
       loaded: new Set(),
       running: new Map()
     }),
-    /** The answer to a request, and what follows when it is written; undefined for what this Codex can't do. */
+    /** Answers a request, and adds what follows the response to `followUp`. Returns `undefined` for unknown methods. */
     answer: (
       session: Session,
       request: Request,
       followUp: Array<Effect.Effect<void>>
     ): Effect.Effect<unknown, RpcError> | undefined => {
-      // The request is of the method that the handler is for.
+      // The lookup by method proves the type.
       const handler = defaults[request.method as Method] as
         | ((params: unknown, exchange: Exchange<never>) => unknown)
         | undefined

@@ -1,4 +1,4 @@
-/** A person in the loop: the inbox that `ServerRequests.stream` makes. */
+/** A person in the loop: the inbox that `ServerRequests.inbox` makes. */
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
 import { Codex, ServerRequests } from "effect-codex"
@@ -26,7 +26,7 @@ const setup = Effect.gen(function*() {
   const server = yield* FakeAppServer.FakeAppServer
   const codex = yield* Codex.Codex
   const scope = yield* Scope.make()
-  const inbox = yield* Scope.provide(ServerRequests.stream(), scope)
+  const inbox = yield* Scope.provide(ServerRequests.inbox(), scope)
   const thread = yield* codex.threadStart({ serverRequests: inbox.handlers })
   /** Asks for a command, and is in the inbox when this succeeds. */
   const ask = (cmd: string, turnId?: string) =>
@@ -43,7 +43,7 @@ const commandOf = (request: ServerRequests.Pending): unknown =>
 
 const commandsOf = (requests: ReadonlyArray<ServerRequests.Pending>) => requests.map(commandOf)
 
-const collect = (inbox: ServerRequests.Inbox<ServerRequests.Personal>, count: number) =>
+const collect = (inbox: ServerRequests.Inbox<ServerRequests.InteractiveMethod>, count: number) =>
   inbox.requests.pipe(Stream.take(count), Stream.runCollect)
 
 /** Says yes to every command. */
@@ -158,7 +158,7 @@ describe("requests", () => {
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex
-      const inbox = yield* ServerRequests.stream(["item/tool/call"])
+      const inbox = yield* ServerRequests.inbox(["item/tool/call"])
       const thread = yield* codex.threadStart({ serverRequests: inbox.handlers })
       const at = { threadId: thread.id, turnId: "turn", callId: "call" }
       assert.deepStrictEqual(yield* server.ask(method, command("ls", thread.id)), { decision: "decline" })

@@ -1,0 +1,118 @@
+/**
+ * Effect AI toolkits as the tools of a thread: their declarations for the server, and the handler of their calls.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { InvalidInputError } from "./CodexError.ts"
+import type { Handler } from "./ServerRequests.ts"
+import * as ServerVersion from "./ServerVersion.ts"
+import { type Call, type Handle, makeCall } from "./ToolCalls.ts"
+import { type Declaration, declare, flat, inNamespaces, namespaceOf } from "./ToolDeclaration.ts"
+
+/** Tools by name. */
+export type ByName = Record<string, Tool.Any>
+
+/**
+ * Tools with their handlers: a `Toolkit`, whose handlers are then required as services, or an evaluated one
+ * (`yield* toolkit`).
+ *
+ * @category models
+ */
+export type Input<T extends ByName, R = never> =
+  | Toolkit.WithHandler<T>
+  | Effect.Effect<Toolkit.WithHandler<T>, never, R>
+
+/** The services that calls of the tools require, beside those that their handlers were built with. */
+export type Services<T extends ByName> = Tool.HandlerServices<T[keyof T]>
+
+/** Tools, prepared for a thread. */
+export interface Prepared<in out R> {
+  /** The declarations for the server. */
+  readonly dynamicTools: ReadonlyArray<Protocol.DynamicToolSpec>
+  /** Decodes a call, runs the handler of its tool, and encodes the result. */
+  readonly handler: Handler<"item/tool/call", R>
+}
+
+/**
+ * Prepares tools for a thread. Calls of other tools go to `otherwise`. Fails with `InvalidInputError` if a tool can't be
+ * offered or, in JavaScript, has no handler.
+ */
+export const prepare = Effect.fnUntraced(function*<T extends ByName, RT, R>(
+  input: Input<T, RT>,
+  otherwise: Handler<"item/tool/call", R>,
+  serverVersion: string
+): Effect.fn.Return<Prepared<R | Services<T>>, InvalidInputError, RT> {
+  yield* checkHandlers(input)
+  const toolkit = Effect.isEffect(input) ? yield* input : input
+  // Tools are looked up by the names that the server sends, which the types of `handle` can't follow.
+  const handle = toolkit.handle as Handle<Services<T>>
+  const calls = new Map<string, { readonly namespace: string | undefined; readonly run: Call<Services<T>> }>()
+  const declarations: Array<Declaration> = []
+  // Later servers take groups of tools, and audio as a result.
+  const old = !ServerVersion.isAtLeast(serverVersion, "0.150.0")
+  for (const tool of Object.values(toolkit.tools)) {
+    declarations.push(yield* declare(tool))
+    calls.set(tool.name, { namespace: namespaceOf(tool)?.name, run: makeCall(tool, handle, { audio: !old }) })
+  }
+  const shadowed = declarations.flatMap(({ name, namespace }) =>
+    namespace === undefined && ofCodex.has(name) ? [name] : []
+  )
+  if (shadowed.length > 0) {
+    yield* Effect.logWarning(
+      `Codex has its own tools named ${shadowed.join(", ")}. Where it offers them, the model does not see yours. `
+        + "Rename yours, or put them in a Tools.Namespace."
+    )
+  }
+  return {
+    dynamicTools: old ? flat(declarations) : inNamespaces(declarations),
+    handler: (params, context) => {
+      const call = calls.get(params.tool)
+      return call !== undefined && call.namespace === (params.namespace ?? undefined)
+        ? call.run(params)
+        : otherwise(params, context)
+    }
+  }
+})
+
+/** The tools of a value that may be a toolkit, evaluated or not. */
+const toolsOf = (input: unknown): ByName | undefined =>
+  Predicate.hasProperty(input, "tools") && Predicate.isObject(input.tools) ? input.tools as ByName : undefined
+
+/** Fails for what only JavaScript can pass: a value that is no toolkit, or a toolkit without the Layer of its handlers. */
+const checkHandlers = (input: unknown): Effect.Effect<void, InvalidInputError> =>
+  Effect.contextWith((context) => {
+    const tools = toolsOf(input)
+    if (!Effect.isEffect(input)) {
+      return tools !== undefined && Predicate.hasProperty(input, "handle")
+        ? Effect.void
+        : invalid("it is not a toolkit: pass Toolkit.make(...), or a toolkit with its handlers")
+    }
+    // Another Effect of a toolkit tells its tools only when it runs.
+    const missing = Object.values(tools ?? {}).filter(({ id }) => !context.mapUnsafe.has(id))
+    return missing.length === 0
+      ? Effect.void
+      : invalid(
+        `there is no handler for ${missing.map(({ name }) => name).join(", ")}: `
+          + "provide the Layer that toolkit.toLayer({ ... }) returns"
+      )
+  })
+
+const invalid = (detail: string) => Effect.fail(new InvalidInputError({ field: "tools", detail }))
+
+/** Tools of Codex that hide others of the same name. Which of them it offers depends on model and configuration. */
+const ofCodex: ReadonlySet<string> = new Set([
+  "apply_patch",
+  "create_goal",
+  "exec_command",
+  "get_goal",
+  "request_permissions",
+  "request_user_input",
+  "shell_command",
+  "tool_search",
+  "update_goal",
+  "view_image",
+  "write_stdin"
+])

@@ -1,0 +1,124 @@
+/**
+ * The requests of one client that wait for their answers, by id.
+ */
+import * as Exit from "effect/Exit"
+import type { Message } from "../base/JsonRpc.ts"
+import type { CodexConnectionError, CodexRpcError } from "../model/CodexError.ts"
+import type { ServerErrors } from "./ServerErrors.ts"
+
+/** The answer to a request: its result as it was received, or why there is none. */
+export type Answer = Exit.Exit<unknown, CodexRpcError | CodexConnectionError>
+
+/** A request that waits for its answer. */
+export interface Pending {
+  readonly method: string
+  /** Named in errors. */
+  readonly threadId?: string | undefined
+  /** Runs in the reader, before the next message is looked at. */
+  readonly settle: (answer: Answer) => void
+}
+
+/** What becomes of a request that nobody waits for any more. */
+export interface Forgotten {
+  /** Takes a result that still comes, on this connection. */
+  readonly late?: ((result: unknown) => void) | undefined
+  /** Runs when the server has shown that it has read the request: it answered this one or a later one, or is gone. */
+  readonly read?: (() => void) | undefined
+}
+
+/** So many timed-out requests are remembered whose results would still be taken. */
+const maxLate = 256
+
+/** The requests that wait, and those that are remembered though nobody waits. */
+export class PendingRequests {
+  /** Ids are unique over all connections of the client. */
+  private lastId = 0
+  /** The latest request of which it is known that the server has read it. */
+  private lastRead = 0
+  private readonly waiting = new Map<number, Pending>()
+  /** Takes results that come too late: the latest {@link maxLate}. */
+  private readonly late = new Map<number, (result: unknown) => void>()
+  /** Runs when the server has shown that it has read a request that nobody waits for. */
+  private readonly unread = new Map<number, () => void>()
+
+  private readonly errors: ServerErrors
+
+  constructor(errors: ServerErrors) {
+    this.errors = errors
+  }
+
+  get size(): number {
+    return this.waiting.size
+  }
+
+  /** How many requests have timed out whose results would still be taken. */
+  get lateSize(): number {
+    return this.late.size
+  }
+
+  /** Registers a request before it is written, under an id of its own. */
+  expect(pending: Pending): number {
+    const id = ++this.lastId
+    this.waiting.set(id, pending)
+    return id
+  }
+
+  /** Nobody waits for this answer any more. */
+  forget(id: number, { late, read }: Forgotten = {}): void {
+    if (!this.waiting.delete(id)) return
+    if (id <= this.lastRead) read?.()
+    else if (read !== undefined) this.unread.set(id, read)
+    if (late === undefined) return
+    this.late.set(id, late)
+    for (const oldest of this.late.keys()) {
+      if (this.late.size <= maxLate) break
+      this.late.delete(oldest)
+    }
+  }
+
+  /** Takes an answer; false if nobody waits for it. */
+  answer(message: Message): boolean {
+    const id = message["id"]
+    const error = message["error"] ?? undefined
+    if (typeof id !== "number" || !(id <= this.lastId)) return false
+    this.readUpTo(id)
+    const pending = this.waiting.get(id)
+    if (pending !== undefined) {
+      this.waiting.delete(id)
+      try {
+        pending.settle(
+          error === undefined ? Exit.succeed(message["result"]) : Exit.fail(this.errors.rpc(pending, error))
+        )
+      } catch (defect) {
+        // One answer that cannot be handled fails its request, and nothing else.
+        pending.settle(Exit.die(defect))
+      }
+      return true
+    }
+    const late = this.late.get(id)
+    if (late !== undefined) {
+      this.late.delete(id)
+      if (error === undefined) late(message["result"])
+    }
+    return false
+  }
+
+  /** Fails everything that waits. */
+  fail(error: CodexConnectionError): void {
+    for (const pending of this.waiting.values()) pending.settle(Exit.fail(error))
+    this.waiting.clear()
+    this.late.clear()
+    this.readUpTo(this.lastId)
+  }
+
+  /** The server reads requests in the order in which they were written. */
+  private readUpTo(id: number): void {
+    if (id > this.lastRead) this.lastRead = id
+    if (this.unread.size === 0) return
+    for (const [before, read] of this.unread) {
+      if (before > id) continue
+      this.unread.delete(before)
+      read()
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The thread and the turn that a message belongs to.
+ *
+ * The protocol's tables say where a known method has the ids. A method that this version does not know is looked at where
+ * known ones have them.
+ */
+import * as Methods from "@effect-codex/protocol/Methods"
+import * as Predicate from "effect/Predicate"
+
+type Params = { readonly [key: string]: unknown }
+
+const notifications: ReadonlyMap<string, Methods.Route> = Methods.serverNotifications
+const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
+
+/** Where a notification has its ids; undefined for a method that this version does not know. */
+export const notification = (method: unknown): Methods.Route | undefined => routeOf(notifications, method)
+
+/** The thread and the turn of a request of the server. */
+export const ofRequest = (
+  method: string,
+  params: unknown
+): { readonly threadId: string | undefined; readonly turnId: string | undefined } => {
+  if (!Predicate.isObject(params)) return { threadId: undefined, turnId: undefined }
+  const route = routeOf(requests, method)
+  return { threadId: threadOf(route, params), turnId: turnOf(route, params) }
+}
+
+const routeOf = (routes: ReadonlyMap<string, Methods.Route>, method: unknown): Methods.Route | undefined =>
+  typeof method === "string" ? routes.get(method) : undefined
+
+/** The id of the thread. */
+export const threadOf = (route: Methods.Route | undefined, params: Params): string | undefined => {
+  if (route === undefined) {
+    return textOf(params["threadId"]) ?? idOf(params["thread"]) ?? textOf(params["conversationId"])
+  }
+  switch (route.thread) {
+    case "threadId":
+      return textOf(params["threadId"])
+    case "thread.id":
+      return idOf(params["thread"])
+    case "conversationId":
+      return textOf(params["conversationId"])
+    case null:
+      return undefined
+  }
+}
+
+/** The id of the turn. */
+export const turnOf = (route: Methods.Route | undefined, params: Params): string | undefined => {
+  if (route === undefined) return textOf(params["turnId"]) ?? idOf(params["turn"])
+  switch (route.turn) {
+    case "turnId":
+      return textOf(params["turnId"])
+    case "turn.id":
+      return idOf(params["turn"])
+    case null:
+      return undefined
+  }
+}
+
+const textOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+
+const idOf = (value: unknown): string | undefined => Predicate.isObject(value) ? textOf(value["id"]) : undefined

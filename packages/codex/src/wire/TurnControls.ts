@@ -1,0 +1,108 @@
+/**
+ * Steering, interrupting and stopping turns that run.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { CodexConnectionError, type RequestError } from "../model/CodexError.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+import type { Subagents } from "./Subagents.ts"
+
+/** How requests are sent: `read` reads the result, in the reader. */
+export interface Send {
+  <A>(
+    method: string,
+    params: unknown,
+    read: (result: unknown) => Exit.Exit<A, RequestError>,
+    options?: { readonly timeout?: Duration.Input | undefined; readonly late?: (result: unknown) => void }
+  ): Effect.Effect<A, RequestError>
+}
+
+export interface TurnControls {
+  /** Asks the server to interrupt a turn, and then its sub-agents, from the top, unless the turn leaves them. */
+  readonly interrupt: (turn: RunningTurn) => Effect.Effect<void, RequestError>
+  /** Sends a running turn more input. */
+  readonly steer: (
+    turn: RunningTurn,
+    input: ReadonlyArray<Protocol.UserInputInput>
+  ) => Effect.Effect<void, RequestError>
+  /**
+   * Interrupts a turn and its sub-agents, and waits until all have ended, but no longer than {@link waitForStop}. The rest goes on in the background:
+   * a turn that the server does not end within {@link stopTimeout} is given up.
+   */
+  readonly stop: (turn: RunningTurn) => Effect.Effect<void>
+}
+
+/** How long the server may take to end a turn that is stopped. Then its thread is free again. */
+export const stopTimeout = "10 seconds"
+
+/** How long a fiber that was interrupted waits for the end of its turn. */
+export const waitForStop = "3 seconds"
+
+/** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
+const whenStarted = (turn: RunningTurn) => Effect.timeoutOption(Deferred.await(turn.started), stopTimeout)
+
+export const make = (send: Send, subagents: Subagents): TurnControls => {
+  const interruptOwn = (turn: RunningTurn): Effect.Effect<void, RequestError> => {
+    if (turn.control !== null) return turn.control.interrupt
+    const { threadId } = turn
+    const ask = (turnId: string): Effect.Effect<void, RequestError> =>
+      turn.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
+    return Effect.andThen(whenStarted(turn), Effect.suspend(() => ask(turn.turnId))).pipe(
+      // A review runs in a turn of another id, which the server tells only when it refuses.
+      Effect.catchTag("CodexRpcError", (error) => {
+        const active = error.reason._tag === "TurnMismatch" ? error.reason.runningTurnId : undefined
+        return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
+      }),
+      // It ended while it was asked; its completion may still be on its way.
+      Effect.catchTag(
+        "CodexRpcError",
+        (error) =>
+          turn.ended || (error.reason._tag === "NoActiveTurn" && Deferred.isDoneUnsafe(turn.started))
+            ? Effect.void
+            : Effect.fail(error)
+      )
+    )
+  }
+
+  /** The turn first: otherwise it goes on with what its sub-agents came to. Also those that outlive it are interrupted. */
+  const interrupt = (turn: RunningTurn): Effect.Effect<void, RequestError> =>
+    turn.leavesSubagents
+      ? interruptOwn(turn)
+      : subagents.interrupt(turn.roots, Effect.suspend(() => turn.ended ? Effect.void : interruptOwn(turn)))
+
+  const steer: TurnControls["steer"] = (turn, input) =>
+    turn.control !== null
+      ? turn.control.steer(input)
+      : Effect.andThen(
+        whenStarted(turn),
+        send("turn/steer", { threadId: turn.threadId, expectedTurnId: turn.turnId, input }, () => Exit.void)
+      )
+
+  const end = (turn: RunningTurn): Effect.Effect<void> =>
+    interrupt(turn).pipe(
+      Effect.ignore,
+      Effect.andThen(Effect.exit(Deferred.await(turn.result))),
+      Effect.andThen(turn.leavesSubagents ? Effect.void : subagents.ended(turn.roots)),
+      Effect.timeoutOption(stopTimeout),
+      // A turn that does not end in time is given up: the thread shall not stay blocked.
+      Effect.andThen(Effect.sync(() => turn.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))))
+    )
+
+  const stop = (turn: RunningTurn): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      turn.ended
+        ? Effect.void
+        // In fibers of their own: the one that was interrupted can't be timed any more.
+        : Effect.forkDetach(end(turn)).pipe(
+          Effect.flatMap((ending) => Effect.forkDetach(Effect.timeoutOption(Fiber.await(ending), waitForStop))),
+          Effect.flatMap(Fiber.await),
+          Effect.asVoid
+        )
+    )
+
+  return { interrupt, steer, stop }
+}

@@ -1,0 +1,138 @@
+import { Reply, TestCodex } from "@effect-codex/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { type CodexError } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { echoing, scripted, serverOf, setup } from "./utils.ts"
+
+const write = (file: string) => Reply.functionCall({ name: "exec_command", arguments: { cmd: `touch ${file}` } })
+
+/** The options that are not in force, by name. */
+const optionsOf = (error: CodexError.CodexError) => {
+  assert(error._tag === "OptionsNotInForceError")
+  return error.options.map(({ option }) => option)
+}
+
+describe("a thread that is loaded already", () => {
+  it.live("gets the sandbox with which it is resumed: the next turn writes nothing", () =>
+    Effect.gen(function*() {
+      const { codex, home, model } = yield* setup
+      const thread = yield* codex.threadStart({ sandbox: "fullAccess" })
+      yield* model.enqueue(write("before"), Reply.text("done"), write("after"), Reply.text("done"))
+      yield* thread.run("first")
+      assert.isTrue(existsSync(join(home.workspace, "before")))
+      const resumed = yield* codex.threadResume(thread.id, { sandbox: "readOnly" })
+      assert.strictEqual(resumed.sandbox?.type, "readOnly")
+      yield* resumed.run("second")
+      assert.isFalse(existsSync(join(home.workspace, "after")))
+      assert.strictEqual(thread.sandbox?.type, "readOnly")
+    }).pipe(scripted))
+
+  it.live("gets model, approval policy, working directory and personality", () =>
+    Effect.gen(function*() {
+      const { codex, home, model } = yield* setup
+      const thread = yield* codex.threadStart()
+      yield* thread.run("first")
+      const resumed = yield* codex.threadResume(thread.id, {
+        model: "another-model",
+        approvalPolicy: "on-request",
+        cwd: home.codexHome,
+        personality: "pragmatic"
+      })
+      assert.deepInclude(resumed, {
+        model: "another-model",
+        approvalPolicy: "on-request",
+        cwd: home.codexHome
+      })
+      yield* resumed.run("second")
+      assert.strictEqual((yield* model.awaitRequest(1)).model, "another-model")
+      // What is in force needs nothing.
+      yield* codex.threadResume(thread.id, { model: "another-model", cwd: `${home.codexHome}/`, sandbox: "readOnly" })
+    }).pipe(echoing))
+
+  it.live("is not resumed with what can't be changed: instructions, config, model provider", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const thread = yield* codex.threadStart({
+        developerInstructions: "Be brief.",
+        config: { web_search: "disabled" }
+      })
+      yield* thread.run("first")
+      const error = yield* Effect.flip(codex.threadResume(thread.id, {
+        developerInstructions: "Be long.",
+        baseInstructions: "You are a poet.",
+        config: { web_search: "live" }
+      }))
+      assert.deepStrictEqual(optionsOf(error), ["baseInstructions", "developerInstructions", "config"])
+      assert.include(error.message, thread.id)
+      // Those with which it was opened are in force.
+      const again = yield* codex.threadResume(thread.id, {
+        developerInstructions: "Be brief.",
+        config: { web_search: "disabled" }
+      })
+      assert.strictEqual((yield* again.run("second")).finalResponse, "second")
+    }).pipe(echoing))
+
+  it.live("is not loaded any more after it was archived: all options hold again", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const thread = yield* codex.threadStart()
+      yield* thread.run("first")
+      yield* codex.threadArchive(thread.id)
+      yield* codex.threadUnarchive(thread.id)
+      const resumed = yield* codex.threadResume(thread.id, {
+        config: { web_search: "disabled" },
+        developerInstructions: "Be brief."
+      })
+      yield* resumed.run("second")
+      assert.notInclude((yield* model.awaitRequest(1)).toolNames, "web_search")
+    }).pipe(echoing))
+})
+
+describe("options in force", () => {
+  it.live("are on the handles of a thread, whatever changes them", () =>
+    Effect.gen(function*() {
+      const { codex, home, router } = yield* setup
+      const thread = yield* codex.threadStart({ sandbox: "workspaceWrite", model: "one" })
+      const other = codex.thread(thread.id)
+      assert.deepInclude(other, { model: "one", cwd: home.workspace, approvalPolicy: "never" })
+      assert.strictEqual(other.sandbox?.type, "workspaceWrite")
+      yield* thread.run("first", { sandbox: "readOnly", model: "two" })
+      assert.deepStrictEqual([other.model, other.sandbox?.type], ["two", "readOnly"])
+      const updated = yield* router.notifications.pipe(
+        Stream.filter(({ method }) => method === "thread/settings/updated"),
+        Stream.take(1),
+        Stream.runDrain,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* codex.client.request("thread/settings/update", { threadId: thread.id, model: "three" })
+      yield* Fiber.join(updated)
+      assert.strictEqual(other.model, "three")
+      const fork = yield* codex.threadFork(thread.id, { sandbox: "fullAccess" })
+      assert.deepStrictEqual([fork.model, fork.sandbox?.type], ["three", "dangerFullAccess"])
+      assert.deepStrictEqual([other.model, other.sandbox?.type], ["three", "readOnly"])
+      assert.strictEqual(codex.thread("unknown").model, undefined)
+    }).pipe(echoing))
+
+  it.live("are repeated after a restart, where the server does not store them", () =>
+    Effect.gen(function*() {
+      const { codex, home, model } = yield* setup
+      const thread = yield* codex.threadStart({ config: { web_search: "disabled" } })
+      const plain = yield* codex.threadStart()
+      yield* thread.run("first")
+      yield* plain.run("first")
+      const pid = yield* serverOf(home.codexHome)
+      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+      yield* codex.client.closed
+      yield* thread.run("second")
+      yield* plain.run("second")
+      const offers = (yield* model.requests).map((request) => request.toolNames.includes("web_search"))
+      assert.deepStrictEqual(offers, [false, true, false, true])
+    }).pipe(
+      Effect.provide(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.spaced("1 millis") } }))
+    ))
+})
