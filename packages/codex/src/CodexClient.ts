@@ -27,6 +27,7 @@ import {
   InvalidInputError,
   type RequestError
 } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
@@ -111,6 +112,8 @@ export class CodexClient extends Context.Service<CodexClient, {
    * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
+  /** Limits for the turns of all threads. */
+  readonly limits: Limits | undefined
   /** How sub-agents are kept within what the turns of their thread allow. */
   readonly subagents: Subagents.Subagents
   /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
@@ -226,6 +229,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   router.serve(
     yield* Answering.make({
       fork,
+      asks: (threadId) => family.asks(threadId),
       spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
       find: Handlers.make({
         client: handlers,
@@ -262,6 +266,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family.release(member)
       }
     },
+    limits: config.limits,
     subagents,
     turns: { ...starts, ...controls }
   })

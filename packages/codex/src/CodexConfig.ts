@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import { type CodexConnectError, InvalidInputError } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import { version } from "./model/version.ts"
 import * as Binary from "./node/Binary.ts"
@@ -54,6 +55,8 @@ export interface CodexConfig<out R = never> {
   readonly shutdownGrace?: Duration.Input | undefined
   /** Answers to what the server asks (approvals, tools, user input, ...). Default: `ServerRequests.declineAll`. */
   readonly serverRequests?: ServerRequestHandlers<R> | undefined
+  /** Limits for the turns of all threads: see `Limits`. Default: none. */
+  readonly limits?: Limits.Limits | undefined
   /** Where the process's standard error goes: to the Effect logger (debug level), to ours, or nowhere. Default: `"log"`. */
   readonly stderr?: "log" | "inherit" | "ignore" | undefined
   /** Start the process again, by this schedule, when it is lost. Default: `false`, a lost connection stays lost. */
@@ -145,7 +148,7 @@ export const command = (config: CodexConfig<unknown>): Effect.Effect<Command, Co
 export const validate = (config: CodexConfig<unknown>): Effect.Effect<void, InvalidInputError> =>
   Effect.suspend(() => {
     for (const [field, detail] of mistakes(config)) return Effect.fail(new InvalidInputError({ field, detail }))
-    return Effect.void
+    return Limits.validate(config.limits)
   })
 
 const isText = (value: unknown): boolean => typeof value === "string" && !value.includes("\0")

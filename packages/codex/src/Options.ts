@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { ApprovalMode } from "./ApprovalMode.ts"
 import * as ApprovalModes from "./model/ApprovalMode.ts"
 import { InvalidInputError, UnsupportedByServerError } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import * as ServerVersion from "./model/ServerVersion.ts"
 import type { OutputSchema } from "./Output.ts"
@@ -39,6 +40,8 @@ export interface ThreadOptions<R = never, T extends Tools.ByName = {}, RT = neve
    * `tools` says who answers their calls, and can't add any.
    */
   readonly tools?: Tools.Input<T, RT> | undefined
+  /** Limits for the turns of this thread and of its forks; what they leave out, the Layer's say. Default: none. */
+  readonly limits?: Limits.Limits | undefined
 }
 
 /**
@@ -102,6 +105,13 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
   readonly whenBusy?: WhenBusy | undefined
   /** What is done with events that are not read: see {@link Buffer}. `run` keeps none. Default: `"unbounded"`. */
   readonly buffer?: Buffer | undefined
+  /** Limits of this turn; what they leave out, those of the thread and of the Layer say. Default: none. */
+  readonly limits?: Limits.Limits | undefined
+  /**
+   * What happens to the turn's sub-agents when it is stopped, by `interrupt`, a limit, or the interruption of the fiber that
+   * runs it: `"stop"`, the default, interrupts them too, `"leave"` lets them go on.
+   */
+  readonly subagents?: "stop" | "leave" | undefined
   /** How long the server may take to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
   /** A Schema here makes it a typed turn: its options are {@link TypedTurnOptions}. */
@@ -210,7 +220,8 @@ export const threadParams = Effect.fnUntraced(function*<
     & IncludeTurns
     & { readonly approvalPolicy?: unknown; readonly approvalsReviewer?: unknown; readonly tools?: unknown }
 >(options: O, serverVersion: string) {
-  const { approvalMode: _, includeTurns, sandbox, serverRequests: __, tools: ___, ...fields } = options
+  yield* Limits.validate(options.limits)
+  const { approvalMode: _, includeTurns, limits: __, sandbox, serverRequests: ___, tools: ____, ...fields } = options
   return yield* supported({
     ...fields,
     ...yield* approvals(options),
@@ -221,7 +232,23 @@ export const threadParams = Effect.fnUntraced(function*<
 
 /** The options of a turn as the protocol has them. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
-  const { approvalMode: _, buffer, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  yield* Limits.validate(options.limits)
+  const {
+    approvalMode: _,
+    buffer,
+    limits: __,
+    sandbox,
+    startTimeout: ___,
+    subagents,
+    whenBusy: ____,
+    ...fields
+  } = options
+  if (subagents !== undefined && subagents !== "stop" && subagents !== "leave") {
+    return yield* new InvalidInputError({
+      field: "subagents",
+      detail: `${JSON.stringify(subagents)} is not one of stop, leave`
+    })
+  }
   if (typeof buffer === "object" && !(Number.isInteger(buffer.sliding) && buffer.sliding > 0)) {
     return yield* new InvalidInputError({
       field: "buffer",

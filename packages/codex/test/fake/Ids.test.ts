@@ -29,6 +29,7 @@ it.effect("requests with ids beyond 2^53 are answered, and cancelled, each under
     const asked: Array<string | number> = []
     yield* Effect.gen(function*() {
       const { write } = yield* Deferred.await(connected)
+      yield* write(`{"method":"thread/started","params":{"thread":{"id":"thread-1"}}}\n`)
       yield* write([ask("9007199254740992"), ask("9007199254740993"), ask("-9223372036854775808")].join(""))
       yield* write(
         `{"method":"serverRequest/resolved","params":{"threadId":"thread-1","requestId":9007199254740993}}\n`

@@ -1,0 +1,91 @@
+/**
+ * Limits of a turn, and how those of a turn, its thread and its client combine.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { InvalidInputError } from "./CodexError.ts"
+
+/**
+ * Limits of a turn. A turn that reaches one is interrupted together with its sub-agents: `run` fails with `TurnLimitError`,
+ * `stream` fails with it after its last event. A turn that completes in the meantime succeeds.
+ *
+ * Limits can be set for a turn, for a thread and for a Layer. The nearest setting wins, field by field; `Infinity` takes a
+ * limit away. A thread's limits hold for the turns of its forks too, and those of a Layer for all its threads.
+ *
+ * @example
+ * ```ts
+ * import { Codex } from "effect-codex"
+ *
+ * // No turn takes longer than 10 minutes, or is silent for longer than a minute.
+ * const layer = Codex.layer({ limits: { duration: "10 minutes", idle: "1 minute" } })
+ * ```
+ *
+ * @category models
+ */
+export interface Limits {
+  /**
+   * How long nothing may arrive from the turn or its sub-agents. Waiting for a handler of this program, such as a person's
+   * approval, does not count. Default: no limit.
+   */
+  readonly idle?: Duration.Input | undefined
+  /** How long the turn may take, handlers included, from the moment when the server has accepted it. Default: no limit. */
+  readonly duration?: Duration.Input | undefined
+  /**
+   * How many tokens the model requests of the turn and its sub-agents may use, input and output together. Best effort: it
+   * is checked when the server reports usage, after each model request. Default: no limit.
+   */
+  readonly tokens?: number | undefined
+  /** How many model requests the turn and its sub-agents may make. Best effort, as `tokens`. Default: no limit. */
+  readonly steps?: number | undefined
+}
+
+/** The name of a limit. */
+export type Limit = keyof Limits
+
+/** The limits of one turn: times in milliseconds. */
+export interface TurnLimits {
+  readonly idle: number
+  readonly duration: number
+  readonly tokens: number
+  readonly steps: number
+}
+
+const millisOf = (input: Duration.Input): number | undefined => {
+  const duration = Option.getOrUndefined(Duration.fromInput(input))
+  return duration === undefined ? undefined : Duration.toMillis(duration)
+}
+
+/** Fails with the first mistake. */
+export const validate = (limits: Limits | undefined): Effect.Effect<void, InvalidInputError> =>
+  Effect.suspend(() => {
+    if (limits === undefined) return Effect.void
+    const fail = (field: Limit, detail: string) =>
+      Effect.fail(new InvalidInputError({ field: `limits.${field}`, detail }))
+    for (const field of ["idle", "duration"] as const) {
+      const value = limits[field]
+      if (value !== undefined && !((millisOf(value) ?? 0) > 0)) {
+        return fail(field, `it is not a positive duration: give milliseconds, or a text such as "10 minutes"`)
+      }
+    }
+    for (const field of ["tokens", "steps"] as const) {
+      const value = limits[field]
+      if (value !== undefined && !(typeof value === "number" && value > 0)) {
+        return fail(field, "it is not a positive number; Infinity takes the limit away")
+      }
+    }
+    return Effect.void
+  })
+
+/** The limits that hold, from settings with the nearest first; undefined if there are none. */
+export const resolve = (settings: ReadonlyArray<Limits | undefined>): TurnLimits | undefined => {
+  const nearest = <L extends Limit>(field: L): Limits[L] | undefined =>
+    settings.find((limits) => limits?.[field] !== undefined)?.[field]
+  const limits = {
+    idle: millisOf(nearest("idle") ?? Infinity) ?? Infinity,
+    duration: millisOf(nearest("duration") ?? Infinity) ?? Infinity,
+    tokens: nearest("tokens") ?? Infinity,
+    steps: nearest("steps") ?? Infinity
+  }
+  return Object.values(limits).every((limit) => limit === Infinity) ? undefined : limits
+}
