@@ -81,7 +81,10 @@ describe("FakeAppServer", () => {
       yield* codex.threadUnarchive("stored")
       yield* codex.threadDelete(fork.id)
       assert.deepStrictEqual(yield* ids, ["stored"])
-      const refusals: ReadonlyArray<Effect.Effect<void, CodexError.CodexError>> = [Effect.asVoid(codex.threadResume("nobody")), Effect.asVoid(codex.thread("nobody").run("hello"))]
+      const refusals: ReadonlyArray<Effect.Effect<void, CodexError.CodexError>> = [
+        Effect.asVoid(codex.threadResume("nobody")),
+        Effect.asVoid(codex.thread("nobody").run("hello"))
+      ]
       for (const refused of refusals) {
         const error = yield* Effect.flip(refused)
         assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound")

@@ -43,11 +43,15 @@ export interface Limits {
 /** The name of a limit. */
 export type Limit = keyof Limits
 
-/** The limits of one turn: times in milliseconds. */
+/** The limits of one turn. */
 export interface TurnLimits {
+  /** As {@link Limits.idle}, in milliseconds. `Infinity` if there is no limit, as for all of them. */
   readonly idle: number
+  /** As {@link Limits.duration}, in milliseconds. */
   readonly duration: number
+  /** As {@link Limits.tokens}. */
   readonly tokens: number
+  /** As {@link Limits.steps}. */
   readonly steps: number
 }
 
@@ -56,12 +60,12 @@ const millisOf = (input: Duration.Input): number | undefined => {
   return duration === undefined ? undefined : Duration.toMillis(duration)
 }
 
+const fail = (field: Limit, detail: string) => Effect.fail(new InvalidInputError({ field: `limits.${field}`, detail }))
+
 /** Fails with the first mistake. */
 export const validate = (limits: Limits | undefined): Effect.Effect<void, InvalidInputError> =>
   Effect.suspend(() => {
     if (limits === undefined) return Effect.void
-    const fail = (field: Limit, detail: string) =>
-      Effect.fail(new InvalidInputError({ field: `limits.${field}`, detail }))
     for (const field of ["idle", "duration"] as const) {
       const value = limits[field]
       if (value !== undefined && !((millisOf(value) ?? 0) > 0)) {
