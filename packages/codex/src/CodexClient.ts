@@ -230,7 +230,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     yield* Answering.make({
       fork,
       asks: (threadId) => family.asks(threadId),
-      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      // A sub-agent works within the turn of the outermost thread.
+      spanOf: (threadId) =>
+        threadId === undefined ? undefined : starts.spanOf(threadId) ?? starts.spanOf(family.rootOf(threadId)),
       find: Handlers.make({
         client: handlers,
         family,

@@ -5,40 +5,42 @@ const full = { type: "dangerFullAccess" } as const
 const readOnly = { type: "readOnly", networkAccess: false } as const
 const workspace = { type: "workspaceWrite", writableRoots: ["/a"], networkAccess: false } as const
 
+const sandboxWithin = (inner: Settings["sandbox"], outer: Settings["sandbox"]) =>
+  isWithin(update(undefined, { sandbox: inner }), update(undefined, { sandbox: outer }))
+
+const policyWithin = (inner: Settings["approvalPolicy"], outer: Settings["approvalPolicy"]) =>
+  isWithin(update(undefined, { approvalPolicy: inner }), update(undefined, { approvalPolicy: outer }))
+
 it("a sandbox is within another one if it allows no more", () => {
-  const within = (inner: Settings["sandbox"], outer: Settings["sandbox"]) =>
-    isWithin(update(undefined, { sandbox: inner }), update(undefined, { sandbox: outer }))
   const order = [readOnly, workspace, full]
   for (const [i, inner] of order.entries()) {
-    for (const [j, outer] of order.entries()) assert.strictEqual(within(inner, outer), i <= j, `${i} ${j}`)
+    for (const [j, outer] of order.entries()) assert.strictEqual(sandboxWithin(inner, outer), i <= j, `${i} ${j}`)
   }
-  assert.isTrue(within(full, undefined))
-  assert.isFalse(within(undefined, readOnly))
-  assert.isTrue(within(undefined, full))
-  assert.isFalse(within({ ...readOnly, networkAccess: true }, workspace))
-  assert.isTrue(within(readOnly, { ...readOnly, networkAccess: true }))
-  assert.isFalse(within({ ...workspace, writableRoots: ["/a", "/b"] }, workspace))
-  assert.isTrue(within({ ...workspace, writableRoots: [] }, workspace))
-  assert.isFalse(within(workspace, { ...workspace, excludeSlashTmp: true }))
-  assert.isFalse(within(workspace, { ...workspace, excludeTmpdirEnvVar: true }))
-  assert.isFalse(within({ type: "externalSandbox", networkAccess: "enabled" }, workspace))
-  assert.isTrue(within({ type: "externalSandbox" }, { type: "externalSandbox", networkAccess: "enabled" }))
+  assert.isTrue(sandboxWithin(full, undefined))
+  assert.isFalse(sandboxWithin(undefined, readOnly))
+  assert.isTrue(sandboxWithin(undefined, full))
+  assert.isFalse(sandboxWithin({ ...readOnly, networkAccess: true }, workspace))
+  assert.isTrue(sandboxWithin(readOnly, { ...readOnly, networkAccess: true }))
+  assert.isFalse(sandboxWithin({ ...workspace, writableRoots: ["/a", "/b"] }, workspace))
+  assert.isTrue(sandboxWithin({ ...workspace, writableRoots: [] }, workspace))
+  assert.isFalse(sandboxWithin(workspace, { ...workspace, excludeSlashTmp: true }))
+  assert.isFalse(sandboxWithin(workspace, { ...workspace, excludeTmpdirEnvVar: true }))
+  assert.isFalse(sandboxWithin({ type: "externalSandbox", networkAccess: "enabled" }, workspace))
+  assert.isTrue(sandboxWithin({ type: "externalSandbox" }, { type: "externalSandbox", networkAccess: "enabled" }))
   assert.isFalse(isWithin(update(undefined, { sandbox: { type: "future" } }), { sandbox: workspace }))
 })
 
 it("an approval policy is within another one if nothing runs that the other would ask for", () => {
-  const within = (inner: Settings["approvalPolicy"], outer: Settings["approvalPolicy"]) =>
-    isWithin(update(undefined, { approvalPolicy: inner }), update(undefined, { approvalPolicy: outer }))
   const granular = { granular: { sandbox_approval: true, rules: true, mcp_elicitations: false } }
-  assert.isTrue(within("untrusted", "on-request"))
-  assert.isTrue(within("never", "on-request"))
-  assert.isFalse(within("never", "untrusted"))
-  assert.isFalse(within("on-request", "never"))
-  assert.isFalse(within("on-request", "untrusted"))
-  assert.isTrue(within(granular, { ...granular }))
-  assert.isFalse(within(granular, "never"))
-  assert.isFalse(within(undefined, "never"))
-  assert.isTrue(within("never", undefined))
+  assert.isTrue(policyWithin("untrusted", "on-request"))
+  assert.isTrue(policyWithin("never", "on-request"))
+  assert.isFalse(policyWithin("never", "untrusted"))
+  assert.isFalse(policyWithin("on-request", "never"))
+  assert.isFalse(policyWithin("on-request", "untrusted"))
+  assert.isTrue(policyWithin(granular, { ...granular }))
+  assert.isFalse(policyWithin(granular, "never"))
+  assert.isFalse(policyWithin(undefined, "never"))
+  assert.isTrue(policyWithin("never", undefined))
   assert.isFalse(isWithin({ approvalsReviewer: "auto_review" }, { approvalsReviewer: "user" }))
   assert.isTrue(isWithin({ approvalsReviewer: "user" }, { approvalsReviewer: "auto_review" }))
 })
