@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config"
 import { ClosingLine } from "./packages/checks/src/ClosingLine.ts"
 import { writeBlocks } from "./packages/checks/src/docs.ts"
 
-const conditions = ["@effect-codex/source"]
+const conditions = ["@effect-codex/source", "node"]
 
 // The tests among the blocks of the documentation are tests of packages/checks.
 writeBlocks()

@@ -1,4 +1,4 @@
-// A place to try things: see README.md.
+// A program for experiments: see README.md.
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 

@@ -1,28 +1,28 @@
 /**
- * Turns one after the other on the real binary, with a scripted model that answers at once.
+ * The turns benchmark: sequential turns on the real binary, with a scripted model that answers at once.
  */
 import * as CodexHome from "@effect-codex/testing/CodexHome"
 import * as ScriptedModel from "@effect-codex/testing/ScriptedModel"
 import * as TestCodex from "@effect-codex/testing/TestCodex"
-import * as CodexConfig from "effect-codex/CodexConfig"
+import * as ProcessOptions from "effect-codex/ProcessOptions"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
-/** Milliseconds. */
+/** The times of one run, in milliseconds. */
 export interface Turns {
-  /** From the program's first statement to a thread that is ready; with `@openai/codex-sdk` that is no process yet. */
+  /** The time from the program's first statement to a ready thread. `@openai/codex-sdk` has started no process by then. */
   readonly start: number
   readonly turns: ReadonlyArray<number>
-  /** Start, turns, and the end of the process. */
+  /** The time for start, turns, and the end of the process. */
   readonly total: number
 }
 
 const clients = {
   plain: "plain promise client",
   "effect-codex": "effect-codex thread.run",
-  openai: "@openai/codex-sdk, a process a turn"
+  openai: "@openai/codex-sdk, a process per turn"
 }
 type Client = keyof typeof clients
 
@@ -30,7 +30,7 @@ const count = 20
 
 export const run = Effect.fnUntraced(function*(quick: boolean) {
   const home = yield* CodexHome.CodexHome
-  const { program } = yield* CodexConfig.command({})
+  const { program } = yield* ProcessOptions.command()
   const measure = (client: Client) =>
     Script.run<Turns>("turns", [client, program, home.workspace, String(count)], { env: home.env })
   const rounds = yield* Effect.replicateEffect(
@@ -46,8 +46,8 @@ export const run = Effect.fnUntraced(function*(quick: boolean) {
       ratio: { median: median(rounds.map((round) => of(round[client]) / of(round.plain))) }
     }))
   return [
-    ...rows("start-up and the first turn", ({ start, turns }) => start + turns[0]!),
-    ...rows("a turn after that", ({ turns }) => median(turns.slice(1))),
-    ...rows(`${count} turns, from start to end`, ({ total }) => total)
+    ...rows("start-up and first turn", ({ start, turns }) => start + turns[0]!),
+    ...rows("each later turn", ({ turns }) => median(turns.slice(1))),
+    ...rows(`${count} turns, start to exit`, ({ total }) => total)
   ]
 }, Effect.provide(CodexHome.layer().pipe(Layer.provide(ScriptedModel.layer(TestCodex.echo)))))

@@ -1,5 +1,5 @@
 /**
- * Many turns at once, as fast as they can be read: how much a reader costs for each message.
+ * The firehose benchmark: the cost of a reader per message, with many concurrent turns that arrive as fast as it can read.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -8,33 +8,33 @@ import { type Goal, median, type Ratio, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 import * as Traffic from "./Traffic.ts"
 
-/** What one reader took, in one process of its own. */
+/** The cost of one reader in a process of its own. */
 export interface Reading {
-  /** From the order to pour until all was delivered, in milliseconds. */
+  /** The time from the start of the traffic until all of it is delivered, in milliseconds. */
   readonly wall: number
-  /** CPU time of the reader's process in that time, in milliseconds. */
+  /** The CPU time of the reader's process during that time, in milliseconds. */
   readonly cpu: number
-  /** MiB of resident memory at most, above what the process had when the pouring began. */
+  /** The peak of resident memory in MiB, above its value at the start of the traffic. */
   readonly peak: number
-  /** MiB that the heap holds more than before, after a garbage collection. */
+  /** The growth of the heap in MiB, after a garbage collection. */
   readonly kept: number
 }
 
-/** A reading, and what the limit was around it. */
+/** A reading, and the floor before and after it. */
 interface Compared {
   readonly own: Reading
-  readonly limit: Pick<Reading, "wall" | "cpu">
+  readonly floor: Pick<Reading, "wall" | "cpu">
 }
 
 const names = {
-  "limit": "split and JSON.parse, nothing else",
-  "plain": "plain JavaScript, an async iterator a turn",
-  "stream": "effect-codex turn.stream, by the chunk",
-  "stream-each": "effect-codex turn.stream, by the event",
+  "floor": "floor: line splitting and JSON.parse",
+  "plain": "plain JavaScript, an async iterator per turn",
+  "stream": "effect-codex turn.stream, per chunk",
+  "stream-each": "effect-codex turn.stream, per event",
   "text": "effect-codex turn.text",
   "run": "effect-codex thread.run",
-  "vscode-jsonrpc": "vscode-jsonrpc, a callback",
-  "acp": "@agentclientprotocol/sdk, a callback"
+  "vscode-jsonrpc": "vscode-jsonrpc, one callback",
+  "acp": "@agentclientprotocol/sdk, one callback"
 }
 
 export type ReaderName = keyof typeof names
@@ -53,7 +53,7 @@ interface Plan {
 
 const plans = (quick: boolean): ReadonlyArray<Plan> => [
   {
-    scenario: { name: "16 turns, 256 KiB a write", turns: 16, messages: quick ? 5_000 : 20_000, write: 256 * 1024 },
+    scenario: { name: "16 turns, 256 KiB per write", turns: 16, messages: quick ? 5_000 : 20_000, write: 256 * 1024 },
     rounds: quick ? 3 : 9,
     readers: ["plain", "stream", "stream-each", "text", "run", "vscode-jsonrpc", "acp"],
     goals: {
@@ -62,13 +62,13 @@ const plans = (quick: boolean): ReadonlyArray<Plan> => [
     }
   },
   {
-    scenario: { name: "64 turns, 256 KiB a write", turns: 64, messages: quick ? 1_250 : 5_000, write: 256 * 1024 },
+    scenario: { name: "64 turns, 256 KiB per write", turns: 64, messages: quick ? 1_250 : 5_000, write: 256 * 1024 },
     rounds: quick ? 2 : 9,
     readers: ["plain", "stream", "run"],
     goals: { "stream": { speed: { atLeast: 0.65 } }, "run": { speed: { atLeast: 0.65 } } }
   },
   {
-    scenario: { name: "16 turns, a message a write", turns: 16, messages: quick ? 1_250 : 5_000, write: 0 },
+    scenario: { name: "16 turns, one message per write", turns: 16, messages: quick ? 1_250 : 5_000, write: 0 },
     rounds: quick ? 2 : 9,
     readers: ["plain", "stream", "run"],
     goals: { "stream": { speed: { atLeast: 0.65 } }, "run": { speed: { atLeast: 0.65 } } }
@@ -83,23 +83,23 @@ const perform = Effect.fnUntraced(function*({ goals, readers, rounds, scenario }
   const read = (reader: ReaderName) =>
     Script.run<Reading>("read", [reader, file, JSON.stringify(scenario)], { flags: ["--expose-gc"] })
 
-  /** The limit is measured before and after each reader: a machine gets slower and faster. */
+  /** Measures the floor before and after each reader, because the speed of the machine varies. */
   const round = Effect.gen(function*() {
-    let before = yield* read("limit")
+    let before = yield* read("floor")
     const readings: Array<readonly [ReaderName, Compared]> = []
     for (const reader of readers) {
       const own = yield* read(reader)
-      const after = yield* read("limit")
-      const limit = { wall: (before.wall + after.wall) / 2, cpu: (before.cpu + after.cpu) / 2 }
-      readings.push([reader, { own, limit }])
+      const after = yield* read("floor")
+      const floor = { wall: (before.wall + after.wall) / 2, cpu: (before.cpu + after.cpu) / 2 }
+      readings.push([reader, { own, floor }])
       before = after
     }
-    return new Map<ReaderName, Compared>([["limit", { own: before, limit: before }], ...readings])
+    return new Map<ReaderName, Compared>([["floor", { own: before, floor: before }], ...readings])
   })
   const results = yield* Effect.replicateEffect(round, rounds)
 
   const messages = Traffic.expected(scenario).messages * scenario.turns
-  return (["limit", ...readers] as const).map((reader): Row => {
+  return (["floor", ...readers] as const).map((reader): Row => {
     const readings = results.map((round) => round.get(reader)!)
     const ratio = (share: (of: Compared) => number, goal?: Goal): Ratio => ({
       median: median(readings.map(share)),
@@ -110,8 +110,8 @@ const perform = Effect.fnUntraced(function*({ goals, readers, rounds, scenario }
       name: names[reader],
       unit: "k messages/s",
       value: summary(readings.map(({ own }) => messages / own.wall)),
-      ratio: ratio(({ limit, own }) => limit.wall / own.wall, goals[reader]?.speed),
-      cpu: ratio(({ limit, own }) => own.cpu / limit.cpu, goals[reader]?.cpu),
+      ratio: ratio(({ floor, own }) => floor.wall / own.wall, goals[reader]?.speed),
+      cpu: ratio(({ floor, own }) => own.cpu / floor.cpu, goals[reader]?.cpu),
       peak: median(readings.map(({ own }) => own.peak)),
       kept: median(readings.map(({ own }) => own.kept))
     }

@@ -1,22 +1,25 @@
 /**
- * What importing the SDK costs, beside the modules of Effect that it uses.
+ * The imports benchmark: the time to import the SDK, relative to the Effect modules that it uses.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import { fileURLToPath } from "node:url"
+import { createRequire } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
 const specifiers = /^(?:import|export) [^"]*?from "([^"]+)"/gm
 
-/** The modules outside of this repository that a module uses, itself or through others. */
+/** Lists the modules outside this repository that a module imports, directly or indirectly. */
 const foreign = (module: string, seen = new Set<string>(), found = new Set<string>()): ReadonlySet<string> => {
   if (seen.has(module)) return found
   seen.add(module)
   const source = Fs.readFileSync(fileURLToPath(module), "utf8")
   for (const [, specifier = ""] of source.matchAll(specifiers)) {
     if (specifier.startsWith(".")) foreign(new URL(specifier, module).href, seen, found)
-    else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
+    else if (specifier.startsWith("#")) {
+      foreign(pathToFileURL(createRequire(module).resolve(specifier)).href, seen, found)
+    } else if (specifier.startsWith("@effect-codex/")) foreign(import.meta.resolve(specifier), seen, found)
     else if (!specifier.startsWith("node:")) found.add(specifier)
   }
   return found
@@ -41,7 +44,7 @@ export const run = Effect.fnUntraced(function*(quick: boolean) {
     }
   })
   return [
-    row(`the ${modules.length} modules of Effect that it uses`, rounds.map(({ own }) => own)),
+    row(`the ${modules.length} Effect modules that it uses`, rounds.map(({ own }) => own)),
     row("effect-codex", rounds.map(({ sdk }) => sdk), 1.5)
   ]
 })

@@ -1,11 +1,11 @@
 /**
- * What a measurement comes to, and how the table shows it.
+ * The statistics of measurements, and the tables that show them.
  */
 
-/** Some measurements of the same thing. */
+/** A summary of repeated measurements. */
 export interface Summary {
   readonly median: number
-  /** Half the distance between the lowest and the highest, as a share of the median. */
+  /** Half the distance between the lowest and the highest value, relative to the median. */
   readonly spread: number
 }
 
@@ -18,31 +18,31 @@ export const summary = (values: ReadonlyArray<number>): Summary => {
 
 export const median = (values: ReadonlyArray<number>): number => summary(values).median
 
-/** What a ratio is to reach. */
+/** The goal of a ratio. */
 export interface Goal {
   readonly atLeast?: number
   readonly atMost?: number
 }
 
-/** A figure that is compared with that of another one, round by round. */
+/** A ratio to another measurement, computed round by round. */
 export interface Ratio {
   readonly median: number
   readonly goal?: Goal | undefined
 }
 
-/** One line of the table. */
+/** A row of a table. */
 export interface Row {
   readonly section: string
   readonly name: string
   readonly unit: string
   readonly value: Summary
-  /** To the section's first line. */
+  /** The ratio to the first row of the section. */
   readonly ratio?: Ratio | undefined
-  /** CPU time, to that of the section's first line. */
+  /** The CPU time, relative to the first row of the section. */
   readonly cpu?: Ratio | undefined
-  /** MiB of resident memory at most, above what the process had at the start. */
+  /** The peak of resident memory in MiB, above its value at the start. */
   readonly peak?: number | undefined
-  /** MiB of heap that stayed. */
+  /** The growth of the heap in MiB. */
   readonly kept?: number | undefined
 }
 
@@ -76,7 +76,7 @@ const cells = (row: Row): ReadonlyArray<string> => [
   mebibytes(row.kept)
 ]
 
-/** The rows of one section as a table in Markdown, without the columns that none of them fills. */
+/** Renders the rows of one section as a Markdown table, without empty columns. */
 const table = (section: string, rows: ReadonlyArray<Row>): string => {
   const lines = rows.map(cells)
   const columns = [section, ...header].map((title, column) => [title, ...lines.map((line) => line[column]!)])
@@ -89,7 +89,7 @@ const table = (section: string, rows: ReadonlyArray<Row>): string => {
   return columns[0]!.map((_, line) => `| ${columns.map((column) => column[line]).join(" | ")} |`).join("\n")
 }
 
-/** The rows as tables in Markdown, one a section. */
+/** Renders the rows as Markdown tables, one per section. */
 export const render = (rows: ReadonlyArray<Row>): string =>
   Array.from(new Set(rows.map((row) => row.section)))
     .map((section) => table(section, rows.filter((row) => row.section === section)))

@@ -1,10 +1,10 @@
 /**
- * A client of an app-server as one writes it in an afternoon, without any library: what the others are compared with.
+ * A client of an app-server as anyone would write it in an afternoon, without a library. It is the baseline of the comparisons.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 
-/** A message, trusted to be what it should be. */
+/** A message, which the client does not validate. */
 export interface Message {
   readonly id?: number
   readonly method: string
@@ -19,7 +19,7 @@ export interface Params {
   readonly delta?: string
 }
 
-/** Splits chunks into lines, each decoded by itself. Linear in the length of a line. */
+/** Splits chunks into lines and decodes each line separately. It is linear in the length of a line. */
 export const splitLines = (onLine: (line: string) => void): (chunk: Buffer) => void => {
   let rest: Array<Buffer> = []
   return (chunk) => {
@@ -38,7 +38,7 @@ export const splitLines = (onLine: (line: string) => void): (chunk: Buffer) => v
 
 export class PlainClient {
   readonly child: ChildProcessByStdio<Writable, Readable, null>
-  /** Takes what is no response. */
+  /** Handles every message that is not a response. */
   onNotification: (message: Message) => void = () => {}
   private readonly pending = new Map<number, (result: unknown) => void>()
   private lastId = 0

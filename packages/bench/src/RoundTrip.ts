@@ -1,11 +1,11 @@
 /**
- * A request and its answer: what a client adds to the way there and back.
+ * The requests benchmark: the time that a client adds to a round trip.
  */
 import * as Effect from "effect/Effect"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
-/** Microseconds a request, of two clients that took turns. */
+/** Microseconds per request, of two clients that take turns. */
 export interface RoundTrips {
   readonly plain: number
   readonly effectCodex: number
@@ -37,7 +37,7 @@ export const run = Effect.fnUntraced(function*(quick: boolean) {
     }
   ]
   return [
-    ...rows("request and answer, one by one", results.map(({ alone }) => alone)),
-    ...rows(`request and answer, ${inFlight} in flight`, results.map(({ together }) => together))
+    ...rows("round trip, one by one", results.map(({ alone }) => alone)),
+    ...rows(`round trip, ${inFlight} in flight`, results.map(({ together }) => together))
   ]
 })

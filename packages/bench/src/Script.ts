@@ -1,5 +1,5 @@
 /**
- * Each measurement runs in a process of its own, so that none warms up, or fills the heap of, another.
+ * A runner of measurement scripts. Each runs in its own process, so that no measurement warms up or fills the heap of another.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ export interface Options {
   readonly env?: { readonly [name: string]: string }
 }
 
-/** Runs a script of this package with the Node of this process; it answers with JSON on its standard output. */
+/** Runs a script of this package with the same Node and decodes the JSON that it prints. */
 export const run = <A>(
   name: string,
   args: ReadonlyArray<string>,
@@ -32,10 +32,13 @@ export const run = <A>(
     Effect.flatMap((output) =>
       Effect.try({
         try: () => JSON.parse(output) as A,
-        catch: () => new ScriptError({ message: `${name} ${args.join(" ")} gave no result: it says above why.` })
+        catch: () =>
+          new ScriptError({
+            message: `${name} ${args.join(" ")} printed no result. The reason is in its output above.`
+          })
       })
     )
   )
 
-/** The file of a script. */
+/** Returns the path of a script. */
 export const path = (name: string): string => fileURLToPath(import.meta.resolve(`./scripts/${name}.ts`))

@@ -1,20 +1,20 @@
 /**
- * What the synthetic app-server pours: the wire of codex 0.169, many turns at once, in messages as the real one writes them.
+ * The traffic of the synthetic app-server: the wire of codex 0.169, with many concurrent turns and messages like the real ones.
  *
- * Every turn gets the same messages but for its ids, so that what a reader must have seen is easy to say.
+ * All turns get the same messages with different ids, so that it is easy to compute the expected counts of a reader.
  */
 
-/** How much is poured, and in which pieces. */
+/** The amount of traffic and the size of its writes. */
 export interface Scenario {
   readonly name: string
   readonly turns: number
-  /** How many messages each turn has, roughly. */
+  /** The approximate number of messages per turn. */
   readonly messages: number
-  /** How many bytes the server writes at once; 0 for a message at a time. */
+  /** The bytes per write. 0 means one message per write. */
   readonly write: number
 }
 
-/** What a reader counts. */
+/** The counts of a reader. */
 export interface Counts {
   /** Notifications. */
   messages: number
@@ -26,7 +26,7 @@ export interface Counts {
 
 export const noCounts = (): Counts => ({ messages: 0, text: 0, output: 0 })
 
-/** An id as the server makes them: the length of a UUID. */
+/** Creates an id with the length of a UUID, like the server's. */
 const uuid = (kind: number, index: number): string =>
   `01a1fdc8-${kind.toString(16).padStart(4, "0")}-7071-8652-${index.toString(16).padStart(12, "0")}`
 
@@ -76,11 +76,11 @@ const outputs = [
 
 const at = 1_795_259_138_000
 
-/** In one round a turn runs a command and writes a message. */
+/** The number of deltas per round, in which a turn runs a command and writes a message. */
 const deltasPerRound = 200
 const outputsPerRound = 20
 
-/** The params of a turn's notifications, in order, without the ids that all of them have. */
+/** Generates the params of a turn's notifications, in order, without the ids that all of them share. */
 function* notifications(
   scenario: Scenario
 ): Generator<readonly [method: string, params: { readonly [key: string]: unknown }]> {
@@ -153,7 +153,7 @@ function* notifications(
   }]
 }
 
-/** The messages of all turns as lines, interleaved. */
+/** Generates the interleaved messages of all turns, as lines. */
 export function* lines(scenario: Scenario): Generator<string> {
   const turns = Array.from({ length: scenario.turns }, (_, index) => index)
   for (const [method, params] of notifications(scenario)) {
@@ -169,7 +169,7 @@ export function* lines(scenario: Scenario): Generator<string> {
   }
 }
 
-/** What a reader has to count for each turn. */
+/** Computes the expected counts of each turn. */
 export const expected = (scenario: Scenario): Counts => {
   const counts = noCounts()
   for (const [method, params] of notifications(scenario)) {

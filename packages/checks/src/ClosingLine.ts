@@ -1,6 +1,6 @@
 /**
- * A reporter whose last word is one plain line: `12 passed, 0 failed`, with `, 1 skipped` if there are such. For those who
- * read a log by machine.
+ * A reporter that ends the output with one plain line for scripts that read the log: `12 passed, 0 failed`, and `, 1 skipped` if
+ * tests were skipped.
  */
 import type { Reporter, TestModule } from "vitest/node"
 

@@ -1,12 +1,16 @@
 /**
- * What a bundler makes of a program that uses one export: how much of it is ours, and how much of Effect comes with it.
+ * The check of bundles: their sizes, split into our code and Effect's; that a browser bundle needs no Node module; and that a Node
+ * bundle runs.
  */
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { isBuiltin } from "node:module"
+import { dirname, join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { build } from "vite"
+import { nodes, run, tool } from "./installed.ts"
+import type { Problem } from "./problem.ts"
 
-/** The size of a program in KB, minified: our modules, what they need of Effect, and both, zipped. */
+/** The size of a minified program in KB: our modules, the Effect modules that they need, and both together, zipped. */
 export interface Size {
   readonly ours: number
   readonly effect: number
@@ -22,11 +26,12 @@ export interface Bundle {
 const using = (module: string, value: string): string =>
   `import { ${value.split(".")[0]} } from "${module}"; export const used = ${value}`
 
-/** The limits are a bit above what was measured: an export that pulls in what it does not need costs far more than that. */
+/** The programs. Their limits are slightly above the measured sizes; an export with an unneeded import costs far more. */
 const programs: ReadonlyArray<{ readonly name: string; readonly code: string; readonly limit: Size }> = [
   {
     name: "nothing",
-    code: `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/testing"`,
+    code:
+      `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/recording"; import "@effect-codex/testing"`,
     limit: { ours: 0, effect: 0, zipped: 0 }
   },
   {
@@ -47,16 +52,16 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "CodexError.CodexError",
     code: using("effect-codex", "CodexError.CodexError"),
-    limit: { ours: 18, effect: 80, zipped: 32 }
+    limit: { ours: 23, effect: 82, zipped: 35 }
   },
   {
     name: "Codex.layer",
     code: using("effect-codex", "Codex.layer"),
-    limit: { ours: 300, effect: 185, zipped: 132 }
+    limit: { ours: 330, effect: 150, zipped: 132 }
   }
 ]
 
-/** The code of a program, all its chunks. Of `"ours"`, what comes from Effect is left out. */
+/** Bundles a program and returns the code of all chunks. `"ours"` leaves out Effect. */
 const bundle = async (project: string, entry: string, part: "ours" | "all"): Promise<string> => {
   const bundled = await build({
     root: project,
@@ -71,7 +76,7 @@ const bundle = async (project: string, entry: string, part: "ours" | "all"): Pro
       rolldownOptions: {
         input: entry,
         external: part === "ours" ? /^(effect|@effect)\// : [],
-        // To read a member of a module that the bundler does not see has no effect either.
+        // Reading a member of an external module has no side effects either.
         treeshake: { propertyReadSideEffects: part === "ours" ? false : "always" }
       }
     }
@@ -83,7 +88,7 @@ const bundle = async (project: string, entry: string, part: "ours" | "all"): Pro
 
 const kilobytes = (bytes: number): number => Math.round(bytes / 1024 * 10) / 10
 
-/** Measures in a project that has installed the packages. */
+/** Measures the bundles in a project that has installed the packages. */
 export const measureBundles = async (project: string): Promise<ReadonlyArray<Bundle>> => {
   const bundles: Array<Bundle> = []
   const entry = join(project, "bundled.js")
@@ -93,7 +98,7 @@ export const measureBundles = async (project: string): Promise<ReadonlyArray<Bun
     const all = await bundle(project, entry, "all")
     const size = {
       ours: kilobytes(ours.length),
-      // What is kept of Effect imports is not ours, so that this may be a few bytes below 0.
+      // `ours` includes the import statements of Effect, so the difference can be a few bytes below 0.
       effect: kilobytes(Math.max(0, all.length - ours.length)),
       zipped: kilobytes(all === "" ? 0 : gzipSync(all).length)
     }
@@ -102,10 +107,104 @@ export const measureBundles = async (project: string): Promise<ReadonlyArray<Bun
   return bundles
 }
 
-/** What is exceeded of a limit. */
+/** Returns the parts of a bundle that exceed their limits. */
 export const exceeded = ({ limit, size }: Bundle): ReadonlyArray<keyof Size> =>
   (["ours", "effect", "zipped"] as const).filter((part) => size[part] > limit[part])
 
 export const printBundle = ({ limit, name, size }: Bundle): string =>
   `${name}: ours ${size.ours} of ${limit.ours} KB, Effect ${size.effect} of ${limit.effect} KB, ` +
   `zipped ${size.zipped} of ${limit.zipped} KB`
+
+/** Bundles every export of the SDK for a browser, and reports each Node module that the bundle needs. */
+export const checkBrowserBundle = async (
+  project: string,
+  modules: ReadonlyArray<string>
+): Promise<ReadonlyArray<Problem>> => {
+  const entry = join(project, "browser.js")
+  writeFileSync(entry, modules.map((module, index) => `export * as m${index} from "${module}"\n`).join(""))
+  const problems: Array<Problem> = []
+  await build({
+    root: project,
+    configFile: false,
+    logLevel: "error",
+    plugins: [{
+      name: "builtins",
+      enforce: "pre",
+      resolveId: (id, importer) => {
+        if (isBuiltin(id)) problems.push({ file: importer ?? entry, line: 1, message: `needs ${id} in a browser` })
+      }
+    }],
+    build: { write: false, lib: { entry, formats: ["es"] } }
+  })
+  return problems
+}
+
+/**
+ * A program that is bundled in two formats, each as one self-contained file. It runs a turn on a scripted model with the binary
+ * that it receives. Without a binary, it prints the reason of the error.
+ */
+const turnProgram = `import { TestCodex } from "@effect-codex/testing"
+import { Codex } from "effect-codex"
+import * as Effect from "effect/Effect"
+
+const codexPath = process.argv[2]
+
+const program = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const thread = yield* codex.threadStart()
+  const { finalResponse } = yield* thread.run("It works.")
+  return finalResponse
+})
+
+program.pipe(
+  Effect.provide(TestCodex.layer({ script: TestCodex.echo, client: codexPath === undefined ? {} : { codexPath } })),
+  Effect.catch((error) => Effect.succeed(error.message)),
+  Effect.runPromise
+).then((said) => console.log(said))
+`
+
+/** Bundles a program for Node as a CommonJS and an ES module, and runs both in a folder without installed packages. */
+export const checkNodeBundles = async (project: string, directory: string): Promise<ReadonlyArray<Problem>> => {
+  const entry = join(project, "turn.js")
+  writeFileSync(entry, turnProgram)
+  writeFileSync(
+    join(project, "binary.js"),
+    `import { ProcessOptions } from "effect-codex"
+     import * as Effect from "effect/Effect"
+     console.log(Effect.runSync(ProcessOptions.command()).program)`
+  )
+  const node = join(tool("node", nodes[0]!), "bin", "node")
+  const binary = await run(project, node, ["binary.js"])
+  if (typeof binary !== "string") return [binary]
+  mkdirSync(directory)
+  const problems: Array<Problem> = []
+  for (const [format, extension] of [["cjs", "cjs"], ["es", "mjs"]] as const) {
+    const file = `turn.${extension}`
+    await build({
+      root: project,
+      configFile: false,
+      logLevel: "error",
+      ssr: { noExternal: true, target: "node" },
+      build: {
+        ssr: true,
+        outDir: directory,
+        emptyOutDir: false,
+        target: "node22",
+        rolldownOptions: {
+          input: entry,
+          output: { format, entryFileNames: file, codeSplitting: false }
+        }
+      }
+    })
+    // The PATH contains nothing of this repository.
+    const bundled = (...args: ReadonlyArray<string>) =>
+      run(directory, node, [file, ...args], { PATH: dirname(node), CODEX_PATH: "" })
+    const [turn, without] = [await bundled(binary.trim()), await bundled()]
+    for (const [result, expected] of [[turn, "It works."], [without, "a bundle needs codexPath"]] as const) {
+      const output = typeof result === "string" ? result : result.message
+      if (typeof result === "string" && output.includes(expected)) continue
+      problems.push({ file: join(directory, file), line: 1, message: `does not print ${expected}:\n${output}` })
+    }
+  }
+  return problems
+}

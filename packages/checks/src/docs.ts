@@ -1,13 +1,13 @@
 /**
- * The code in the documentation: every block of TypeScript in the READMEs, in `packages/codex/docs` and in the docstrings
- * is type-checked; the programs and the tests among those of the documents are run by the tests.
+ * The check of the code in the documentation. It type-checks every TypeScript block in the READMEs, in the `docs` folders and in
+ * docstrings. `npm test` also runs the programs and tests among the blocks of the documents.
  *
  *     node packages/checks/src/docs.ts
  *
- * A block with imports is a whole module. It is a test if it calls `it` or `describe`, a program if it runs an Effect.
- * A block without imports is a fragment: it is read as the inside of an `Effect.gen`, in which the names below are there,
- * and every module of `effect`, `effect-codex` and `@effect-codex/testing` that it names. After ```` ```ts no-run ```` a
- * program is checked, but not run.
+ * A block with imports is a whole module. It is a test if it calls `it` or `describe`, and a program if it runs an Effect.
+ * A block without imports is a fragment: it is compiled as the body of an `Effect.gen` that declares the names below and
+ * imports every module of `effect`, `effect-codex` and the sibling packages that the block names. A program in a
+ * ```` ```ts no-run ```` block is checked, but not run.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -15,13 +15,13 @@ import { basename, join, relative } from "node:path"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow } from "./source.ts"
 
-/** What a fragment may take as given. */
+/** The names that a fragment may use without declaring them. */
 const given: Readonly<Record<string, string>> = {
   assert: "typeof Vitest_.assert",
   client: "CodexClient.CodexClient[\"Service\"]",
   codex: "Codex.Codex[\"Service\"]",
   gate: "Gate.Gate",
-  config: "CodexConfig.CodexConfig",
+  config: "Codex.LayerOptions",
   home: "CodexHome.Service",
   it: "typeof Vitest_.it",
   model: "ScriptedModel.Service",
@@ -32,16 +32,17 @@ const given: Readonly<Record<string, string>> = {
 }
 
 export interface Block {
-  /** Where it stands: a file, and the line of its opening fence. */
+  /** The file that contains the block. */
   readonly file: string
+  /** The line of its opening fence. */
   readonly line: number
   readonly kind: "module" | "fragment" | "program" | "test"
   readonly code: string
-  /** The file that it is written to: the same lines, with the same numbers. */
+  /** The file to which the block is written, with the same line numbers. */
   readonly path: string
 }
 
-/** Where the blocks are written. */
+/** The folder to which the blocks are written. */
 const output = join(root, "packages/checks/dist/docs")
 
 const markdown = (folder: string): ReadonlyArray<string> =>
@@ -49,14 +50,13 @@ const markdown = (folder: string): ReadonlyArray<string> =>
     ? readdirSync(join(root, folder)).filter((name) => name.endsWith(".md")).map((name) => join(root, folder, name))
     : []
 
-/** The files that may have blocks. */
+/** Lists the files that may contain blocks. */
 const documents = (): ReadonlyArray<string> => {
   const packages = join(root, "packages")
   const sources = ["protocol", "codex", "testing"].map((name) => join(packages, name, "src"))
   return [
     ...markdown("."),
-    ...readdirSync(packages).flatMap((name) => markdown(`packages/${name}`)),
-    ...markdown("packages/codex/docs"),
+    ...readdirSync(packages).flatMap((name) => [...markdown(`packages/${name}`), ...markdown(`packages/${name}/docs`)]),
     ...markdown("scratchpad"),
     ...sources.flatMap((src) =>
       filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
@@ -64,7 +64,7 @@ const documents = (): ReadonlyArray<string> => {
   ]
 }
 
-/** The blocks of a text: of a document, or of the docstrings of a module. */
+/** Extracts the blocks of a document, or of the docstrings of a module. */
 export const blocksOf = (file: string, text: string): ReadonlyArray<Block> => {
   const isSource = file.endsWith(".ts")
   const name = relative(root, file).replace(/\.(md|ts)$/, "").replaceAll(/[\\/]/g, ".")
@@ -100,7 +100,7 @@ const kindOf = (code: string, run: boolean): Block["kind"] => {
   return /\brun(Main|Promise|PromiseExit|Fork|Sync|Callback)\b/.test(code) ? "program" : "module"
 }
 
-/** A module with the code of the block on the lines that it has in the document. */
+/** Returns a module that has the code of a block on the same lines as the document. */
 export const moduleOf = ({ code, kind, line }: Block): string =>
   kind === "fragment"
     ? `${preludeOf(code)}${"\n".repeat(line - 1)}export const fragment = Effect_.gen(function*() {\n${code}\n})\n`
@@ -125,10 +125,12 @@ const preludeOf = (code: string): string => {
 const moduleNamed = (word: string): string | undefined => {
   if (!/^[A-Z]/.test(word)) return undefined
   for (
-    const [folder, name] of [["codex", "effect-codex"], ["testing", "@effect-codex/testing"], [
-      "protocol",
-      "@effect-codex/protocol"
-    ]] as const
+    const [folder, name] of [
+      ["codex", "effect-codex"],
+      ["recording", "@effect-codex/recording"],
+      ["testing", "@effect-codex/testing"],
+      ["protocol", "@effect-codex/protocol"]
+    ] as const
   ) {
     if (existsSync(join(root, "packages", folder, "src", `${word}.ts`))) return `${name}/${word}`
   }
@@ -138,7 +140,7 @@ const moduleNamed = (word: string): string | undefined => {
 const tsconfig = {
   extends: "../../../../tsconfig.json",
   include: ["*.ts"],
-  references: [{ path: "../../../protocol" }, { path: "../../../codex" }, { path: "../../../testing" }],
+  references: ["protocol", "codex", "recording", "testing"].map((name) => ({ path: `../../../${name}` })),
   compilerOptions: {
     rootDir: "../../../..",
     noEmit: true,
@@ -150,7 +152,7 @@ const tsconfig = {
   }
 }
 
-/** Writes every block as a module of its own, and gives them. What is up to date is left alone. */
+/** Writes every block to a module of its own and returns the blocks. Files that are up to date are not rewritten. */
 export const writeBlocks = (): ReadonlyArray<Block> => {
   const blocks = documents().flatMap((file) => blocksOf(file, readFileSync(file, "utf8")))
   const files = new Map(blocks.map((block) => [block.path, moduleOf(block)]))
@@ -165,7 +167,7 @@ export const writeBlocks = (): ReadonlyArray<Block> => {
   return blocks
 }
 
-/** What the compiler says of the blocks, where they stand in the documents. */
+/** Compiles the blocks and returns the errors, with their lines in the documents. */
 const check = (blocks: ReadonlyArray<Block>): ReadonlyArray<Problem> => {
   let printed: string
   try {

@@ -1,5 +1,5 @@
 /**
- * Everything public says what it is: each module, each export, each field of an exported interface or service.
+ * The docstring check: every public module, every export, and every field of an exported interface or service has a docstring.
  *
  *     node packages/checks/src/docstrings.ts
  */
@@ -7,13 +7,13 @@ import { join } from "node:path"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 
-/** Fields that mean the same wherever they stand. */
+/** Fields that mean the same everywhere and need no docstring. */
 const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type", "client", "router"])
 
-/** Folders whose modules the public modules of a package may export again. */
+/** Whether a module is in a folder of internal modules. */
 const isHidden = (path: string): boolean => /^(internal|generated|timeline|wire|node|base)\//.test(path)
 
-/** The problems in the public modules below a directory, and in those that they export again. */
+/** Checks the public modules below a directory. */
 export const checkDocstrings = (src: string): ReadonlyArray<Problem> =>
   filesBelow(src).filter((path) => !isHidden(path)).flatMap((path) => checkSource(readSource(join(src, path))))
 
@@ -39,13 +39,13 @@ const checkSource = (source: Source): ReadonlyArray<Problem> => {
   const overloaded = new Set<string>()
   for (const statement of source.body) {
     const declaration = declarationOf(statement)
-    // An interface that is not exported, but extended, shows its fields to users too.
+    // Users also see the fields of an unexported interface that an exported one extends.
     const node = declaration ?? statement
     const name = nameOf(node)
     if (name === undefined) continue
     if (declaration === undefined && !(node.type === "TSInterfaceDeclaration" && extended.has(name))) continue
     if (node.type === "TSDeclareFunction" || node.type === "FunctionDeclaration") {
-      // The first overload speaks for all.
+      // The docstring of the first overload covers all of them.
       if (overloaded.has(name)) continue
       overloaded.add(name)
     }
@@ -55,7 +55,7 @@ const checkSource = (source: Source): ReadonlyArray<Problem> => {
   return problems
 }
 
-/** What an `export` exports, when it declares it in place. */
+/** Returns the declaration that an `export` statement contains, if any. */
 const declarationOf = (node: Node): Node | undefined =>
   node.type === "ExportNamedDeclaration" && node.declaration !== null ? node.declaration : undefined
 
@@ -81,7 +81,7 @@ const basesOf = (node: Node): ReadonlyArray<string> =>
     ? node.extends.flatMap(({ expression }) => expression.type === "Identifier" ? [expression.name] : [])
     : []
 
-/** The fields that a declaration shows: of an interface, a type of one object, the shape of a service, a class. */
+/** Returns the public fields of an interface, an object type, a service or a class. */
 const membersOf = (node: Node): ReadonlyArray<Node> => {
   switch (node.type) {
     case "TSInterfaceDeclaration":
@@ -103,7 +103,7 @@ const membersOf = (node: Node): ReadonlyArray<Node> => {
   }
 }
 
-/** The shape in `class X extends Context.Service<X, { ... }>()("X") {}`. */
+/** Returns the members of the shape in `class X extends Context.Service<X, { ... }>()("X") {}`. */
 const serviceMembers = (superClass: Node | null): ReadonlyArray<Node> => {
   if (superClass?.type !== "CallExpression") return []
   const shape = superClass.typeArguments?.params[1]

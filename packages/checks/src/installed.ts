@@ -1,6 +1,6 @@
 /**
- * A project that has installed the packages from their archives, with the peers that the README names and nothing else; and the
- * versions of TypeScript and Node that it is checked and run with.
+ * A test project that installs the packages from their archives, with the peers that the README names and nothing else. It is
+ * compiled and run with several versions of TypeScript and Node.
  */
 import { execFile, type ExecFileException } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -8,30 +8,33 @@ import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
 import { type Problem, root } from "./problem.ts"
 
-/** The oldest Node that the packages name, and one of each later line. */
-const nodes = ["22.19.0", "24.21.0", "26.10.0"]
+/** The oldest supported Node, and one version of each later line. */
+export const nodes = ["22.19.0", "24.21.0", "26.10.0"]
 
 const newest = "7.0.2"
 
 const typescripts = ["5.9.3", newest]
 
-/** What the README tells users to install beside `effect-codex`. */
-const peers = ["effect@^4.1", "@effect/platform-node@^4.1"]
+/** The required peer of `effect-codex`, and the packages that the README tells users to install. */
+const peer = "effect@^4.1"
+const peers = [peer, "@effect/platform-node@^4.1"]
 
-export interface Archives {
-  readonly protocol: string
-  readonly codex: string
-  readonly testing: string
-}
+/** The archives of the packages, by their folders. */
+export type Archives = Readonly<Record<Folder, string>>
 
-/** Runs a program to its end: its output, or a problem with all that it has said. */
+/** The published packages, from the lowest layer up. */
+export const folders = ["protocol", "codex", "recording", "testing", "cli"] as const
+
+export type Folder = (typeof folders)[number]
+
+/** Runs a program to its end. Returns its output, or a problem with the output if it fails. */
 export const run = async (
   cwd: string,
   command: string,
   args: ReadonlyArray<string>,
   env: NodeJS.ProcessEnv = {}
 ): Promise<string | Problem> => {
-  // Within `npm run` npm has told its children where its project is: that is not where ours are.
+  // `npm run` sets this variable to the root of this repository; the npm that runs here must find its own project.
   const { npm_config_local_prefix: _, ...inherited } = process.env
   try {
     const { stdout } = await promisify(execFile)(command, args, {
@@ -54,7 +57,7 @@ const install = async (project: string, ...specs: ReadonlyArray<string>): Promis
   if (typeof result !== "string") throw new Error(result.message)
 }
 
-/** The package that has the binary of Node for this machine, as the package `node` names it. */
+/** Returns the name of the package with Node's binary for this platform, as the package `node` names it. */
 const nodePackage = (): string => {
   const platform = process.platform === "win32" ? "win" : process.platform
   return `${platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node"}-${platform}-${process.arch}`
@@ -62,9 +65,10 @@ const nodePackage = (): string => {
 
 const tools = join(root, "node_modules", ".cache", "effect-codex", "published")
 
-const tool = (name: string, version: string): string => join(tools, "node_modules", `${name}-${version}`)
+/** A version of a tool that {@link installTools} has installed. */
+export const tool = (name: string, version: string): string => join(tools, "node_modules", `${name}-${version}`)
 
-/** Installed from npm, once. Apart from this repository: a second `typescript` in it would take over `tsc`. */
+/** Installs the tools from npm once, outside this repository, where a second `typescript` would take over `tsc`. */
 export const installTools = async (): Promise<void> => {
   const specs = [
     ...nodes.map((version) => `node-${version}@npm:${nodePackage()}@${version}`),
@@ -78,22 +82,21 @@ export const installTools = async (): Promise<void> => {
   writeFileSync(stamp, JSON.stringify(specs))
 }
 
-/** The SDK without the package for tests. `@effect-codex/protocol` comes as what it depends on: as it would from npm. */
+/** Installs the SDK alone. `@effect-codex/protocol` is installed as a dependency, as it would be from npm. */
 export const installSdk = async (project: string, archives: Archives): Promise<void> => {
   const overrides = { "@effect-codex/protocol": `file:${archives.protocol}` }
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", overrides }))
-  await install(project, archives.codex, ...peers)
+  await install(project, archives.codex, peer)
 }
 
-/** All three packages, in the place of those. */
-export const installTesting = async (project: string, archives: Archives): Promise<void> => {
+/** Installs all packages instead. */
+export const installAll = async (project: string, archives: Archives): Promise<void> => {
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
-  await install(project, archives.protocol, archives.codex, archives.testing, ...peers)
+  await install(project, ...folders.map((folder) => archives[folder]), ...peers)
 }
 
-/** The process is there, has shaken hands, and ends. No account is needed for that. */
-export const sdkProgram = `import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Codex } from "effect-codex"
+/** A program that starts the process, performs the handshake, and ends. It needs no account. */
+export const sdkProgram = `import { Codex } from "effect-codex"
 import * as Effect from "effect/Effect"
 
 const program = Effect.gen(function*() {
@@ -101,10 +104,10 @@ const program = Effect.gen(function*() {
   if (codex.metadata.serverVersion === undefined) return yield* Effect.die("No version")
 })
 
-program.pipe(Effect.provide(Codex.layer()), NodeRuntime.runMain)
+await program.pipe(Effect.provide(Codex.layer()), Effect.runPromise)
 `
 
-/** A turn, on the real binary and a scripted model. */
+/** A program that runs a turn on the real binary and a scripted model. */
 export const testingProgram = `import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Protocol } from "@effect-codex/protocol"
 import { TestCodex } from "@effect-codex/testing"
@@ -122,15 +125,15 @@ const program = Effect.gen(function*() {
 program.pipe(Effect.provide(TestCodex.layer({ script: TestCodex.echo })), NodeRuntime.runMain)
 `
 
-/** A program's own way to find modules, or that of a bundler. */
+/** The module resolutions: Node's, and that of bundlers. */
 const resolutions = {
   node: { module: "NodeNext", outDir: "out" },
   bundler: { module: "ESNext", moduleResolution: "Bundler", outDir: "out-bundler" }
 } as const
 
 /**
- * `lib` is left as it is by default, with the types of the DOM: the declarations of Effect use them (`ReadableStream`,
- * `JsonWebKey`), so that without them only `skipLibCheck: true` passes. Ours use none.
+ * The compiler options. `lib` keeps its default, which includes the types of the DOM: Effect's declarations use them
+ * (`ReadableStream`, `JsonWebKey`), so that without them only `skipLibCheck: true` passes. Ours do not use them.
  */
 const compilerOptions = {
   target: "ES2023",
@@ -154,8 +157,8 @@ const typeCheck = (project: string, resolution: keyof typeof resolutions, versio
 }
 
 /**
- * Checks the types of a program and of all modules; leaves `out/program.js` and `out/modules.js`. `"quick"` is one TypeScript
- * and one resolution instead of all.
+ * Compiles a program and all modules to `out/program.js` and `out/modules.js`. `"quick"` uses one version of TypeScript and one
+ * resolution instead of all.
  */
 export const compile = async (
   project: string,
@@ -173,10 +176,10 @@ export const compile = async (
   return results.filter((result) => typeof result !== "string")
 }
 
-/** A command, and what its output has to contain. */
+/** A command, and a text that its output must contain. */
 export type Command = readonly [command: string, args: ReadonlyArray<string>, contains: string]
 
-/** Runs what `compile` has left, which says nothing, and then the commands: on each Node. */
+/** Runs the compiled files, which print nothing, and then the commands, on each version of Node. */
 export const execute = async (
   project: string,
   ...commands: ReadonlyArray<Command>
@@ -196,7 +199,7 @@ export const execute = async (
   return problems
 }
 
-/** Every package is there, in a version that its dependents allow. */
+/** Checks that every dependency is installed, in a version that its dependents allow. */
 export const isComplete = async (project: string): Promise<ReadonlyArray<Problem>> => {
   const result = await run(project, "npm", ["ls", "--all"])
   return typeof result === "string" ? [] : [result]

@@ -1,15 +1,15 @@
 /**
- * Imports run downwards only: between the packages, and between the folders of a package.
+ * The layer check: imports only run downwards, between packages and between the folders of a package.
  *
  *     node packages/checks/src/layers.ts
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { builtinModules } from "node:module"
+import { isBuiltin } from "node:module"
 import { dirname, join, relative } from "node:path"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, readSource, type Source } from "./source.ts"
 
-/** The packages, from the ground up. One may depend on those in the rows above its own. */
+/** The packages, from the lowest layer up. A package may depend on those in the rows above its own. */
 const packages = [
   ["protocol"],
   ["codex"],
@@ -20,22 +20,25 @@ const packages = [
   ["checks"]
 ]
 
-/** The folders of a package's `src`, each with the folders that it may import; `.` is `src` itself. */
+/**
+ * The folders of a package's `src`, each with the folders that it may import. `.` is `src` itself; `node:` stands for Node's own
+ * modules, so a folder without it runs on every platform.
+ */
 export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
     ".": ["wire", "node", "model", "base"],
     wire: ["model", "base"],
-    node: ["model", "base"],
+    node: ["model", "base", "node:"],
     model: ["base"],
     base: []
   },
   recording: {
-    ".": ["timeline", "internal"],
-    timeline: [".", "timeline/browser"],
+    ".": ["timeline", "internal", "node:"],
+    timeline: [".", "timeline/browser", "node:"],
     "timeline/browser": [],
-    internal: ["."]
+    internal: [".", "node:"]
   }
 }
 
@@ -44,7 +47,14 @@ type Order = ReadonlyArray<ReadonlyArray<string>>
 const levels = (order: Order): ReadonlyMap<string, number> =>
   new Map(order.flatMap((names, level) => names.map((name) => [name, level] as const)))
 
-/** The problems between the folders of one package. */
+/** Returns the folder of an imported module, or `undefined` for another package. `#` imports belong to `node`. */
+const targetOf = (src: string, file: string, specifier: string): string | undefined => {
+  if (specifier.startsWith("#")) return "node"
+  if (specifier.startsWith(".")) return dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
+  return isBuiltin(specifier) ? "node:" : undefined
+}
+
+/** Checks the imports between the folders of a package. */
 export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Problem> =>
   filesBelow(src).flatMap((path) => {
     const { file, imports } = readSource(join(src, path))
@@ -53,9 +63,9 @@ export const checkFolders = (src: string, allowed: Folders): ReadonlyArray<Probl
     if (below === undefined) {
       return [{ file, line: 1, message: `${folder} has no rule yet: add it to packages/checks/src/layers.ts` }]
     }
-    return imports.filter(({ specifier }) => specifier.startsWith(".")).flatMap(({ line, specifier }) => {
-      const target = dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
-      return target === folder || below.includes(target)
+    return imports.flatMap(({ line, specifier }) => {
+      const target = targetOf(src, file, specifier)
+      return target === undefined || target === folder || below.includes(target)
         ? []
         : [{ file, line, message: `${folder} imports ${target}, which is not below it` }]
     })
@@ -69,13 +79,13 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
-/** The package that a specifier names; undefined for files and for what Node brings. */
+/** Returns the package that a specifier names, or `undefined` for files and Node's own modules. */
 const packageOf = (specifier: string): string | undefined => {
-  if (specifier.startsWith(".") || specifier.startsWith("node:") || builtinModules.includes(specifier)) return undefined
+  if (/^[.#]/.test(specifier) || isBuiltin(specifier)) return undefined
   return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
 }
 
-/** Packages whose entry point loads all of them: a module of ours imports what it uses, and nothing else. */
+/** Packages whose entry point loads all their modules. Our modules import single modules from them. */
 const barrels = new Set([
   "effect",
   "@effect/platform-node",
@@ -85,7 +95,7 @@ const barrels = new Set([
   "effect-codex"
 ])
 
-/** What is wrong between the packages of a workspace. */
+/** Checks the imports between the packages of a workspace. */
 export const checkPackages = (directory: string, order: Order = packages): ReadonlyArray<Problem> => {
   const levelOf = levels(order)
   const manifestOf = (folder: string): Manifest =>

@@ -1,6 +1,6 @@
 /**
- * What is in a package as `npm pack` makes it: all that it exports, and the sources that its maps name; no tests, no leftovers
- * of the build, no path of this machine; and nothing that imports what it does not declare.
+ * The check of a packed package: it contains everything that it exports and the sources that its maps name. It contains no tests, no
+ * build leftovers, no paths of this machine, and no imports that it does not declare.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
@@ -8,14 +8,21 @@ import { dirname, join } from "node:path"
 import { parseSync } from "vite"
 import { type Problem, root } from "./problem.ts"
 
-/** The condition under which the sources are used in this repository; nobody who installs a package sets it. */
+/** The condition that selects the sources inside this repository. Users of a package never set it. */
 const sourceCondition = "@effect-codex/source"
 
-/** As far as it is looked at here. */
+/** Targets by condition. A target may depend on further conditions. */
+interface Conditions {
+  readonly [condition: string]: string | Conditions
+}
+
+/** The fields of `package.json` that the check reads. */
 export interface Manifest {
   readonly name: string
   readonly version: string
-  readonly exports: Readonly<Record<string, string | null | Readonly<Record<string, string>>>>
+  readonly exports: Readonly<Record<string, string | null | Conditions>>
+  readonly imports?: Readonly<Record<string, Conditions>>
+  readonly bin?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
@@ -29,23 +36,23 @@ const filesOf = (directory: string): ReadonlyArray<string> =>
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1).replaceAll("\\", "/"))
     .sort()
 
-/** The names under which the modules of a package are imported: those that its `exports` let through. */
+/** Returns the specifiers of a package's public modules, as its `exports` define them. */
 export const publicModules = (directory: string): ReadonlyArray<string> => {
   const { exports, name } = readManifest(directory)
-  return filesOf(join(directory, "src"))
+  const modules = exports["./*"] === undefined ? [] : filesOf(join(directory, "src"))
     .filter((file) => file.endsWith(".ts") && !file.includes("/"))
     .map((file) => `./${file.slice(0, -".ts".length)}`)
     .filter((path) => exports[path] !== null)
     .map((path) => `${name}/${path.slice(2)}`)
-    .concat(name)
+  return exports["."] === undefined ? modules : [...modules, name]
 }
 
-/** Files that a build, a test or an editor leaves behind. */
+/** Matches files that a build, a test or an editor leaves behind. */
 const leftover = /(^|\/)\.|\.tsbuildinfo$|\.test\.|(^|\/)(test|tests|fixtures)\//
 
 const required = ["LICENSE", "README.md", "CHANGELOG.md"]
 
-/** The packages, by their names, that a module imports: also as types, also at run time. What stands in comments does not count. */
+/** Returns the names of the packages that a module imports, including type and dynamic imports, ignoring comments. */
 const importedPackages = (file: string, text: string): ReadonlySet<string> => {
   const { comments } = parseSync(file, text, { lang: "ts" })
   const code = comments.toReversed().reduce((code, { end, start }) => code.slice(0, start) + code.slice(end), text)
@@ -60,14 +67,14 @@ const importedPackages = (file: string, text: string): ReadonlySet<string> => {
   )
 }
 
-/** The files beside it that a document links to. A link that leaves the package is for those who read the repository. */
+/** Returns the files that a document links to. Links that leave the package are for readers of the repository and don't count. */
 const linkedFiles = (document: string, text: string): ReadonlyArray<string> =>
   Array.from(text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g), ([, link = ""]) => link)
     .filter((link) => !/^[a-z]+:/.test(link))
     .map((link) => join(dirname(document), link).replaceAll("\\", "/"))
     .filter((file) => !file.startsWith("../"))
 
-/** What is wrong in one file, beside that it is there. */
+/** Checks the content of one file. */
 const problemsIn = function*(directory: string, file: string, packedFrom: string): Generator<string> {
   const text = readFileSync(join(directory, file), "utf8")
   const isPacked = (file: string): boolean => existsSync(join(directory, file))
@@ -91,16 +98,25 @@ const problemsIn = function*(directory: string, file: string, packedFrom: string
   if (file.startsWith("dist/") && text.includes(packedFrom)) yield "has a path of this machine"
 }
 
-/** What is exported, and is not there. */
+/** Returns the targets of every condition except that of the sources. */
+const targetsOf = (target: string | Conditions): ReadonlyArray<string> =>
+  typeof target === "string"
+    ? [target]
+    : Object.entries(target).flatMap(([condition, target]) => condition === sourceCondition ? [] : targetsOf(target))
+
+/** Checks that every export, `#` import and command exists. */
 const problemsInExports = function*(directory: string): Generator<string> {
-  const { exports, name } = readManifest(directory)
+  const { bin = {}, exports, imports = {}, name } = readManifest(directory)
   const modules = publicModules(directory).filter((module) => module !== name).map((module) =>
     module.slice(name.length)
   )
-  for (const [path, target] of Object.entries(exports)) {
-    if (target === null || typeof target === "string") continue
-    for (const [condition, pattern] of Object.entries(target)) {
-      if (condition === sourceCondition) continue
+  const named = [
+    ...Object.entries(exports).filter(([, target]) => target !== null && typeof target !== "string"),
+    ...Object.entries(imports),
+    ...Object.entries(bin).map(([command, file]) => [command, `./${file}`] as const)
+  ]
+  for (const [path, target] of named) {
+    for (const pattern of target === null ? [] : targetsOf(target)) {
       for (const built of pattern.includes("*") ? modules.map((module) => pattern.replace("/*", module)) : [pattern]) {
         if (!built.startsWith("./dist/")) yield `exports ${path} as ${built}, which is not built`
         if (!existsSync(join(directory, built))) yield `exports ${path} as ${built}, which is not packed`
@@ -109,13 +125,13 @@ const problemsInExports = function*(directory: string): Generator<string> {
   }
 }
 
-/** Checks a package that is unpacked in `directory`; `packedFrom` is where it came from, a path that must not be in it. */
+/** Checks a package that is unpacked in `directory`. No file may contain `packedFrom`, the path that it was packed from. */
 export const checkPacked = (directory: string, packedFrom = root): ReadonlyArray<Problem> => {
   const files = filesOf(directory)
   const problem = (file: string) => (message: string): Problem => ({ file: join(directory, file), line: 1, message })
   return [
     ...required.filter((file) => !files.includes(file)).map((file) => problem(file)("is not packed")),
-    ...files.filter((file) => leftover.test(file)).map((file) => problem(file)("is packed, and is nothing for users")),
+    ...files.filter((file) => leftover.test(file)).map((file) => problem(file)("is packed, but users do not need it")),
     ...Array.from(problemsInExports(directory), problem("package.json")),
     ...files.flatMap((file) => Array.from(problemsIn(directory, file, packedFrom), problem(file)))
   ]

@@ -1,6 +1,6 @@
 /**
- * What a check finds: where, and what is wrong there. A check is a function from a directory to its problems; run as a
- * program it prints them and exits with 1.
+ * A problem that a check finds: a place, and a message. A check is a function from a directory to its problems. Run as a program, it
+ * prints them and exits with 1.
  */
 import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -10,17 +10,17 @@ export const root = fileURLToPath(new URL("../../..", import.meta.url))
 
 export interface Problem {
   readonly file: string
-  /** Counted from 1. */
+  /** The line, counted from 1. */
   readonly line: number
   readonly message: string
 }
 
 export const print = ({ file, line, message }: Problem): string => `${relative(root, file)}:${line} ${message}`
 
-/** Prints what a check has found, and sets the exit code. */
+/** Prints the problems of a check and sets the exit code. */
 export const report = (check: string, problems: ReadonlyArray<Problem>): void => {
   for (const problem of problems) console.error(print(problem))
-  if (problems.length === 0) return console.log(`${check}: in order`)
+  if (problems.length === 0) return console.log(`${check}: no problems`)
   console.error(`${check}: ${problems.length} ${problems.length === 1 ? "problem" : "problems"}`)
   process.exitCode = 1
 }

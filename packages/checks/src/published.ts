@@ -1,19 +1,21 @@
 /**
- * The packages as npm would publish them: what is in them, what `publint` and `attw` say of them, whether a project that has
- * installed them compiles and runs, on every TypeScript and Node that is promised, and what they cost a bundle. Build first.
+ * The check of the packages as npm would publish them. It inspects their contents, runs `publint` and `attw`, compiles and runs a
+ * project that has installed them on every supported version of TypeScript and Node, and measures bundle sizes. Build first.
  *
  *     npm run build && node packages/checks/src/published.ts
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { exceeded, measureBundles, printBundle } from "./bundles.ts"
+import { checkBrowserBundle, checkNodeBundles, exceeded, measureBundles, printBundle } from "./bundles.ts"
 import {
   type Archives,
   compile,
   execute,
+  type Folder,
+  folders,
+  installAll,
   installSdk,
-  installTesting,
   installTools,
   isComplete,
   run,
@@ -31,7 +33,7 @@ const output = async (cwd: string, command: string, ...args: ReadonlyArray<strin
   return result.trim()
 }
 
-/** Packs a package, and unpacks it again, to look at it. */
+/** Packs a package, and unpacks it again for inspection. */
 const pack = async (folder: string, directory: string) => {
   const source = join(root, "packages", folder)
   const archive = join(directory, await output(source, "npm", "pack", "--silent", "--pack-destination", directory))
@@ -43,7 +45,7 @@ const pack = async (folder: string, directory: string) => {
 
 type Packed = Awaited<ReturnType<typeof pack>>
 
-/** What `npm publish` would correct in a manifest by itself, with no more than a warning: a command can be gone that way. */
+/** Reports corrections that `npm publish` would make in a manifest with only a warning. They can remove a command. */
 const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
   const file = join(unpacked, "package.json")
   const before = readFileSync(file, "utf8")
@@ -52,18 +54,21 @@ const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
   return [{
     file,
     line: 1,
-    message: "would be corrected by npm when it is published: run `npm pkg fix` in the package"
+    message: "npm would correct it when publishing: run `npm pkg fix` in the package"
   }]
 }
 
-/** What is in an archive, and whether tools find what it exports. We are ESM only: `require` is not looked at. */
+/** Checks the contents of an archive, and that tools resolve its exports. The packages are ESM only, so `require` is ignored. */
 const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArray<Problem>> => {
   const { name } = readManifest(unpacked)
   const entrypoints = modules.filter((module) => module !== name).map((module) => `.${module.slice(name.length)}`)
-  const results = [
-    await run(unpacked, bin("publint"), ["--strict", archive]),
-    await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ".", ...entrypoints])
-  ]
+  const results = [await run(unpacked, bin("publint"), ["--strict", archive])]
+  // A package with nothing but a command exports no types.
+  if (modules.length > 0) {
+    results.push(
+      await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ".", ...entrypoints])
+    )
+  }
   return [
     ...checkPacked(unpacked),
     ...await corrected(unpacked),
@@ -73,36 +78,37 @@ const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArr
 
 const check = async (directory: string): Promise<ReadonlyArray<Problem>> => {
   const problems: Array<Problem> = []
-  const [protocol, codex, testing] = await Promise.all([
-    pack("protocol", directory),
-    pack("codex", directory),
-    pack("testing", directory),
-    installTools()
-  ])
-  for (const packed of [protocol, codex, testing]) problems.push(...await lint(packed))
+  const packages: Array<readonly [Folder, Packed]> = []
+  for (const folder of folders) packages.push([folder, await pack(folder, directory)])
+  await installTools()
+  for (const [, packed] of packages) problems.push(...await lint(packed))
 
-  const { version } = readManifest(codex.unpacked)
-  const archives: Archives = { protocol: protocol.archive, codex: codex.archive, testing: testing.archive }
+  const of = <A>(f: (packed: Packed) => A) =>
+    Object.fromEntries(packages.map(([folder, packed]) => [folder, f(packed)])) as Record<Folder, A>
+  const archives: Archives = of(({ archive }) => archive)
+  const modules = of(({ modules }) => modules)
+  const { version } = readManifest(join(directory, "cli"))
   const project = join(directory, "project")
   mkdirSync(project)
 
   await installSdk(project, archives)
   problems.push(
     ...await isComplete(project),
-    ...await compile(project, sdkProgram, codex.modules, "quick"),
+    ...await compile(project, sdkProgram, modules.codex, "quick"),
+    ...await execute(project),
+    ...await checkBrowserBundle(project, modules.codex)
+  )
+
+  await installAll(project, archives)
+  problems.push(
+    ...await isComplete(project),
+    ...await compile(project, testingProgram, Object.values(modules).flat(), "everywhere"),
     ...await execute(
       project,
       ["npx", ["--no-install", "effect-codex", "--version"], version],
       ["npx", ["--no-install", "effect-codex", "timeline", "--help"], "USAGE"]
-    )
-  )
-
-  await installTesting(project, archives)
-  const modules = [...protocol.modules, ...codex.modules, ...testing.modules]
-  problems.push(
-    ...await isComplete(project),
-    ...await compile(project, testingProgram, modules, "everywhere"),
-    ...await execute(project)
+    ),
+    ...await checkNodeBundles(project, join(directory, "bundled"))
   )
 
   for (const bundle of await measureBundles(project)) {

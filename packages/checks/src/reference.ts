@@ -1,9 +1,9 @@
 /**
- * The API reference, `docs/api.md` of each package: every export with its docstring, read from the declarations that
- * `tsc` writes.
+ * The generator of the API references, `docs/api.md` of each package. It reads every export and its docstring from the declarations
+ * that `tsc` writes.
  *
- *     node packages/checks/src/reference.ts           # writes it
- *     node packages/checks/src/reference.ts --check   # fails if it is not current
+ *     node packages/checks/src/reference.ts           # writes the pages
+ *     node packages/checks/src/reference.ts --check   # fails if a page is out of date
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -27,7 +27,7 @@ interface Export {
   readonly code: ReadonlyArray<string>
 }
 
-/** What a docstring says: its text as Markdown, and its examples. */
+/** A docstring: its text as Markdown, and its examples. */
 interface Doc {
   readonly text: string
   readonly examples: ReadonlyArray<string>
@@ -56,7 +56,7 @@ const docOf = (comment: string | undefined): Doc => {
   }
 }
 
-/** Takes the examples out of the comments inside a declaration: they follow it, as blocks of their own. */
+/** Removes the examples from the comments inside a declaration. On the page they follow it as separate blocks. */
 const withoutExamples = (code: string): readonly [code: string, examples: ReadonlyArray<string>] => {
   const examples: Array<string> = []
   const rest = code.replaceAll(/\/\*\*[\s\S]*?\*\//g, (comment) => {
@@ -109,7 +109,7 @@ const typeOfSchema = (node: Node, text: Text): readonly [type: string, optional:
   }
 }
 
-/** The fields of a tagged error, without their Schemas. */
+/** Prints the fields of a tagged error without their Schemas. */
 const errorFields = (shape: Node, text: Text, docBefore: (offset: number) => string | undefined): string =>
   shape.type !== "TSTypeLiteral" ? "" : shape.members.map((member) => {
     if (member.type !== "TSPropertySignature" || member.typeAnnotation == null) return text(member)
@@ -118,15 +118,18 @@ const errorFields = (shape: Node, text: Text, docBefore: (offset: number) => str
     return `${doc === undefined ? "" : `/*${doc}*/\n`}readonly ${text(member.key)}${optional ? "?" : ""}: ${type}`
   }).join("\n")
 
-/** The declarations of a file, by name, in their order. */
+/** Returns the declaration file of a module that a public module exports again. `#` imports belong to the folder `node`. */
+const declarationFile = (from: string): string => from.replace(/^#(.*)$/, "./node/$1.ts").replace(/\.ts$/, ".d.ts")
+
+/** Reads the declarations of a file, by name and in order. */
 const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
   const source = readSource(file)
   const whole = readFileSync(file, "utf8")
   const text: Text = (node) => whole.slice(node.start, node.end)
   const exports = new Map<string, Export>()
-  /** The type of each value, also of those that are not exported: the bases of classes. */
+  /** The type of each value, including unexported ones such as the bases of classes. */
   const types = new Map<string, Node>()
-  /** How each service's shape is written, to be named where it is repeated. */
+  /** The text of each service's shape, so that its name can replace repetitions. */
   const shapes = new Map<string, string>()
 
   const add = (name: string, at: Node, code: string) => {
@@ -164,7 +167,7 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
     return text(node).replace(/^declare /, "")
   }
 
-  const reexported = (from: string) => declarationsOf(join(dirname(file), from.replace(/\.ts$/, ".d.ts")))
+  const reexported = (from: string) => declarationsOf(join(dirname(file), declarationFile(from)))
 
   for (const statement of source.body) {
     if (statement.type === "ExportAllDeclaration" && statement.exported === null) {
@@ -206,13 +209,13 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
         add(node.id.name, statement, text(node))
         break
       default:
-        throw new Error(`${file}: a declaration of a kind that is not known here: ${node.type}`)
+        throw new Error(`${file}: unknown kind of declaration: ${node.type}`)
     }
   }
   return exports
 }
 
-/** The docstring at the top of a file. */
+/** Reads the docstring at the top of a file. */
 const headerOf = (file: string): Doc => {
   const [, comment] = /^\/\*(\*[\s\S]*?)\*\//.exec(readFileSync(file, "utf8")) ?? []
   return docOf(comment)
@@ -222,7 +225,7 @@ const headerOf = (file: string): Doc => {
 // The page
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The modules that an index exports as namespaces. */
+/** Reads the modules that an index exports as namespaces. */
 export const modulesOf = (index: string): ReadonlyArray<Module> => {
   const source = readSource(index)
   return source.body.flatMap((statement) => {
@@ -239,7 +242,7 @@ export const modulesOf = (index: string): ReadonlyArray<Module> => {
 
 const fenced = (code: ReadonlyArray<string>): string => ["```typescript", ...code, "```"].join("\n")
 
-/** One module as Markdown. */
+/** Renders a module as Markdown. */
 export const renderModule = (packageName: string, { exports, name, summary }: Module): string =>
   [
     `## ${name}`,
@@ -260,11 +263,11 @@ protocol are in \`@effect-codex/protocol\`.
 
 Modules: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`
 
-/** The page of a package, formatted as `dprint` has it. */
+/** Renders the page of a package, formatted by `dprint`. */
 const render = (folder: string, name: string): string => {
   const modules = modulesOf(join(root, "packages", folder, "dist/index.d.ts"))
   const page = [intro(name, modules), ...modules.map((module) => renderModule(name, module))].join("\n\n")
-  // The inside of a generator stays as it was written: by itself its `yield*` would be formatted as a product.
+  // A fragment of a generator keeps its formatting, because dprint would read its `yield*` as a multiplication.
   const kept = page.replaceAll(
     /^```ts\n([^]*?)^```$/gm,
     (block, code) =>

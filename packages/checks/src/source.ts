@@ -1,14 +1,14 @@
 /**
- * Reads TypeScript sources: what they import, and which declarations have a docstring.
+ * The reader of TypeScript sources: their imports, declarations and docstrings.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type ESTree, parseSync } from "vite"
 
-/** A node of the syntax tree, as far as it is looked at here. */
+/** A node of the syntax tree. */
 export type Node = ESTree.Node
 
-/** What an `import` or `export ... from` names. */
+/** The specifier of an `import` or `export ... from`. */
 export interface Import {
   readonly specifier: string
   readonly line: number
@@ -19,9 +19,9 @@ export interface Source {
   readonly body: ReadonlyArray<ESTree.Directive | ESTree.Statement>
   readonly imports: ReadonlyArray<Import>
   readonly lineOf: (offset: number) => number
-  /** The text of the docstring that ends right before this offset. */
+  /** Returns the text of the docstring that ends right before an offset. */
   readonly docBefore: (offset: number) => string | undefined
-  /** Whether the file begins, after a `#!` if it has one, with a docstring of its own. */
+  /** Whether the file begins with a docstring, after a `#!` line if there is one. */
   readonly hasHeader: boolean
 }
 
@@ -47,7 +47,7 @@ export const readSource = (file: string): Source => {
   }
 }
 
-/** The TypeScript files below a directory, as paths relative to it, with `/` between their parts. */
+/** Lists the TypeScript files below a directory, as relative paths with `/` as separator. */
 export const filesBelow = (directory: string): ReadonlyArray<string> =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))

@@ -1,5 +1,5 @@
 /**
- * Writes the version of each package to the module that names it in its sources: after `changeset version`.
+ * A script that writes the version of each package to the module in its sources that names it. Run it after `changeset version`.
  *
  *     node packages/checks/src/version.ts
  */

@@ -5,7 +5,7 @@ import { promisify } from "node:util"
 import { root } from "../src/problem.ts"
 import { directoryOf } from "./fixture.ts"
 
-/** The last line, and the exit code, of a run over one file of tests. */
+/** Runs one test file and returns the last line and the exit code. */
 const run = async (test: string) => {
   const directory = directoryOf({
     "package.json": "{ \"type\": \"module\" }",
@@ -26,7 +26,7 @@ it("counts what passed, failed and was skipped", async () => {
   )
 })
 
-it("a file that can't be loaded has failed", async () => {
+it("a file that can't be loaded counts as failed", async () => {
   assert.deepStrictEqual(await run("throw new Error('no')"), { line: "0 passed, 1 failed", exitCode: 1 })
 })
 

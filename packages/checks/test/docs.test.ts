@@ -47,7 +47,7 @@ describe("blocks", () => {
     assert.strictEqual(markdown("```ts", "yield* Effect.void", "```").kind, "fragment")
   })
 
-  it("keep their lines, so that an error is where it stands in the document", () => {
+  it("keep their lines, so that an error names the line in the document", () => {
     const module = markdown("", "```ts", "import \"effect/Effect\"", "wrong", "```")
     assert.strictEqual(moduleOf(module).split("\n").indexOf("wrong"), 3)
     const fragment = markdown("", "```ts", "yield* thread.run(\"Hello.\")", "wrong", "```")

@@ -53,12 +53,12 @@ export function twice(a: never): never {
 }
 `
 
-it("what is documented has no problem", () => {
+it("a documented module has no problems", () => {
   assert.deepStrictEqual(problemsOf(documented), [])
   assert.deepStrictEqual(problemsOf(`#!/usr/bin/env node\n${documented}`), [])
 })
 
-it("each docstring of it is needed", () => {
+it("each of its docstrings is required", () => {
   const docstrings = [...documented.matchAll(/\/\*\*[^/]*\*\/\n/g)]
   assert.strictEqual(docstrings.length, 9)
   for (const { 0: docstring, index } of docstrings) {
@@ -68,7 +68,7 @@ it("each docstring of it is needed", () => {
   }
 })
 
-it("says where, and what", () => {
+it("a problem names the place and the export", () => {
   assert.deepStrictEqual(
     problemsOf("/** A module. */\n\n/* no docstring */\nexport type A = {\n  readonly b: string\n}\n"),
     [
@@ -82,7 +82,7 @@ it("says where, and what", () => {
   ])
 })
 
-it("what users can't import need not be documented", () => {
+it("internal modules need no docstrings", () => {
   assert.deepStrictEqual(problemsOf("export const a = 1\n", "internal/A.ts"), [])
   assert.deepStrictEqual(problemsOf("export const a = 1\n", "generated/A.ts"), [])
 })

@@ -4,7 +4,7 @@ import { dirname, join, relative } from "node:path"
 import { onTestFinished } from "vitest"
 import type { Problem } from "../src/problem.ts"
 
-/** A directory with these files, for one test. */
+/** Creates a directory with files for one test. */
 export const directoryOf = (files: Readonly<Record<string, string>>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-codex-checks-"))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -15,6 +15,6 @@ export const directoryOf = (files: Readonly<Record<string, string>>): string => 
   return directory
 }
 
-/** Problems as lines of `path:line message`. */
+/** Prints problems as lines of `path:line message`. */
 export const linesOf = (directory: string, problems: ReadonlyArray<Problem>): ReadonlyArray<string> =>
   problems.map(({ file, line, message }) => `${relative(directory, file)}:${line} ${message}`)

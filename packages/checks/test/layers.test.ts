@@ -21,7 +21,7 @@ describe("folders", () => {
     )
   })
 
-  it("an import that runs upwards is found, also of a type, also in an export", () => {
+  it("an upward import is found, including imports of types and re-exports", () => {
     assert.deepStrictEqual(
       foldersOf({
         "base/A.ts":
@@ -35,6 +35,17 @@ describe("folders", () => {
         "base/A.ts:3 base imports ., which is not below it",
         "wire/B.ts:1 wire imports ., which is not below it"
       ]
+    )
+  })
+
+  it("only some folders may import Node's modules, and a `#` import is one of the folder `node`", () => {
+    assert.deepStrictEqual(
+      foldersOf({
+        "A.ts": "import { start } from \"#process\"\n",
+        "base/B.ts": "import * as Fs from \"fs\"\nimport \"#process\"\n",
+        "node/C.ts": "import * as Fs from \"node:fs\"\n"
+      }, { ".": ["node"], base: [], node: ["node:"] }),
+      ["base/B.ts:1 base imports node:, which is not below it", "base/B.ts:2 base imports node, which is not below it"]
     )
   })
 
@@ -63,7 +74,7 @@ describe("packages", () => {
     return linesOf(directory, checkPackages(directory, order))
   }
 
-  it("a package uses those below it, and what it names", () => {
+  it("a package may use those below it that its package.json names", () => {
     assert.deepStrictEqual(
       packagesOf({
         "high/src/index.ts":
@@ -74,7 +85,7 @@ describe("packages", () => {
     )
   })
 
-  it("one that uses those above it is found", () => {
+  it("a package that uses one above it is found", () => {
     assert.deepStrictEqual(
       packagesOf({
         "low/package.json": JSON.stringify({ name: "low", dependencies: { high: "*" } }),
@@ -87,7 +98,7 @@ describe("packages", () => {
     )
   })
 
-  it("an import that package.json does not name is found, and one of a barrel", () => {
+  it("an undeclared import is found, and an import of a barrel", () => {
     assert.deepStrictEqual(
       packagesOf({ "high/src/index.ts": "import \"vitest\"\nimport { Effect } from \"effect\"\n" }),
       [
@@ -97,7 +108,7 @@ describe("packages", () => {
     )
   })
 
-  it("a package without a place is found", () => {
+  it("a package without a layer is found", () => {
     assert.deepStrictEqual(packagesOf({ "new/package.json": "{}" }), [`new/package.json:1 ${noPlace}`])
   })
 })

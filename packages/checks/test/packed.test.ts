@@ -42,11 +42,11 @@ const problemsOf = (files: Readonly<Record<string, string>>) => {
 }
 
 describe("packed", () => {
-  it("a package with all that belongs to it is in order", () => {
+  it("a complete package has no problems", () => {
     assert.deepStrictEqual(problemsOf({}), [])
   })
 
-  it("what it exports, and what belongs beside it, is packed", () => {
+  it("a missing export or required file is found", () => {
     const { "CHANGELOG.md": _, "dist/A.d.ts": __, ...rest } = whole
     const directory = directoryOf(rest)
     assert.deepStrictEqual(linesOf(directory, checkPacked(directory)), [
@@ -56,17 +56,17 @@ describe("packed", () => {
     ])
   })
 
-  it("tests and what builds leave behind are not", () => {
+  it("packed tests and build leftovers are found", () => {
     assert.deepStrictEqual(problemsOf({ "dist/.tsbuildinfo": "", "src/A.test.ts": "", "test/fixtures/a.json": "" }), [
-      "dist/.tsbuildinfo:1 is packed, and is nothing for users",
-      "src/A.test.ts:1 is packed, and is nothing for users",
-      "test/fixtures/a.json:1 is packed, and is nothing for users",
+      "dist/.tsbuildinfo:1 is packed, but users do not need it",
+      "src/A.test.ts:1 is packed, but users do not need it",
+      "test/fixtures/a.json:1 is packed, but users do not need it",
       "package.json:1 exports ./* as ./dist/A.test.d.ts, which is not packed",
       "package.json:1 exports ./* as ./dist/A.test.js, which is not packed"
     ])
   })
 
-  it("an import that is not declared is found: of a module, of a type, and one that is loaded later", () => {
+  it("an undeclared import is found: of a module, of a type, and a dynamic one", () => {
     assert.deepStrictEqual(
       problemsOf(
         built("A", "import \"x/y\"\nexport type T = import(\"@x/y/z\").T\nexport const z = () => import(\"z\")\n")
@@ -87,7 +87,7 @@ describe("packed", () => {
     )
   })
 
-  it("the modules that can be imported", () => {
+  it("lists the public modules", () => {
     assert.deepStrictEqual(publicModules(directoryOf({ ...whole, "src/internal/B.ts": "" })), [
       "some-package/A",
       "some-package"

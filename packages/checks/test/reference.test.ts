@@ -8,7 +8,7 @@ import { directoryOf } from "./fixture.ts"
 
 const codex = join(root, "packages/codex")
 
-/** The names that a statement of a file exports. */
+/** Returns the names that a statement exports. */
 const exportedBy = (file: string) => (statement: Node): ReadonlyArray<string> => {
   if (statement.type === "ExportAllDeclaration") {
     const from = join(dirname(file), statement.source.value)
@@ -32,7 +32,7 @@ const exportedBy = (file: string) => (statement: Node): ReadonlyArray<string> =>
   }
 }
 
-/** Every export of a package, as `Module.name`, read from its sources. */
+/** Reads every export of a package from its sources, as `Module.name`. */
 const exportsOf = (src: string): ReadonlyArray<string> =>
   readSource(join(src, "index.ts")).body.flatMap((statement) => {
     if (statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier") return []
@@ -99,15 +99,16 @@ describe("docs/api.md", () => {
 
 const names = readdirSync(join(codex, "docs")).filter((name) => name.endsWith(".md"))
 
-const pages = [
-  ...names.map((name) => join(codex, "docs", name)),
-  join(codex, "AGENTS.md")
-]
+/** Every document of the repository and of its packages. */
+const pages = [".", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}`)]
+  .flatMap((folder) => [folder, `${folder}/docs`, `${folder}/docs/contributing`].map((path) => join(root, path)))
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith(".md")).map((name) => join(folder, name)))
 
-/** The anchor that GitHub gives a heading. */
+/** Returns the anchor of a heading on GitHub. */
 const anchorOf = (heading: string) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
 
-it("links lead to pages and headings that exist", () => {
+it("links point to existing pages and headings", () => {
   const broken = pages.flatMap((file) => {
     const text = readFileSync(file, "utf8").replaceAll(/^```[\s\S]*?^```/gm, "")
     return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!).filter((link) => {
@@ -125,13 +126,13 @@ it("links lead to pages and headings that exist", () => {
 
 it("the index names every page", () => {
   const index = readFileSync(join(codex, "docs/README.md"), "utf8")
-  // A page that is not published is named, but not linked.
+  // Unpublished pages are named, but not linked.
   const isNamed = (name: string) => index.includes(`(${name})`) || index.includes(`\`${name}\``)
   const missing = names.filter((name) => name !== "README.md" && !isNamed(name))
   assert.deepStrictEqual(missing, [])
 })
 
-/** Whether Effect has it; undefined for what is no member of a module. */
+/** Whether Effect has a member. Returns `undefined` if the name is not a member of a module. */
 const exists = async (name: string) => {
   const [, module, member] = /^([A-Z]\w+)\.(\w+)/.exec(name) ?? []
   if (module === undefined || member === undefined) return undefined
@@ -139,7 +140,7 @@ const exists = async (name: string) => {
   return member in exports
 }
 
-it("AGENTS.md names what exists in Effect, and not what does not", async () => {
+it("AGENTS.md names existing members of Effect in place of removed ones", async () => {
   const text = readFileSync(join(codex, "AGENTS.md"), "utf8")
   const [, table] = /## Effect 4\.1 names[\s\S]*?\n((?:\|.*\n)+)/.exec(text) ?? []
   let checked = 0

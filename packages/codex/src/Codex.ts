@@ -16,7 +16,6 @@
  * ```
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,15 +23,16 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
-import * as CodexConfig from "./CodexConfig.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
-import type {
-  CodexConnectionError,
-  ConnectError,
-  OpenThreadError,
-  RequestError,
-  ThreadError
+import type { ClientOptions } from "./model/ClientOptions.ts"
+import {
+  type CodexConnectionError,
+  type ConnectError,
+  InvalidInputError,
+  type OpenThreadError,
+  type RequestError,
+  type ThreadError
 } from "./model/CodexError.ts"
 import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
@@ -157,6 +157,11 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
+const notRedacted = new InvalidInputError({
+  field: "apiKey",
+  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+})
+
 /**
  * Codex, on a client that is there.
  *
@@ -211,6 +216,10 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
+    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
+    const withoutTurns = () =>
+      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
       Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
         Effect.flatMap((params) => client.request("thread/list", params))
@@ -221,6 +230,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
+        yield* Options.checkThread("threadStart", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
@@ -230,13 +240,14 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, { handlers, limits: options.limits, openedWith: params })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadResume", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
           const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
-          const response = yield* client.request("thread/resume", { ...params, threadId })
+          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
           const thread = opened(response, {
             handlers,
             limits: options.limits,
@@ -252,9 +263,10 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
+        yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...params, threadId })
+        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
         const fork = opened(response, { handlers, limits: options.limits, openedWith: params })
         const member = router.family.ensure(fork.id)
         router.family.fork(member, threadId)
@@ -276,9 +288,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
-        Effect.suspend(() =>
-          Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: Redacted.value(apiKey) }))
-        ),
+        Effect.suspend(() => {
+          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
+          const key = Redacted.value(apiKey)
+          router.errors.keepSecret(key)
+          return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
+        }),
       loginChatgpt: Login.chatgpt({ client, router }),
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
@@ -294,9 +309,16 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  * @category layers
  */
 export const layerTransport = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: ClientOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(config)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(options)))
+
+/**
+ * The options of {@link layer}: those of a client, and of the process that it starts. All may be left out.
+ *
+ * @category models
+ */
+export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R> {}
 
 /**
  * Codex on an app-server of its own, started with the Layer and ended with it.
@@ -312,19 +334,6 @@ export const layerTransport = <R = never>(
  * @category layers
  */
 export const layer = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: LayerOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(config)))
-
-/**
- * As {@link layer}, with options read from Effect's `Config`: see `CodexConfig.fromConfig`. Options given here win.
- *
- * @category layers
- */
-export const layerConfig = <R = never>(
-  options: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<Services, ConnectError | Config.ConfigError, R> =>
-  Layer.unwrap(Effect.map(
-    CodexConfig.fromConfig,
-    (config) => layer({ ...config, ...options, env: { ...config.env, ...options.env } })
-  ))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(options)))

@@ -3,13 +3,13 @@
  *
  * Most programs use `Codex` above it. This is for the rest of the protocol's methods.
  */
+import { layerStdio } from "#process"
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -18,8 +18,10 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
-import * as CodexConfig from "./CodexConfig.ts"
+import { notPositive, positiveDuration } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
+import { check } from "./model/check.ts"
+import * as ClientOptions from "./model/ClientOptions.ts"
 import {
   type CodexConnectionError,
   CodexDecodeError,
@@ -31,12 +33,14 @@ import type { Limits } from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
-import * as Transport from "./Transport.ts"
+import { type PathKind, Transport } from "./model/Transport.ts"
+import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Answering from "./wire/Answering.ts"
 import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Router from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
+import { Slots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
@@ -114,6 +118,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
   /** Limits for the turns of all threads. */
   readonly limits: Limits | undefined
+  /**
+   * Tells what there is at a path on the server's machine; undefined where only the server can know. See
+   * `Transport.look`.
+   */
+  readonly look: ((path: string) => PathKind) | undefined
   /** How sub-agents are kept within what the turns of their thread allow. */
   readonly subagents: Subagents.Subagents
   /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
@@ -162,51 +171,50 @@ const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Res
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*<R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: ClientOptions.ClientOptions<R> = {}
 ): Effect.fn.Return<
   CodexClient["Service"],
   ConnectError,
-  Transport.Transport | Router.Router | Scope.Scope | R
+  Transport | Router.Router | Scope.Scope | R
 > {
-  yield* CodexConfig.validate(config)
+  yield* ClientOptions.validate(options)
+  const { look } = yield* Transport
   const router = yield* Router.Router
   const context = yield* Effect.context<R>()
   // The span in which the client is made has nothing to do with what it does later.
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
-  const requestTimeout = Duration.fromInputUnsafe(config.requestTimeout ?? CodexConfig.defaults.requestTimeout)
+  const requestTimeout = Duration.fromInputUnsafe(options.requestTimeout ?? ClientOptions.defaults.requestTimeout)
 
   const handlers = ServerRequests.orElse(
-    ServerRequests.provideContext(config.serverRequests ?? {}, context),
+    ServerRequests.provideContext(options.serverRequests ?? {}, context),
     declineAll
   )
   const { family } = router
   const deadlines = yield* Deadlines.make
-  const session = yield* Session.make(config, deadlines)
+  const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
+  const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
   const send = <A>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions & { readonly late?: (result: unknown) => void } = {}
+    options: RequestOptions & { readonly late?: (result: unknown) => void; readonly control?: boolean } = {}
   ): Effect.Effect<A, RequestError> => {
-    const { late } = options
-    const timeout = options.timeout === undefined
-      ? requestTimeout
-      : Option.getOrUndefined(Duration.fromInput(options.timeout))
+    const { control, late } = options
+    const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
-      return Effect.fail(
-        new InvalidInputError({
-          field: "timeout",
-          detail: `it is not a duration: give milliseconds, or a text such as "10 seconds"`
-        })
-      )
+      return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
     }
     return Telemetry.request(method, (span) => {
       const once = () =>
         Effect.flatMap(
           session.connection(timeout),
-          (connection) => roundTrip({ router, deadlines, connection }, { method, params, read, timeout, late, span })
+          (connection) =>
+            roundTrip(
+              { router, deadlines, connection, slots },
+              { method, params, read, timeout, late, control, span }
+            )
         )
       // What succeeds at once pays for none of this.
       return Effect.catch(once(), (error) => {
@@ -268,7 +276,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family.release(member)
       }
     },
-    limits: config.limits,
+    limits: options.limits,
+    look,
     subagents,
     turns: { ...starts, ...controls }
   })
@@ -280,9 +289,16 @@ export const make = Effect.fnUntraced(function*<R = never>(
  * @category layers
  */
 export const layerTransport = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport.Transport | R> =>
-  Layer.effect(CodexClient, make(config)).pipe(Layer.provideMerge(Router.layer))
+  options: ClientOptions.ClientOptions<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> =>
+  Layer.effect(CodexClient, make(options)).pipe(Layer.provideMerge(Router.layer))
+
+/**
+ * The options of a client and of the process that it starts. All may be left out.
+ *
+ * @category models
+ */
+export interface LayerOptions<out R = never> extends ClientOptions.ClientOptions<R>, ProcessOptions.ProcessOptions {}
 
 /**
  * A client of the `codex app-server` that it starts. Building the Layer starts the process and shakes hands; closing it
@@ -291,6 +307,9 @@ export const layerTransport = <R = never>(
  * @category layers
  */
 export const layer = <R = never>(
-  config: CodexConfig.CodexConfig<R> = {}
+  options: LayerOptions<R> = {}
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
-  layerTransport(config).pipe(Layer.provide(Transport.layerStdio(config)))
+  Layer.unwrap(Effect.as(
+    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
+    layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+  ))

@@ -7,7 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { oneOf } from "./base/options.ts"
 import type { CodexClient } from "./CodexClient.ts"
+import { check } from "./model/check.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
@@ -16,7 +18,7 @@ import {
   type StartTurnError,
   ThreadBusyError
 } from "./model/CodexError.ts"
-import { type Limits, validate } from "./model/Limits.ts"
+import * as Limits from "./model/Limits.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type { TurnOptions } from "./Options.ts"
 import * as Turn from "./Turn.ts"
@@ -52,7 +54,7 @@ export interface GoalOptions {
   /** What to do while a turn of the thread runs: await its end (the default), or fail with `ThreadBusyError`. */
   readonly whenBusy?: "wait" | "fail" | undefined
   /** Limits of the whole goal; what they leave out, those of the thread and of the Layer say. Default: none. */
-  readonly limits?: Limits | undefined
+  readonly limits?: Limits.Limits | undefined
   /** What happens to the goal's sub-agents when it is stopped: `"stop"`, the default, or `"leave"`. */
   readonly subagents?: "stop" | "leave" | undefined
   /** How long the server may take to start the first turn. Default: 30 seconds. */
@@ -192,7 +194,10 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       }
       return started
     })
-    return Effect.andThen(validate(limits), begin(starting, { whenBusy, steerable: true }, { limits, subagents }))
+    return Effect.andThen(
+      check({ limits, subagents }, { limits: Limits.check, subagents: oneOf("stop", "leave") }),
+      begin(starting, { whenBusy, steerable: true }, { limits, subagents })
+    )
   }
 
   return {

@@ -7,11 +7,15 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ApprovalMode } from "./ApprovalMode.ts"
+import type { Checks } from "./base/options.ts"
 import * as ApprovalModes from "./model/ApprovalMode.ts"
+import { check } from "./model/check.ts"
 import { InvalidInputError, UnsupportedByServerError } from "./model/CodexError.ts"
-import * as Limits from "./model/Limits.ts"
+import type { Limits } from "./model/Limits.ts"
+import * as optionChecks from "./model/optionChecks.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import * as ServerVersion from "./model/ServerVersion.ts"
+import type { PathKind } from "./model/Transport.ts"
 import type { OutputSchema } from "./Output.ts"
 import * as Sandbox from "./Sandbox.ts"
 import type * as Tools from "./Tools.ts"
@@ -41,7 +45,7 @@ export interface ThreadOptions<R = never, T extends Tools.ByName = {}, RT = neve
    */
   readonly tools?: Tools.Input<T, RT> | undefined
   /** Limits for the turns of this thread and of its forks; what they leave out, the Layer's say. Default: none. */
-  readonly limits?: Limits.Limits | undefined
+  readonly limits?: Limits | undefined
 }
 
 /**
@@ -53,9 +57,12 @@ export interface ThreadStartOptions<R = never, T extends Tools.ByName = {}, RT =
   extends Omit<Protocol.ThreadStartParams, "sandbox">, ThreadOptions<R, T, RT>
 {}
 
-/** Whether the answer shall hold the turns of the thread, in place of `excludeTurns`. */
+/** Whether the response carries the turns of the thread, in place of `excludeTurns`. */
 interface IncludeTurns {
-  /** Whether the server loads the thread's turns with it. Default: the server's. Needs Codex 0.151.0. */
+  /**
+   * Whether the server's response carries all turns of the thread. The handle does not hold them: `thread.read` returns
+   * them at any time. Default: false; servers before 0.151.0 always send them, and setting it needs 0.151.0.
+   */
   readonly includeTurns?: boolean | undefined
 }
 
@@ -106,7 +113,7 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
   /** What is done with events that are not read: see {@link Buffer}. `run` keeps none. Default: `"unbounded"`. */
   readonly buffer?: Buffer | undefined
   /** Limits of this turn; what they leave out, those of the thread and of the Layer say. Default: none. */
-  readonly limits?: Limits.Limits | undefined
+  readonly limits?: Limits | undefined
   /**
    * What happens to the turn's sub-agents when it is stopped, by `interrupt`, a limit, or the interruption of the fiber that
    * runs it: `"stop"`, the default, interrupts them too, `"leave"` lets them go on.
@@ -170,12 +177,17 @@ const introduced = {
     "parentTurnId",
     "responsesapiClientMetadataPatch",
     "rootTurnId"
-  ]
+  ],
+  "0.171.0": ["includedThreadIds"]
 }
 
 const needed = new Map(
   Object.entries(introduced).flatMap(([version, fields]) => fields.map((field) => [field, version] as const))
 )
+
+/** Whether a server of this version knows a field of the parameters. */
+export const isKnown = (field: string, serverVersion: string): boolean =>
+  ServerVersion.isAtLeast(serverVersion, needed.get(field) ?? "0.0.0")
 
 /** What a caller calls these fields. */
 const optionOf: { readonly [field: string]: string } = {
@@ -220,7 +232,6 @@ export const threadParams = Effect.fnUntraced(function*<
     & IncludeTurns
     & { readonly approvalPolicy?: unknown; readonly approvalsReviewer?: unknown; readonly tools?: unknown }
 >(options: O, serverVersion: string) {
-  yield* Limits.validate(options.limits)
   const { approvalMode: _, includeTurns, limits: __, sandbox, serverRequests: ___, tools: ____, ...fields } = options
   return yield* supported({
     ...fields,
@@ -230,31 +241,62 @@ export const threadParams = Effect.fnUntraced(function*<
   }, serverVersion)
 })
 
+/** A check for each option: of no more, and no fewer, than the types have. */
+const checks: {
+  readonly threadStart: Checks<ThreadStartOptions>
+  readonly threadResume: Checks<ThreadResumeOptions>
+  readonly threadFork: Checks<ThreadForkOptions>
+  readonly turn: Checks<TurnOptions>
+} = {
+  threadStart: optionChecks.threadStart,
+  threadResume: optionChecks.threadResume,
+  threadFork: optionChecks.threadFork,
+  turn: optionChecks.turn
+}
+
+/** Fails if options of a thread have an unknown name, or a working directory that does not exist. */
+export const checkThread = Effect.fnUntraced(function*(
+  way: "threadStart" | "threadResume" | "threadFork",
+  options: { readonly cwd?: string | null | undefined },
+  look: Look | undefined
+) {
+  yield* check(options, checks[way])
+  yield* checkDirectory(options.cwd, look)
+})
+
+/** Tells what there is at a path on the server's machine. */
+type Look = (path: string) => PathKind
+
+/** Fails if a working directory does not exist. Passes if only the server can know. */
+export const checkDirectory = (
+  cwd: string | null | undefined,
+  look: Look | undefined
+): Effect.Effect<void, InvalidInputError> =>
+  Effect.suspend(() => {
+    if (look === undefined || typeof cwd !== "string") return Effect.void
+    const kind = look(cwd)
+    if (kind === "directory" || kind === "hidden") return Effect.void
+    return Effect.fail(
+      new InvalidInputError({
+        field: "cwd",
+        detail: kind === "missing" ? `the directory ${cwd} does not exist` : `${cwd} is not a directory`
+      })
+    )
+  })
+
 /** The options of a turn as the protocol has them. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
-  yield* Limits.validate(options.limits)
   const {
     approvalMode: _,
-    buffer,
-    limits: __,
+    buffer: ____,
+    limits: _____,
     sandbox,
-    startTimeout: ___,
-    subagents,
-    whenBusy: ____,
+    startTimeout: __,
+    subagents: ______,
+    whenBusy: ___,
     ...fields
   } = options
-  if (subagents !== undefined && subagents !== "stop" && subagents !== "leave") {
-    return yield* new InvalidInputError({
-      field: "subagents",
-      detail: `${JSON.stringify(subagents)} is not one of stop, leave`
-    })
-  }
-  if (typeof buffer === "object" && !(Number.isInteger(buffer.sliding) && buffer.sliding > 0)) {
-    return yield* new InvalidInputError({
-      field: "buffer",
-      detail: `sliding takes a positive whole number of events, not ${buffer.sliding}`
-    })
-  }
+  yield* check(options, checks.turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({
       field: "sandbox",

@@ -26,6 +26,14 @@
  * ```
  */
 export { acceptAll, acceptForSession, declineAll } from "./model/ApprovalHandlers.ts"
+export {
+  mcpElicitation,
+  type McpElicitationHandlers,
+  type McpToolApproval,
+  mcpToolApproval,
+  type McpToolDecision,
+  mcpToolResponse
+} from "./model/McpElicitation.ts"
 export { type Inbox, inbox, type InteractiveMethod, type Pending, type PendingOf } from "./model/RequestInbox.ts"
 export {
   type AllHandlers,

@@ -2,12 +2,12 @@
 
 /** Who decides when a command needs more than the sandbox allows. */
 export * as ApprovalMode from "./ApprovalMode.ts"
+/** The options of a client. */
+export * as ClientOptions from "./ClientOptions.ts"
 /** The service that a program starts from. */
 export * as Codex from "./Codex.ts"
 /** The client of one app-server: every method of the protocol as a typed request. */
 export * as CodexClient from "./CodexClient.ts"
-/** Options of the client, and where the codex binary is found. */
-export * as CodexConfig from "./CodexConfig.ts"
 /** Every error that can be met. */
 export * as CodexError from "./CodexError.ts"
 /** Objectives that the agent pursues turn after turn. */
@@ -24,6 +24,8 @@ export * as Notification from "./Notification.ts"
 export * as Options from "./Options.ts"
 /** Typed answers. */
 export * as Output from "./Output.ts"
+/** The options of a server that runs as a child process. */
+export * as ProcessOptions from "./ProcessOptions.ts"
 /** Who receives each incoming message. */
 export * as Router from "./Router.ts"
 /** What commands may do. */

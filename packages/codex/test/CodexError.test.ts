@@ -1,7 +1,7 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexError, type TurnResult } from "effect-codex"
+import { Codex, CodexClient, CodexError, type TurnResult } from "effect-codex"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -301,6 +301,31 @@ describe("every error", () => {
       assert.include(logs.join(), "My key is <redacted>.")
       assert.notInclude(logs.join(), secret)
       assert.notInclude(logs.join(), "abcdefghijkl")
+    }))
+
+  it.live("of a server that echoes a secret, or writes to the terminal, shows neither", () =>
+    Effect.gen(function*() {
+      const secret = "sk-very-secret"
+      const program = `
+        console.error("\\x1b]0;owned\\x07 " + process.env.KEY)
+        const answer = (id, rest) => console.log(JSON.stringify({ id, ...rest }))
+        require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+          const { id, method } = JSON.parse(line)
+          if (method === "initialize") answer(id, { result: { userAgent: "test/0.171.0 (node)" } })
+          if (method === "model/list") answer(id, { error: { code: -32600, message: "bad key " + process.env.KEY } })
+          if (method === "account/logout") process.exit(1)
+        })`
+      const layer = Codex.layer({ args: [process.execPath, "-e", program], env: { KEY: Redacted.make(secret) } })
+      const [refused, lost] = yield* Effect.gen(function*() {
+        const client = yield* CodexClient.CodexClient
+        const refused = yield* Effect.flip(client.request("model/list", {}))
+        return [refused, yield* Effect.flip(client.request("account/logout"))] as const
+      }).pipe(Effect.provide(layer))
+      assert.include(refused.message, "bad key <redacted>")
+      assert.include(lost.message, "\\x1b]0;owned\\x07 <redacted>")
+      assert(lost._tag === "CodexConnectionError" && lost.reason._tag === "Exited")
+      assert.notInclude(lost.reason.stderr, "\u001b")
+      assert.notInclude(inspect([refused, lost], { depth: 9 }), secret)
     }))
 })
 

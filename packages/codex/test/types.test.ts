@@ -5,7 +5,6 @@ import { describe, it } from "@effect/vitest"
 import {
   Codex,
   CodexClient,
-  type CodexConfig,
   CodexError,
   type Input,
   type Notification,
@@ -18,6 +17,7 @@ import {
   type Turn,
   type TurnResult
 } from "effect-codex"
+import * as CodexConfig from "effect-codex/CodexConfig"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -98,7 +98,7 @@ describe("the errors and requirements of", () => {
     expectTypeOf(Codex.layerTransport()).toEqualTypeOf<
       Layer.Layer<Services, CodexError.ConnectError, Transport.Transport>
     >()
-    expectTypeOf(Codex.layerConfig()).toEqualTypeOf<
+    expectTypeOf(CodexConfig.layer()).toEqualTypeOf<
       Layer.Layer<Services, CodexError.ConnectError | Config.ConfigError>
     >()
     expectTypeOf(CodexClient.layer()).toEqualTypeOf<
@@ -220,10 +220,10 @@ describe("what the user writes", () => {
     void thread.run("go", { input: [] })
     expectTypeOf<Options.TurnOptions>().not.toHaveProperty("threadId")
     expectTypeOf<Options.ThreadResumeOptions>().not.toHaveProperty("excludeTurns")
-    const config: CodexConfig.CodexConfig = { config: { a: { b: [1, "two", true] } }, envMode: "replace" }
-    expectTypeOf(config).toExtend<CodexConfig.CodexConfig<Judge>>()
+    const config: Codex.LayerOptions = { config: { a: { b: [1, "two", true] } }, envMode: "replace" }
+    expectTypeOf(config).toExtend<Codex.LayerOptions<Judge>>()
     // @ts-expect-error TOML has no null
-    expectTypeOf<CodexConfig.CodexConfig["config"]>(null)
+    expectTypeOf<Codex.LayerOptions["config"]>(null)
   })
 
   compiled("the reasons of errors", () => {

@@ -1,5 +1,5 @@
 /**
- * The first turn: start a thread, stream what the agent says, read the result.
+ * The first turn: start a thread, stream the answer, read the result.
  *
  *     npm start "What is in this directory?"
  */

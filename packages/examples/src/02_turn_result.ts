@@ -1,5 +1,5 @@
 /**
- * Everything that a turn comes to, and the thread as the server keeps it.
+ * The result of a turn: status, times, items and usage; and the thread as the server stores it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -21,7 +21,7 @@ const program = Effect.gen(function*() {
   yield* Console.log("duration ", result.durationMs, "ms")
   yield* Console.log("answer   ", result.finalResponse)
 
-  // Items are a union, discriminated on `type`. A newer server may send types that this version does not know.
+  // Items are a union, discriminated by `type`. A newer server may send unknown types.
   for (const item of result.items) {
     switch (item.type) {
       case "userMessage":
@@ -41,7 +41,7 @@ const program = Effect.gen(function*() {
     }
   }
 
-  // `last` is what this turn took, `total` the whole thread.
+  // `last` is the usage of this turn, `total` that of the whole thread.
   yield* Console.log("usage    ", result.usage?.last)
   yield* Console.log("context  ", result.usage?.modelContextWindow, "tokens")
 

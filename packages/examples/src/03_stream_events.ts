@@ -1,5 +1,5 @@
 /**
- * The events of one turn, as they happen. Stopping to listen stops the turn.
+ * The events of a turn, as they happen. A program that stops reading interrupts the turn.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -12,7 +12,7 @@ const program = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart()
 
-  // The stream starts the turn when it is run, and ends with its `turn/completed`.
+  // Running the stream starts the turn. It ends with the turn's `turn/completed`.
   yield* thread.stream("Run `echo hello` and tell me what it printed.").pipe(
     Stream.runForEach((event) => {
       switch (event.method) {
@@ -24,7 +24,7 @@ const program = Effect.gen(function*() {
           return Console.log(event.method, JSON.stringify(event.params.delta))
         case "turn/completed":
           return Console.log(event.method, event.params.turn.status)
-        // What a newer server sends is not lost: it is here, as it came.
+        // Unknown events of a newer server arrive here, with the raw payload.
         case "$unknown":
           return Console.log("something new:", event.raw)
         default:
@@ -33,7 +33,7 @@ const program = Effect.gen(function*() {
     })
   )
 
-  // Only the first three events: then the turn is interrupted, on the server too.
+  // After the first three events, the SDK interrupts the turn on the server.
   const first = yield* thread.stream("Count slowly to 1000.").pipe(Stream.take(3), Stream.runCollect)
   yield* Console.log("\nthe first three:", first.map((event) => event.method).join(", "))
   const stored = yield* thread.read({ includeTurns: true })

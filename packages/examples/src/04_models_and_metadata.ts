@@ -1,5 +1,5 @@
 /**
- * Who answers: the server, the account, the models.
+ * The server's metadata, the account, and the models.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -18,7 +18,7 @@ const program = Effect.gen(function*() {
   const { account } = yield* codex.account()
   yield* Console.log("account   ", account?.type ?? "none")
 
-  // A Stream over every page. `includeHidden` shows those that a picker would not.
+  // A Stream over all pages. `includeHidden` includes models that a picker would not show.
   yield* codex.models({ includeHidden: true }).pipe(
     Stream.runForEach((model) =>
       Console.log(

@@ -1,5 +1,5 @@
 /**
- * A conversation goes on: by the id of its thread, also from another process or another day.
+ * A conversation that continues by the id of its thread, in this process or in a later one.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -7,7 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as ExampleCodex from "./shared/ExampleCodex.ts"
 
-/** Starts a conversation. What is kept of it is its id. */
+/** Starts a conversation and returns its id. */
 const begin = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart()
@@ -16,7 +16,7 @@ const begin = Effect.gen(function*() {
   return thread.id
 })
 
-/** Takes it up again. Options that are left out are as they were. */
+/** Continues the conversation. Options that you leave out keep their values. */
 const goOn = Effect.fn(function*(threadId: string) {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadResume(threadId)

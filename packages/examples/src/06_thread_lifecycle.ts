@@ -1,5 +1,5 @@
 /**
- * All that can be done with a thread: name, list, read, fork, compact, archive, unarchive, delete.
+ * The operations on a thread: name, list, read, fork, compact, archive, unarchive, delete.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -14,7 +14,7 @@ const program = Effect.gen(function*() {
   yield* thread.run("Say hello.")
   yield* thread.setName("A greeting")
 
-  // A Stream over every page, read as it is pulled; `threadListPage` gives one page and its cursor.
+  // A Stream that requests each page as it is pulled. `threadListPage` returns one page and its cursor.
   const names = codex.threadList({ searchTerm: "greeting" }).pipe(
     Stream.take(10),
     Stream.map((stored) => stored.name ?? stored.preview),
@@ -22,13 +22,13 @@ const program = Effect.gen(function*() {
   )
   yield* Console.log("listed    ", yield* names)
 
-  // A fork has the history so far, and goes its own way.
+  // A fork starts with the history so far.
   const fork = yield* codex.threadFork(thread.id)
   yield* fork.run("Say it in French.")
   const turns = yield* Effect.forEach([thread, fork], ({ read }) => read({ includeTurns: true }))
   yield* Console.log("turns     ", turns.map((stored) => stored.turns.length))
 
-  // Replaces the history by a summary, to free the context. Done when the Effect is.
+  // Compaction replaces the history with a summary to free the context. The Effect waits until it is done.
   yield* fork.compact
   yield* Console.log("compacted ", fork.id)
 
@@ -40,11 +40,11 @@ const program = Effect.gen(function*() {
   yield* Console.log("archived  ", archived)
 
   yield* codex.threadUnarchive(thread.id)
-  // An unarchived thread is not loaded: resume it before its next turn.
+  // An unarchived thread is not loaded. Resume it before its next turn.
   const again = yield* codex.threadResume(thread.id)
   yield* Console.log("resumed   ", (yield* again.run("What did I say?")).finalResponse)
 
-  // The fork first: it refers to the history of the other.
+  // Delete the fork first, because it refers to the history of the other thread.
   yield* Effect.forEach([fork, thread], ({ id }) => codex.threadDelete(id), { discard: true })
   const gone = yield* codex.threadRead(thread.id).pipe(Effect.flip)
   yield* Console.log("deleted   ", gone._tag)

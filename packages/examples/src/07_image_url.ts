@@ -1,5 +1,5 @@
 /**
- * An image by its URL, beside a text. A `data:` URL works with every version; some refuse what they would have to fetch.
+ * An image by URL, together with a text. A `data:` URL works with every version; some versions refuse remote URLs.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex, Input } from "effect-codex"
@@ -7,7 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as ExampleCodex from "./shared/ExampleCodex.ts"
 
-/** A red square of 8 by 8 pixels. */
+/** An 8 by 8 pixel red square. */
 const redSquare = "data:image/png;base64,"
   + "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQMAAAD+wSzIAAAAA1BMVEXQICCEGQyAAAAAC0lEQVR42mNgQAUAABAAAaoZ+IIAAAAASUVORK5CYII="
 

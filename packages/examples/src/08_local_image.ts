@@ -1,5 +1,5 @@
 /**
- * An image in a file. The server reads it: the path has to be absolute.
+ * An image from a file. The server reads the file, so the path must be absolute.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex, Input } from "effect-codex"

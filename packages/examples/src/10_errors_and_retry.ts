@@ -1,5 +1,5 @@
 /**
- * Errors are values: each has a name, a message that says what to do, and what is needed to go on.
+ * Typed errors: each has a tag, a message that says what to do, and the data to continue with.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex, CodexError, type Thread } from "effect-codex"
@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as ExampleCodex from "./shared/ExampleCodex.ts"
 
-/** A thread by its id; a new one if there is none. */
+/** Resumes a thread by its id, or starts a new one if it does not exist. */
 const resumeOrStart = Effect.fn(function*(threadId: string) {
   const codex = yield* Codex.Codex
   return yield* codex.threadResume(threadId).pipe(
@@ -20,7 +20,7 @@ const resumeOrStart = Effect.fn(function*(threadId: string) {
   )
 })
 
-/** Asks, and asks again for as long as that can help. What failed for good becomes an answer too. */
+/** Runs a turn, and retries as long as that can help. Final failures also become answers. */
 const ask = (thread: Thread.Thread, question: string) =>
   thread.run(question).pipe(
     Effect.tapError((error) => Console.log(`${error._tag}, again: ${CodexError.isRetryable(error)}`)),
@@ -30,7 +30,7 @@ const ask = (thread: Thread.Thread, question: string) =>
     }),
     Effect.map((result) => result.finalResponse),
     Effect.catchTags({
-      // What the turn had done by then is in the error.
+      // The error contains the partial result of the turn.
       TurnFailedError: ({ reason, result }) =>
         Effect.succeed(`failed with ${reason._tag} after ${result.items.length} items`),
       InvalidInputError: ({ message }) => Effect.succeed(`refused, and nothing was sent: ${message}`)

@@ -1,5 +1,5 @@
 /**
- * A chat in the terminal. An empty line, or the end of the input, ends it.
+ * A chat in the terminal. An empty line or the end of the input ends it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -26,7 +26,7 @@ const program = Effect.gen(function*() {
     yield* terminal.display("> ")
     const question = (yield* terminal.readLine).trim()
     if (question === "") break
-    // A failed turn is no reason to leave.
+    // A failed turn does not end the chat.
     yield* answer(thread, question).pipe(Effect.catchTag("TurnFailedError", (error) => Console.error(error.message)))
   }
 }).pipe(Effect.catchTag("QuitError", () => Effect.void))

@@ -1,6 +1,6 @@
 /**
- * The options of the client, of a thread, and of a turn. All are optional, and what is not said is not sent: your own
- * configuration holds.
+ * The options of the client, of a thread, and of a turn. All are optional. Your own Codex configuration supplies those that
+ * you leave out.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex, Input } from "effect-codex"
@@ -10,7 +10,7 @@ import * as ExampleCodex from "./shared/ExampleCodex.ts"
 
 const client = ExampleCodex.layer({
   clientInfo: { name: "my-agent", version: "1.0.0", title: "My agent" },
-  // As in config.toml, for this process alone.
+  // Keys of config.toml, for this process only.
   config: { model_verbosity: "low", features: { goals: true } },
   env: { MY_VARIABLE: "value" },
   requestTimeout: "30 seconds",
@@ -31,14 +31,14 @@ const program = Effect.gen(function*() {
     ephemeral: true
   })
 
-  // Most options of a turn hold for the later turns of its thread too.
+  // Most turn options also apply to the later turns of the thread.
   const result = yield* thread.run([Input.text("What is this directory for?")], {
     effort: "low",
     summary: "concise",
     sandbox: "workspaceWrite",
     whenBusy: "fail",
     startTimeout: "10 seconds",
-    // These hold for one turn alone.
+    // These apply to one turn only.
     turnTrigger: "automation",
     outputSchema: {
       type: "object",
@@ -50,7 +50,7 @@ const program = Effect.gen(function*() {
   yield* Console.log(codex.metadata.userAgent)
   yield* Console.log(result.finalResponse)
 
-  // A message from outside: the model sees it as the output of a tool, not as the user's word.
+  // An external message. The model sees it as the output of a tool, not as the user's words.
   const mail = yield* thread.run(Input.externalMessage({ toolName: "inbox", content: "From: Ada. Lunch at noon?" }))
   yield* Console.log(mail.finalResponse)
 })

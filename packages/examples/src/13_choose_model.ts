@@ -1,5 +1,5 @@
 /**
- * Chooses a model, and how hard it thinks, from what the server offers.
+ * The choice of a model and of its reasoning effort, from the list that the server offers.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -12,7 +12,7 @@ const program = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const models = yield* Stream.runCollect(codex.models())
   const model = models.find(({ isDefault }) => isDefault) ?? models[0]
-  // Efforts come in order, the highest last.
+  // Efforts are in ascending order.
   const effort = model?.supportedReasoningEfforts.at(-1)?.reasoningEffort
   yield* Console.log(`${model?.displayName} with effort ${effort}, of ${models.length} models`)
 

@@ -1,5 +1,5 @@
 /**
- * Logging in with ChatGPT, in the browser. With `--live` it is your own login, and it stays.
+ * A login with ChatGPT in the browser. With `--live`, you log in to your own account, and stay logged in.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -13,11 +13,11 @@ const program = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   yield* Console.log("account:", (yield* codex.account()).account)
 
-  // On a machine without a browser: `loginChatgptDeviceCode`. With a key: `loginApiKey`.
+  // Use `loginChatgptDeviceCode` on a machine without a browser, and `loginApiKey` with a key.
   const login = yield* codex.loginChatgpt
   yield* Console.log("open:   ", login.authUrl)
 
-  // Whoever does not come back is not waited for: a login that is cancelled ends too, without success.
+  // After the timeout, cancel the login. A cancelled login also ends, without success.
   const ended = yield* login.wait.pipe(
     Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.andThen(login.cancel, login.wait) })
   )

@@ -1,5 +1,5 @@
 /**
- * A goal: the agent goes on by itself, turn after turn, until it says that the goal is reached.
+ * A goal: the agent continues by itself, turn after turn, until it declares the goal reached.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -12,7 +12,7 @@ const program = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart({ sandbox: "readOnly" })
 
-  // A handle like that of a turn: one stream and one result over all the turns that it takes.
+  // The handle resembles that of a turn, with one stream and one result for all turns of the goal.
   const goal = yield* thread.startGoal("Find out what the files here are for.", { tokenBudget: 50_000 })
   yield* goal.items.pipe(
     Stream.filter((item) => item.type === "agentMessage"),

@@ -1,5 +1,5 @@
 /**
- * Approvals as a Stream, for a person in the loop: here the person is a function.
+ * Approvals as a Stream, for a person in the loop. Here, a function plays the person.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex, ServerRequests } from "effect-codex"
@@ -13,7 +13,7 @@ const person = (command: string) => command.includes("rm ") ? "decline" : "accep
 const program = Effect.gen(function*() {
   const codex = yield* Codex.Codex
 
-  // Requests wait in the inbox, for as long as it takes; other turns go on meanwhile.
+  // Requests wait in the inbox until you respond. Other turns continue meanwhile.
   const inbox = yield* ServerRequests.inbox(["item/commandExecution/requestApproval"])
   yield* inbox.requests.pipe(
     Stream.runForEach(({ params, respond }) => {

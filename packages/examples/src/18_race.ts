@@ -1,5 +1,5 @@
 /**
- * Two turns race: the first answer wins, and the other turn is interrupted, on the server too.
+ * A race of two turns. The first answer wins, and the SDK interrupts the other turn on the server.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"

@@ -1,5 +1,5 @@
 /**
- * A turn may take so long, and no longer. What takes too long is stopped, not abandoned: the thread is free again.
+ * A turn with a time limit. A turn that exceeds it is stopped, not abandoned, so the thread is free again.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"

@@ -1,6 +1,5 @@
 /**
- * A program that uses Codex is tested by giving it another Layer: the real binary, and a model that says what the test
- * wants it to say.
+ * A test of a program that uses Codex. The test provides another Layer: the real binary on a scripted model.
  */
 import { Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -9,7 +8,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as ExampleCodex from "./shared/ExampleCodex.ts"
 
-/** What is tested. It does not know where its Codex comes from. */
+/** The code under test. It does not depend on where Codex comes from. */
 const review = Effect.fn(function*(diff: string) {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart({ sandbox: "readOnly", ephemeral: true })
@@ -17,7 +16,7 @@ const review = Effect.fn(function*(diff: string) {
   return finalResponse?.trim().toLowerCase().startsWith("yes") ? "approved" as const : "needs a person" as const
 })
 
-/** A test. With a test runner: `it.live("...", () => test)`. */
+/** The test. In a test runner, write `it.live("...", () => test)`. */
 const test = Effect.gen(function*() {
   const model = yield* ScriptedModel.ScriptedModel
   yield* model.enqueue(Reply.text("Yes."), Reply.text("No: it deletes the backups."))

@@ -1,5 +1,5 @@
 /**
- * Many threads at once, on one process. Each stream has the events of its own turn only.
+ * Many threads at once, on one process. Each turn receives only its own events.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -17,7 +17,7 @@ const describe = Effect.fn(function*(topic: string) {
 })
 
 const program = Effect.gen(function*() {
-  // At most four at a time. Should one fail, the others are interrupted.
+  // At most four run at a time. If one fails, the others are interrupted.
   const facts = yield* Effect.forEach(topics, describe, { concurrency: 4 })
   yield* Effect.forEach(facts, (fact) => Console.log(fact), { discard: true })
 })

@@ -1,5 +1,5 @@
 /**
- * Files, through the server: any method of the protocol is one typed call away, on `codex.client`.
+ * File operations through the server. `codex.client.request` calls any method of the protocol, with types.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -14,7 +14,7 @@ const program = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped()
 
-  // Content goes in base64, both ways.
+  // File contents are base64, in both directions.
   const path = `${directory}/notes/hello.txt`
   yield* client.request("fs/createDirectory", { path: `${directory}/notes`, recursive: true })
   yield* client.request("fs/writeFile", { path, dataBase64: Buffer.from("Hello.").toString("base64") })

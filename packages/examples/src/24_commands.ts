@@ -1,5 +1,5 @@
 /**
- * A command, run by the server in its sandbox, with its output as it is printed.
+ * Commands that the server runs in its sandbox, with their output as it is printed.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -14,7 +14,7 @@ const program = Effect.gen(function*() {
   const { exitCode, stdout } = yield* client.request("command/exec", { command: ["echo", "hello"] })
   yield* Console.log("echo exited with", exitCode, JSON.stringify(stdout))
 
-  /** What a process prints, as it prints it; by an id that we give it. */
+  /** Streams the output of a process. The client chooses the process id. */
   const outputOf = (processId: string) =>
     client.notifications.pipe(
       Stream.filter((event) => event.method === "command/exec/outputDelta"),
@@ -33,7 +33,7 @@ const program = Effect.gen(function*() {
   })
   yield* Console.log("sh exited with", counting.exitCode)
 
-  // One that does not end by itself is terminated, here by its first word.
+  // Terminates a command that does not end by itself, at its first output.
   yield* outputOf("sleeping").pipe(
     Stream.runForEach(() => client.request("command/exec/terminate", { processId: "sleeping" })),
     Effect.forkChild({ startImmediately: true })

@@ -1,5 +1,5 @@
 /**
- * A review: a turn of its own kind, of the uncommitted changes, a commit, a branch, or whatever you say.
+ * A review: a turn that reviews the uncommitted changes, a commit, a branch, or what your instructions name.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"

@@ -1,5 +1,5 @@
 /**
- * What the server knows of a workspace: files by a fuzzy name, skills, configuration.
+ * Information about a workspace: fuzzy file search, skills, configuration.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"

@@ -1,5 +1,5 @@
 /**
- * An answer as data: the model is held to a Schema, and what it says is decoded with it.
+ * A typed answer: Codex holds the model to a Schema, and the SDK decodes the answer with it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -22,7 +22,7 @@ const program = Effect.gen(function*() {
   // output: ReadonlyArray<{ title: string, severity: "low" | "medium" | "high", line: number }>
   for (const finding of output) yield* Console.log(`${finding.severity} at line ${finding.line}: ${finding.title}`)
 }).pipe(
-  // The model may answer something else all the same.
+  // The model may still answer something else.
   Effect.catchTag("OutputDecodeError", ({ issue, text }) => Console.error(`not a list of findings: ${issue}\n${text}`))
 )
 

@@ -1,5 +1,5 @@
 /**
- * Tools of your own: each tool of an Effect AI Toolkit is offered to the model, and its calls are answered by Effects.
+ * Tools of your own. The model can call the tools of an Effect AI Toolkit, and Effects answer the calls.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
@@ -15,10 +15,10 @@ class NoSuchArticle extends Schema.TaggedError<NoSuchArticle>("examples/NoSuchAr
 }) {}
 
 const Stock = Tool.make("stock", {
-  description: "How many pieces of an article are in stock",
+  description: "Returns how many pieces of an article are in stock",
   parameters: Schema.Struct({ article: Schema.String }),
   success: Schema.Struct({ pieces: Schema.Int }),
-  // A failure is told to the model, which may try something else.
+  // The model receives a failure and may try something else.
   failure: NoSuchArticle
 })
 

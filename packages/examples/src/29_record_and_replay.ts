@@ -1,6 +1,6 @@
 /**
- * A run is recorded once, and replayed from then on: no binary, no network, no account. That is how a program that uses
- * Codex is tested in CI. The same recording becomes a page to look at.
+ * A run that is recorded once and then replayed without a binary, a network or an account, as a test in CI would. The same
+ * recording is drawn as an HTML page.
  */
 import { Replay } from "@effect-codex/recording"
 import * as Recording from "@effect-codex/recording/Recording"
@@ -15,7 +15,7 @@ import * as ExampleCodex from "./shared/ExampleCodex.ts"
 const file = fileURLToPath(new URL("../dist/recordings/greeting.jsonl", import.meta.url))
 const page = file.replace(/jsonl$/, "html")
 
-/** What is tested. It does not know where its Codex comes from. */
+/** The code under test. It does not depend on where Codex comes from. */
 const ask = Effect.fn(function*(question: string) {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart({ sandbox: "readOnly" })
@@ -23,26 +23,26 @@ const ask = Effect.fn(function*(question: string) {
   return finalResponse
 })
 
-/** Once, by hand: `RECORD=1 npm test`. The recording goes to the repository. */
+/** Records the run. Do this once, by hand, for instance with `RECORD=1 npm test`, and commit the recording. */
 const record = Effect.gen(function*() {
   yield* Console.log("recorded:", yield* ask("Say hello in one sentence."))
 }).pipe(Effect.provide(ExampleCodex.layerRecorded(file)))
 
-/** In CI. With a test runner: `it.live("...", () => replay)`. */
+/** Replays the run, in CI. In a test runner, write `it.live("...", () => replay)`. */
 const replay = Effect.gen(function*() {
   yield* Console.log("replayed:", yield* ask("Say hello in one sentence."))
-  // Nothing of what was recorded is left.
+  // Fails if the program has not used the whole recording.
   const { done } = yield* Replay.Replay
   yield* done
 }).pipe(Effect.provide(Replay.layerCodex(file)))
 
-/** A program that is not the one that was recorded is shown where it differs. */
+/** Shows the error of a program that differs from the recorded one. */
 const replayAnother = Effect.gen(function*() {
   const error = yield* Effect.flip(ask("Say goodbye."))
   yield* Console.log(`\nnot what was recorded:\n${Replay.mismatch(error)?.message}`)
 }).pipe(Effect.provide(Replay.layerCodex(file)))
 
-/** As `npx effect-codex timeline FILE` does. */
+/** Draws the recording, like `npx @effect-codex/cli timeline FILE`. */
 const draw = Effect.gen(function*() {
   const recording = yield* Recording.read(file)
   yield* Timeline.write(recording, page)

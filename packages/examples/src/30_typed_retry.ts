@@ -1,6 +1,6 @@
 /**
- * A typed answer that is checked further than the model is held to: what does not fit is told to the model, in the same
- * thread, which then answers again.
+ * A typed answer with stricter checks than those that Codex holds the model to. If the answer does not pass, the program sends
+ * the issue to the model in the same thread, and the model answers again.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex, type Output, type Thread } from "effect-codex"
@@ -12,7 +12,7 @@ import * as ExampleCodex from "./shared/ExampleCodex.ts"
 
 const Release = Schema.Struct({
   version: Schema.String,
-  // The model says it in a string, which the program gets as a Date.
+  // The model writes a string, which the SDK decodes to a Date.
   date: Schema.Date,
   kind: Schema.Union([
     Schema.Struct({ type: Schema.Literal("patch"), fixes: Schema.Array(Schema.String) }),
@@ -20,7 +20,7 @@ const Release = Schema.Struct({
   ])
 })
 
-/** Asks, and tells what does not fit, twice at most. */
+/** Asks for a typed answer, and sends the issue back at most twice. */
 const ask = Effect.fnUntraced(function*<A>(thread: Thread.Thread, question: string, output: Output.OutputSchema<A>) {
   let input = question
   for (let left = 2;; left--) {

@@ -1,5 +1,5 @@
 /**
- * Tools with services, in a namespace of their own, with a limit of time and an image for an answer.
+ * Tools in a namespace, with services, a time limit, and an image as a result.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -29,22 +29,22 @@ class Customers extends Context.Service<Customers, {
 const crm = { name: "crm", description: "What we know of our customers" }
 
 const Find = Tool.make("find_customer", {
-  description: "Finds customers by a part of their name",
+  description: "Finds customers by part of their name",
   parameters: Schema.Struct({ name: Schema.String }),
   success: Schema.Array(Schema.String)
 }).annotate(Tools.Namespace, crm).annotate(Tools.Timeout, "5 seconds")
 
 const Portrait = Tool.make("portrait", {
-  description: "A picture of a customer",
+  description: "Returns a picture of a customer",
   parameters: Schema.Struct({ name: Schema.String }),
   success: Schema.Uint8Array,
-  // What the model sees in place of the result.
+  // The model sees this in place of the result.
   toModelOutput: (data) => [Prompt.filePart({ mediaType: "image/png", data })]
 }).annotate(Tools.Namespace, crm)
 
 const toolkit = Toolkit.make(Find, Portrait)
 
-// The services are taken when the handlers are built: the agent's program needs none of them.
+// The Layer of the handlers requires the services. The program itself does not need them.
 const handlers = toolkit.toLayer(Effect.gen(function*() {
   const customers = yield* Customers
   const fs = yield* FileSystem.FileSystem
@@ -60,7 +60,7 @@ const program = Effect.gen(function*() {
   const found = yield* thread.run(`Is there a customer "Ada"?`)
   yield* Console.log(found.finalResponse)
 
-  // The server remembers the tools of a thread; whoever goes on with it says who answers them.
+  // The server remembers the tools of a thread. A client that forks or resumes it must provide their handlers.
   const fork = yield* codex.threadFork(thread.id, { tools: toolkit })
   const seen = yield* fork.run(`Show me the customer "Ada".`)
   yield* Console.log(seen.finalResponse)

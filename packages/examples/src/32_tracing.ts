@@ -1,6 +1,6 @@
 /**
- * What a program with Codex looks like to OpenTelemetry. The spans and metrics go to the collector that
- * OTEL_EXPORTER_OTLP_ENDPOINT names; without one, to a small one in this program, which prints them.
+ * Spans and metrics, exported to OpenTelemetry. They go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names. If it is
+ * not set, a small collector in this program prints them.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -20,7 +20,7 @@ import * as Http from "node:http"
 import * as ExampleCodex from "./shared/ExampleCodex.ts"
 import { describeExport } from "./shared/otlp.ts"
 
-/** Prints what it is sent. */
+/** Starts a collector that prints what it receives. */
 const printer = Effect.gen(function*() {
   const server = yield* NodeHttpServer.make(() => Http.createServer(), { host: "127.0.0.1", port: 0 })
   yield* server.serve(Effect.gen(function*() {
@@ -46,5 +46,5 @@ const program = Effect.gen(function*() {
   yield* Console.log(`${finalResponse}\n`)
 }).pipe(Effect.withSpan("my program"))
 
-// The exporter lies below Codex: what happens in handlers and in the background is seen too.
+// The exporter is below Codex, so it also sees handlers and background work.
 program.pipe(Effect.provide(ExampleCodex.layer().pipe(Layer.provideMerge(exporter))), NodeRuntime.runMain)

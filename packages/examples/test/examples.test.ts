@@ -13,7 +13,7 @@ import { examples, type Options, run, start } from "./program.ts"
 const offline = "[offline: a scripted model answers; --live asks your own Codex account]"
 const hello = "Hello from a script. You said:"
 
-/** What each example prints: these, in this order, among other things. */
+/** The output of each example: these texts, in this order, with others in between. */
 const prints: Readonly<
   Record<string, ReadonlyArray<string | RegExp> | (Options & { readonly lines: ReadonlyArray<string | RegExp> })>
 > = {
@@ -184,7 +184,7 @@ const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => 
 const names = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((name) => name.slice(0, -".ts".length))
   .sort()
 
-it("each example is tested, and is in the index", () => {
+it("each example has a test and an entry in the index", () => {
   assert.deepStrictEqual([...Object.keys(prints), "22_sse_server"].sort(), names)
   const index = readFileSync(join(examples, "../README.md"), "utf8")
   assert.deepStrictEqual([...index.matchAll(/\]\(src\/(\w+)\.ts\)/g)].map(([, name]) => name), names)
@@ -222,6 +222,11 @@ describe.concurrent("examples", () => {
         "event: item/agentMessage/delta\n",
         "event: turn/completed\n"
       ])
+      // The response has begun with 200 by then: its last event says that the turn failed, or did not start.
+      const failed = yield* Effect.flatMap(ask("?question=hopeless"), ({ text }) => text)
+      assert.match(failed.trimEnd().split("\n\n").at(-1)!, /^event: failed\ndata: \{"message":".*contextWindowExceeded/)
+      const blank = yield* Effect.flatMap(ask("?question=%20"), ({ text }) => text)
+      assert.match(blank, /^event: failed\ndata: \{"message":".*the text is empty.*"\}\n\n$/)
       assert.strictEqual((yield* ask("")).status, 400)
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
 
@@ -231,18 +236,20 @@ describe.concurrent("examples", () => {
     Layer.provideMerge(NodeServices.layer)
   )
 
-  it.live("--live uses the Codex of the user, as it is configured", () =>
+  it.live("--live uses the user's own Codex configuration", () =>
     Effect.gen(function*() {
       const { env, workspace } = yield* CodexHome.CodexHome
       const { stdout } = yield* run(quickstart, { args: ["--live"], env, cwd: workspace })
       assertPrints(stdout, ["[live: your own Codex account]", "answer  As you have configured me."])
     }).pipe(Effect.provide(home)))
 
-  it.live("--live says so when nobody is logged in", () =>
+  it.live("--live reports that nobody is logged in, also if npm keeps the option (`npm start --live`)", () =>
     Effect.gen(function*() {
       const { env } = yield* CodexHome.make()
-      const { exitCode, stderr, stdout } = yield* run(quickstart, { args: ["--live"], env })
-      assert.strictEqual(exitCode, 1)
-      assert.include(stdout + stderr, "Nobody is logged in to Codex: run `npx codex login` first")
+      for (const options of [{ args: ["--live"], env }, { env: { ...env, npm_config_live: "true" } }]) {
+        const { exitCode, stderr, stdout } = yield* run(quickstart, options)
+        assert.strictEqual(exitCode, 1)
+        assert.include(stdout + stderr, "You are not logged in to Codex. Run `npx codex login` first")
+      }
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

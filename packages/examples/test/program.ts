@@ -8,16 +8,16 @@ export const examples = fileURLToPath(new URL("../src", import.meta.url))
 
 export interface Options {
   readonly args?: ReadonlyArray<string>
-  /** What it reads from standard input. */
+  /** The text on standard input. */
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
-/** Node compiles the same sources for each program: the first one does it for all. */
+/** Node's compile cache, so that the programs do not compile the same sources again. */
 const compileCache = fileURLToPath(new URL("../dist/compile-cache", import.meta.url))
 
-/** Starts a program as its users do; the scope ends it. */
+/** Starts a program like its users do. The scope ends it. */
 export const start = (file: string, { args = [], cwd, env = {}, input = "" }: Options = {}) =>
   ChildProcess.make(process.execPath, ["--conditions=@effect-codex/source", file, ...args], {
     cwd,

@@ -1,6 +1,6 @@
-/** Measures what the generated code costs its users, against what it may cost. */
+/** The size and speed of the generated code, compared with its budget. */
 import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -30,7 +30,7 @@ const size = (name: string, files: ReadonlyArray<string>, raw: number, zipped: n
   ]
 }
 
-/** The least of many runs: what a busy machine adds is not ours. */
+/** The minimum of many runs, because a busy machine only adds to a measurement. */
 const time = (work: () => void): number =>
   Math.min(...Array.from({ length: 50 }, () => {
     const start = performance.now()
@@ -51,7 +51,7 @@ const importCost = (): Cost => {
   const below = "await import(\"effect/Schema\"); await import(\"effect/SchemaTransformation\")"
   let schema = Infinity
   let methods = Infinity
-  // On a busy machine it takes more runs until one is undisturbed.
+  // On a busy machine, more runs are needed until one is undisturbed.
   for (let run = 0; run < 7 || (run < 50 && methods / schema > limit); run++) {
     schema = Math.min(schema, importTime("", "effect/Schema"))
     methods = Math.min(methods, importTime(below, pathToFileURL(join(dist, "Methods.js")).href))
@@ -59,10 +59,12 @@ const importCost = (): Cost => {
   return { name: "import of Methods / import of effect/Schema", value: methods / schema, limit }
 }
 
-/** Over every notification of a captured session. */
+/** Measures the checks over every notification of a captured session. */
 const checkCost = async (): Promise<Cost> => {
   const { serverNotifications } = await import(pathToFileURL(join(dist, "Methods.js")).href)
-  const lines = readFileSync(join(project, "test", "fixtures", "0.169.0.jsonl"), "utf8").trim().split("\n")
+  const fixtures = join(project, "test", "fixtures")
+  const newest = readdirSync(fixtures).filter((file) => file.endsWith(".jsonl")).sort().at(-1)!
+  const lines = readFileSync(join(fixtures, newest), "utf8").trim().split("\n")
     .map((line): unknown => JSON.parse(line).received)
     .filter((message): message is { readonly method: string; readonly params: unknown } =>
       typeof message === "object" && message !== null && "method" in message && !("id" in message)

@@ -1,11 +1,11 @@
-/** Asks the pinned codex binary for its JSON Schema. */
+/** The reader of the JSON Schema that the pinned Codex binary prints. */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
-/** The part of JSON Schema (draft 07) that codex prints. */
+/** The subset of JSON Schema (draft 07) that Codex prints. */
 export interface JsonSchema {
   readonly $ref?: string
   readonly title?: string
@@ -21,10 +21,10 @@ export interface JsonSchema {
   readonly oneOf?: ReadonlyArray<JsonSchema>
 }
 
-/** Every definition of one bundle by name, with the versions' namespaces merged. */
+/** The definitions of a bundle by name, with the namespaces of `v1` and `v2` merged. */
 export type Definitions = { readonly [name: string]: JsonSchema }
 
-/** What one binary says about its protocol, without and with what is experimental. */
+/** The protocol of one binary, without and with its experimental parts. */
 export interface Bundle {
   readonly version: string
   readonly stable: Definitions
@@ -38,10 +38,10 @@ const findBinary = (packageDirectory: string): string => {
     const path = join(vendor, triple, "bin", executable)
     if (existsSync(path)) return path
   }
-  throw new Error(`No codex binary in ${vendor}`)
+  throw new Error(`No Codex binary in ${vendor}`)
 }
 
-/** The version of `@openai/codex` that is installed here, and its native binary. */
+/** Finds the installed version of `@openai/codex` and its native binary. */
 export const pinnedCodex = (): { readonly version: string; readonly binary: string } => {
   const codex = createRequire(import.meta.url).resolve("@openai/codex/package.json")
   const { version } = JSON.parse(readFileSync(codex, "utf8"))
@@ -49,14 +49,19 @@ export const pinnedCodex = (): { readonly version: string; readonly binary: stri
   try {
     return { version, binary: findBinary(dirname(createRequire(codex).resolve(`${platform}/package.json`))) }
   } catch (cause) {
-    throw new Error(`The protocol is generated from codex ${version}, but ${platform} is not installed`, { cause })
+    throw new Error(
+      `The protocol is generated from codex ${version}, but ${platform} is not installed: run npm install`,
+      {
+        cause
+      }
+    )
   }
 }
 
 const readDefinitions = (binary: string, flags: ReadonlyArray<string>): Definitions => {
   const out = mkdtempSync(join(tmpdir(), "codex-schema-"))
   try {
-    // A home of its own: the user's configuration has no say in the protocol.
+    // A separate home, so that the user's configuration does not affect the protocol.
     execFileSync(binary, ["app-server", "generate-json-schema", ...flags, "--out", out], {
       env: { ...process.env, CODEX_HOME: out },
       stdio: ["ignore", "ignore", "pipe"]

@@ -1,19 +1,25 @@
 /**
- * Which way each definition travels. What the server sends has to stay open for what a later server may send; what a user writes is closed, so that a typo is a type error.
+ * The direction in which each definition travels. Definitions that the server sends stay open, because a later server may send more;
+ * definitions that a user writes are closed, so that a typo is a type error.
  */
 import type { Methods } from "./methods.ts"
 import { lookup, type Model, references, type Shape, type Type } from "./model.ts"
 
 export interface Directions {
-  /** Sent by the server, in part or as a whole. */
+  /** The definitions that the server sends, as a whole message or as a part of one. */
   readonly incoming: ReadonlySet<string>
-  /** Sent by us. */
+  /** The definitions that a client sends. */
   readonly outgoing: ReadonlySet<string>
-  /** Goes both ways, and what we write differs from what we read: it has an `Input` of its own. */
+  /** Whether a definition travels both ways and is written differently from how it is read. Then it also has an `Input` type. */
   readonly differs: (name: string) => boolean
-  /** Enums that tell the members of a union apart; opening them would make the members alike. */
+  /** Enums that discriminate the members of a union. If they were open, the members could not be told apart. */
   readonly closedEnums: ReadonlySet<string>
-  /** Every definition that travels at all, each after those that it mentions. */
+  /**
+   * Structs within the variants of open unions. An unreadable optional field is left out, so that it does not make the whole
+   * variant unknown. Parts of server requests are not among them: a handler must see everything that the server asks.
+   */
+  readonly tolerant: ReadonlySet<string>
+  /** All definitions that travel, each after those that it mentions. */
   readonly sorted: ReadonlyArray<string>
 }
 
@@ -28,7 +34,7 @@ const reach = (model: Model, roots: Iterable<string>): ReadonlySet<string> => {
   return seen
 }
 
-/** There is no recursive definition in the protocol, so the schemas need no `suspend`. */
+/** Sorts definitions by dependency. The protocol has no recursive definitions, so the Schemas need no `suspend`. */
 const sort = (model: Model, names: Iterable<string>): ReadonlyArray<string> => {
   const done = new Set<string>()
   const visit = (name: string, path: ReadonlyArray<string>): void => {
@@ -41,7 +47,7 @@ const sort = (model: Model, names: Iterable<string>): ReadonlyArray<string> => {
   return [...done]
 }
 
-/** The enums behind a field that every member of an untagged union has. */
+/** Finds the enums of fields that every member of an untagged union has. */
 const discriminatingEnums = (model: Model): ReadonlySet<string> => {
   const closed = new Set<string>()
   const structs = (type: Type): ReadonlyArray<Extract<Shape, { readonly kind: "struct" }>> => {
@@ -78,6 +84,13 @@ export const readDirections = (model: Model, methods: Methods): Directions => {
     ...serverRequests.map((request) => request.response)
   ])
 
+  const asked = reach(model, serverRequests.map((request) => request.params.name))
+  const variants = reach(
+    model,
+    [...incoming].map((name) => lookup(model, name).shape).filter((shape) => isOpenUnion(model, shape))
+      .flatMap(references)
+  )
+
   const known = new Map<string, boolean>()
   const differs = (name: string): boolean => {
     const before = known.get(name)
@@ -94,11 +107,12 @@ export const readDirections = (model: Model, methods: Methods): Directions => {
     outgoing,
     differs,
     closedEnums: discriminatingEnums(model),
+    tolerant: new Set([...variants].filter((name) => !outgoing.has(name) && !asked.has(name))),
     sorted: sort(model, [...new Set([...incoming, ...outgoing])].sort())
   }
 }
 
-/** Whether an incoming value of this union can be a variant that this version does not know. */
+/** Whether an incoming value of this union can be an unknown variant. */
 export const isOpenUnion = (model: Model, shape: Shape): boolean => {
   switch (shape.kind) {
     case "tagged":
@@ -118,6 +132,6 @@ const isStruct = (model: Model, type: Type): boolean => {
     (shape.kind === "untagged" && shape.members.some((member) => isStruct(model, member)))
 }
 
-/** Older servers omit it, so it is optional when read and required when written. */
+/** Whether a required field can be null. Older servers omit it, so it is optional when read and required when written. */
 const hasRequiredNullable = (shape: Shape): boolean =>
   shape.kind === "struct" && shape.fields.some((field) => field.required && field.type.kind === "nullable")

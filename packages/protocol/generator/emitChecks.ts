@@ -1,21 +1,22 @@
 /**
- * Emits, for every definition that the server sends, a plain function that says whether a value conforms as it is: what passes
- * needs neither decoding nor copying. Straight-line code, shared by name; no closures, nothing built at run time.
+ * The emitter of checks. For every definition that the server sends, it emits a plain function that returns whether a value
+ * conforms as it is. A value that passes needs neither decoding nor copying. The code is straight-line and shared by name; it
+ * creates no closures and builds nothing at run time.
  */
 import { type Definition, type Field, lookup, type Type, typeName } from "./model.ts"
 import { access, quoted } from "./printing.ts"
 import type { Protocol } from "./protocol.ts"
 
-/** An array has none of the fields that a struct requires, so only a struct that requires none has to exclude arrays. */
+/** Excludes arrays only for structs without required fields, because an array has none of the fields that others require. */
 const isAnObject = (fields: ReadonlyArray<Field>): string =>
   fields.some((field) => field.required && field.type.kind !== "nullable") ? "isObject(u)" : "isJsonObject(u)"
 
-/** Enums and aliases are checked in place, unless they are all that a message consists of. */
+/** Whether a definition is checked in place. Enums and aliases are, unless they are a whole message. */
 const isInlined = ({ shape }: Definition): boolean => shape.kind === "enum" || shape.kind === "alias"
 
 export const emitChecks = (protocol: Protocol, header: string): string => {
   const { directions, model } = protocol
-  /** Loops over arrays and records, one for each type of element. */
+  /** The loops over arrays and records: one function per element type. */
   const loops = new Map<string, string>()
 
   const loop = (type: Extract<Type, { readonly of: Type }>): string => {
@@ -37,7 +38,7 @@ export const emitChecks = (protocol: Protocol, header: string): string => {
     return name
   }
 
-  /** The condition under which the value conforms to the type. */
+  /** Prints the condition under which a value conforms to a type. */
   const condition = (type: Type, value: string): string => {
     switch (type.kind) {
       case "string":

@@ -1,4 +1,4 @@
-/** Emits a type and a Schema for every definition. */
+/** The emitter of definitions: a type and a Schema for each. */
 import { isOpenUnion } from "./direction.ts"
 import {
   type Definition,
@@ -14,33 +14,33 @@ import {
 import { experimentalTag, jsDoc, propertyName, quoted } from "./printing.ts"
 import { isExperimental, type Protocol } from "./protocol.ts"
 
-/** How a definition is written: as the server sends it, as we send it, or one way for both. */
+/** The form of a definition: as the server sends it, as a client sends it, or one form for both. */
 type Side = "incoming" | "outgoing" | "shared"
 
-/** What it takes to print one definition. */
+/** The context for printing one definition. */
 interface Context {
   readonly protocol: Protocol
   readonly definition: Definition
   readonly side: Side
-  /** The name under which this side knows a definition. */
+  /** Returns the name of a definition on this side. */
   readonly nameOf: (definition: string) => string
-  /** Gives a Schema that occurs often, and mentions no definition, a name to share. */
+  /** Declares a constant for a Schema that occurs often and mentions no definition. Returns its name. */
   readonly share: (name: string, schema: string) => string
 }
 
-/** The printed right-hand sides of the two declarations. */
+/** The right-hand sides of the two declarations. */
 interface Printed {
   readonly type: string
   readonly schema: string
-  /** More paragraphs for the comment. */
+  /** Further paragraphs of the comment. */
   readonly doc?: string
-  /** Declarations that come before. */
+  /** Declarations that precede these two. */
   readonly before?: string
 }
 
 type Of<Kind extends Shape["kind"]> = Extract<Shape, { readonly kind: Kind }>
 
-/** Marked as pure, so that a bundler drops the Schemas that nobody uses. */
+/** Prints a call that is marked as pure, so that bundlers drop unused Schemas. */
 const call = (callee: string, ...args: ReadonlyArray<string>): string => `/*#__PURE__*/ ${callee}(${args.join(", ")})`
 
 const list = (items: ReadonlyArray<string>): string => `[${items.join(", ")}]`
@@ -86,7 +86,7 @@ const printSchema = (context: Context, type: Type): string => {
     case "record":
       return wrap(type.of, "Schema.Record", "Schema.String")
     case "nullable":
-      return wrap(type.of, "Schema.NullOr")
+      return wrap(type.of, "nullOr")
     case "ref":
       return context.nameOf(type.name)
     default:
@@ -96,7 +96,7 @@ const printSchema = (context: Context, type: Type): string => {
 
 const mentionsDefinition = (type: Type): boolean => type.kind === "ref" || ("of" in type && mentionsDefinition(type.of))
 
-/** What can be null can be absent: other versions of the server omit it. */
+/** Whether a field is optional. Nullable fields are, on the incoming side, because other versions of the server omit them. */
 const isOptional = ({ side }: Context, { required, type }: Field): boolean =>
   !required || (side !== "outgoing" && type.kind === "nullable")
 
@@ -104,7 +104,7 @@ const printField = (context: Context, field: Field): string => {
   const { definition, protocol, side } = context
   const optional = isOptional(context, field)
   const experimental = isExperimental(protocol, definition.name, field.name)
-  // Callers may write `undefined`, which JSON omits; what was parsed from JSON never has it.
+  // Callers may write `undefined`, which JSON omits. Values that were parsed from JSON never contain it.
   const type = printType(context, field.type) + (optional && side !== "incoming" ? " | undefined" : "")
   return jsDoc([field.description, experimentalTag(experimental)], "  ") +
     `  readonly ${propertyName(field.name)}${optional ? "?" : ""}: ${type}\n`
@@ -113,8 +113,12 @@ const printField = (context: Context, field: Field): string => {
 const printFieldSchema = (context: Context, field: Field): string => {
   const schema = printSchema(context, field.type)
   if (!isOptional(context, field)) return schema
-  const optional = context.side === "incoming" ? "optionalKey" : "optional"
-  const wrapped = call(`Schema.${optional}`, schema)
+  const optional = context.protocol.directions.tolerant.has(context.definition.name)
+    ? "ifReadable"
+    : context.side === "incoming"
+    ? "optionalKey"
+    : "optional"
+  const wrapped = call(optional === "ifReadable" ? optional : `Schema.${optional}`, schema)
   return mentionsDefinition(field.type) ? wrapped : context.share(`${optional}Of${typeName(field.type)}`, wrapped)
 }
 
@@ -142,12 +146,12 @@ const printEnum = ({ definition, protocol, side }: Context, { members }: Of<"enu
     ...doc,
     type: `${literal} | (string & {})`,
     schema: "Schema.String",
-    before: jsDoc([`The values of {@link ${definition.name}} that this version knows.`]) +
+    before: jsDoc([`The known values of {@link ${definition.name}}.`]) +
       declareType(literal, union(values))
   }
 }
 
-/** The variants by what tells them apart, as an object literal. */
+/** Prints the variants by discriminator, as an object literal. */
 const printCases = ({ nameOf }: Context, { variants }: Of<"tagged"> | Of<"keyed">): string =>
   `{ ${variants.map(({ name, value }) => `${propertyName(value)}: ${nameOf(name)}`).join(", ")} }`
 
@@ -181,7 +185,7 @@ const printUntagged = (context: Context, shape: Of<"untagged">): Printed => {
   const { model } = context.protocol
   const open = context.side !== "outgoing" && isOpenUnion(model, shape)
   const types = shape.members.map((member) => printType(context, member))
-  // A member that is open itself would take what belongs to the members after it.
+  // An open member would accept values that belong to the members after it.
   const schemas = open ? untaggedMembers(model, shape) : shape.members
   const members = list(schemas.map((member) => printSchema(context, member)))
   return {
@@ -192,7 +196,7 @@ const printUntagged = (context: Context, shape: Of<"untagged">): Printed => {
   }
 }
 
-/** The members of an untagged union and of the untagged unions among them. */
+/** Flattens the members of an untagged union, including those of nested untagged unions. */
 const untaggedMembers = (model: Model, { members }: Of<"untagged">): ReadonlyArray<Type> =>
   members.flatMap((member) => {
     const shape = member.kind === "ref" ? lookup(model, member.name).shape : undefined
@@ -235,7 +239,7 @@ const printDefinition = (context: Context): string => {
     `export const ${name}: Schema.Codec<${name}> = ${schema}\n`
 }
 
-/** For what upstream does not describe: where it occurs. */
+/** Describes a definition that upstream does not describe, by its use. */
 const derivedDescription = ({ methods, model }: Protocol, { name, parent }: Definition): string => {
   const requests = [...methods.clientRequests, ...methods.serverRequests]
   const response = requests.find((request) => request.response === name)
@@ -244,7 +248,7 @@ const derivedDescription = ({ methods, model }: Protocol, { name, parent }: Defi
   if (request !== undefined) return `The params of \`${request.method}\`.`
   const notification = methods.serverNotifications.find((candidate) => candidate.params.name === name)
   if (notification !== undefined) return `The params of the notification \`${notification.method}\`.`
-  if (parent === undefined) return `\`${name}\` of the codex protocol.`
+  if (parent === undefined) return `\`${name}\` of the Codex protocol.`
   const union = lookup(model, parent).shape
   const variant = "variants" in union ? union.variants.find((candidate) => candidate.name === name) : undefined
   return variant === undefined
@@ -255,9 +259,11 @@ const derivedDescription = ({ methods, model }: Protocol, { name, parent }: Defi
 /** Exports of `src/internal/open.ts`. */
 const helpers = [
   "extensible",
+  "ifReadable",
   "Json",
   "JsonObject",
   "keyedUnion",
+  "nullOr",
   "taggedUnion",
   "type UnknownVariant",
   "untaggedUnion"
@@ -269,10 +275,10 @@ const printImport = (names: ReadonlyArray<string>, from: string): string =>
 interface Module {
   readonly header: string
   readonly protocol: Protocol
-  /** Names of definitions, each after those that it mentions. */
+  /** The names of the definitions, each after those that it mentions. */
   readonly definitions: ReadonlyArray<string>
   readonly sideOf: (definition: string) => Side
-  /** The definitions that this module imports rather than declares. */
+  /** Whether this module imports a definition instead of declaring it. */
   readonly isImported: (definition: string) => boolean
 }
 
@@ -306,7 +312,7 @@ const printModule = ({ definitions, header, isImported, protocol, sideOf }: Modu
 const referencedBy = (model: Model, definitions: ReadonlyArray<string>): ReadonlyArray<string> =>
   [...new Set(definitions.flatMap((name) => references(lookup(model, name).shape)))].sort()
 
-/** The modules `incoming.ts` (what the server sends, in part or as a whole) and `outgoing.ts` (what only we send). */
+/** Emits the modules `incoming.ts` (everything that the server sends) and `outgoing.ts` (everything that only a client sends). */
 export const emitDefinitions = (
   protocol: Protocol,
   header: string

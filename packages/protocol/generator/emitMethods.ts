@@ -1,10 +1,10 @@
-/** Emits the maps from methods to types, and the tables that are looked up at run time. */
+/** The emitter of methods: maps from methods to types, and the tables for run time. */
 import type { ClientRequest, Key, Method, Params, Route } from "./methods.ts"
 import { lookup } from "./model.ts"
 import { experimentalTag, jsDoc, quoted } from "./printing.ts"
 import type { Protocol } from "./protocol.ts"
 
-/** Methods whose params nobody has to give take `undefined`. */
+/** Prints the params of a method, including `undefined` if they are optional. */
 const paramsType = (name: (params: Params) => string, params: Params | undefined): string =>
   params === undefined ? "undefined" : params.nullable ? `${name(params)} | null | undefined` : name(params)
 
@@ -22,8 +22,10 @@ export const emitMethods = (protocol: Protocol, header: string): string => {
   const outgoing = (name: string): string =>
     directions.differs(name) ? `Out.${name}Input` : directions.incoming.has(name) ? `In.${name}` : `Out.${name}`
 
-  const entry = (method: Method, type: string): string => {
-    const described = method.params === undefined ? undefined : lookup(model, method.params.name).description
+  /** Prints an entry with the description of the method, else of its params, else of its response. */
+  const entry = (method: Method, type: string, response?: string): string => {
+    const described = [method.params?.name, response].filter((name) => name !== undefined)
+      .map((name) => lookup(model, name).description).find((description) => description !== undefined)
     const doc = jsDoc([method.description ?? described, experimentalTag(method.experimental)], "  ")
     return `${doc}  readonly ${quoted(method.method)}: ${type}\n`
   }
@@ -32,7 +34,8 @@ export const emitMethods = (protocol: Protocol, header: string): string => {
     entry(
       method,
       `{ readonly params: ${paramsType((params) => outgoing(params.name), method.params)}; ` +
-        `readonly response: ${incoming(method.response)} }`
+        `readonly response: ${incoming(method.response)} }`,
+      method.response
     )
 
   return `${header}import { type MethodTable, methodTable } from "../internal/methodTable.ts"
@@ -55,7 +58,8 @@ ${
     methods.serverRequests.map((method) =>
       entry(
         method,
-        `{ readonly params: ${incoming(method.params.name)}; readonly response: ${outgoing(method.response)} }`
+        `{ readonly params: ${incoming(method.params.name)}; readonly response: ${outgoing(method.response)} }`,
+        method.response
       )
     ).join("")
   }}
@@ -70,7 +74,7 @@ type ServerRequestTable = {
   readonly [M in keyof ServerRequests]: ServerRequestEntry<ServerRequests[M]["params"]>
 }
 
-/** How to decode the response to each request of a client. */
+/** The decoders of the responses to client requests. */
 export const clientRequests: MethodTable<ClientRequestTable> = /*#__PURE__*/ methodTable<ClientRequestTable>({
 ${
     methods.clientRequests.map((method) =>
@@ -79,7 +83,7 @@ ${
   }
 })
 
-/** How to decode and to route each notification of the server. */
+/** The decoders and routes of server notifications. */
 export const serverNotifications: MethodTable<ServerNotificationTable> = /*#__PURE__*/ methodTable<ServerNotificationTable>({
 ${
     methods.serverNotifications.map((method) =>
@@ -88,7 +92,7 @@ ${
   }
 })
 
-/** How to decode and to route each request of the server. */
+/** The decoders and routes of server requests. */
 export const serverRequests: MethodTable<ServerRequestTable> = /*#__PURE__*/ methodTable<ServerRequestTable>({
 ${
     methods.serverRequests.map((method) =>

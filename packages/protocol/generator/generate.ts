@@ -1,9 +1,9 @@
 /**
- * Generates `src/generated` from the schema that the pinned codex binary prints.
+ * The generator of `src/generated`, from the schema that the pinned Codex binary prints.
  *
- *     node generator/generate.ts              the sources, unless they are up to date
- *     node generator/generate.ts --manifest   the sources and `protocol.manifest.json`
- *     node generator/generate.ts --check      fails when the committed manifest is not that of the binary, or a budget is exceeded
+ *     node generator/generate.ts              writes the sources, unless they are up to date
+ *     node generator/generate.ts --manifest   writes the sources and `protocol.manifest.json`
+ *     node generator/generate.ts --check      fails if the committed manifest does not match the binary, or a budget is exceeded
  */
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -23,7 +23,7 @@ const generated = join(here, "..", "src", "generated")
 const stampFile = join(generated, ".stamp")
 const manifestFile = join(here, "..", "protocol.manifest.json")
 
-/** Changes with the schema and with the generator. */
+/** Hashes the schema and the generator, so that a change to either regenerates the sources. */
 const stampOf = (bundle: Bundle): string => {
   const hash = createHash("sha256").update(JSON.stringify(bundle))
   for (const file of readdirSync(here).sort()) hash.update(readFileSync(join(here, file)))
@@ -33,7 +33,7 @@ const stampOf = (bundle: Bundle): string => {
 const isUpToDate = (stamp: string): boolean => existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp
 
 const writeSources = (protocol: Protocol, stamp: string): void => {
-  const header = `// Generated from codex ${protocol.version} by generator/generate.ts. Not to be edited.\n`
+  const header = `// Generated from codex ${protocol.version} by generator/generate.ts. Do not edit.\n`
   const { incoming, outgoing } = emitDefinitions(protocol, header)
   mkdirSync(generated, { recursive: true })
   writeFileSync(join(generated, "incoming.ts"), incoming)
@@ -47,8 +47,8 @@ const checkManifest = (protocol: Protocol): void => {
   const differences = compareManifests(JSON.parse(readFileSync(manifestFile, "utf8")), makeManifest(protocol))
   if (differences.length === 0) return
   console.error(
-    `protocol.manifest.json is not that of codex ${protocol.version}:\n\n${differences.join("\n")}\n\n` +
-      "Look at what the changes mean, then run: npm run generate -w @effect-codex/protocol -- --manifest"
+    `protocol.manifest.json does not match codex ${protocol.version}:\n\n${differences.join("\n")}\n\n` +
+      "Review the changes, then run: npm run generate -- --manifest"
   )
   process.exitCode = 1
 }

@@ -1,4 +1,4 @@
-/** The committed summary of the protocol: facts alone, sorted, so that what a new version changes shows as a diff. */
+/** The committed summary of the protocol: sorted facts without descriptions, so that a diff shows the changes of a new version. */
 import { createHash } from "node:crypto"
 import type { Key, Method, Route } from "./methods.ts"
 import { type Definition, lookup } from "./model.ts"
@@ -11,12 +11,12 @@ export type Manifest = {
 const params = ({ params }: Method): string | null =>
   params === undefined ? null : params.nullable ? `${params.name}?` : params.name
 
-/** A path, with a question mark when the id can be absent. */
+/** Prints a path, with a question mark if the id can be absent. */
 const key = (key: Key | undefined): string | null => key === undefined ? null : key.optional ? `${key.path}?` : key.path
 
 const route = ({ thread, turn }: Route) => ({ thread: key(thread), turn: key(turn) })
 
-/** Changes with whatever changes the shape: fields, their types, which are required, variants; not with descriptions. */
+/** Hashes the shape of a definition: fields, their types, which ones are required, and variants, but not descriptions. */
 const fingerprint = (protocol: Protocol, { name, shape }: Definition): string => {
   const facts = JSON.stringify(
     [shape, isExperimental(protocol, name)],
@@ -53,7 +53,7 @@ export const makeManifest = (protocol: Protocol): Manifest => {
   }
 }
 
-/** One entry a line. */
+/** Prints a manifest with one entry per line. */
 export const printManifest = (manifest: Manifest): string => {
   const sections = Object.entries(manifest).map(([name, section]) => {
     if (typeof section === "string") return `  ${JSON.stringify(name)}: ${JSON.stringify(section)}`
@@ -65,7 +65,7 @@ export const printManifest = (manifest: Manifest): string => {
   return `{\n${sections.join(",\n")}\n}\n`
 }
 
-/** What differs, a line for each entry that is new, gone or changed. */
+/** Compares two manifests. Returns a line for each added, removed or changed entry. */
 export const compareManifests = (committed: Manifest, current: Manifest): ReadonlyArray<string> => {
   const flatten = (manifest: Manifest): ReadonlyMap<string, string> =>
     new Map(

@@ -1,4 +1,4 @@
-/** Reads the methods from the envelopes of a bundle, with the response of each and where it says whom it is for. */
+/** The reader of methods: their params, responses, and the paths of the thread and turn ids in the params. */
 import type { Bundle, Definitions, JsonSchema } from "./bundle.ts"
 import { lookup, type Model, pascal, type Type } from "./model.ts"
 import * as Overrides from "./overrides.ts"
@@ -9,7 +9,7 @@ export interface Params {
   readonly nullable: boolean
 }
 
-/** Where the params carry an id: the path, and whether it can be absent. */
+/** The path of an id in the params, and whether it can be absent. */
 export interface Key {
   readonly path: string
   readonly optional: boolean
@@ -81,7 +81,7 @@ const requiredParams = ({ method, params }: Method): Params => {
 
 const byMethod = (left: Method, right: Method): number => left.method < right.method ? -1 : 1
 
-/** Candidates in order: the first path that the params have is where the id is. */
+/** The candidate paths, in order. The first one that the params have is used. */
 const threadPaths = ["threadId", "thread.id", "conversationId"]
 const turnPaths = ["turnId", "turn.id"]
 

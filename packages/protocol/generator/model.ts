@@ -1,4 +1,4 @@
-/** The few shapes that the protocol consists of. */
+/** The model of the protocol: the few shapes that it consists of. */
 
 export type Type =
   | { readonly kind: "string" | "number" | "boolean" | "json" | "jsonObject" }
@@ -14,7 +14,7 @@ export interface Field {
 }
 
 export interface Variant {
-  /** The value of the discriminator, or the only key. */
+  /** The value of the discriminator, or the variant's only key. */
   readonly value: string
   readonly name: string
 }
@@ -23,11 +23,11 @@ export type Shape =
   | { readonly kind: "alias"; readonly type: Type }
   | { readonly kind: "enum"; readonly members: ReadonlyArray<EnumMember> }
   | { readonly kind: "struct"; readonly fields: ReadonlyArray<Field>; readonly extensible: boolean }
-  /** Variants told apart by a field with a literal. */
+  /** Variants that a field with a literal discriminates. */
   | { readonly kind: "tagged"; readonly tag: string; readonly variants: ReadonlyArray<Variant> }
-  /** Bare strings, and objects told apart by their only key: serde's external tagging. */
+  /** Bare strings, and objects that their only key discriminates: serde's external tagging. */
   | { readonly kind: "keyed"; readonly literals: ReadonlyArray<string>; readonly variants: ReadonlyArray<Variant> }
-  /** The first member that fits. An inner one is the variant of a union whose tag has been seen already. */
+  /** The first member that fits. An inner one is a variant of a union that its tag has already selected. */
   | { readonly kind: "untagged"; readonly members: ReadonlyArray<Type>; readonly inner: boolean }
 
 export interface EnumMember {
@@ -38,7 +38,7 @@ export interface EnumMember {
 export interface Definition {
   readonly name: string
   readonly description: string | undefined
-  /** The union that this is a variant of. */
+  /** The union of which this is a variant. */
   readonly parent: string | undefined
   readonly shape: Shape
 }
@@ -48,7 +48,7 @@ export type Model = ReadonlyMap<string, Definition>
 export const pascal = (text: string): string =>
   text.split(/[^A-Za-z0-9]+/).map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("")
 
-/** The names that a shape mentions directly. */
+/** Returns the names that a shape mentions directly. */
 export const references = (shape: Shape): ReadonlyArray<string> => {
   switch (shape.kind) {
     case "alias":
@@ -78,7 +78,7 @@ const typeReferences = (type: Type): ReadonlyArray<string> => {
   }
 }
 
-/** A name for a type, such as `ArrayOfThreadItem`. */
+/** Derives a name for a type, such as `ArrayOfThreadItem`. */
 export const typeName = (type: Type): string => {
   switch (type.kind) {
     case "ref":
@@ -94,7 +94,7 @@ export const typeName = (type: Type): string => {
   }
 }
 
-/** Looks a definition up; every name in a model resolves. */
+/** Looks up a definition. Every name in a model resolves. */
 export const lookup = (model: Model, name: string): Definition => {
   const definition = model.get(name)
   if (definition === undefined) throw new Error(`There is no definition ${name}`)

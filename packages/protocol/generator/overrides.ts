@@ -1,9 +1,9 @@
 /**
- * What the JSON Schema does not say. Every entry has to be used: one that is not fails the generator, so that none outlives its reason.
+ * Facts that the JSON Schema lacks. The generator fails on an unused entry, so that no entry outlives its reason.
  */
 import type { JsonSchema } from "./bundle.ts"
 
-/** Responses whose name follows neither the name of the params nor the method. */
+/** Responses whose names follow neither from the params nor from the method. */
 export const responses = {
   "account/gatewayOAuth/cancel": "GatewayOAuthCancelResponse",
   "account/logout": "LogoutAccountResponse",
@@ -23,7 +23,7 @@ export const notifications = {
   "rawResponseItem/completed": "RawResponseItemCompletedNotification"
 }
 
-/** Fields that the pinned version requires and that some server from 0.130 on does not send: they are optional. */
+/** Fields that the pinned version requires and that some servers since 0.130 do not send. They are optional. */
 export const laterFields = {
   "ExternalAgentConfigImportCompletedNotification.importId": true,
   "ExternalAgentConfigImportCompletedNotification.itemTypeResults": true,
@@ -39,8 +39,8 @@ export const laterFields = {
 }
 
 /**
- * Requests of the server that the pinned version no longer sends, and some server from 0.130 on does: they stay typed and answered.
- * Each is as the JSON Schema of the last version that has it says.
+ * Server requests that the pinned version no longer sends, but some servers since 0.130 do. They stay typed and answered. Each entry
+ * follows the JSON Schema of the last version that has the request.
  */
 export const earlierServerRequests: { readonly [method: string]: EarlierRequest } = {
   "currentTime/read": {
@@ -56,22 +56,25 @@ export const earlierServerRequests: { readonly [method: string]: EarlierRequest 
 }
 
 interface EarlierRequest {
-  /** The last version that sends it. */
+  /** The last version that sends the request. */
   readonly until: string
   readonly description: string
   readonly params: JsonSchema
   readonly response: JsonSchema
 }
 
-/** Variants whose names would collide. */
+/** Fields that exist for upstream's own tests. */
+export const testFields = [["ThreadStartParams", "mockExperimentalField"]] as const
+
+/** Names of variants whose default names would collide. */
 export const variantNames = {
   "McpServerElicitationRequestParams openai/form": "NamespacedOpenaiFormMcpServerElicitationRequestParams"
 }
 
-/** Responses of the JSON-RPC envelope, which belong to no method. */
+/** Responses of the JSON-RPC envelope. They belong to no method. */
 export const envelopeResponses = { JSONRPCResponse: true }
 
-/** Reads entries of one of the tables above, and tells at the end which were never asked for. */
+/** Wraps one of the tables above. `assertUsed` throws if an entry was never read. */
 export const tracked = <A>(name: string, table: { readonly [key: string]: A }) => {
   const unused = new Set(Object.keys(table))
   return {

@@ -1,6 +1,6 @@
-/** How TypeScript is printed. */
+/** Helpers that print TypeScript. */
 
-/** A comment with the paragraphs that are there, indented like what it documents. */
+/** Prints a comment of the defined paragraphs. */
 export const jsDoc = (paragraphs: ReadonlyArray<string | undefined>, indent = ""): string => {
   const text = paragraphs.filter((paragraph) => paragraph !== undefined).join("\n\n").replaceAll("*/", "*\\/")
   if (text === "") return ""
@@ -10,16 +10,16 @@ export const jsDoc = (paragraphs: ReadonlyArray<string | undefined>, indent = ""
     : `${indent}/**\n${lines.map((line) => `${indent} *${line === "" ? "" : ` ${line}`}\n`).join("")}${indent} */\n`
 }
 
-/** The tag of what only a client with `experimentalApi` gets. */
+/** Returns the tag of definitions that require `experimentalApi`. */
 export const experimentalTag = (experimental: boolean): string | undefined => experimental ? "@experimental" : undefined
 
 const isIdentifier = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name)
 
-/** A string literal. */
+/** Prints a string literal. */
 export const quoted = (value: string): string => JSON.stringify(value)
 
-/** A property name, quoted where it has to be. */
+/** Prints a property name, quoted if necessary. */
 export const propertyName = (name: string): string => isIdentifier(name) ? name : quoted(name)
 
-/** The property of that name of `u`. */
+/** Prints the access to a property of `u`. */
 export const access = (name: string): string => isIdentifier(name) ? `u.${name}` : `u[${quoted(name)}]`

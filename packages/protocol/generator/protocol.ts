@@ -1,7 +1,7 @@
-/** What the emitters work from: the model of a bundle, with everything that was derived from it. */
+/** The input of the emitters: the model of a bundle, its methods, and the directions of its definitions. */
+import { amend } from "./amend.ts"
 import type { Bundle } from "./bundle.ts"
 import { type Directions, readDirections } from "./direction.ts"
-import { withEarlierRequests } from "./earlier.ts"
 import { type Methods, readMethods } from "./methods.ts"
 import type { Model } from "./model.ts"
 import { readModel } from "./readModel.ts"
@@ -9,14 +9,14 @@ import { readModel } from "./readModel.ts"
 export interface Protocol {
   readonly version: string
   readonly model: Model
-  /** The definitions without what is experimental: what they lack is. */
+  /** The stable definitions. Everything that they lack is experimental. */
   readonly stable: Model
   readonly methods: Methods
   readonly directions: Directions
 }
 
 export const readProtocol = (pinned: Bundle): Protocol => {
-  const bundle = withEarlierRequests(pinned)
+  const bundle = amend(pinned)
   const model = readModel(bundle.experimental)
   const methods = readMethods(bundle, model)
   return {
@@ -28,7 +28,7 @@ export const readProtocol = (pinned: Bundle): Protocol => {
   }
 }
 
-/** Whether only clients with `experimentalApi` get it. Everything in an experimental definition is; its fields need not say so. */
+/** Whether a definition or field requires `experimentalApi`. The fields of an experimental definition are not marked themselves. */
 export const isExperimental = ({ stable }: Protocol, definition: string, field?: string): boolean => {
   const shape = stable.get(definition)?.shape
   if (field === undefined) return shape === undefined

@@ -1,18 +1,18 @@
-/** Reads the definitions of a bundle into the model. */
+/** The reader of definitions: JSON Schema in, model out. */
 import type { Definitions, JsonSchema } from "./bundle.ts"
 import { type Definition, type Model, pascal, type Shape, type Type } from "./model.ts"
 import * as Overrides from "./overrides.ts"
 
 export const refName = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
 
-/** What the reader interprets, and what says nothing about the shape. */
+/** The keywords that the reader interprets, and those that do not affect the shape. */
 const keywords = new Set(
   ["$ref", "allOf", "anyOf", "oneOf", "enum", "type", "properties", "required", "additionalProperties", "items"].concat(
     ["$schema", "title", "description", "default", "format", "minimum", "minLength"]
   )
 )
 
-/** A schema that says more than the reader understands would be read as less than it is. */
+/** Throws on a keyword that the reader does not know, because ignoring it could lose a constraint. */
 const assertUnderstood = (schema: JsonSchema, where: string): void => {
   const unknown = Object.keys(schema).filter((keyword) => !keywords.has(keyword))
   if (unknown.length > 0) throw new Error(`${where} has keywords that are not understood: ${unknown.join(", ")}`)
@@ -26,16 +26,16 @@ const isEnum = (schema: JsonSchema): schema is JsonSchema & { readonly enum: Rea
 
 const alternatives = (schema: JsonSchema): ReadonlyArray<JsonSchema> => schema.oneOf ?? schema.anyOf ?? []
 
-/** Any JSON value can be null anyway. */
+/** Adds null to a type. A JSON value already includes null. */
 const nullableIf = (nullable: boolean, of: Type): Type => nullable && of.kind !== "json" ? { kind: "nullable", of } : of
 
-/** Whether it is more than `X | null`. */
+/** Whether a schema is a union other than `X | null`. */
 const isUnion = (schema: JsonSchema): boolean => {
   const members = alternatives(schema)
   return members.length > 0 && !members.some(isNull)
 }
 
-/** The value of a field that can only be one string: what a discriminator looks like. */
+/** Returns the value of a field that can only be one string, as a discriminator is. */
 const constant = (schema: JsonSchema | true | undefined): string | undefined =>
   schema !== undefined && schema !== true && isEnum(schema) && schema.enum.length === 1 ? schema.enum[0] : undefined
 
@@ -45,7 +45,7 @@ const discriminator = (members: ReadonlyArray<JsonSchema>): string | undefined =
     return values.size === members.length && !values.has(undefined)
   })
 
-/** The one key of a variant such as `{ granular: {...} }`. */
+/** Returns the only key of a variant such as `{ granular: {...} }`. */
 const onlyKey = (schema: JsonSchema): string | undefined => {
   const keys = Object.keys(schema.properties ?? {})
   return keys.length === 1 && schema.required?.length === 1 && schema.additionalProperties === false
@@ -53,14 +53,14 @@ const onlyKey = (schema: JsonSchema): string | undefined => {
     : undefined
 }
 
-/** Fields written beside a `oneOf` belong to each of its members. */
+/** Copies fields beside a `oneOf` into a member, because they belong to each of its members. */
 const withShared = (shared: JsonSchema, member: JsonSchema): JsonSchema => ({
   ...member,
   properties: { ...shared.properties, ...member.properties },
   required: [...shared.required ?? [], ...member.required ?? []]
 })
 
-/** The messages themselves: the tables of methods say the same. */
+/** The definitions of whole messages. The method tables contain the same facts. */
 const envelopes = /^(Client|Server)(Request|Notification)$|^JSONRPC/
 
 export const readModel = (definitions: Definitions): Model => {
@@ -133,7 +133,7 @@ export const readModel = (definitions: Definitions): Model => {
 
   const readUnion = (schema: JsonSchema, name: string, inner: boolean): Shape => {
     const members = alternatives(schema)
-      // serde's "anything else" says what every incoming union is anyway: open.
+      // serde's catch-all member says that the union is open, which holds for every incoming union.
       .filter((member) => !(Array.isArray(member.type) && member.type.join() === "string,object"))
       .map((member) => member.type === "object" ? withShared(schema, member) : member)
     const structs = members.filter((member) => member.type === "object")
@@ -189,7 +189,7 @@ export const readModel = (definitions: Definitions): Model => {
     usual = schema.title?.replace(/v\d+::/, "") ?? pascal(value) + union
   ): string => {
     const name = variantNames.get(`${union} ${value}`) ?? usual
-    // The payload of `{ key: {...} }` is named after the union and the key, which reads better than the variant and the key.
+    // The payload of `{ key: {...} }` is named after the union and the key, because the variant's name would repeat the key.
     addDefinition(name, union, schema, onlyKey(schema) === undefined ? name : union)
     return name
   }

@@ -1,5 +1,5 @@
 /**
- * The methods of the protocol: their types, and the tables by which a message is decoded and routed.
+ * The methods of the protocol: maps from methods to types, and the tables that decode and route messages.
  */
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
@@ -39,7 +39,7 @@ export type ServerNotificationMethod = keyof ServerNotifications
 export type ServerRequestMethod = keyof ServerRequests
 
 /**
- * A notification of the server that this version knows, discriminated on its method.
+ * A known notification from the server, discriminated by its method.
  *
  * @category models
  */
@@ -48,7 +48,7 @@ export type ServerNotification = {
 }[ServerNotificationMethod]
 
 /**
- * A request of the server that this version knows, discriminated on its method.
+ * A known request from the server, discriminated by its method.
  *
  * @category models
  */
@@ -57,69 +57,69 @@ export type ServerRequest = {
 }[ServerRequestMethod]
 
 /**
- * How to make typed what came as JSON.
+ * A decoder of JSON values: a Schema, and a fast check that is tried first. Pass it to {@link decode}.
  *
  * @category models
  */
 export interface Decoder<out A> {
-  /** Decodes: keeps what it knows, replaces variants that it does not know, fails with an issue. */
+  /** Decodes a value. It replaces unknown variants with `UnknownVariant` and fails with an issue for malformed values. */
   readonly schema: Schema.Codec<A>
-  /** Whether the value conforms as it is, and so is already what decoding would make of it. Costs nanoseconds. */
+  /** Returns whether the value conforms as it is and needs no decoding. It takes nanoseconds. */
   readonly check: (u: unknown) => u is A
 }
 
 /**
- * Where params carry the ids of a thread and of a turn.
+ * The paths of the thread id and the turn id in params.
  *
  * @category models
  */
 export interface Route {
-  /** The path to the id of the thread; null where there is none. */
+  /** The path to the id of the thread, or `null` if there is none. */
   readonly thread: "threadId" | "thread.id" | "conversationId" | null
   /** Whether the id of the thread can be absent. */
   readonly threadOptional: boolean
-  /** The path to the id of the turn; null where there is none. */
+  /** The path to the id of the turn, or `null` if there is none. */
   readonly turn: "turnId" | "turn.id" | null
   /** Whether the id of the turn can be absent. */
   readonly turnOptional: boolean
 }
 
 /**
- * What the table says about a request of a client.
+ * The table entry of a request that a client sends.
  *
  * @category models
  */
 export interface ClientRequestEntry<out A> {
-  /** How the answer is decoded. */
+  /** The decoder of the response. */
   readonly response: Decoder<A>
-  /** Whether the server takes it from clients with `experimentalApi` alone. */
+  /** Whether the server accepts the request only from clients with `experimentalApi`. */
   readonly experimental: boolean
 }
 
 /**
- * What the table says about a notification of the server.
+ * The table entry of a notification that the server sends.
  *
  * @category models
  */
 export interface ServerNotificationEntry<out A> extends Decoder<A>, Route {}
 
 /**
- * What the table says about a request of the server.
+ * The table entry of a request that the server sends.
  *
  * @category models
  */
 export interface ServerRequestEntry<out A> extends Decoder<A>, Route {
-  /** Whether the server sends it to clients with `experimentalApi` alone. */
+  /** Whether the server sends the request only to clients with `experimentalApi`. */
   readonly experimental: boolean
 }
 
 /**
- * Makes JSON typed.
+ * Decodes a JSON value.
  *
  * **Details**
  *
- * What conforms is returned itself, with any fields that this version does not know. Else the Schema decodes: variants that this
- * version does not know become `{ type: "$unknown", raw }`, and what does not fit is an issue that says where.
+ * A value that conforms is returned as it is, without a copy and including unknown fields. Otherwise the Schema decodes it: unknown
+ * variants become `{ type: "$unknown", raw }`, and a malformed value fails with an issue that contains its path.
  *
  * @category decoding
  */

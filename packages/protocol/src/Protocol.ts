@@ -1,9 +1,9 @@
 /**
- * Every type of the protocol under its upstream name, each with its Schema.
+ * The types of the protocol, each with a Schema of the same name. The names are those of upstream.
  *
- * What the server sends is open: enums take any string, and a union has a variant for what this version does not know. What only
- * a client sends is closed. Where one definition does both and that makes a difference, `X` is what is read and `XInput` what is
- * written.
+ * Types that the server sends are open: an enum accepts any string, and a union has a variant for unknown values. Types that only a
+ * client sends are closed. If a type travels both ways and the two forms differ, `X` is the type that you read and `XInput` the type
+ * that you write.
  */
 export * from "./generated/incoming.ts"
 export * from "./generated/outgoing.ts"

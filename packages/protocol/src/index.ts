@@ -1,9 +1,9 @@
 /**
- * The methods of the protocol: their types, and the tables by which a message is decoded and routed.
+ * The methods of the protocol: maps from methods to types, and the tables that decode and route messages.
  */
 export * as Methods from "./Methods.ts"
 
 /**
- * Every type of the protocol under its upstream name, each with its Schema.
+ * The types of the protocol, each with a Schema of the same name.
  */
 export * as Protocol from "./Protocol.ts"

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Bundle, type JsonSchema, readBundle } from "../generator/bundle.ts"
+import { emitMethods } from "../generator/emitMethods.ts"
 import { compareManifests, makeManifest, printManifest } from "../generator/manifest.ts"
 import { tracked } from "../generator/overrides.ts"
 import { readProtocol } from "../generator/protocol.ts"
 
 const bundle = readBundle()
 
-/** The real bundle with some definitions replaced or added. */
+/** Replaces or adds some definitions of the real bundle. */
 const withDefinitions = (definitions: { readonly [name: string]: JsonSchema }): Bundle => ({
   ...bundle,
   experimental: { ...bundle.experimental, ...definitions }
@@ -35,7 +36,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(withClientRequest(unresolved)), /No response found for thread\/levitate/)
   })
 
-  it("fails on a response that no method has", () => {
+  it("fails on a response without a method", () => {
     const orphan = withDefinitions({ OrphanResponse: { type: "object" } })
     assert.throws(() => readProtocol(orphan), /OrphanResponse is the response of no method/)
   })
@@ -47,7 +48,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(recursive), /Recursive definition: .*Turn -> Turn/)
   })
 
-  it("fails on a union without a name and on two definitions of one name", () => {
+  it("fails on a union without a name and on two definitions with one name", () => {
     const nested = { oneOf: [{ type: "string" }, { type: "integer" }] }
     const anonymous = withDefinitions({ Turn: { type: "object", properties: { id: nested } } })
     assert.throws(() => readProtocol(anonymous), /A union without a name at Turn.id/)
@@ -55,7 +56,7 @@ describe("the generator", () => {
     assert.throws(() => readProtocol(collision), /Two definitions are named AgentMessageThreadItem/)
   })
 
-  it("fails on a schema that it does not understand", () => {
+  it("fails on an unknown schema keyword", () => {
     const constant: JsonSchema & { readonly const: string } = { const: "a" }
     const unknown = withDefinitions({ Turn: { type: "object", properties: { id: constant } } })
     assert.throws(() => readProtocol(unknown), /Turn.id has keywords that are not understood: const/)
@@ -75,17 +76,41 @@ describe("the generator", () => {
     assert.deepStrictEqual([params.name, response], ["CurrentTimeReadParams", "CurrentTimeReadResponse"])
     assert.deepStrictEqual(route.thread, { path: "threadId", optional: false })
     const again = withDefinitions({ CurrentTimeReadParams: { type: "object" } })
-    assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: take it out of earlierServerRequests/)
+    assert.throws(() => readProtocol(again), /has CurrentTimeReadParams: remove it from earlierServerRequests/)
   })
 
-  it("fails on an override that is not used", () => {
+  it("leaves out the fields of upstream's own tests", () => {
+    const shape = readProtocol(bundle).model.get("ThreadStartParams")?.shape
+    const fields = shape?.kind === "struct" ? shape.fields.map(({ name }) => name) : []
+    assert.include(fields, "model")
+    assert.notInclude(fields, "mockExperimentalField")
+    const without = withDefinitions({ ThreadStartParams: { type: "object", properties: {} } })
+    assert.throws(() => readProtocol(without), /Unused override in testFields: ThreadStartParams.mockExperimentalField/)
+  })
+
+  it("describes each method with upstream's description, if there is one", () => {
+    const emitted = emitMethods(readProtocol(bundle), "")
+    // The description of the method itself, of its params, of its response.
+    const described = {
+      "thread/search/stream/cancel": "Cancel a `thread/search/stream` request on this connection.",
+      "account/rateLimits/read":
+        "Usage-read capabilities of the requesting client, never inferred from its experiment arm.",
+      "account/securitySetup/read": "Optional security reminder bound to the account that fetched it."
+    }
+    for (const [method, description] of Object.entries(described)) {
+      const before = emitted.slice(0, emitted.indexOf(`  readonly "${method}"`))
+      assert.include(before.slice(before.lastIndexOf("/**")), description, method)
+    }
+  })
+
+  it("fails on an unused override", () => {
     const overrides = tracked("names", { used: 1, unused: 2 })
     assert.strictEqual(overrides.get("used"), 1)
     assert.isUndefined(overrides.get("constructor"))
     assert.throws(() => overrides.assertUsed(), "Unused override in names: unused")
   })
 
-  it("says how two manifests differ", () => {
+  it("lists the differences between two manifests", () => {
     const now = makeManifest(readProtocol(bundle))
     assert.deepStrictEqual(compareManifests(JSON.parse(printManifest(now)), now), [])
     const before = { version: "1", methods: { gone: { thread: null }, moved: { thread: "threadId" } } }

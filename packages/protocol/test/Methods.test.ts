@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { join } from "node:path"
 import * as Methods from "../src/Methods.ts"
 
@@ -21,21 +22,24 @@ const manifest: {
   readonly definitions: { readonly [name: string]: string }
 } = JSON.parse(readFileSync(join(import.meta.dirname, "..", "protocol.manifest.json"), "utf8"))
 
-/** As the manifest writes it: a question mark for what can be absent. */
+/** Prints a key like the manifest, with a question mark if it can be absent. */
 const route = ({ thread, threadOptional, turn, turnOptional }: Methods.Route) => ({
   thread: thread !== null && threadOptional ? `${thread}?` : thread,
   turn: turn !== null && turnOptional ? `${turn}?` : turn
 })
 
 describe("Methods", () => {
-  it("has every method of 0.171.0", () => {
-    assert.strictEqual(manifest.version, "0.171.0")
-    assert.strictEqual(Methods.clientRequests.size, 189)
-    assert.strictEqual(Methods.serverNotifications.size, 87 + 2)
-    assert.strictEqual(Methods.serverRequests.size, 10 + 1)
+  it("has the methods of the pinned codex", () => {
+    const { version } = JSON.parse(
+      readFileSync(createRequire(import.meta.url).resolve("@openai/codex/package.json"), "utf8")
+    )
+    assert.strictEqual(manifest.version, version)
+    for (const table of [Methods.clientRequests, Methods.serverNotifications, Methods.serverRequests]) {
+      assert.isAbove(table.size, 10)
+    }
   })
 
-  it("is what the committed manifest says", () => {
+  it("matches the committed manifest", () => {
     assert.deepStrictEqual([...Methods.clientRequests.keys()], Object.keys(manifest.clientRequests))
     for (const [method, entry] of Methods.clientRequests) {
       assert.strictEqual(entry.experimental, manifest.clientRequests[method]?.experimental, method)
@@ -82,7 +86,7 @@ describe("Methods", () => {
     assert.deepStrictEqual(route(serverRequests.get("execCommandApproval")), { thread: "conversationId", turn: null })
   })
 
-  it("knows no method of a hostile name", () => {
+  it("knows no method with a hostile name", () => {
     for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", ""]) {
       assert.isUndefined(Methods.clientRequests.get(name))
       assert.isUndefined(Methods.serverNotifications.get(name))
@@ -90,7 +94,7 @@ describe("Methods", () => {
     }
   })
 
-  it("gives what conforms back itself, with fields that are not known", () => {
+  it("returns a conforming value itself, with its unknown fields", () => {
     const input = { threadId: "1", turnId: "2", itemId: "3", delta: "text", later: true }
     const decoded = Methods.decode(Methods.serverNotifications.get("item/agentMessage/delta"), input)
     assert.strictEqual(Result.getOrThrow(decoded), input)

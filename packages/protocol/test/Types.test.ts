@@ -1,4 +1,4 @@
-/** What the types promise: checked by the compiler, run so that the narrowing is real. */
+/** Tests of the types. The compiler checks them; running them proves that the narrowing is real. */
 import { assert, describe, it } from "@effect/vitest"
 import type * as Methods from "../src/Methods.ts"
 import type * as Protocol from "../src/Protocol.ts"
@@ -9,7 +9,7 @@ const textOf = (item: Protocol.ThreadItem): string | undefined => {
   return item.text
 }
 
-/** An exhaustive switch has to say what happens to variants that this version does not know. */
+/** An exhaustive switch must handle unknown variants. */
 const describeStatus = (status: Protocol.ThreadStatus): string => {
   switch (status.type) {
     case "notLoaded":
@@ -23,7 +23,7 @@ const describeStatus = (status: Protocol.ThreadStatus): string => {
   }
 }
 
-// @ts-expect-error without the case for what is unknown not every path returns
+// @ts-expect-error without a case for unknown variants, not every path returns
 const describeKnownStatus = (status: Protocol.ThreadStatus): string => {
   switch (status.type) {
     case "notLoaded":
@@ -54,7 +54,7 @@ const deltaOf = (event: Methods.ServerNotification): string | undefined =>
   event.method === "item/agentMessage/delta" ? event.params.delta : undefined
 
 describe("Types", () => {
-  it("a tag narrows, and what is unknown has to be handled", () => {
+  it("a tag narrows, and unknown variants must be handled", () => {
     assert.strictEqual(textOf({ type: "agentMessage", id: "1", text: "Hello" }), "Hello")
     assert.strictEqual(describeStatus({ type: "active", activeFlags: [] }), "active 0")
     assert.strictEqual(describeStatus({ type: "$unknown", raw: 1 }), "unknown 1")
@@ -71,7 +71,7 @@ describe("Types", () => {
     )
   })
 
-  it("an enum that the server sends takes any string and still knows its members", () => {
+  it("an enum that the server sends accepts any string and still completes its members", () => {
     const known: Protocol.TurnStatus = "completed"
     const later: Protocol.TurnStatus = "hibernating"
     const literal: Protocol.SandboxModeLiteral = "read-only"
@@ -98,7 +98,7 @@ describe("Types", () => {
     assert.strictEqual([params, direction, typo, tag, field, unknown].length, 6)
   })
 
-  it("params are undefined where there are none, and can be left out where they are nullable", () => {
+  it("params are undefined if there are none, and optional if they are nullable", () => {
     const none: Methods.ClientRequests["account/logout"]["params"] = undefined
     const nullable: ReadonlyArray<Methods.ClientRequests["account/usage/read"]["params"]> = [undefined, null, {}]
     // @ts-expect-error params that are required
@@ -106,9 +106,9 @@ describe("Types", () => {
     assert.deepStrictEqual([none, nullable.length, required], [undefined, 3, undefined])
   })
 
-  it("what can be null can be absent", () => {
+  it("a nullable field can be absent", () => {
     const thread: Pick<Protocol.Thread, "name" | "projectId"> = {}
-    // @ts-expect-error what was parsed from JSON is absent rather than undefined
+    // @ts-expect-error a value that was parsed from JSON omits a field instead of setting it to undefined
     const undefinedName: Pick<Protocol.Thread, "name"> = { name: undefined }
     assert.deepStrictEqual(Object.keys(thread).concat(Object.keys(undefinedName)), ["name"])
   })

@@ -12,7 +12,7 @@
  * | e-mail addresses | their form | `someone@example.com` |
  * | the host name | asked of the operating system | `[host]` |
  */
-import type * as CodexConfig from "effect-codex/CodexConfig"
+import type { ProcessOptions } from "effect-codex/ProcessOptions"
 import type * as Redacted from "effect/Redacted"
 
 /**
@@ -21,8 +21,8 @@ import type * as Redacted from "effect/Redacted"
  * @category models
  */
 export interface Options {
-  /** The configuration of the client: names its directories and its secrets. Default: those of this process. */
-  readonly config?: CodexConfig.CodexConfig<unknown> | undefined
+  /** The options of the server's process: they name its directories and its secrets. Default: those of this process. */
+  readonly config?: ProcessOptions | undefined
   /** Further secrets, of 6 characters or more. */
   readonly secrets?: ReadonlyArray<string | Redacted.Redacted<string>> | undefined
   /** Further directories, by the name that stands for them: `{ "/data": await mkdtemp(...) }`. */

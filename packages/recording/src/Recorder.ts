@@ -10,16 +10,14 @@
  * const live = process.env.RECORD === "1" ? Recorder.layerCodex(file, config) : Replay.layerCodex(file, config)
  * ```
  */
+import * as ClientOptions from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
+import * as ProcessOptions from "effect-codex/ProcessOptions"
 import * as Transport from "effect-codex/Transport"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Log } from "./internal/Log.ts"
@@ -64,26 +62,25 @@ export const make = Effect.fnUntraced(function*(
 
   const connect = Effect.gen(function*() {
     const connection = ++connections
-    const { messages, send, ...rest } = yield* Effect.tapError(
+    const { receive, send, ...rest } = yield* Effect.tapError(
       transport.connect,
       (error) => report(file, log, () => log.ended(connection, error))
     )
     yield* Effect.addFinalizer(() => report(file, log, () => log.ended(connection, closed())))
     return {
       ...rest,
-      messages: messages.pipe(
-        Stream.mapArrayEffect((texts) => Effect.as(report(file, log, () => log.received(connection, texts)), texts)),
-        Stream.tapCause((cause) => {
-          const error = Cause.findErrorOption(cause)
-          return Option.isNone(error) ? Effect.void : report(file, log, () => log.ended(connection, error.value))
-        })
-      ),
+      receive: (accept) =>
+        receive((texts) => {
+          const reported = attempt(file, log, () => log.received(connection, texts))
+          const accepted = accept(texts)
+          return reported === undefined ? accepted : Effect.andThen(reported, accepted ?? Effect.void)
+        }).pipe(Effect.tapError((error) => report(file, log, () => log.ended(connection, error)))),
       // Recorded before it is sent: the answer comes after.
       send: (message) => Effect.andThen(report(file, log, () => log.sent(connection, message)), send(message))
     } satisfies Transport.Connection
   })
 
-  return Transport.Transport.of({ connect })
+  return Transport.Transport.of({ ...transport, connect })
 })
 
 const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
@@ -110,24 +107,27 @@ const open = (file: string, path: string): Effect.Effect<number, Recording.Recor
 
 /** Records something. A recorder never breaks the program: if it can't, it says so once, and stops. */
 const report = (file: string, log: Log, record: () => void): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (log.broken) return Effect.void
-    try {
-      record()
-      return Effect.void
-    } catch (cause) {
-      log.broken = true
-      return Effect.logWarning(`Recording stopped: ${file} can't be written.`, cause)
-    }
-  })
+  Effect.suspend(() => attempt(file, log, record) ?? Effect.void)
+
+/** As {@link report}, at once: returns an Effect only if it has something to say. */
+const attempt = (file: string, log: Log, record: () => void): Effect.Effect<void> | undefined => {
+  if (log.broken) return undefined
+  try {
+    record()
+    return undefined
+  } catch (cause) {
+    log.broken = true
+    return Effect.logWarning(`Recording stopped: ${file} can't be written.`, cause)
+  }
+}
 
 /**
  * A Transport that records what goes over the one below it.
  *
  * ```ts
- * Codex.layerTransport(config).pipe(
- *   Layer.provide(Recorder.layer("run.jsonl", { config })),
- *   Layer.provide(Transport.layerStdio(config))
+ * Codex.layerTransport({ requestTimeout: "30 seconds" }).pipe(
+ *   Layer.provide(Recorder.layer("run.jsonl")),
+ *   Layer.provide(Transport.layerStdio())
  * )
  * ```
  *
@@ -149,14 +149,14 @@ export const layer = (
  */
 export const layerCodex = <R = never>(
   file: string,
-  config: CodexConfig.CodexConfig<R> = {},
+  config: Codex.LayerOptions<R> = {},
   options?: Omit<Options, "config">
 ): Layer.Layer<
   Codex.Services,
   ConnectError | Recording.RecordingError,
   R
 > =>
-  Codex.layerTransport(config).pipe(
+  Codex.layerTransport(ClientOptions.pick<R>(config)).pipe(
     Layer.provide(layer(file, { ...options, config })),
-    Layer.provide(Transport.layerStdio(config))
+    Layer.provide(Transport.layerStdio(ProcessOptions.pick(config)))
   )

@@ -16,8 +16,8 @@
  *   program.pipe(Effect.provide(Replay.layerCodex("test/recordings/hello.jsonl", config))))
  * ```
  */
+import * as ClientOptions from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
@@ -181,7 +181,7 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
     player.start()
 
     return {
-      messages: Stream.fromQueue(messages),
+      receive: Transport.receiveStream(Stream.fromQueue(messages)),
       send: (message) =>
         Effect.suspend(() => {
           if (end !== undefined) return Effect.fail(end)
@@ -249,7 +249,7 @@ const watch = (
  * A Transport that answers from a recording. The file is read when the Layer is built, which fails if it can't be.
  *
  * ```ts
- * Codex.layerTransport(config).pipe(Layer.provideMerge(Replay.layer("run.jsonl", { config })))
+ * Codex.layerTransport().pipe(Layer.provideMerge(Replay.layer("run.jsonl")))
  * ```
  *
  * @category layers
@@ -270,7 +270,7 @@ export const layer = (
  */
 export const layerCodex = <R = never>(
   file: string,
-  config: CodexConfig.CodexConfig<R> = {},
+  config: Codex.LayerOptions<R> = {},
   options?: Omit<Options, "config">
 ): Layer.Layer<
   Codex.Services | Replay,
@@ -278,5 +278,5 @@ export const layerCodex = <R = never>(
   R
 > => {
   const replay = layer(file, { ...options, config })
-  return Codex.layerTransport(config).pipe(Layer.provideMerge(replay))
+  return Codex.layerTransport(ClientOptions.pick<R>(config)).pipe(Layer.provideMerge(replay))
 }

@@ -1,6 +1,8 @@
 import { Recorder } from "@effect-codex/recording"
 import * as Recording from "@effect-codex/recording/Recording"
 import { assert, describe, it } from "@effect/vitest"
+import * as Transport from "effect-codex/Transport"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
@@ -28,12 +30,20 @@ const record = Effect.fnUntraced(function*(messages: ReadonlyArray<object>, reco
     const queue = yield* Queue.unbounded<string>()
     yield* Queue.offerAll(queue, [{ id: 1, result: { userAgent: "x/1" } }, ...messages].map((m) => JSON.stringify(m)))
     const transport = yield* Recorder.make(
-      { connect: Effect.succeed({ messages: Stream.fromQueue(queue), send: () => Effect.void }) },
+      {
+        connect: Effect.succeed({ receive: Transport.receiveStream(Stream.fromQueue(queue)), send: () => Effect.void })
+      },
       file,
       recorder
     )
     const connection = yield* transport.connect
-    yield* Stream.runDrain(Stream.take(connection.messages, messages.length + 1))
+    let received = 0
+    const all = yield* Deferred.make<void>()
+    const accept = (texts: ReadonlyArray<string>) => {
+      received += texts.length
+      return received > messages.length ? Deferred.succeed(all, undefined).pipe(Effect.asVoid) : undefined
+    }
+    yield* Effect.raceFirst(Deferred.await(all), connection.receive(accept))
     return lines()
   }).pipe(Effect.scoped)
   const { entries } = yield* Recording.read(file)

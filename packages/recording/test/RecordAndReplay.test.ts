@@ -2,8 +2,8 @@ import { Recorder, Replay } from "@effect-codex/recording"
 import * as Recording from "@effect-codex/recording/Recording"
 import { CodexHome, FakeAppServer, Gate, Item, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
+import type * as ClientOptions from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import * as CodexError from "effect-codex/CodexError"
 import * as Router from "effect-codex/Router"
 import type * as TurnResult from "effect-codex/TurnResult"
@@ -26,7 +26,7 @@ const live = (script?: ScriptedModel.Script, home?: Parameters<typeof CodexHome.
 /** Runs a program on the real binary, recorded, and then on the recording. */
 const twice = <A, E>(
   program: Effect.Effect<A, E, Codex.Codex>,
-  options: { readonly client?: CodexConfig.CodexConfig; readonly replay?: Replay.Options } = {}
+  options: { readonly client?: Codex.LayerOptions; readonly replay?: Replay.Options } = {}
 ) =>
   Effect.gen(function*() {
     const file = yield* TemporaryFile.make("run.jsonl")
@@ -62,7 +62,7 @@ const onFake = <A, E>(
   program: Effect.Effect<A, E, Codex.Codex>,
   drive: (server: FakeAppServer.Service) => Effect.Effect<unknown, FakeAppServer.RpcError | CodexError.CodexError> =
     () => Effect.void,
-  options: { readonly client?: CodexConfig.CodexConfig; readonly fake?: FakeAppServer.Options } = {}
+  options: { readonly client?: ClientOptions.ClientOptions; readonly fake?: FakeAppServer.Options } = {}
 ) =>
   Effect.gen(function*() {
     const file = yield* TemporaryFile.make("run.jsonl")
@@ -73,7 +73,7 @@ const onFake = <A, E>(
     }).pipe(
       Effect.provide(
         Codex.layerTransport(options.client).pipe(
-          Layer.provide(Recorder.layer(file, options.client === undefined ? {} : { config: options.client })),
+          Layer.provide(Recorder.layer(file)),
           Layer.provideMerge(FakeAppServer.layer(options.fake))
         )
       )
@@ -250,7 +250,7 @@ const question = (id: string, isSecret: boolean) => ({
   options: null
 })
 /** Answers two questions. */
-const answering = (pin: string, name: string): CodexConfig.CodexConfig => ({
+const answering = (pin: string, name: string): ClientOptions.ClientOptions => ({
   serverRequests: {
     "item/tool/requestUserInput": () =>
       Effect.succeed({ answers: { pin: { answers: [pin] }, name: { answers: [name] } } })
@@ -259,7 +259,7 @@ const answering = (pin: string, name: string): CodexConfig.CodexConfig => ({
 describe("a run on a server in memory that was recorded", () => {
   it.live("loses its server as it was lost, and starts it again", () =>
     Effect.gen(function*() {
-      const client: CodexConfig.CodexConfig = { restart: Schedule.recurs(3) }
+      const client: ClientOptions.ClientOptions = { restart: Schedule.recurs(3) }
       const crash = new CodexError.CodexConnectionError({
         reason: { _tag: "Exited", exitCode: 3, signal: null, stderr: "no more memory" }
       })
@@ -354,10 +354,8 @@ describe("a run on a server in memory that was recorded", () => {
       const { transport } = Replay.make(recording, { speed: 2 })
       const connection = yield* transport.connect
       const seen: Array<string> = []
-      yield* connection.messages.pipe(
-        Stream.runForEach((message) => Effect.sync(() => seen.push(message))),
-        Effect.forkScoped
-      )
+      const accept = (messages: ReadonlyArray<string>) => void seen.push(...messages)
+      yield* Effect.forkScoped(connection.receive(accept))
       yield* connection.send(`{"id":77,"method":"model/list"}`)
       yield* TestClock.adjust("499 millis")
       assert.lengthOf(seen, 1)

@@ -3,9 +3,9 @@ import * as Recording from "@effect-codex/recording/Recording"
 import { assert, describe, it } from "@effect/vitest"
 import * as Codex from "effect-codex/Codex"
 import { CodexConnectionError } from "effect-codex/CodexError"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Stream from "effect/Stream"
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
@@ -41,6 +41,38 @@ describe("the format of recordings", () => {
     assert(last?._tag === "Ended")
     assert(last.error._tag === "CodexConnectionError")
     assert.deepStrictEqual(last.error.reason, ended.reason)
+  })
+
+  it("reads how a connection ended in every earlier version", () => {
+    const endings: ReadonlyArray<readonly [ended: object, tag: string, reason: string]> = [
+      [{ _tag: "CodexConnectionError", reason: "Exited", exitCode: 3 }, "CodexConnectionError", "Exited"],
+      [{ _tag: "CodexConnectionError", reason: "Closed" }, "CodexConnectionError", "Closed"],
+      [
+        { _tag: "CodexSpawnError", reason: "BadCwd", command: "/nowhere", detail: "no" },
+        "CodexConnectError",
+        "BadDirectory"
+      ],
+      [
+        {
+          _tag: "CodexSpawnError",
+          reason: "Exited",
+          command: "codex",
+          detail: "it ended",
+          exitCode: null,
+          signal: "SIGKILL"
+        },
+        "CodexConnectError",
+        "Exited"
+      ],
+      [{ _tag: "CodexHandshakeError", detail: "no answer" }, "CodexConnectError", "HandshakeRefused"]
+    ]
+    for (const [ended, tag, reason] of endings) {
+      const text = `${header}\n${JSON.stringify({ at: 1, connection: 1, ended })}`
+      const [entry] = Result.getOrThrow(Recording.parse("run.jsonl", text)).entries
+      assert(entry?._tag === "Ended" && "reason" in entry.error, JSON.stringify(ended))
+      assert.deepStrictEqual([entry.error._tag, entry.error.reason._tag], [tag, reason])
+      assert.deepInclude(JSON.parse(Recording.entryLine(entry)).ended, { _tag: tag, reason })
+    }
   })
 
   it("skips what a later version adds, and refuses what it changes", () => {
@@ -98,12 +130,17 @@ describe("captures of other servers", () => {
         const text = [header, ...lines.map((line, at) => line.replace("{", `{"at":${at},"connection":1,`))].join("\n")
         const { entries } = yield* Effect.fromResult(Recording.parse(name, text))
         const { replay, transport } = Replay.make({ file: name, header: JSON.parse(header), entries })
-        const { messages, send } = yield* transport.connect
+        const { receive, send } = yield* transport.connect
         const sent = entries.flatMap((entry) => entry._tag === "Sent" ? [entry.message] : [])
         const received = entries.flatMap((entry) => entry._tag === "Received" ? [entry.message] : [])
         for (const message of sent) yield* send(JSON.stringify(message))
         yield* replay.done
-        const played = yield* messages.pipe(Stream.take(received.length), Stream.runCollect)
+        const played: Array<string> = []
+        const all = yield* Deferred.make<void>()
+        yield* receive((messages) => {
+          played.push(...messages)
+          return played.length < received.length ? undefined : Effect.asVoid(Deferred.succeed(all, undefined))
+        }).pipe(Effect.raceFirst(Deferred.await(all)))
         assert.deepStrictEqual(played.sort(), received.map((message) => JSON.stringify(message)).sort())
       }))
   }

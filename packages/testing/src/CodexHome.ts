@@ -1,6 +1,6 @@
 /**
- * A place of its own for a codex process under test: configuration, home directory and workspace in a temporary directory
- * that disappears with the scope, and the environment that keeps everything else of the machine out.
+ * An isolated home for a Codex process under test: configuration, home directory and workspace in a temporary directory
+ * that is removed with the scope, and the environment variables that keep the rest of the machine out.
  *
  * ```ts
  * const home = yield* CodexHome.CodexHome
@@ -20,51 +20,52 @@ import * as NodeFs from "node:fs/promises"
 import * as toml from "./internal/toml.ts"
 import { ScriptedModel } from "./ScriptedModel.ts"
 
-/** What the service offers. All paths are absolute and have no symbolic links in them. */
+/** The service. All paths are absolute and contain no symbolic links. */
 export interface Service {
   /** `CODEX_HOME`: the directory with the configuration, the sessions and the login. */
   readonly codexHome: string
-  /** An empty directory to work in. It is no Git repository. */
+  /** An empty working directory. It is not a Git repository. */
   readonly workspace: string
   /** `HOME`: a directory without a shell profile. */
   readonly userHome: string
-  /** The environment variables of an isolated process, to be set on top of those of this process. */
+  /** The environment variables of an isolated process. Set them on top of those of this process. */
   readonly env: Readonly<Record<string, string>>
 }
 
-/** The place, as a service. */
+/** The service tag of an isolated home. */
 export class CodexHome extends Context.Service<CodexHome, Service>()("@effect-codex/testing/CodexHome") {}
 
-/** A JSON value; what `config.toml` can hold of it. */
+/** A JSON object, limited to what `config.toml` can hold. */
 export type Config = { readonly [key: string]: unknown }
 
 /** Options of {@link make}. */
 export interface Options {
-  /** The base URL of the model provider. Without one no provider is configured, and a turn would need an account. */
+  /** The base URL of the model provider. Without it, no provider is configured and a turn needs an account. */
   readonly modelUrl?: string
   /**
-   * The model; `mock-model` by default. Codex looks up by the name what the model can do. One that the binary knows, e.g.
-   * `gpt-5.5` with codex 0.169, has `apply_patch` too, and spares each turn a `warning` about missing metadata.
+   * The model. Default: `mock-model`. Codex looks up a model's capabilities by its name. A model that the binary knows,
+   * such as `gpt-5.5` with codex 0.169, also has `apply_patch`, and its turns emit no `warning` about missing metadata.
    */
   readonly model?: string
-  /** When Codex asks before it runs something; `never` by default. Codex 0.169 does not start with `untrusted`. */
+  /** When Codex asks before it runs a command. Default: `never`. Codex 0.169 does not start with `untrusted`. */
   readonly approvalPolicy?: "untrusted" | "on-request" | "never"
-  /** What commands may do; `read-only` by default. The sandbox is a real one. */
+  /** The permissions of commands. Default: `read-only`. The sandbox is real. */
   readonly sandboxMode?: "read-only" | "workspace-write" | "danger-full-access"
   /**
-   * Further keys of `config.toml`, as nested objects. They replace a default of the same top-level name; `features` are
-   * added to the defaults: without `plugins`, which ask the network, and without `shell_snapshot`, a login shell for each
-   * thread.
+   * Further keys of `config.toml`, as nested objects. A key replaces the default of the same top-level name, except that
+   * `features` is merged with its defaults. These turn off `plugins`, which use the network, and `shell_snapshot`, which
+   * starts a login shell for each thread.
    */
   readonly config?: Config
 }
 
 /**
- * Makes the place. It is removed with the scope; a file that a shell left behind by codex still writes delays the
- * removal, and never fails the program.
+ * Creates an isolated home and removes it with the scope. A shell that Codex left behind can delay the removal while it
+ * still writes files, but never fails the program.
  *
- * End the codex process first: while it runs it makes its directories again. A Layer of the process on top of this one
- * does; with `it.live`, whose own scope ends last, put `Effect.scoped` before `Effect.provide`.
+ * End the Codex process first, because a running process recreates its directories. A Layer of the process that is
+ * built on top of this one closes in that order. With `it.live`, whose own scope closes last, put `Effect.scoped` before
+ * `Effect.provide`.
  *
  * ```ts
  * yield* CodexHome.make({ modelUrl: model.url, approvalPolicy: "on-request", config: { features: { goals: true } } })
@@ -111,7 +112,7 @@ export const make: (
   })
 
 /**
- * The place as a Layer, configured for the {@link ScriptedModel} in context.
+ * A Layer of an isolated home that is configured for the {@link ScriptedModel} in the context.
  *
  * ```ts
  * const live = CodexHome.layer({ sandboxMode: "workspace-write" }).pipe(Layer.provideMerge(ScriptedModel.layer()))
@@ -144,7 +145,7 @@ const defaults = (options: Options): Config => ({
   })
 })
 
-// Node's own `rm` tries again, by its own timer, while something still writes into the directory.
+// Node's `rm` retries, on its own timer, while something still writes into the directory.
 const remove = (directory: string): Effect.Effect<void> =>
   Effect.ignore(
     Effect.tryPromise(() => NodeFs.rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))

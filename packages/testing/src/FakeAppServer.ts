@@ -1,9 +1,10 @@
 /**
- * An app-server in memory: for tests that need no real binary, and for what the real one can't be made to do.
+ * An in-memory app-server, for tests that need no real binary and for situations that the real one can't be made to
+ * produce.
  *
- * Out of the box it behaves like a small Codex: threads are started, resumed, forked and listed, and a turn answers with
- * a text that you script. Everything else is yours: handlers by method, notifications, requests to the client, raw bytes,
- * a crash.
+ * By default it behaves like a small Codex: it starts, resumes, forks and lists threads, and answers a turn with a text
+ * that you script. Your test controls everything else: handlers by method, notifications, requests to the client, raw
+ * bytes, a crash.
  *
  * ```ts
  * it.effect("greets", () =>
@@ -20,8 +21,8 @@
  * ```
  */
 import type * as Methods from "@effect-codex/protocol/Methods"
+import type { ClientOptions } from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import type { CodexConfig } from "effect-codex/CodexConfig"
 import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
@@ -57,24 +58,24 @@ export {
   type TurnScript
 } from "./internal/exchange.ts"
 
-/** The parameters of a notification of the server. */
+/** The parameters of a notification from the server. */
 export type NotificationParams<M extends string> = M extends Methods.ServerNotificationMethod
   ? Methods.ServerNotifications[M]
   : unknown
 
-/** The parameters of a request of the server. */
+/** The parameters of a request from the server. */
 export type QuestionParams<M extends string> = M extends Methods.ServerRequestMethod
   ? Methods.ServerRequests[M]["params"]
   : unknown
 
-/** What a client answers to a request of the server. It is not checked: it is what the client sent. */
+/** The client's response to a request from the server, as the client sent it. It is not validated. */
 export type QuestionResponse<M extends string> = M extends Methods.ServerRequestMethod
   ? Methods.ServerRequests[M]["response"]
   : unknown
 
-/** Any value, sent as it is where a typed one is expected: see {@link verbatim}. */
+/** A value that is sent unchanged where a typed one is expected: see {@link verbatim}. */
 export class Verbatim {
-  /** What is sent. */
+  /** The value to send. */
   readonly value: unknown
 
   constructor(value: unknown) {
@@ -83,7 +84,7 @@ export class Verbatim {
 }
 
 /**
- * Sends what the types forbid: an answer without its fields, an enum of tomorrow.
+ * Wraps a value that the types forbid, such as a response without its fields or an unknown enum value.
  *
  * ```ts
  * yield* server.on("model/list", () => FakeAppServer.verbatim({ data: "none" }))
@@ -91,12 +92,12 @@ export class Verbatim {
  */
 export const verbatim = (value: unknown): Verbatim => new Verbatim(value)
 
-/** How an overloaded server refuses a request. */
+/** The error with which an overloaded server refuses a request. */
 export const overloaded = new RpcError({ code: -32001, message: "Server overloaded; retry later." })
 
 /**
- * Answers a method: a value, or an Effect of one. An Effect that never ends leaves the request unanswered (see also
- * {@link Service.respond}); one that dies is answered with -32603.
+ * Answers a method with a value, or with an Effect of one. An Effect that never ends leaves the request unanswered (see
+ * {@link Service.respond}). If the Effect dies, the server responds with error -32603.
  */
 export type Handler<M extends string = string> = (
   params: Params<M>,
@@ -106,76 +107,79 @@ export type Handler<M extends string = string> = (
 /** Handlers by method. */
 export type Handlers = { readonly [M in Method]?: Handler<M> }
 
-/** What the server is like. */
+/** Options of {@link make} and {@link layer}. */
 export interface Options {
-  /** The version that it tells in its user agent. Default: that of the protocol, `"0.171.0"`. */
+  /** The version in the server's user agent. Default: `Fixture.version`, the version of the protocol. */
   readonly version?: string | undefined
-  /** Handlers that are there before the client connects: see {@link Service.on}. */
+  /** Handlers that are registered before the client connects: see {@link Service.on}. */
   readonly handlers?: Handlers | undefined
   /**
-   * What turns say when no script is enqueued: `(text) => text` is an echo. Default: a fixed greeting.
+   * Returns the script of a turn when none is enqueued. `(text) => text` is an echo. Default: a fixed greeting.
    */
   readonly reply?: ((text: string, request: Request<"turn/start">) => TurnScript) | undefined
-  /** Ids of stored threads, which can be resumed, read and listed. */
+  /** Ids of stored threads. A client can resume, read and list them. Default: none. */
   readonly threads?: ReadonlyArray<string> | undefined
 }
 
-/** What the service offers. Whatever writes waits until a client is connected. */
+/** The service. Operations that write to the client wait until one is connected. */
 export interface Service {
-  /** Answers a method from now on, in place of what the server does by itself. Any string is a method. */
+  /** Registers a handler for a method. It replaces the server's default behavior. Any string is a valid method. */
   readonly on: <M extends string>(method: M, handler: Handler<M>) => Effect.Effect<void>
-  /** Appends scripts: each is what one turn says, in the order in which turns are started. */
+  /** Appends scripts. Each started turn takes the next one. */
   readonly enqueue: (...scripts: ReadonlyArray<TurnScript>) => Effect.Effect<void>
 
-  /** Everything that the client has sent, over all connections. */
+  /** Every message that the client has sent, over all connections. */
   readonly received: Effect.Effect<ReadonlyArray<Raw>>
-  /** Forgets what the client has sent so far. For tests so long that it would fill the memory. */
+  /** Forgets the messages received so far. Use it in tests so long that the messages would fill the memory. */
   readonly clear: Effect.Effect<void>
-  /** The first message, past or to come, of which this holds. */
+  /** Waits for the first message, past or future, that satisfies the predicate. */
   readonly awaitMessage: (holds: (message: Raw) => boolean) => Effect.Effect<Raw>
-  /** The requests that the client has sent, without notifications and answers. */
+  /** The requests that the client has sent, without notifications and responses. */
   readonly requests: Effect.Effect<ReadonlyArray<Request>>
-  /** The request of that method and number, counted from 0; waits until it has arrived. */
+  /** Waits for the request with that method and index. The index counts from 0. Default: 0. */
   readonly awaitRequest: <M extends string>(method: M, index?: number) => Effect.Effect<Request<M>>
-  /** How many connections there have been. */
+  /** The number of connections so far. */
   readonly connections: Effect.Effect<number>
 
   /** Sends a notification. */
   readonly notify: <M extends string>(method: M, params: NotificationParams<M> | Verbatim) => Effect.Effect<void>
-  /** Sends notifications in one piece, as a pipe brings them under load. */
+  /** Sends notifications in one chunk, as a pipe delivers them under load. */
   readonly notifyAll: (notifications: ReadonlyArray<Fixture.Notification>) => Effect.Effect<void>
   /**
-   * Asks the client, and awaits its answer. Interrupting it tells the client that no answer is needed any more
-   * (`serverRequest/resolved`). Ids are numbers from 0, unless one is given.
+   * Sends a request to the client and waits for its response. Interruption withdraws the request: the server sends
+   * `serverRequest/resolved`. Without an `id`, requests are numbered from 0.
+   *
+   * Fails with `RpcError` if the client responds with an error, and with `CodexConnectionError` if the connection is lost
+   * first.
    */
   readonly ask: <M extends string>(
     method: M,
     params: QuestionParams<M> | Verbatim,
     options?: { readonly id?: string | number | undefined }
   ) => Effect.Effect<QuestionResponse<M>, RpcError | CodexConnectionError>
-  /** Answers a request by hand: one whose handler never ends, one twice, or one that nobody sent. */
+  /** Responds to a request directly. Use it for a handler that never ends, a duplicate response or an unknown id. */
   readonly respond: (id: string | number, result: unknown) => Effect.Effect<void>
-  /** Refuses a request by hand. */
+  /** Responds to a request directly, with an error. */
   readonly refuse: (id: string | number, error: RpcError) => Effect.Effect<void>
-  /** Writes text or bytes as they are, in any pieces; a line break ends a message. */
+  /** Writes text or bytes unchanged, in any chunks. A line break ends a message. */
   readonly write: (data: string | Uint8Array) => Effect.Effect<void>
 
-  /** Ends the connection after what was written, as the death of a process does. Default: it was ended by SIGKILL. */
+  /** Ends the connection after everything written so far, like a dying process. Default error: killed by SIGKILL. */
   readonly crash: (error?: CodexConnectionError) => Effect.Effect<void>
-  /** Serves one connection: what {@link layer} gives to `Transport.layerMemory`. */
+  /** Serves one connection. {@link layer} passes it to `Transport.layerMemory`. */
   readonly serve: (connection: Transport.MemoryServer) => Effect.Effect<void>
 }
 
-/** The app-server in memory, as a service. */
+/** The service tag of the in-memory app-server. */
 export class FakeAppServer extends Context.Service<FakeAppServer, Service>()("@effect-codex/testing/FakeAppServer") {}
 
-/** A connection that lives. */
+/** An open connection. */
 interface Live {
   readonly number: number
   readonly wire: Transport.MemoryServer
   readonly scope: Scope.Scope
   readonly session: SmallCodex.Session
-  /** What the client was asked, and has not answered. */
+  /** The requests to the client that it has not answered. */
   readonly asked: Map<string | number, Deferred.Deferred<unknown, RpcError | CodexConnectionError>>
 }
 
@@ -185,7 +189,8 @@ const killed = () =>
 const methodNotFound = (method: string): RpcError =>
   new RpcError({
     code: -32600,
-    message: `Invalid request: unknown variant \`${method}\`: give the fake app-server a handler for it`
+    message:
+      `Invalid request: unknown variant \`${method}\`. To answer it, register a handler: server.on("${method}", ...)`
   })
 
 const unwrapped = (value: unknown): unknown => value instanceof Verbatim ? value.value : value
@@ -196,7 +201,7 @@ const errorFields = ({ code, data, message }: RpcError) => ({
   ...(data === undefined ? {} : { data })
 })
 
-/** A server that waits for connections: see {@link Service.serve}. */
+/** Creates a server that accepts connections: see {@link Service.serve}. */
 export const make = (options: Options = {}): Effect.Effect<Service> =>
   Effect.sync(() => {
     const received = new History<Raw>()
@@ -224,7 +229,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       gone.asked.clear()
     }
 
-    /** A request, and what is to be done when it is answered. */
+    /** A request, and the Effects to run once it is answered. */
     const requestOf = ({ number, session }: Live, id: string | number, method: string, message: Raw) => {
       const followUp: Array<Effect.Effect<void>> = []
       const request: Request = {
@@ -260,7 +265,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         answer(connection.wire, request),
         Effect.suspend(() => Effect.all(followUp, { discard: true }))
       ).pipe(Effect.forkIn(connection.scope, { startImmediately: true }))
-      // It is in the hands of its handler before anybody who waits hears of it.
+      // The handler has the request before `awaitRequest` returns it.
       requests.tell()
     })
 
@@ -285,7 +290,9 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
     const onMessage = Effect.fnUntraced(function*(connection: Live, text: string) {
       const message: unknown = JSON.parse(text)
-      if (!Predicate.isObject(message)) return yield* Effect.die(new Error("The client sent no JSON object."))
+      if (!Predicate.isObject(message)) {
+        return yield* Effect.die(new Error("The client sent a message that is not a JSON object."))
+      }
       received.add(message)
       const { id, method } = message
       if (typeof id === "number" || typeof id === "string") {
@@ -326,7 +333,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
               Fixture.line({ method: "serverRequest/resolved", params: { threadId: threadId ?? "", requestId: id } })
             )
           }),
-          // What the client sent is not checked.
+          // The client's response is not validated.
           Effect.map((result) => result as QuestionResponse<typeof method>)
         )
       })
@@ -342,7 +349,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       awaitMessage: (holds) => received.find((messages) => messages.find(holds)),
       requests: Effect.sync(() => requests.items.slice()),
       awaitRequest: <M extends string>(method: M, index = 0) =>
-        // It is a request of this method.
+        // The filter below proves the type.
         requests.find((requests) =>
           requests.filter((request) => request.method === method)[index] as
             | Request<M>
@@ -365,7 +372,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
   })
 
 /**
- * The server, and the Transport that leads to it. For the whole of Codex on top see {@link layerCodex}.
+ * A Layer of the server and of a Transport that connects to it. {@link layerCodex} adds Codex.
  */
 export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.Transport> =>
   Layer.unwrap(Effect.map(FakeAppServer, (server) => Transport.layerMemory(server.serve))).pipe(
@@ -373,14 +380,14 @@ export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.
   )
 
 /**
- * Codex on a server in memory: the options are the server's, but for `client`.
+ * A Layer of Codex on an in-memory server. The options are those of the server; `client` holds those of the client.
  *
  * ```ts
  * FakeAppServer.layerCodex({ reply: (text) => `You said: ${text}`, client: { requestTimeout: "5 seconds" } })
  * ```
  */
 export const layerCodex = <R = never>(
-  options: Options & { readonly client?: CodexConfig<R> | undefined } = {}
+  options: Options & { readonly client?: ClientOptions<R> | undefined } = {}
 ): Layer.Layer<
   Codex.Services | FakeAppServer | Transport.Transport,
   ConnectError,

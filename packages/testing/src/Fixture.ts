@@ -1,5 +1,6 @@
 /**
- * Values of the protocol for tests: say what matters, the rest is filled in as a server of today sends it.
+ * Constructors of protocol values for tests. You set the fields that matter; the rest get the values that a current
+ * server sends.
  *
  * ```ts
  * const events = Fixture.turnEvents({ threadId: "thread-1", turnId: "turn-1", deltas: ["Hello, ", "world."] })
@@ -9,19 +10,19 @@
 import type * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 
-/** The moment at which everything here happens: Unix time in seconds. */
+/** The timestamp of all fixtures, as Unix time in seconds. */
 export const time = 1_800_000_000
 
-/** The version of the server that all this is like: the one that the protocol was generated from. */
+/** The server version that the fixtures imitate: the one that the protocol was generated from. */
 export const version = "0.171.0"
 
-/** A notification as the server sends it: its method, and the parameters that belong to it. */
+/** A notification from the server: a method and its parameters. */
 export type Notification = Methods.ServerNotification
 
-/** A message as one line of the wire, line break included. */
+/** Encodes a message as one line on the wire, including the line break. */
 export const line = (message: object): string => `${JSON.stringify(message)}\n`
 
-/** A thread that is idle and has no turns. */
+/** An idle thread without turns. */
 export const thread = (fields: Partial<Protocol.Thread> & { readonly id: string }): Protocol.Thread => ({
   sessionId: fields.id,
   forkedFromId: null,
@@ -42,7 +43,7 @@ export const thread = (fields: Partial<Protocol.Thread> & { readonly id: string 
   ...fields
 })
 
-/** What `thread/start`, `thread/resume` and `thread/fork` answer. */
+/** The response to `thread/start`, `thread/resume` and `thread/fork`. */
 export const openedThread = (
   thread: Protocol.Thread,
   fields: Partial<Protocol.ThreadStartResponse> = {}
@@ -59,7 +60,7 @@ export const openedThread = (
   ...fields
 })
 
-/** A turn; it is in progress, unless `status` says otherwise. */
+/** A turn. It is in progress unless you set `status`. */
 export const turn = (fields: Partial<Protocol.Turn> & { readonly id: string }): Protocol.Turn => ({
   items: [],
   itemsView: "notLoaded",
@@ -71,7 +72,7 @@ export const turn = (fields: Partial<Protocol.Turn> & { readonly id: string }): 
   ...fields
 })
 
-/** A message of the agent. */
+/** A message from the agent. */
 export const agentMessage = (
   text: string,
   fields: Partial<Protocol.AgentMessageThreadItem> = {}
@@ -84,7 +85,7 @@ export const agentMessage = (
   ...fields
 })
 
-/** Tokens of one turn, or of a whole thread. */
+/** The token usage of a turn or of a thread. */
 export const tokens = (fields: Partial<Protocol.TokenUsageBreakdown> = {}): Protocol.TokenUsageBreakdown => ({
   totalTokens: 15,
   inputTokens: 10,
@@ -119,7 +120,7 @@ export const itemCompleted = (threadId: string, turnId: string, item: Protocol.T
   params: { threadId, turnId, item, completedAtMs: time * 1000 }
 })
 
-/** `thread/tokenUsage/updated`; the turn's tokens are the thread's too, unless `total` says otherwise. */
+/** `thread/tokenUsage/updated`. The thread's `total` defaults to the tokens of the turn. */
 export const tokenUsage = (
   threadId: string,
   turnId: string,
@@ -130,7 +131,7 @@ export const tokenUsage = (
   params: { threadId, turnId, tokenUsage: { last, total, modelContextWindow: null } }
 })
 
-/** `turn/completed`; without fields a success, with an `error` a failure. */
+/** `turn/completed`. The turn has failed if you set an `error`, and has succeeded otherwise. */
 export const turnCompleted = (
   threadId: string,
   turnId: string,
@@ -151,30 +152,30 @@ export const turnCompleted = (
   }
 })
 
-/** What happens in a turn, apart from its beginning and its end. `G` may stand among the deltas: a gate, for example. */
+/** The content of a turn, between its start and its end. `G` is what `deltas` may contain besides text, such as gates. */
 export interface TurnContent<G = never> {
-  /** Items that are completed before the agent's answer. */
+  /** Items that complete before the agent's answer. Default: none. */
   readonly items?: ReadonlyArray<Protocol.ThreadItem> | undefined
-  /** The pieces of the agent's answer. Without any there is no answer. */
+  /** The deltas of the agent's answer. Without any, the agent does not answer. */
   readonly deltas?: ReadonlyArray<string | G> | undefined
   /** The phase of the answer. Default: `"final_answer"`. */
   readonly phase?: Protocol.MessagePhase | null | undefined
-  /** The tokens of the turn; null for a turn of which none are told. Default: {@link tokens}. */
+  /** The tokens of the turn. With `null`, the server reports no usage. Default: {@link tokens}. */
   readonly usage?: Protocol.TokenUsageBreakdown | null | undefined
-  /** Why the turn fails. Default: it completes. */
+  /** The error with which the turn fails. Default: the turn completes. */
   readonly error?: Protocol.TurnError | undefined
 }
 
-/** The turn that something happens in. */
+/** The ids of a turn and of its thread. */
 export interface TurnPlace {
   readonly threadId: string
   readonly turnId: string
 }
 
-/** Every notification of a whole turn, from `turn/started` to `turn/completed`, in the order of a real server. */
+/** All notifications of a turn, from `turn/started` to `turn/completed`, in the order in which a real server sends them. */
 export const turnEvents = (content: TurnContent & TurnPlace): ReadonlyArray<Notification> => turnSteps<never>(content)
 
-/** As {@link turnEvents}; what is no text among the deltas stays where it stands. */
+/** Like {@link turnEvents}, but keeps the deltas that are not text in their places. */
 export const turnSteps = <G>(
   { deltas = [], error, items = [], phase = "final_answer", threadId, turnId, usage }: TurnContent<G> & TurnPlace
 ): ReadonlyArray<Notification | G> => {

@@ -1,8 +1,8 @@
 /**
  * A point in a scripted reply where the model waits for the test.
  *
- * The model stops at the gate; the test learns that it has arrived, does what it came for (steer, interrupt, look), and
- * opens it. Nothing sleeps and nothing races.
+ * The model stops at the gate. The test waits for that, does its work (steers, interrupts, inspects), and opens the gate.
+ * Nothing sleeps and nothing races.
  *
  * ```ts
  * const gate = yield* Gate.make
@@ -16,23 +16,23 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 
 /**
- * A gate is closed until it is opened, once and for all. Several replies may share one: `arrived` ends with the first
- * that gets there, `open` lets all of them through.
+ * A gate is closed until it is opened, and then stays open. Several replies may share a gate: `arrived` completes when the
+ * first one reaches it, and `open` lets all of them pass.
  *
- * Nothing is lost by being early: opening a gate before anybody arrives, or awaiting it long after, both work. A gate
- * that stays closed holds its reply until the client disconnects or the model's scope closes.
+ * Order does not matter: you can open a gate before a reply arrives, or wait for `arrived` long afterwards. A gate that
+ * stays closed holds its reply until the client disconnects or the model's scope closes.
  */
 export interface Gate {
   readonly _tag: "Gate"
-  /** Ends when a reply has reached the gate. Everything the script says before it has been written by then. */
+  /** Waits until a reply has reached the gate. By then, everything before the gate in the script has been written. */
   readonly arrived: Effect.Effect<void>
-  /** Lets every reply through, now and later. */
+  /** Lets all current and future replies pass. */
   readonly open: Effect.Effect<void>
-  /** What a reply does at the gate: announce itself and wait. For your own fakes; a script needs only the gate. */
+  /** Completes `arrived`, then waits for `open`. A script needs only the gate; use this in fakes of your own. */
   readonly pass: Effect.Effect<void>
 }
 
-/** A new closed gate, made without an Effect: for scripts that are built as plain data. */
+/** Creates a closed gate without an Effect, for scripts that are built as plain data. */
 export const makeUnsafe = (): Gate => {
   const arrived = Deferred.makeUnsafe<void>()
   const opened = Deferred.makeUnsafe<void>()
@@ -44,5 +44,5 @@ export const makeUnsafe = (): Gate => {
   }
 }
 
-/** A new closed gate. */
+/** Creates a closed gate. */
 export const make: Effect.Effect<Gate> = Effect.sync(makeUnsafe)

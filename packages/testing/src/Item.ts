@@ -1,5 +1,5 @@
 /**
- * What a model answers with: a message, a call of a function, reasoning. Items are plain data; {@link Reply.make} puts
+ * An output item of a model's reply: a message, a tool call, reasoning. Items are plain data. `Reply.make` combines
  * several of them into one reply.
  *
  * ```ts
@@ -15,77 +15,77 @@ import type { Step } from "./Step.ts"
 /** One item of a reply's output. */
 export type Item = Message | Reasoning | FunctionCall | CustomToolCall | Raw
 
-/** Text that arrives in pieces, with steps between them. */
+/** Text in pieces, with steps between them. */
 export type Deltas = ReadonlyArray<string | Step>
 
-/** What the agent says. */
+/** A message from the agent. */
 export interface Message {
   readonly _tag: "Message"
-  /** The text as it arrives. */
+  /** The text as it is sent, piece by piece. */
   readonly deltas: Deltas
-  /** The text of the finished item. */
+  /** The text of the completed item. */
   readonly text: string
-  /** Whether it is a remark on the way or the answer; undefined if the model does not say. */
+  /** The phase: a remark along the way, or the answer. `undefined` if the model does not set it. */
   readonly phase: "commentary" | "final_answer" | undefined
 }
 
-/** A summary of what the model thinks. */
+/** A summary of the model's reasoning. */
 export interface Reasoning {
   readonly _tag: "Reasoning"
-  /** The text as it arrives. */
+  /** The text as it is sent, piece by piece. */
   readonly deltas: Deltas
-  /** The text of the finished item. */
+  /** The text of the completed item. */
   readonly text: string
 }
 
-/** A call of a tool whose arguments are JSON. */
+/** A call to a tool that takes JSON arguments. */
 export interface FunctionCall {
   readonly _tag: "FunctionCall"
-  /** The tool that is called. */
+  /** The name of the tool. */
   readonly name: string
   /** The namespace of the tool, if it has one. */
   readonly namespace: string | undefined
-  /** How the result refers to the call; undefined for the default. */
+  /** The id of the call, to which its result refers. `undefined` for the default. */
   readonly callId: string | undefined
-  /** The arguments as they are sent: JSON, unless a test wants them broken. */
+  /** The arguments as they are sent: JSON, unless a test breaks them on purpose. */
   readonly arguments: string
 }
 
-/** A call of a tool whose input is free text. */
+/** A call to a tool that takes free text. */
 export interface CustomToolCall {
   readonly _tag: "CustomToolCall"
-  /** The tool that is called. */
+  /** The name of the tool. */
   readonly name: string
-  /** How the result refers to the call; undefined for the default. */
+  /** The id of the call, to which its result refers. `undefined` for the default. */
   readonly callId: string | undefined
   /** The input, verbatim. */
   readonly input: string
 }
 
-/** An item exactly as it goes over the wire. */
+/** An item that is sent exactly as it is. */
 export interface Raw {
   readonly _tag: "Raw"
   /** The item, with its `type`. */
   readonly item: Readonly<Record<string, unknown>> & { readonly type: string }
 }
 
-/** The text of a message or a reasoning item: all of it in one delta, or piece by piece. */
+/** The text of a message or a reasoning item, in one delta or in several. */
 export type Text =
   | { readonly text: string; readonly deltas?: undefined }
   | {
     readonly deltas: Deltas
-    /** The text of the finished item, by default the deltas joined. */
+    /** The text of the completed item. Default: the joined deltas. */
     readonly text?: string
   }
 
 /** Options of {@link message}. */
 export type MessageOptions = Text & {
-  /** Whether the message is a remark on the way or the answer; left out by default, like older models do. */
+  /** The phase: a remark along the way, or the answer. Default: none, as with older models. */
   readonly phase?: "commentary" | "final_answer"
 }
 
 /**
- * A message of the agent. With `text` alone it arrives in one delta; an empty `text` sends none.
+ * A message from the agent. With `text` alone, the whole text is one delta. An empty `text` sends no delta.
  *
  * ```ts
  * Item.message({ deltas: ["Hel", "lo"], phase: "final_answer" })
@@ -98,7 +98,7 @@ export const message = (options: MessageOptions): Message => ({
 })
 
 /**
- * A summary of the model's reasoning: `item/reasoning/summaryTextDelta` and an item of the type `reasoning`.
+ * A summary of the model's reasoning. The client receives `item/reasoning/summaryTextDelta` and a `reasoning` item.
  *
  * ```ts
  * Item.reasoning({ text: "The user wants a greeting." })
@@ -108,19 +108,19 @@ export const reasoning = (options: Text): Reasoning => ({ _tag: "Reasoning", ...
 
 /** Options of {@link functionCall}. */
 export interface FunctionCallOptions {
-  /** One of the names the request offers: see `ModelRequest.toolNames`. */
+  /** The name of a tool that the request offers: see `ModelRequest.toolNames`. */
   readonly name: string
-  /** Any JSON value; a string is sent as it is, so that broken arguments can be scripted too. */
+  /** The arguments, as any JSON value. A string is sent unchanged, so that a test can send broken JSON. */
   readonly arguments: unknown
-  /** How the next request refers to the result; by default `call_<request>_<item>`, both counted from 0. */
+  /** The id under which the next request holds the result. Default: `call_<request>_<item>`, both counted from 0. */
   readonly callId?: string
-  /** The namespace of a dynamic or an MCP tool that has one. */
+  /** The namespace of the tool, for dynamic and MCP tools that have one. */
   readonly namespace?: string
 }
 
 /**
- * A call of a function. Codex runs it and asks the model again: script one more reply, and read the result with
- * `ModelRequest.toolOutput`.
+ * A call to a function tool. Codex runs the tool and sends another request, so script one more reply. Read the result
+ * from that request, with `ModelRequest.toolOutput`.
  *
  * ```ts
  * Item.functionCall({ name: "exec_command", arguments: { cmd: "echo hi" } })
@@ -136,15 +136,15 @@ export const functionCall = (options: FunctionCallOptions): FunctionCall => ({
 
 /** Options of {@link customToolCall}. */
 export interface CustomToolCallOptions {
-  /** One of the names the request offers: see `ModelRequest.toolNames`. */
+  /** The name of a tool that the request offers: see `ModelRequest.toolNames`. */
   readonly name: string
   /** The input, verbatim. */
   readonly input: string
-  /** How the next request refers to the result; by default `call_<request>_<item>`, both counted from 0. */
+  /** The id under which the next request holds the result. Default: `call_<request>_<item>`, both counted from 0. */
   readonly callId?: string
 }
 
-/** A call of a tool with free text for input, such as `apply_patch` where the model has it in that form. */
+/** A call to a tool that takes free text, such as `apply_patch` with models that have it in that form. */
 export const customToolCall = (options: CustomToolCallOptions): CustomToolCall => ({
   _tag: "CustomToolCall",
   name: options.name,
@@ -153,7 +153,7 @@ export const customToolCall = (options: CustomToolCallOptions): CustomToolCall =
 })
 
 /**
- * Any other item of the Responses API, verbatim, for what has no constructor here.
+ * Any item of the Responses API, sent verbatim. Use it for items that have no constructor here.
  *
  * ```ts
  * Item.raw({ type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "effect" } })

@@ -1,5 +1,5 @@
 /**
- * What Codex asked the scripted model: one recorded request of the Responses API, with the questions tests have.
+ * A request that Codex sent to the scripted model through the Responses API, with accessors for what tests assert.
  *
  * ```ts
  * const request = yield* model.awaitRequest(0)
@@ -12,24 +12,24 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
-/** An object of which only the parts asked for are looked at. */
+/** A JSON object. Its values are not validated. */
 export type JsonObject = { readonly [key: string]: unknown }
 
 const JsonObject = Schema.Record(Schema.String, Schema.Unknown)
 
-/** The body of a request: the fields with a known shape, and whatever else Codex sends. */
+/** The body of a request: the fields with a known shape, and all other fields that Codex sends. */
 export interface Body extends JsonObject {
-  /** The model that was asked for. */
+  /** The requested model. */
   readonly model: string
-  /** The conversation so far: messages, calls of tools, their outputs. */
+  /** The conversation so far: messages, tool calls and their outputs. */
   readonly input: ReadonlyArray<JsonObject>
-  /** The base instructions, where they have a field of their own. */
+  /** The base instructions, if Codex sends them in a field of their own. */
   readonly instructions?: string
-  /** The tools on offer, where they have a field of their own. */
+  /** The available tools, if Codex sends them in a field of their own. */
   readonly tools?: ReadonlyArray<JsonObject>
 }
 
-/** Reads a body from JSON text; fails with a `SchemaError` if it is no request of the Responses API. */
+/** Decodes a body from JSON text. Fails with a `SchemaError` if the text is not a request of the Responses API. */
 export const decodeBody: (text: string) => Effect.Effect<Body, Schema.SchemaError> = Schema.decodeEffect(
   Schema.fromJsonString(Schema.StructWithRest(
     Schema.Struct({
@@ -50,22 +50,22 @@ const Metadata = Schema.Struct({
 const decodeMetadata = Schema.decodeUnknownOption(Schema.fromJsonString(Metadata))
 
 /**
- * How an exchange ended: the whole reply was written, or the connection was closed before (the client disconnected, the
- * script cut it, the model's scope closed).
+ * The outcome of a request: `answered` if the whole reply was written, `aborted` if the connection closed first because
+ * the client disconnected, the script cut it, or the model's scope closed.
  */
 export type Outcome = "answered" | "aborted"
 
-/** One request, as it came. */
+/** A recorded request. */
 export class ModelRequest {
-  /** Counts the requests of this model from 0: the reply enqueued as number n answers request n. */
+  /** The number of the request, counted from 0. The enqueued reply with the same number answers it. */
   readonly index: number
-  /** The path, e.g. `/v1/responses`. */
+  /** The path, such as `/v1/responses`. */
   readonly path: string
   /** The headers, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The parsed body, whole. */
+  /** The whole parsed body. */
   readonly body: Body
-  /** Ends when the exchange has ended, and tells how. */
+  /** Waits until the request is over and returns its outcome. */
   readonly outcome: Effect.Effect<Outcome>
 
   constructor(options: {
@@ -82,27 +82,27 @@ export class ModelRequest {
     this.outcome = options.outcome
   }
 
-  /** The model that was asked for. */
+  /** The requested model. */
   get model(): string {
     return this.body.model
   }
 
-  /** The thread that asks; `undefined` if the client is no Codex or an older one. */
+  /** The id of the thread that sent the request. `undefined` if the client is not Codex, or an older version. */
   get threadId(): string | undefined {
     return this.headers["thread-id"]
   }
 
-  /** The thread that has spawned the asking one as a sub-agent; `undefined` if it is none. */
+  /** The thread that spawned the asking one as a sub-agent, or `undefined` if it is not a sub-agent. */
   get parentThreadId(): string | undefined {
     return this.headers["x-codex-parent-thread-id"]
   }
 
-  /** The turn that asks. */
+  /** The id of the turn that sent the request. */
   get turnId(): string | undefined {
     return this.metadata.turn_id
   }
 
-  /** What the request is for: `turn`, `compaction`, and whatever else Codex has a word for. */
+  /** The kind of request, such as `turn` or `compaction`, as Codex names it. */
   get kind(): string | undefined {
     return this.metadata.request_kind
   }
@@ -111,15 +111,14 @@ export class ModelRequest {
     return Option.getOrElse(decodeMetadata(this.headers["x-codex-turn-metadata"]), () => ({}))
   }
 
-  /** The base instructions, if they come in a field of their own; else they are the first of `texts("developer")`. */
+  /** The base instructions, if they have a field of their own. Otherwise they are the first of `texts("developer")`. */
   get instructions(): string | undefined {
     return this.body.instructions
   }
 
   /**
-   * The names of the tools on offer: function tools and custom ones, by name; built-in ones such as `web_search`, by
-   * type; those of a namespace as `namespace.name`. They come in `body.tools` or, for newer models, in an item of the
-   * input; both are read.
+   * The names of the available tools. A built-in tool such as `web_search` is named by its type, and a tool in a namespace
+   * as `namespace.name`. Codex sends tools in `body.tools` or, for newer models, in an input item; this reads both.
    */
   get toolNames(): ReadonlyArray<string> {
     const additional = this.inputItems("additional_tools").flatMap((item) => objects(item.tools))
@@ -129,7 +128,7 @@ export class ModelRequest {
     })
   }
 
-  /** What the answer has to look like, when an output schema is set: `{ type: "json_schema", strict, name, schema }`. */
+  /** The required format of the answer, if an output schema is set: `{ type: "json_schema", strict, name, schema }`. */
   get outputFormat(): JsonObject | undefined {
     const text = this.body.text
     return Predicate.isObject(text) && Predicate.hasProperty(text, "format") && Predicate.isObject(text.format)
@@ -137,27 +136,27 @@ export class ModelRequest {
       : undefined
   }
 
-  /** The items of the input that have this type, e.g. `message` or `function_call_output`. */
+  /** Returns the input items of a type, such as `message` or `function_call_output`. */
   inputItems(type: string): ReadonlyArray<JsonObject> {
     return this.body.input.filter((item) => item.type === type)
   }
 
-  /** The texts of all messages of a role: `user`, `assistant`, `developer`. One entry for each piece of text. */
+  /** Returns the texts of all messages of a role (`user`, `assistant`, `developer`), with one entry per piece of text. */
   texts(role: string): ReadonlyArray<string> {
     return this.inputItems("message").filter((item) => item.role === role).flatMap((item) => texts(item.content))
   }
 
-  /** What the user said so far, in order. The context that Codex adds, such as `<environment_context>`, is among it. */
+  /** The texts of the user so far, in order. They include context that Codex adds, such as `<environment_context>`. */
   get userTexts(): ReadonlyArray<string> {
     return this.texts("user")
   }
 
-  /** What the user said last. */
+  /** The last text of the user. */
   get lastUserText(): string | undefined {
     return this.userTexts.at(-1)
   }
 
-  /** The URLs of the images the user sent, in order; local images arrive as `data:` URLs. */
+  /** The URLs of the images in the input, in order. Local images arrive as `data:` URLs. */
   get imageUrls(): ReadonlyArray<string> {
     return this.inputItems("message").flatMap((item) => objects(item.content)).flatMap((content) =>
       content.type === "input_image" ? [String(content.image_url)] : []
@@ -165,8 +164,8 @@ export class ModelRequest {
   }
 
   /**
-   * What a tool answered, as the model sees it: the output of that call, or of the last one when no id is given.
-   * `undefined` when there is none. Several pieces of text are joined by line breaks.
+   * Returns the output of a tool call as the model sees it: of the call with that id, or of the last call if you pass none.
+   * Returns `undefined` if there is no output. Several pieces of text are joined by line breaks.
    */
   toolOutput(callId?: string): string | undefined {
     const output = this.body.input.findLast((item) =>

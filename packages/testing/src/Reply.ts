@@ -1,5 +1,5 @@
 /**
- * What the scripted model answers to one request, as plain data.
+ * A reply of the scripted model to one request, as plain data.
  *
  * ```ts
  * Reply.text("hello")
@@ -16,76 +16,76 @@ import * as Duration from "effect/Duration"
 import * as Item from "./Item.ts"
 import * as Step from "./Step.ts"
 
-/** One answer: a stream of events, or a plain HTTP response instead of one. */
+/** A reply: a stream of events, or a plain HTTP response. */
 export type Reply = Events | HttpError
 
-/** A stream of server-sent events. Built by {@link make} and its short forms. */
+/** A stream of server-sent events. Create one with {@link make} or its short forms. */
 export interface Events {
   readonly _tag: "Events"
-  /** What happens before anything is sent. */
+  /** The steps before anything is sent. */
   readonly before: ReadonlyArray<Step.Step>
-  /** Items, and steps between them. */
+  /** The items, with steps between them. */
   readonly parts: ReadonlyArray<Item.Item | Step.Step>
-  /** How the stream ends. */
+  /** The end of the stream: completed or failed. */
   readonly end: { readonly _tag: "Completed"; readonly usage: Usage } | {
     readonly _tag: "Failed"
     readonly error: Failure
   }
-  /** How long to wait before each event after the first; undefined for not at all. */
+  /** The time to wait before each event after the first. `undefined` for no wait. */
   readonly pace: Duration.Duration | undefined
 }
 
-/** An HTTP status and a body. Built by {@link httpError}. */
+/** An HTTP status and a body. Create one with {@link httpError}. */
 export interface HttpError {
   readonly _tag: "HttpError"
-  /** What happens before anything is sent. */
+  /** The steps before anything is sent. */
   readonly before: ReadonlyArray<Step.Step>
   /** The HTTP status. */
   readonly status: number
   /** The body, verbatim. */
   readonly body: string
-  /** Further headers of the response, by their lower-case names. */
+  /** Further response headers, with names in lower case. */
   readonly headers: { readonly [name: string]: string }
 }
 
 /**
- * The tokens of one reply. The names are those of the app-server's `thread/tokenUsage/updated`, so that a test compares
- * what it scripted with what it got.
+ * The token usage of a reply. The names are those of the app-server's `thread/tokenUsage/updated`, so that a test can
+ * compare the two.
  */
 export interface Usage {
-  /** All tokens of the input, with the cached ones. */
+  /** All input tokens, including cached ones. */
   readonly inputTokens: number
-  /** How many of the input's tokens came from the cache. */
+  /** The input tokens that came from the cache. */
   readonly cachedInputTokens: number
-  /** All tokens of the output, with those of the reasoning. */
+  /** All output tokens, including reasoning. */
   readonly outputTokens: number
-  /** How many of the output's tokens were reasoning. */
+  /** The output tokens that were reasoning. */
   readonly reasoningOutputTokens: number
-  /** By default input plus output. */
+  /** All tokens. Default: input plus output. */
   readonly totalTokens: number
 }
 
-/** Why the model says that it failed. */
+/** The error that a failing model reports. */
 export interface Failure {
-  /** The model's code, e.g. `rate_limit_exceeded`. */
+  /** The error code, such as `rate_limit_exceeded`. */
   readonly code: string
-  /** The model's message. */
+  /** The error message. */
   readonly message: string
 }
 
 /** Options of {@link make}. */
 export interface Options {
-  /** The tokens to report; what is left out is 0, and the total is the sum. */
+  /** The tokens to report. Default of each field: 0; of the total: the sum. */
   readonly usage?: Partial<Usage>
-  /** Ends the stream with `response.failed` instead of `response.completed`. */
+  /** The error with which the stream ends (`response.failed`). Default: it ends with `response.completed`. */
   readonly failed?: Failure
-  /** Waits that long before each event after the first. */
+  /** The time to wait before each event after the first. Default: no wait. */
   readonly pace?: Duration.Input
 }
 
 /**
- * A reply of any number of items, in order, with steps between them. It begins with `response.created` and ends with
- * `response.completed` or, with the option `failed`, with `response.failed`; a step that never goes on ends it sooner.
+ * A reply with any number of items, in order, and steps between them. It begins with `response.created`. It ends with
+ * `response.completed`, with `response.failed` if you set the option `failed`, or earlier at a step that never continues.
  *
  * ```ts
  * Reply.make([Item.message({ text: "one" }), gate, Item.message({ text: "two" })], { usage: { outputTokens: 2 } })
@@ -104,33 +104,33 @@ export const make = (parts: ReadonlyArray<Item.Item | Step.Step>, options: Optio
   }
 }
 
-/** One message, in one delta. */
+/** A reply with one message in one delta. */
 export const text = (text: string, options?: Options): Events => make([Item.message({ text })], options)
 
-/** One message, with its deltas and phase: see `Item.message`. */
+/** A reply with one message, with its deltas and phase: see `Item.message`. */
 export const message = (message: Item.MessageOptions, options?: Options): Events =>
   make([Item.message(message)], options)
 
-/** One call of a function: see `Item.functionCall`. Codex runs it and comes back with another request. */
+/** A reply with one call to a function tool: see `Item.functionCall`. Codex runs it and sends another request. */
 export const functionCall = (call: Item.FunctionCallOptions, options?: Options): Events =>
   make([Item.functionCall(call)], options)
 
 /**
- * The model gives up: the stream begins, then `response.failed`.
+ * A reply that fails: the stream begins, then ends with `response.failed`.
  *
- * Codex knows some codes; in 0.169 they become these `codexErrorInfo`: `server_is_overloaded` `serverOverloaded`,
- * `rate_limit_exceeded` `rateLimitExceeded`, `context_length_exceeded` `contextWindowExceeded`, `insufficient_quota`
- * `usageLimitExceeded`; any other one is `other`. The thread of a `context_length_exceeded` counts as full from then on:
- * its next turn compacts first.
+ * Codex 0.169 maps the code to the turn's `codexErrorInfo`: `server_is_overloaded` to `serverOverloaded`,
+ * `rate_limit_exceeded` to `rateLimitExceeded`, `context_length_exceeded` to `contextWindowExceeded`,
+ * `insufficient_quota` to `usageLimitExceeded`, and every other code to `other`. After `context_length_exceeded` Codex
+ * considers the thread full: its next turn starts with a compaction.
  */
 export const failed = (failed: Failure): Events => make([], { failed })
 
 /**
- * No stream, but an HTTP status (200 to 599) with that body, and headers such as those of a rate limit:
+ * A reply that is a plain HTTP response, with a status (200 to 599), a body, and headers such as those of a rate limit:
  * `x-codex-primary-used-percent`, `x-codex-primary-reset-at`.
  *
- * In 0.169, without retries, 500 becomes the `codexErrorInfo` `internalServerError`, 429 `responseTooManyFailedAttempts`,
- * 401 `httpConnectionFailed`, 400 `other` with the body as its message.
+ * Without retries, Codex 0.169 maps the status to the turn's `codexErrorInfo`: 500 to `internalServerError`, 429 to
+ * `responseTooManyFailedAttempts`, 401 to `httpConnectionFailed`, and 400 to `other`, with the body as its message.
  */
 export const httpError = (status: number, body = "", headers: HttpError["headers"] = {}): HttpError => ({
   _tag: "HttpError",
@@ -140,14 +140,14 @@ export const httpError = (status: number, body = "", headers: HttpError["headers
   headers
 })
 
-/** Takes the request and never says a word, until the client disconnects. */
+/** A reply that accepts the request and sends nothing, until the client disconnects. */
 export const hang: Events = make([Step.hang])
 
-/** Takes the request and breaks the connection. To break it later, put `Step.cut` into a reply. */
+/** A reply that accepts the request and breaks the connection. To break it later, put `Step.cut` into a reply. */
 export const cut: Events = make([Step.cut])
 
 /**
- * The same reply, held back until the step is over: not even the HTTP status is sent before.
+ * Delays a reply until a step is over. Nothing is sent before that, not even the HTTP status.
  *
  * ```ts
  * Reply.after(gate, Reply.httpError(500))

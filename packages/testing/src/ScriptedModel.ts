@@ -1,28 +1,28 @@
 /**
- * A model that says what the test tells it to: an HTTP endpoint on the loopback interface that speaks the Responses API,
- * for the real codex binary to talk to. No network, no account, no key.
+ * A model that answers from a script: an HTTP endpoint on the loopback interface that speaks the Responses API. Use it to
+ * run the real Codex binary without a network, an account or a key.
  *
  * ```ts
  * const model = yield* ScriptedModel.ScriptedModel
  * yield* model.enqueue(Reply.text("hello"))
- * // ... run a turn against a codex whose provider has the base URL model.url: see CodexHome ...
+ * // ... run a turn on a Codex whose provider has the base URL model.url: see CodexHome ...
  * const request = yield* model.awaitRequest(0)
  * assert.strictEqual(request.lastUserText, "Say hello")
  * ```
  *
- * **How many requests?** Seen with codex 0.169, configured by `CodexHome` (no retries):
+ * **Number of requests.** Codex 0.169, configured by `CodexHome` (no retries), sends these requests:
  *
- * - Nothing before the first turn; not even the list of models is asked for.
- * - A turn asks once. After each reply that calls tools it asks once more, with the outputs of all the calls; a call of
- *   a tool that does not exist is answered to the model (`unsupported call: name`) and the turn goes on.
- * - A steered turn asks once more. The reply under way is broken off, as soon as it has begun, and what was no complete
- *   item by then is lost. An interrupted turn closes its connection too: `request.outcome` is then `aborted`.
- * - Compaction asks once (`request.kind` is `compaction`), and the reply's text is the summary. A turn of a thread that
- *   ran out of context (`context_length_exceeded`) compacts first, and so asks twice.
- * - With the reviewer `auto_review`, each approval is one more request, of a thread of its own, with an
- *   `outputFormat`; `Reply.text(`{"outcome":"allow"}`)` or `"deny"` answers it.
+ * - None before the first turn, not even for the list of models.
+ * - One for a turn, and one more after each reply that calls tools, with the outputs of all calls. If the reply calls a
+ *   tool that does not exist, Codex reports that to the model (`unsupported call: name`) and the turn continues.
+ * - One more for a steered turn. Codex aborts the current reply once it has begun, and drops the items that are not
+ *   complete by then. An interrupted turn also closes its connection, so `request.outcome` is `aborted`.
+ * - One for a compaction (`request.kind` is `compaction`); the text of the reply is the summary. A turn of a thread that
+ *   ran out of context (`context_length_exceeded`) compacts first, so it sends two.
+ * - One for each approval if the reviewer is `auto_review`. It comes from a thread of its own and has an `outputFormat`.
+ *   Answer it with `Reply.text(`{"outcome":"allow"}`)` or `"deny"`.
  *
- * **What a model may call** depends on its name: a name that the binary does not know, like `mock-model`, has
+ * **Available tools** depend on the model's name. A model that the binary does not know, such as `mock-model`, has
  * `exec_command` but no `apply_patch`. See `request.toolNames`, and the option `model` of `CodexHome`.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -47,40 +47,43 @@ import { decodeBody, ModelRequest, type Outcome } from "./ModelRequest.ts"
 import * as Reply from "./Reply.ts"
 import type * as Step from "./Step.ts"
 
-/** What the service offers. */
+/** The service. */
 export interface Service {
-  /** The base URL of the model provider, e.g. `http://127.0.0.1:40123/v1`. */
+  /** The base URL of the model provider, such as `http://127.0.0.1:40123/v1`. */
   readonly url: string
   /** Appends replies to the script. Each answers one request, in the order in which requests arrive. */
   readonly enqueue: (...replies: ReadonlyArray<Reply.Reply>) => Effect.Effect<void>
-  /** How many enqueued replies nobody has asked for yet. */
+  /** The number of enqueued replies that are not used yet. */
   readonly pending: Effect.Effect<number>
   /** The requests so far. */
   readonly requests: Effect.Effect<ReadonlyArray<ModelRequest>>
-  /** Forgets the requests so far; the next one has the number 0. For tests so long that they would fill the memory. */
+  /**
+   * Forgets the requests so far and numbers the next one 0. Use it in tests so long that the requests would fill the
+   * memory.
+   */
   readonly clear: Effect.Effect<void>
-  /** The request of that number, counted from 0; waits until it has arrived. */
+  /** Waits for the request with that index, counted from 0. */
   readonly awaitRequest: (index: number) => Effect.Effect<ModelRequest>
-  /** Every request, from the first one on, as they arrive. It does not end. */
+  /** Emits every request, beginning with the first one. It does not end. */
   readonly stream: Stream.Stream<ModelRequest>
   /**
-   * Serves these bytes under `/files/<name>` and returns the URL. The type is guessed from the name's extension.
+   * Serves bytes under `/files/<name>` and returns the URL. The extension of the name determines the content type.
    *
-   * Codex 0.169 refuses the URL of a remote image as an input; older ones pass it on to the model.
+   * Codex 0.169 refuses the URL of a remote image as input; older versions pass it on to the model.
    */
   readonly file: (name: string, bytes: Uint8Array) => Effect.Effect<string>
 }
 
-/** The scripted model, as a service. */
+/** The service tag of the scripted model. */
 export class ScriptedModel extends Context.Service<ScriptedModel, Service>()("@effect-codex/testing/ScriptedModel") {}
 
-/** What the model says. */
+/** The script of the model. */
 export interface Script {
   /** The first replies: see {@link Service.enqueue}. */
   readonly replies?: ReadonlyArray<Reply.Reply>
   /**
-   * Answers a request when no enqueued reply is left: `(request) => Reply.text(request.lastUserText ?? "")` is an echo
-   * that serves any number of threads. By default such a request gets HTTP 500 with a body that says so.
+   * Answers a request when no enqueued reply is left. `(request) => Reply.text(request.lastUserText ?? "")` is an echo
+   * that serves any number of threads. Default: HTTP 500, with a body that explains it.
    */
   readonly respond?: (request: ModelRequest) => Reply.Reply
 }
@@ -91,8 +94,8 @@ interface State {
 }
 
 /**
- * Starts the model on a free port of the loopback interface. It ends with the scope, at once: replies that wait at a gate
- * or hang are dropped together with their connections.
+ * Starts the model on a free port of the loopback interface. When the scope closes, the model stops at once: it drops
+ * replies that wait at a gate or hang, and closes their connections.
  */
 export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.ServeError, Scope.Scope> = Effect
   .fnUntraced(function*(script: Script = {}) {
@@ -133,7 +136,7 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
             )
         }
       }
-      // A handler is uninterruptible by itself, the stream of its response is not.
+      // Handlers run uninterruptibly; the stream of a response does not.
       yield* Effect.forEach(reply.before, perform, { discard: true }).pipe(
         Effect.interruptible,
         Effect.onError((cause) => end(Exit.failCause(cause)))
@@ -212,7 +215,7 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
   })
 
 /**
- * The model as a Layer: see {@link make}.
+ * A Layer of the model: see {@link make}.
  *
  * ```ts
  * const echo = ScriptedModel.layer({ respond: (request) => Reply.text(request.lastUserText ?? "") })
@@ -228,7 +231,7 @@ const unscripted = (request: ModelRequest): Reply.Reply =>
     500,
     `The scripted model has no reply left for request ${request.index} (model ${request.model}, last user text ${
       JSON.stringify(request.lastUserText ?? null)
-    }). Enqueue one, or give it the option "respond".`
+    }). Enqueue one, or set the option "respond".`
   )
 
 const contentTypes: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /**
- * What a scripted reply can do besides sending text: wait for a {@link Gate}, wait for a while, never go on, or break
- * the connection. A step may stand between the items of a reply and between the deltas of an item.
+ * A step of a scripted reply that sends nothing: it waits for a {@link Gate}, waits for a while, stops forever, or breaks
+ * the connection. Put steps between the items of a reply or between the deltas of an item.
  *
  * ```ts
  * Reply.message({ deltas: ["half a sen", Step.cut] }) // the connection breaks in the middle of a message
@@ -9,38 +9,38 @@
 import * as Duration from "effect/Duration"
 import type { Gate } from "./Gate.ts"
 
-/** A {@link Gate} is a step itself; the others are made below. */
+/** A step: a {@link Gate}, a {@link delay}, a {@link hang} or a {@link cut}. */
 export type Step = Gate | Delay | Hang | Cut
 
-/** Waits, by the clock. */
+/** A step that waits for a fixed time. */
 export interface Delay {
   readonly _tag: "Delay"
-  /** How long. */
+  /** The time to wait. */
   readonly duration: Duration.Duration
 }
 
-/** Waits for ever. */
+/** A step that waits forever. */
 export interface Hang {
   readonly _tag: "Hang"
 }
 
-/** Breaks the connection. */
+/** A step that breaks the connection. */
 export interface Cut {
   readonly _tag: "Cut"
 }
 
 /**
- * Waits for that long. A test that wants an order of events wants a {@link Gate} instead.
+ * Waits for a fixed time. To control the order of events, use a {@link Gate} instead.
  *
- * The wait uses the Clock of the program that built the model: under `it.effect` time stands still, use `it.live`.
+ * The wait uses the Clock of the program that built the model. Time stands still under `it.effect`, so use `it.live`.
  */
 export const delay = (duration: Duration.Input): Delay => ({
   _tag: "Delay",
   duration: Duration.fromInputUnsafe(duration)
 })
 
-/** Sends nothing any more, and keeps the connection open until the client or the model's scope closes it. */
+/** Stops sending, and keeps the connection open until the client or the model's scope closes it. */
 export const hang: Hang = { _tag: "Hang" }
 
-/** Closes the connection without an end of the stream, after what came before it has been written. */
+/** Closes the connection without ending the stream. Everything before the step is written first. */
 export const cut: Cut = { _tag: "Cut" }

@@ -1,5 +1,6 @@
 /**
- * Codex for tests: the real binary, in a home and a workspace of its own, on a scripted model. No network, no account.
+ * A Layer of Codex for tests: the real binary in an isolated home and workspace, on a scripted model. It needs no network
+ * and no account.
  *
  * ```ts
  * it.live("says hello", () =>
@@ -13,7 +14,6 @@
  * ```
  */
 import * as Codex from "effect-codex/Codex"
-import type * as CodexConfig from "effect-codex/CodexConfig"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
@@ -22,33 +22,33 @@ import * as CodexHome from "./CodexHome.ts"
 import * as Reply from "./Reply.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
-/** Options of {@link layer}. `R` is what the handlers in `client.serverRequests` require. */
+/** Options of {@link layer}. `R` is the services that the handlers in `client.serverRequests` require. */
 export interface Options<R = never> {
-  /** What the model says. By default nothing until a test enqueues it; {@link echo} answers by itself. */
+  /** The script of the model, such as {@link echo}. Default: none, so a test enqueues every reply. */
   readonly script?: ScriptedModel.Script
-  /** What stands in the home's `config.toml`: the model's name, the approval policy, the sandbox, further keys. */
+  /** The configuration in the home's `config.toml`: the model's name, the approval policy, the sandbox, further keys. */
   readonly home?: Omit<CodexHome.Options, "modelUrl">
   /**
-   * Options of the client, such as `serverRequests`, `requestTimeout` or `clientInfo`. `cwd` is the home's workspace by
-   * default; what `env` says is added to the environment of the home, and wins.
+   * Options of the client, such as `serverRequests`, `requestTimeout` or `clientInfo`. `cwd` defaults to the home's
+   * workspace. The variables in `env` are added to those of the home and override them.
    */
-  readonly client?: CodexConfig.CodexConfig<R>
+  readonly client?: Codex.LayerOptions<R>
 }
 
-/** Everything that {@link layer} gives. */
+/** The services that {@link layer} provides. */
 export type Services = Codex.Services | ScriptedModel.ScriptedModel | CodexHome.CodexHome
 
-/** What building {@link layer} can fail with. */
+/** The errors with which building {@link layer} can fail. */
 export type Error = CodexError.ConnectError | HttpServerError.ServeError | PlatformError.PlatformError
 
-/** A script that answers with what the user said last, on any number of threads. */
+/** A script that answers with the last text of the user, on any number of threads. */
 export const echo: ScriptedModel.Script = {
   respond: (request) => Reply.text(request.lastUserText ?? "")
 }
 
 /**
- * Codex on a scripted model, with everything below it. It takes about half a second to build; closing it ends the
- * process first, then removes the home, then stops the model.
+ * A Layer of Codex on a scripted model, with the model and the home. It takes about half a second to build. When it
+ * closes, it ends the process, then removes the home, then stops the model.
  *
  * ```ts
  * TestCodex.layer({ script: TestCodex.echo, home: { approvalPolicy: "on-request" }, client: { requestTimeout: "5 seconds" } })

@@ -1,4 +1,4 @@
-/** For tests of programs that use Codex: a scripted model for the real binary, and a place for that binary to run in. */
+/** Test support for programs that use Codex: a scripted model for the real binary, and an in-memory app-server. */
 export * as CodexHome from "./CodexHome.ts"
 export * as FakeAppServer from "./FakeAppServer.ts"
 export * as Fixture from "./Fixture.ts"

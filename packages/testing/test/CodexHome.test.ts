@@ -6,7 +6,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 
 describe("CodexHome", () => {
-  it.live("is a place of its own, and leaves nothing behind", () =>
+  it.live("is isolated, and leaves nothing behind", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path

@@ -13,7 +13,7 @@ const setup = Effect.gen(function*() {
   return { model, codex }
 })
 
-describe("the real codex with a scripted model", () => {
+describe("the real binary on a scripted model", () => {
   it.live("runs a turn with deltas, phases, reasoning and usage", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -66,7 +66,7 @@ describe("the real codex with a scripted model", () => {
       assert.notInclude(request!.toolNames, "apply_patch")
     }).pipe(Effect.scoped, Effect.provide(live())))
 
-  it.live("runs a command and tells the model", () =>
+  it.live("runs a command and sends its output to the model", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const home = yield* CodexHome.CodexHome
@@ -86,7 +86,7 @@ describe("the real codex with a scripted model", () => {
       assert.strictEqual(requests[1]!.toolOutput("call_0_1"), "unsupported call: nonesuch")
     }).pipe(Effect.scoped, Effect.provide(live())))
 
-  it.live("patches files, when the model is one that can", () =>
+  it.live("patches files, if the model has apply_patch", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(
@@ -106,7 +106,7 @@ describe("the real codex with a scripted model", () => {
       assert.include(requests[2]!.toolOutput(), "Output:\nhi\n")
     }).pipe(Effect.scoped, Effect.provide(live({ model: "gpt-5.5", sandboxMode: "workspace-write" }))))
 
-  it.live("fails as the model fails", () =>
+  it.live("maps failures of the model to errors of the turn", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const failures: ReadonlyArray<readonly [Reply.Reply, unknown]> = [
@@ -136,7 +136,7 @@ describe("the real codex with a scripted model", () => {
       assert.deepStrictEqual([compaction!.kind, turn!.kind], ["compaction", "turn"])
     }).pipe(Effect.scoped, Effect.provide(live())))
 
-  it.live("waits at gates, to be steered and interrupted", () =>
+  it.live("waits at gates for steering and interruption", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.startThread()
@@ -167,7 +167,7 @@ describe("the real codex with a scripted model", () => {
       assert.strictEqual((yield* codex.run(thread, "and now?")).status, "completed")
     }).pipe(Effect.scoped, Effect.provide(live())))
 
-  it.live("asks a person, or the reviewing model", () =>
+  it.live("sends approvals to the client, or to the reviewing model", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const escalate = Reply.functionCall({

@@ -16,7 +16,7 @@ const approval: FakeAppServer.QuestionParams<"item/commandExecution/requestAppro
 }
 
 describe("FakeAppServer", () => {
-  it.effect("has threads, and turns that say what was scripted", () =>
+  it.effect("has threads, and turns that play a script", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       yield* server.enqueue(["Hel", "lo."], "word by word", {
@@ -40,7 +40,7 @@ describe("FakeAppServer", () => {
       assert.deepStrictEqual(second.params.input, [{ type: "text", text: "two", text_elements: [] }])
     }).pipe(Effect.provide(FakeAppServer.layerCodex())))
 
-  it.effect("fails a turn, interrupts one, steers one", () =>
+  it.effect("fails, interrupts and steers turns", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const thread = yield* (yield* Codex.Codex).threadStart()
@@ -92,7 +92,7 @@ describe("FakeAppServer", () => {
       yield* (yield* codex.threadStart()).compact
     }).pipe(Effect.provide(FakeAppServer.layerCodex({ threads: ["stored"] }))))
 
-  it.effect("lets handlers answer, refuse, add to what happens by default, or say what no type allows", () =>
+  it.effect("lets handlers answer, refuse, extend the default, or send what the types forbid", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const client = yield* CodexClient.CodexClient
@@ -127,7 +127,7 @@ describe("FakeAppServer", () => {
       assert.isTrue(unknown._tag === "CodexRpcError" && unknown.reason._tag === "MethodNotFound")
     }).pipe(Effect.provide(FakeAppServer.layerCodex())))
 
-  it.effect("asks the client, and tells it when no answer is needed any more", () =>
+  it.effect("sends requests to the client, and withdraws them", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const client = yield* CodexClient.CodexClient
@@ -151,7 +151,7 @@ describe("FakeAppServer", () => {
       })
     }).pipe(Effect.provide(FakeAppServer.layerCodex())))
 
-  it.effect("notifies, typed and raw, and records everything that it hears", () =>
+  it.effect("sends notifications, typed and raw, and records every message", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const client = yield* CodexClient.CodexClient
@@ -178,7 +178,7 @@ describe("FakeAppServer", () => {
       })
     }).pipe(Effect.provide(FakeAppServer.layerCodex())))
 
-  it.effect("crashes, and is connected to again", () =>
+  it.effect("crashes, and accepts a new connection", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex
@@ -214,20 +214,20 @@ describe("FakeAppServer", () => {
       )
     ))
 
-  it.effect("hangs up on who sends no JSON", () =>
+  it.effect("closes the connection of a client that sends no JSON", () =>
     Effect.gen(function*() {
       const { connect } = yield* Transport.Transport
-      const { messages, send } = yield* connect
+      const { receive, send } = yield* connect
       yield* send("hello")
-      const error = yield* Effect.flip(Stream.runDrain(messages))
+      const error = yield* Effect.flip(receive(() => undefined))
       assert.isTrue(error.reason._tag === "Disconnected" && error.cause instanceof SyntaxError)
     }).pipe(Effect.provide(FakeAppServer.layer())))
 
-  it("is of the version that the SDK pins", () => {
+  it("has the pinned version", () => {
     assert.strictEqual(Fixture.version, createRequire(import.meta.url)("@openai/codex/package.json").version)
   })
 
-  it.effect("speaks for the version that it is given", () =>
+  it.effect("reports the version in its options", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* Codex.Codex).metadata.serverVersion, "0.150.0")
     }).pipe(Effect.provide(FakeAppServer.layerCodex({ version: "0.150.0" }))))

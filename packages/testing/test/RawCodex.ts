@@ -16,7 +16,7 @@ import { dirname, join } from "node:path"
 // oxlint-disable-next-line typescript/no-explicit-any -- raw JSON from the wire
 type Json = any
 
-/** A message from the server that is no answer. */
+/** A message from the server that is not a response. */
 export interface Message {
   readonly id?: number
   readonly method: string
@@ -33,7 +33,7 @@ const executable = (): string => {
   return join(vendor, readdirSync(vendor)[0]!, "bin", process.platform === "win32" ? "codex.exe" : "codex")
 }
 
-/** Starts the server in the {@link CodexHome}, and shakes hands. */
+/** Starts the server in the {@link CodexHome} and performs the handshake. */
 export const make = Effect.gen(function*() {
   const home = yield* CodexHome.CodexHome
   const outbound = yield* Queue.unbounded<string, Cause.Done>()
@@ -63,7 +63,7 @@ export const make = Effect.gen(function*() {
     Effect.forkScoped
   )
 
-  // End of input is how the server is asked to leave; only then comes the signal.
+  // The end of input asks the server to exit; the signal comes only after that.
   yield* Effect.addFinalizer(() =>
     Queue.end(outbound).pipe(Effect.andThen(child.exitCode), Effect.timeoutOption("2 seconds"), Effect.ignore)
   )
@@ -85,7 +85,7 @@ export const make = Effect.gen(function*() {
   yield* send({ method: "initialized" })
 
   const received = SubscriptionRef.get(messages)
-  /** The first message of that method that satisfies the condition, now or later. */
+  /** Waits for the first message of a method, past or future, that satisfies the condition. */
   const waitFor = (method: string, condition: (params: Json) => boolean = () => true): Effect.Effect<Message> => {
     const find = (messages: ReadonlyArray<Message>) =>
       messages.find((message) => message.method === method && condition(message.params))

@@ -145,7 +145,7 @@ describe("ScriptedModel", () => {
       )
     }))
 
-  it.live("fails as it is told: in the stream, by status, by a broken connection", () =>
+  it.live("fails as scripted: in the stream, by status, by a broken connection", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.make()
       yield* model.enqueue(
@@ -179,7 +179,7 @@ describe("ScriptedModel", () => {
       assert.strictEqual(yield* Effect.flatMap(model.awaitRequest(2), (request) => request.outcome), "aborted")
     }))
 
-  it.live("says clearly that the script is over, or answers by a function of the request", () =>
+  it.live("explains that the script is over, or answers with a function of the request", () =>
     Effect.gen(function*() {
       const silent = yield* ScriptedModel.make({ replies: [Reply.text("only one")] })
       assert.deepStrictEqual(deltas(yield* ask(silent, "1")), ["only one"])
@@ -217,7 +217,7 @@ describe("ScriptedModel", () => {
       assert.deepStrictEqual(deltas(parse(second.value!)), ["two"])
     }))
 
-  it.live("survives a client that goes away", () =>
+  it.live("survives a client that disconnects", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.make()
       const gate = yield* Gate.make
@@ -267,7 +267,7 @@ describe("ScriptedModel", () => {
       assert.strictEqual(after._tag, "Failure")
     }))
 
-  it.live("records what it was asked", () =>
+  it.live("records its requests", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.make({ respond: () => Reply.text("ok") })
       const third = yield* Effect.forkChild(model.awaitRequest(2))
@@ -322,7 +322,7 @@ describe("ScriptedModel", () => {
       assert.deepStrictEqual((yield* Fiber.join(streamed)).map((request) => request.index), [0, 1, 2])
     }))
 
-  it.live("refuses what is no request of the Responses API", () =>
+  it.live("refuses a request that does not belong to the Responses API", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.make()
       const response = yield* post(model, { hello: 1 })

@@ -10,7 +10,7 @@ import { existsSync } from "node:fs"
 class Allowed extends Context.Service<Allowed, Ref.Ref<ReadonlyArray<string>>>()("test/Allowed") {}
 
 describe("TestCodex", () => {
-  it.live("gives the real Codex on a scripted model, in a home of its own", () =>
+  it.live("runs the real binary on a scripted model, in an isolated home", () =>
     Effect.gen(function*() {
       const codex = yield* Codex.Codex
       const model = yield* ScriptedModel.ScriptedModel
@@ -34,7 +34,7 @@ describe("TestCodex", () => {
       assert.strictEqual((yield* client.closed).reason._tag, "Closed")
     }))
 
-  it.live("passes options on to the home and the client, and what their handlers require", () =>
+  it.live("passes options to the home and the client, and requires the services of their handlers", () =>
     Effect.gen(function*() {
       const codex = yield* Codex.Codex
       const model = yield* ScriptedModel.ScriptedModel

@@ -1,5 +1,5 @@
 /**
- * A reader of the poured traffic: it starts the turns, and then has to hand every message to whom it belongs.
+ * A reader of the traffic. It starts the turns, then delivers every message to the consumer of its turn.
  */
 import { type Message, PlainClient } from "../PlainClient.ts"
 import * as Traffic from "../Traffic.ts"
@@ -10,12 +10,12 @@ export interface Reader {
 }
 
 export interface Session {
-  /** Has the traffic poured, and ends when all of it was delivered. */
+  /** Starts the traffic and waits until all of it is delivered. */
   readonly pour: () => Promise<Seen>
   readonly close: () => Promise<void>
 }
 
-/** What was counted: for each turn, as far as the reader looks; or in all. */
+/** The counts of each turn, as far as the reader inspects the messages, or of all turns together. */
 export type Seen =
   | { readonly turns: ReadonlyArray<Partial<Traffic.Counts>> }
   | { readonly total: Traffic.Counts }
@@ -27,7 +27,7 @@ export const count = (counts: Traffic.Counts, { method, params }: Message): void
   else if (method === "item/commandExecution/outputDelta") counts.output += params.delta!.length
 }
 
-/** What the counts are wrong in; undefined if they are right. */
+/** Describes how the counts are wrong. Returns `undefined` if they are right. */
 export const problem = (seen: Seen, { turns, ...scenario }: Traffic.Scenario): string | undefined => {
   const expected = Traffic.expected({ turns, ...scenario })
   const [found, factor] = "total" in seen ? [[seen.total], turns] : [seen.turns, 1]
@@ -41,7 +41,7 @@ export const problem = (seen: Seen, { turns, ...scenario }: Traffic.Scenario): s
   return undefined
 }
 
-/** A reader that hands every message to one callback, which counts by turn: the least that a client can do for routing. */
+/** A reader that passes every message to one callback, which counts by turn. This is the minimum of routing. */
 export const counting = (listen: (client: PlainClient, onMessage: (message: Message) => void) => void): Reader => ({
   open: async (server, { turns }) => {
     const client = new PlainClient(server)
@@ -65,7 +65,7 @@ export const counting = (listen: (client: PlainClient, onMessage: (message: Mess
   }
 })
 
-/** Starts the turns with a plain client, for readers that can't. */
+/** Starts the turns with a plain client, for readers that can't start them. */
 export const startTurns = async (client: PlainClient, turns: number): Promise<void> => {
   await client.initialize()
   for (let index = 0; index < turns; index++) {

@@ -1,6 +1,6 @@
 /**
- * `@agentclientprotocol/sdk`. The field `jsonrpc`, which it demands and Codex does not send, is added on the way: so it gets
- * messages that are split and parsed as the plain client does it, in place of its own `ndJsonStream`.
+ * A reader on `@agentclientprotocol/sdk`. It requires the field `jsonrpc`, which Codex does not send. To add the field, the plain
+ * client splits and parses the messages in place of the library's own `ndJsonStream`.
  */
 import * as Acp from "@agentclientprotocol/sdk"
 import { type Params, splitLines } from "../PlainClient.ts"

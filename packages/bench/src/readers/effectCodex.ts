@@ -1,4 +1,4 @@
-/** This SDK: typed, validated, routed by turn. */
+/** The readers on this SDK, which types, validates and routes messages by turn. */
 import * as Codex from "effect-codex/Codex"
 import type * as Notification from "effect-codex/Notification"
 import * as Router from "effect-codex/Router"
@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import * as Traffic from "../Traffic.ts"
 import type { Reader, Session } from "./Reader.ts"
 
-/** Reads the turns of threads, once they are told to begin. */
+/** Creates a reader. `begin` starts a turn of a thread and `read` reads it. */
 const reader = <A>(
   begin: (thread: Thread.Thread) => Effect.Effect<A, unknown>,
   read: (turn: A) => Effect.Effect<Partial<Traffic.Counts>, unknown>
@@ -57,7 +57,7 @@ const drain = (
 
 const start = (thread: Thread.Thread) => thread.turn("go")
 
-/** `turn.stream`, drained a chunk at a time. */
+/** A reader of `turn.stream`, chunk by chunk. */
 export const chunks = reader(
   start,
   drain((events, counts) =>
@@ -68,20 +68,20 @@ export const chunks = reader(
   )
 )
 
-/** `turn.stream`, drained an event at a time. */
+/** A reader of `turn.stream`, event by event. */
 export const events = reader(
   start,
   drain((events, counts) => Stream.runForEach(events, (event) => Effect.sync(() => count(counts, event))))
 )
 
-/** `turn.text`. */
+/** A reader of `turn.text`. */
 export const text = reader(start, (turn) =>
   Effect.map(
     Stream.runFold(turn.text, () => 0, (length, text) => length + text.length),
     (text) => ({ text })
   ))
 
-/** `thread.run`: no events, the result alone. */
+/** A reader of `thread.run`, which returns only the result. */
 export const run = reader(
   (thread) => Effect.forkDetach(thread.run("go")),
   (fiber) =>

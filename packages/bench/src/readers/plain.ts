@@ -1,9 +1,9 @@
-/** A plain JavaScript client that routes by turn: an async iterator for each, no validation. */
+/** A reader on the plain JavaScript client. It routes messages to one async iterator per turn, without validation. */
 import { type Message, PlainClient } from "../PlainClient.ts"
 import * as Traffic from "../Traffic.ts"
 import { count, type Reader, startTurns } from "./Reader.ts"
 
-/** A queue that is read as an async iterator. */
+/** A queue that is an async iterator. */
 class Events implements AsyncIterableIterator<Message> {
   private readonly waiting: Array<(result: IteratorResult<Message>) => void> = []
   private items: Array<Message> = []

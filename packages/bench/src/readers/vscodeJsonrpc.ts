@@ -1,6 +1,6 @@
 /**
- * `vscode-jsonrpc`, as the Copilot SDK and codex-acp use it. It can't read a message a line, so it gets the plain client's
- * way to do that; and the field `jsonrpc`, which it demands and Codex does not send, is added.
+ * A reader on `vscode-jsonrpc`, as the Copilot SDK and codex-acp use it. It can't read line-delimited messages, so the plain client
+ * splits the lines, and adds the field `jsonrpc`, which the library requires and Codex does not send.
  */
 import {
   AbstractMessageReader,

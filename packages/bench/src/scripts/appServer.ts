@@ -1,7 +1,7 @@
 /**
- * A synthetic app-server: shakes hands, starts threads and turns, and pours a file of messages when it is told to.
+ * A synthetic app-server. It performs the handshake, starts threads and turns, and writes a file of messages on request.
  *
- * `node appServer.ts <file> <bytes per write, or 0 for a line at a time>`
+ * `node appServer.ts <file> <bytes per write, or 0 for one line per write>`
  */
 import * as Fs from "node:fs"
 import * as Readline from "node:readline"

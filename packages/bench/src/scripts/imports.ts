@@ -1,5 +1,5 @@
 /**
- * Measures how long modules take to be imported: `node imports.ts <specifier>...`
+ * A script that measures the import time of modules: `node imports.ts <specifier>...`
  */
 const start = performance.now()
 for (const specifier of process.argv.slice(2)) await import(specifier)

@@ -1,5 +1,5 @@
 /**
- * Measures one reader in this process, and prints what it took as JSON.
+ * A script that measures one reader in this process, and prints the result as JSON.
  *
  * `node --expose-gc read.ts <reader> <file> <scenario as JSON>`
  */
@@ -9,7 +9,7 @@ import { problem, type Reader } from "../readers/Reader.ts"
 import type { Scenario } from "../Traffic.ts"
 
 const readers: { readonly [Name in ReaderName]: () => Promise<Reader> } = {
-  "limit": async () => (await import("../readers/limit.ts")).reader,
+  "floor": async () => (await import("../readers/floor.ts")).reader,
   "plain": async () => (await import("../readers/plain.ts")).reader,
   "vscode-jsonrpc": async () => (await import("../readers/vscodeJsonrpc.ts")).reader,
   "acp": async () => (await import("../readers/acp.ts")).reader,
@@ -39,7 +39,7 @@ const wall = performance.now() - start
 const { system, user } = process.cpuUsage(cpu)
 const peak = process.resourceUsage().maxRSS / 1024 - rssBefore
 const wrong = problem(seen, scenario)
-if (wrong !== undefined) throw new Error(`The reader ${name} has seen ${wrong}.`)
+if (wrong !== undefined) throw new Error(`The reader ${name} received ${wrong}.`)
 const reading: Reading = { wall, cpu: (user + system) / 1000, peak, kept: heap() - heapBefore }
 await session.close()
 process.stdout.write(JSON.stringify(reading))

@@ -1,6 +1,6 @@
 /**
- * Measures the round trip of a request: two clients take turns in one process, each with a server of its own, so that
- * what else the machine does hits both.
+ * A script that measures the round trip of a request. Two clients take turns in one process, each with its own server, so that
+ * other load on the machine affects both equally.
  *
  * `node requests.ts <turns> <requests in each>`
  */
@@ -51,5 +51,5 @@ const results: Array<Awaited<ReturnType<typeof measure>>> = []
 for (let turn = 0; turn < turns; turn++) results.push(await measure())
 await plain.close()
 await runtime.dispose()
-// The first half made the code warm.
+// The first half of the rounds only warms up the code.
 process.stdout.write(JSON.stringify(results.slice(turns / 2)))

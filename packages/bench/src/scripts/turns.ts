@@ -1,5 +1,5 @@
 /**
- * Runs turns one after the other on the real binary, as a program would that was just started.
+ * A script that runs sequential turns on the real binary, like a program that was just started.
  *
  * `node turns.ts plain|effect-codex|openai <binary> <workspace> <turns>`
  */
@@ -8,7 +8,7 @@ import type { Message } from "../PlainClient.ts"
 
 const [client, binary, workspace, count] = process.argv.slice(2) as [string, string, string, string]
 
-/** Starts the client and a thread, and gives how to run a turn. */
+/** Starts the client and a thread. Returns functions that run a turn and close the client. */
 type Start = () => Promise<{ readonly run: () => Promise<unknown>; readonly close: () => Promise<void> }>
 
 const plain: Start = async () => {

@@ -5,6 +5,7 @@
  */
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Schema from "effect/Schema"
+import { printable } from "./printable.ts"
 
 /** Fields that hold prompts, answers or whole messages. They can be read, but are not printed. */
 const quiet = ["result", "raw", "text", "data"]
@@ -18,7 +19,7 @@ const quieten = (error: Error): object => {
 }
 
 /** Prints a value inside another one, as Node, Bun and Deno pass it to custom inspection. */
-type Inspect = (value: unknown, options?: unknown) => string
+type Inspect = (value: unknown, options?: object) => string
 
 /** An error class to extend with `PrintedError.extend`. */
 export class PrintedError extends Schema.Error<PrintedError>("effect-codex/PrintedError")({}) {
@@ -29,12 +30,13 @@ export class PrintedError extends Schema.Error<PrintedError>("effect-codex/Print
     return { ...this.#printed, message: this.message }
   }
 
-  override [NodeInspectSymbol](_depth?: number, options?: unknown, inspect?: Inspect): unknown {
+  override [NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
     if (inspect === undefined) return this.toJSON()
     const heading = `${this.name}: ${this.message}`
     const stack = this.stack ?? ""
     // Some engines leave the message out of the stack.
     const shown = stack.startsWith(heading) ? stack : [heading, ...stack.match(/^ +at .*$/gm) ?? []].join("\n")
-    return `${shown} ${inspect(this.#printed, options)}`
+    // Without colors: after `printable` they would be text.
+    return `${shown} ${printable(inspect(this.#printed, { ...options, colors: false, stylize: String }))}`
   }
 }

@@ -5,6 +5,7 @@ import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { mcpElicitation, type McpToolApproval, type McpToolDecision, mcpToolResponse } from "./McpElicitation.ts"
 import { type AllHandlers, ServerRequestError } from "./ServerRequests.ts"
 
 const answer = <A>(response: A) => () => Effect.succeed(response)
@@ -23,7 +24,7 @@ export const declineAll: AllHandlers = {
   "item/fileChange/requestApproval": answer({ decision: "decline" }),
   "item/permissions/requestApproval": answer({ permissions: {}, scope: "turn" }),
   "item/tool/requestUserInput": answer({ answers: {} }),
-  "mcpServer/elicitation/request": answer({ action: "decline", content: null, _meta: null }),
+  "mcpServer/elicitation/request": answer(mcpToolResponse("decline")),
   "item/tool/call": (params) =>
     Effect.succeed({
       success: false,
@@ -47,34 +48,60 @@ const asAsked = ({ fileSystem, network }: Protocol.RequestPermissionProfile): Pr
     : { fileSystem: { ...fileSystem, entries: fileSystem.entries?.filter(isEntry) } })
 })
 
+/**
+ * Answers the questions by which Codex asks for approval of an MCP tool call if its feature `tool_call_mcp_elicitation` is
+ * off. Other questions get no answer.
+ */
+const approvingQuestions = (label: string): AllHandlers["item/tool/requestUserInput"] => ({ itemId, questions }) =>
+  Effect.succeed({
+    answers: Object.fromEntries(
+      questions
+        .filter(({ id, options }) =>
+          id === `mcp_tool_call_approval_${itemId}` && options?.some((option) => option.label === label)
+        )
+        .map(({ id }) => [id, { answers: [label] }])
+    )
+  })
+
 /** Accepts every approval. Answers, the content of forms and the output of tools can't be invented: those are declined. */
 const accepting = (
   decision: "accept" | "acceptForSession",
   legacyDecision: "approved" | "approved_for_session",
-  scope: Protocol.PermissionGrantScope
+  scope: Protocol.PermissionGrantScope,
+  decide: (approval: McpToolApproval) => McpToolDecision,
+  label: string
 ): AllHandlers => ({
   ...declineAll,
   "item/commandExecution/requestApproval": answer({ decision }),
   "item/fileChange/requestApproval": answer({ decision }),
   "item/permissions/requestApproval": ({ permissions }) => Effect.succeed({ permissions: asAsked(permissions), scope }),
+  "item/tool/requestUserInput": approvingQuestions(label),
+  "mcpServer/elicitation/request": mcpElicitation({ toolCall: (approval) => Effect.succeed(decide(approval)) }),
   applyPatchApproval: answer({ decision: legacyDecision }),
   execCommandApproval: answer({ decision: legacyDecision })
 })
 
 /**
- * Handlers that accept every approval, once: commands run, files change, and permissions are granted as requested, for the
- * turn.
+ * Handlers that accept every approval, once: commands run, files change, MCP tools are called, and permissions are granted
+ * as requested, for the turn.
  *
- * They invent nothing: questions to the user get no answers, forms are declined, and calls of tools without a handler fail.
+ * They invent nothing: questions to the user get no answers, forms and URLs of MCP servers are declined, and calls of tools
+ * without a handler fail.
  *
  * @category handlers
  */
-export const acceptAll: AllHandlers = accepting("accept", "approved", "turn")
+export const acceptAll: AllHandlers = accepting("accept", "approved", "turn", () => "accept", "Allow")
 
 /**
- * Handlers that accept every approval for the rest of the session: Codex does not ask again for the same command or for
- * changes of the same file, and permissions are granted for the session. Otherwise like {@link acceptAll}.
+ * Handlers that accept every approval for the rest of the session: Codex does not ask again for the same command, the same
+ * MCP tool or changes of the same file, and permissions are granted for the session. Otherwise like {@link acceptAll}.
  *
  * @category handlers
  */
-export const acceptForSession: AllHandlers = accepting("acceptForSession", "approved_for_session", "session")
+export const acceptForSession: AllHandlers = accepting(
+  "acceptForSession",
+  "approved_for_session",
+  "session",
+  ({ persist }) => persist.includes("session") ? "acceptForSession" : "accept",
+  "Allow for this session"
+)

@@ -2,9 +2,7 @@
  * Limits of a turn, and how those of a turn, its thread and its client combine.
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import { InvalidInputError } from "./CodexError.ts"
+import * as options from "../base/options.ts"
 
 /**
  * Limits of a turn. A turn that reaches one is interrupted together with its sub-agents: `run` fails with `TurnLimitError`,
@@ -55,39 +53,31 @@ export interface TurnLimits {
   readonly steps: number
 }
 
-const millisOf = (input: Duration.Input): number | undefined => {
-  const duration = Option.getOrUndefined(Duration.fromInput(input))
-  return duration === undefined ? undefined : Duration.toMillis(duration)
+const amount: options.Check = (value) =>
+  typeof value === "number" && value > 0 ? undefined : "it is not a number above 0; Infinity removes the limit"
+
+const checks: options.Checks<Limits> = {
+  idle: options.timeout,
+  duration: options.timeout,
+  tokens: amount,
+  steps: amount
 }
 
-const fail = (field: Limit, detail: string) => Effect.fail(new InvalidInputError({ field: `limits.${field}`, detail }))
+/** Checks the option `limits`. */
+export const check: options.Check = (value) => {
+  const mistake = options.findMistake(value, checks)
+  return mistake === undefined ? undefined : { ...mistake, field: `limits.${mistake.field}` }
+}
 
-/** Fails with the first mistake. */
-export const validate = (limits: Limits | undefined): Effect.Effect<void, InvalidInputError> =>
-  Effect.suspend(() => {
-    if (limits === undefined) return Effect.void
-    for (const field of ["idle", "duration"] as const) {
-      const value = limits[field]
-      if (value !== undefined && !((millisOf(value) ?? 0) > 0)) {
-        return fail(field, `it is not a positive duration: give milliseconds, or a text such as "10 minutes"`)
-      }
-    }
-    for (const field of ["tokens", "steps"] as const) {
-      const value = limits[field]
-      if (value !== undefined && !(typeof value === "number" && value > 0)) {
-        return fail(field, "it is not a positive number; Infinity takes the limit away")
-      }
-    }
-    return Effect.void
-  })
+const millisOf = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
 /** The limits that hold, from settings with the nearest first; undefined if there are none. */
 export const resolve = (settings: ReadonlyArray<Limits | undefined>): TurnLimits | undefined => {
   const nearest = <L extends Limit>(field: L): Limits[L] | undefined =>
     settings.find((limits) => limits?.[field] !== undefined)?.[field]
   const limits = {
-    idle: millisOf(nearest("idle") ?? Infinity) ?? Infinity,
-    duration: millisOf(nearest("duration") ?? Infinity) ?? Infinity,
+    idle: millisOf(nearest("idle") ?? Infinity),
+    duration: millisOf(nearest("duration") ?? Infinity),
     tokens: nearest("tokens") ?? Infinity,
     steps: nearest("steps") ?? Infinity
   }

@@ -26,9 +26,12 @@ export interface Metadata {
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value.trim() !== "" ? value.trim() : undefined
 
-/** `name/version (...)`, or `name version`. The name is the client's, and may hold spaces and slashes. */
+/**
+ * Reads `name/version (...)`, or `name version`. The name is the client's, and may hold spaces and slashes. No part of the
+ * expressions can match the same text in two ways, so that a long user agent takes no longer than its length.
+ */
 const parseUserAgent = (userAgent: string): readonly [name: string | undefined, version: string | undefined] => {
-  const match = /^(.+?)\/(\d+\.\d+\.\d+[^\s/]*)(?=\s|$)/.exec(userAgent) ?? /^([^/\s]+)[/\s]+(\S+)/.exec(userAgent)
+  const match = /^(.+?)\/(\d+\.\d+\.\d[^\s/]*)(?=\s|$)/.exec(userAgent) ?? /^([^/\s]+)[/\s]+(\S+)/.exec(userAgent)
   return [match?.[1], match?.[2]]
 }
 

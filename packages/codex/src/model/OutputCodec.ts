@@ -2,6 +2,8 @@
  * Codecs of typed answers: the JSON Schema that the model must follow, and the decoding of its final answer.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
+// Imported statically: it costs about 5 ms, and a dynamic import would split the bundle of every program.
+import { toCodecOpenAI } from "effect/ai/OpenAiStructuredOutput"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -61,8 +63,7 @@ type Codec<A, RD> = {
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
 ): Effect.fn.Return<OutputCodec<A, RD>, InvalidInputError> {
-  // Loaded when it is needed: it is heavy, and few programs need it.
-  const { toCodecOpenAI } = yield* Effect.promise(() => import("effect/ai/OpenAiStructuredOutput"))
+  if (!Schema.isSchema(schema)) return yield* notSchema
   const convert = <B>(schema: OutputSchema<B, RD>) =>
     Effect.try({
       try: (): Codec<B, RD> => {
@@ -81,6 +82,13 @@ export const make = Effect.fnUntraced(function*<A, RD>(
     onSuccess: (codec) => output(codec, (value) => value)
   })
 })
+
+const notSchema = Effect.fail(
+  new InvalidInputError({
+    field: "output",
+    detail: "it is not an Effect Schema; pass a JSON Schema as `outputSchema`, and the answer stays text"
+  })
+)
 
 const refused = (detail: string) =>
   new InvalidInputError({ field: "output", detail: `the model can't be held to this Schema: ${detail}` })

@@ -87,8 +87,11 @@ export type AnyHandler<R = never> = (
 ) => Effect.Effect<unknown, ServerRequestError, R>
 
 /** The services that handlers require, all together. */
-type Requirements<H> = {
-  readonly [M in keyof H]: H[M] extends (...args: never) => Effect.Effect<unknown, unknown, infer R> ? R : never
+export type Requirements<H> = {
+  readonly [M in keyof H]-?: NonNullable<H[M]> extends (
+    ...args: never
+  ) => Effect.Effect<unknown, unknown, infer R> ? R :
+    never
 }[keyof H]
 
 /**

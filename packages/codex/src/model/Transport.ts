@@ -1,8 +1,5 @@
 /**
- * A duplex of JSON messages: what a client needs of the way to its app-server.
- *
- * A Transport can be connected again and again, so that a client can restart a lost server. {@link layerStdio} starts a
- * child process for each connection; {@link layerMemory} connects to a server in this program.
+ * A duplex of JSON messages: the way from a client to its app-server.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -12,8 +9,19 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { type Codec, codec, Lines } from "../base/Lines.ts"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectionError, type ConnectError } from "./CodexError.ts"
+
+/**
+ * Takes messages, JSON texts, in the order in which they arrived. Never throws.
+ *
+ * It returns an Effect if it needs time. The transport runs that Effect before it hands over more, and meanwhile pauses its
+ * source, if the source can be paused.
+ *
+ * @category models
+ */
+export type Accept = (messages: ReadonlyArray<string>) => Effect.Effect<void> | undefined
 
 /**
  * One connection, alive until its scope closes.
@@ -22,38 +30,79 @@ import { CodexConnectionError, type ConnectError } from "./CodexError.ts"
  */
 export interface Connection {
   /**
-   * Incoming messages, one JSON text each, in the chunks in which they arrived. To be run once. It never just ends: it
-   * fails with the way in which the connection ended, after everything that had arrived.
+   * Hands over what arrives, from a plain callback if it likes, until the connection ends. Run once. Never succeeds: it
+   * fails with the way the connection ended, after it has handed over everything that had arrived.
+   *
+   * A transport that has a Stream of messages passes it to {@link receiveStream}.
    */
-  readonly messages: Stream.Stream<string, CodexConnectionError>
-  /** Sends one message: a JSON text without line breaks. Does not wait for it to be read. */
+  readonly receive: (accept: Accept) => Effect.Effect<never, CodexConnectionError>
+  /** Sends one message: a JSON text without line breaks. Does not wait until it is read. */
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
-  /** The program that was started for it, if one was: errors of the handshake name it. */
-  readonly program?: string
+  /** The program or address of the server, as errors name it. Default: `codex app-server`. */
+  readonly target?: string | undefined
   /**
-   * Whether other clients are connected to the same server. Then the server asks all of them, and this client answers only
+   * Whether other clients are connected to the same server. The server then asks all of them, and this client answers only
    * requests of its own threads and of their sub-agents. Default: false.
    */
   readonly isShared?: boolean | undefined
   /** Replaces the secrets that this connection was given, such as a token, before a text goes into an error. */
-  readonly hide?: Hide
+  readonly hide?: Hide | undefined
 }
 
 /**
- * The way to an app-server. Its scope ends the connection: when closing has returned, nothing of it is left.
+ * The way to an app-server.
  *
  * @category services
  */
 export class Transport extends Context.Service<Transport, {
-  /** Opens a connection. The scope closes it. */
+  /** Opens a connection. Closing the scope ends it: when that has returned, nothing of the connection is left. */
   readonly connect: Effect.Effect<Connection, ConnectError, Scope.Scope>
+  /**
+   * Tells what there is at a path on the server's machine. Left out where only the server can know: then paths are sent
+   * unchecked. Relative paths are relative to the working directory of the server.
+   */
+  readonly look?: ((path: string) => PathKind) | undefined
 }>()("effect-codex/Transport") {}
 
-/** @internal Splits bytes into messages: one a line, of any length; characters and lines may be split over chunks. */
-export const lines = <E>(bytes: Stream.Stream<Uint8Array, E>): Stream.Stream<string, E> =>
-  bytes.pipe(Stream.decodeText, Stream.splitLines)
+/** The kinds of what there is at a path; `"hidden"` if that cannot be seen. */
+export type PathKind = "file" | "directory" | "other" | "missing" | "hidden"
 
-/** Nothing can be sent, and nothing comes, after this side has closed. */
+/**
+ * The `receive` of a connection that has its messages as a Stream, one JSON text each. The Stream fails with the way the
+ * connection ended; one that just ends is a connection that was lost.
+ *
+ * @category combinators
+ */
+export const receiveStream =
+  (messages: Stream.Stream<string, CodexConnectionError>): Connection["receive"] => (accept) =>
+    Effect.andThen(
+      Stream.runForEachArray(messages, (texts) => accept(texts) ?? Effect.void),
+      Effect.suspend(() => Effect.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } })))
+    )
+
+/** The longest text that V8 can hold, in bytes of ASCII. */
+const maxMessage = 2 ** 29 - 24
+
+/** @internal Splits bytes into messages, one a line, and hands them over. A message that is too long fails. */
+export const splitMessages = <B extends Uint8Array>(codec: Codec<B>, accept: Accept) => {
+  const lines = new Lines(codec, maxMessage)
+  const hand = (messages: ReadonlyArray<string>) => messages.length === 0 ? undefined : accept(messages)
+  return {
+    push: (piece: B): Effect.Effect<void, CodexConnectionError> | undefined => {
+      const busy = hand(lines.push(piece))
+      return lines.isCut ? Effect.andThen(busy ?? Effect.void, Effect.fail(tooLong())) : busy
+    },
+    /** Hands over the message that has begun, now that nothing follows. */
+    end: (): Effect.Effect<void> => Effect.suspend(() => hand(lines.end()) ?? Effect.void)
+  }
+}
+
+const tooLong = () =>
+  new CodexConnectionError({
+    reason: { _tag: "Unreadable", detail: `a message of more than ${maxMessage} bytes, which no string can hold` }
+  })
+
+/** After this side has closed, nothing can be sent and nothing arrives. */
 const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
 /**
@@ -62,17 +111,17 @@ const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
  * @category models
  */
 export interface MemoryServer {
-  /** What the client sends, one JSON text each; ends when the client has gone. */
+  /** The client's messages, one JSON text each; ends when the client has gone. */
   readonly messages: Stream.Stream<string>
-  /** Writes to the client: text or bytes, in any pieces; a line break ends a message. */
+  /** Writes to the client: text or bytes, in any pieces; a line feed ends a message. */
   readonly write: (data: string | Uint8Array) => Effect.Effect<void>
-  /** Ends the connection, as a process would that is gone. */
+  /** Ends the connection, as a server does that is gone. */
   readonly close: (error?: CodexConnectionError) => Effect.Effect<void>
 }
 
 /**
  * A server in this program: `serve` runs for each connection, in its scope; if it dies, the connection does. For tests, and
- * for what the real server can't be made to do.
+ * for what a real server cannot be made to do.
  *
  * @category layers
  */
@@ -103,7 +152,15 @@ export const layerMemory = <R = never>(
             Effect.forkScoped
           )
           return {
-            messages: Stream.concat(lines(Stream.fromQueue(toClient)), Stream.fromEffect(Deferred.await(end))),
+            receive: (accept) =>
+              Effect.suspend(() => {
+                const messages = splitMessages(codec, accept)
+                return Stream.fromQueue(toClient).pipe(
+                  Stream.runForEach((piece) => messages.push(piece) ?? Effect.void),
+                  Effect.andThen(messages.end()),
+                  Effect.andThen(Deferred.await(end))
+                )
+              }),
             send: (message) =>
               Effect.suspend(() =>
                 Queue.offerUnsafe(toServer, message) ? Effect.void : Effect.flatten(Deferred.await(end))

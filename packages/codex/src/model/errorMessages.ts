@@ -220,7 +220,8 @@ export const unsupported = (
 
 /** The message of an `InvalidInputError`. */
 export const invalidInput = ({ detail, field }: { readonly field: string; readonly detail: string }): string =>
-  compose(ended(`${field}: ${detail}`))
+  // A detail may begin with the name of the field.
+  compose(ended(detail.startsWith(`${field} `) ? detail : `${field}: ${detail}`))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Threads and turns

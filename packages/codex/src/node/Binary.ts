@@ -1,5 +1,8 @@
 /**
- * Where the codex binary is found.
+ * The file that is executed: the codex binary, or the program that the caller names.
+ *
+ * It is located once, as an absolute path, and exactly that file is executed. Nothing is looked up in the working directory
+ * of the process: a checked-out repository must not choose the program that runs.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -9,6 +12,14 @@ import { CodexConnectError } from "../model/CodexError.ts"
 
 type Environment = { readonly [name: string]: string }
 
+/** Where a program is looked for. */
+export interface Place {
+  /** The directory of this program: what relative paths are relative to. */
+  readonly directory: string
+  /** The environment of the process: names are looked up on its PATH. */
+  readonly env: Environment
+}
+
 /** A codex that can be started. */
 export interface Binary {
   readonly path: string
@@ -16,7 +27,9 @@ export interface Binary {
   readonly helpers?: string
 }
 
-const executable = process.platform === "win32" ? "codex.exe" : "codex"
+const isWindows = process.platform === "win32"
+
+const executable = isWindows ? "codex.exe" : "codex"
 
 const targets: { readonly [platform: string]: { readonly [arch: string]: string } } = {
   linux: { x64: "x86_64-unknown-linux-musl", arm64: "aarch64-unknown-linux-musl" },
@@ -26,51 +39,54 @@ const targets: { readonly [platform: string]: { readonly [arch: string]: string 
 }
 
 /** The binary that is named, by the option or in the environment; else the pinned one; else one on PATH. */
-export const find = (codexPath: string | undefined, env: Environment): Effect.Effect<Binary, CodexConnectError> =>
+export const find = (codexPath: string | undefined, place: Place): Effect.Effect<Binary, CodexConnectError> =>
   Effect.suspend(() => {
-    if (codexPath !== undefined) return existing("codexPath", codexPath)
-    const fromEnv = env["CODEX_PATH"]
-    if (fromEnv !== undefined && fromEnv !== "") return existing("CODEX_PATH", fromEnv)
-    const found = pinnedBinary() ?? binaryOnPath(env)
-    if (found !== undefined) return Effect.succeed(found)
-    return Effect.fail(
-      new CodexConnectError({
-        reason: {
-          _tag: "NotFound",
-          detail:
-            `no binary is named (codexPath, CODEX_PATH), the package @openai/codex has none for ${process.platform}-${process.arch}, `
-            + "and there is no codex on PATH"
-        },
-        target: "codex"
-      })
-    )
+    if (codexPath !== undefined) return named("codexPath", codexPath, place)
+    const fromEnv = place.env["CODEX_PATH"]
+    if (fromEnv !== undefined && fromEnv !== "") return named("CODEX_PATH", fromEnv, place)
+    const pinned = pinnedBinary()
+    if (typeof pinned !== "string") return Effect.succeed(pinned)
+    const path = onPath("codex", place.env)
+    if (path !== undefined) return Effect.succeed({ path: nativeOf(path) ?? path })
+    return notFound("codex", `codexPath and CODEX_PATH are not set, ${pinned}, and there is no codex on PATH`)
   })
 
-const existing = (option: string, path: string): Effect.Effect<Binary, CodexConnectError> => {
-  const found = look(path)
-  if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
-  return Effect.fail(
-    new CodexConnectError({
-      reason: {
-        _tag: found === "missing" ? "NotFound" : "NotExecutable",
-        detail: `${option} names ${mistakenFor[found]}`
-      },
-      target: path
-    })
-  )
-}
+/** The absolute path of a program that an option names; whether it exists is seen when it is started. */
+export const locate = (
+  program: string,
+  place: Place & { readonly option: string }
+): Effect.Effect<string, CodexConnectError> =>
+  Effect.suspend(() => {
+    const path = isName(program) ? onPath(program, place.env) : Path.resolve(place.directory, program)
+    return path === undefined
+      ? notFound(program, `${place.option} names a program that is not on PATH`)
+      : Effect.succeed(path)
+  })
+
+const named = (option: string, program: string, place: Place): Effect.Effect<Binary, CodexConnectError> =>
+  Effect.flatMap(locate(program, { ...place, option }), (path) => {
+    const found = look(path)
+    if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
+    if (found === "missing") return notFound(path, `${option} names a file that does not exist`)
+    const detail = `${option} names ${mistakenFor[found]}`
+    return Effect.fail(new CodexConnectError({ reason: { _tag: "NotExecutable", detail }, target: path }))
+  })
+
+const notFound = (target: string, detail: string) =>
+  Effect.fail(new CodexConnectError({ reason: { _tag: "NotFound", detail }, target }))
 
 const mistakenFor = {
-  missing: "a file that does not exist",
+  directory: "a directory",
   other: "something that is not a file",
   hidden: "something that cannot be read (a directory above it is closed, or its links lead nowhere)"
 }
 
-/** What there is at a path. */
-const look = (path: string): "file" | "other" | "missing" | "hidden" => {
+/** Tells what there is at a path; `hidden` if that cannot be seen. */
+export const look = (path: string): "file" | "directory" | "other" | "missing" | "hidden" => {
   try {
     const stats = Fs.statSync(path, { throwIfNoEntry: false })
-    return stats === undefined ? "missing" : stats.isFile() ? "file" : "other"
+    if (stats === undefined) return "missing"
+    return stats.isFile() ? "file" : stats.isDirectory() ? "directory" : "other"
   } catch {
     return "hidden"
   }
@@ -78,15 +94,44 @@ const look = (path: string): "file" | "other" | "missing" | "hidden" => {
 
 const isFile = (path: string): boolean => look(path) === "file"
 
-const require = createRequire(import.meta.url)
-
-/** The native binary in the platform package of the `@openai/codex` that is installed with this package. */
-const pinnedBinary = (): Binary | undefined => {
+const isExecutable = (path: string): boolean => {
   try {
-    return binaryOf(require.resolve("@openai/codex/package.json"))
+    Fs.accessSync(path, Fs.constants.X_OK)
+    return isFile(path)
   } catch {
-    return undefined
+    return false
   }
+}
+
+/** Whether it is looked up on PATH: it has no directory. */
+const isName = (program: string): boolean => program === Path.basename(program) && program !== "." && program !== ".."
+
+/** The file with this name on PATH. Relative entries would depend on a working directory, and are passed over. */
+const onPath = (name: string, env: Environment): string | undefined => {
+  const names = isWindows && Path.extname(name) === "" ? [`${name}.exe`, `${name}.cmd`] : [name]
+  for (const directory of (env[pathName(env)] ?? "").split(Path.delimiter)) {
+    if (!Path.isAbsolute(directory)) continue
+    const found = names.map((name) => Path.join(directory, name)).find(isExecutable)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/**
+ * The native binary in the platform package of the `@openai/codex` that is installed with this code, or why there is none.
+ *
+ * In a bundle, "this code" is the bundle: `import.meta.url` in an ES module, `__filename` in a CommonJS one.
+ */
+const pinnedBinary = (): Binary | string => {
+  const self: string | undefined = import.meta.url ?? (typeof __filename === "string" ? __filename : undefined)
+  let manifest: string
+  try {
+    if (self === undefined) throw new Error("this code does not know where it is")
+    manifest = createRequire(self).resolve("@openai/codex/package.json")
+  } catch {
+    return "the package @openai/codex cannot be reached from this code (a bundle needs codexPath)"
+  }
+  return binaryOf(manifest) ?? `the installed @openai/codex has no binary for ${process.platform}-${process.arch}`
 }
 
 /** The native binary that belongs to the package `@openai/codex` with this package.json. */
@@ -114,18 +159,7 @@ const binaryOf = (manifest: string): Binary | undefined => {
   return undefined
 }
 
-const binaryOnPath = (env: Environment): Binary | undefined => {
-  const names = process.platform === "win32" ? ["codex.exe", "codex.cmd"] : ["codex"]
-  for (const directory of (env[pathName(env)] ?? "").split(Path.delimiter)) {
-    for (const name of directory === "" ? [] : names) {
-      const path = Path.join(directory, name)
-      if (isFile(path)) return { path: nativeOf(path) ?? path }
-    }
-  }
-  return undefined
-}
-
-/** Windows can't start npm's `.cmd` shim without a shell: the binary that the shim stands for. */
+/** Windows cannot start npm's `.cmd` shim without a shell: the binary that the shim stands for. */
 const nativeOf = (path: string): string | undefined =>
   path.toLowerCase().endsWith(".cmd")
     ? binaryOf(Path.join(Path.dirname(path), "node_modules", "@openai", "codex", "package.json"))?.path

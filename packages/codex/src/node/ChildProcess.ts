@@ -7,20 +7,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Node from "node:child_process"
-import * as Fs from "node:fs"
 import type * as NodeStream from "node:stream"
-import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
-import type { Command } from "../CodexConfig.ts"
 import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/CodexError.ts"
+import { look } from "./Binary.ts"
+import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
+import * as Stderr from "./Stderr.ts"
 
 export interface ChildProcess {
-  /** What the process writes. Ends when the process has ended, or a pipe to it broke. */
-  readonly stdout: Stream.Stream<Uint8Array>
-  /** How the process ended, to be asked when `stdout` has. */
+  /**
+   * Hands over what the process writes, as {@link Readable.forEachChunk} does. Succeeds when the process has ended, or a
+   * pipe to it broke.
+   */
+  readonly read: <E>(onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined) => Effect.Effect<void, E>
+  /** How the process ended, once `read` has succeeded. */
   readonly lost: Effect.Effect<CodexConnectionError>
   /** Hands data to the process's standard input; does not wait for it to be read. */
   readonly write: (data: string) => Effect.Effect<void, CodexConnectionError>
@@ -40,9 +42,6 @@ interface Ended {
 }
 
 type Child = Node.ChildProcessByStdio<NodeStream.Writable, NodeStream.Readable, NodeStream.Readable | null>
-
-/** How many lines of standard error are kept for error messages. */
-const stderrLines = 40
 
 /** Children of the process may hold its pipes open when it has exited: what is still in them is read by then. */
 const drainMillis = 250
@@ -75,20 +74,12 @@ export const spawn = Effect.fnUntraced(function*(
   })
   child.once("exit", () => giveUp(child))
 
-  const tail: Array<string> = []
-  const stderr = child.stderr
-  const draining = stderr === null ? undefined : yield* Readable.bytes(stderr).pipe(
-    Stream.decodeText,
-    Stream.splitLines,
-    Stream.runForEach((said) => {
-      const line = printable(options.hide(said))
-      tail.push(line)
-      if (tail.length > stderrLines) tail.shift()
-      return Effect.logDebug(line)
-    }),
-    Effect.ignore,
+  const stderr = new Stderr.Tail(options.hide)
+  const draining = child.stderr === null ? undefined : yield* Readable.forEachChunk(child.stderr, stderr.push).pipe(
+    Effect.andThen(stderr.end),
     Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
-    Effect.forkScoped
+    // Node discards what nobody reads when a process exits.
+    Effect.forkScoped({ startImmediately: true })
   )
 
   // One error, whoever asks.
@@ -100,14 +91,14 @@ export const spawn = Effect.fnUntraced(function*(
     if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
     return loss ??= new CodexConnectionError({
       reason: exit === undefined
-        ? { _tag: "Disconnected", stderr: tail.join("\n") }
-        : { _tag: "Exited", exitCode: exit.code, signal: exit.signal, stderr: tail.join("\n") },
+        ? { _tag: "Disconnected", stderr: stderr.text }
+        : { _tag: "Exited", exitCode: exit.code, signal: exit.signal, stderr: stderr.text },
       ...(pipeError === undefined ? {} : { cause: pipeError })
     })
   })
 
   return {
-    stdout: Readable.bytes(child.stdout),
+    read: (onChunk) => Readable.forEachChunk(child.stdout, onChunk),
     lost,
     write: (data) =>
       Effect.suspend(() => {
@@ -121,7 +112,7 @@ export const spawn = Effect.fnUntraced(function*(
 
 const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
   Effect.suspend(() =>
-    cwd === undefined || isDirectory(cwd)
+    cwd === undefined || look(cwd) === "directory"
       ? Effect.void
       : Effect.fail(
         new CodexConnectError({
@@ -130,14 +121,6 @@ const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
         })
       )
   )
-
-const isDirectory = (path: string): boolean => {
-  try {
-    return Fs.statSync(path).isDirectory()
-  } catch {
-    return false
-  }
-}
 
 const start = (
   command: Command,

@@ -1,47 +1,55 @@
 /**
- * Node's readable streams as Streams.
+ * Node's readable streams, read by a plain callback.
  *
- * A chunk is handed over while Node still announces it: no turn of the event loop lies between a chunk's arrival and its
- * reader, which is half of what a short round trip takes.
+ * A chunk is handed over while Node announces it: neither a fiber nor a turn of the event loop lies between the arrival of a
+ * chunk and its reader.
  */
-import * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Pull from "effect/Pull"
-import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 
-/** The bytes of a readable, in the chunks in which they come. Ends when it does, also if it breaks; left, it destroys it. */
-export const bytes = (readable: Readable): Stream.Stream<Uint8Array> =>
-  Stream.fromPull(Effect.sync(() => {
-    let chunks: Array<Uint8Array> = []
-    let wake: (() => void) | undefined
-    readable.on("data", (chunk: Uint8Array) => {
-      chunks.push(chunk)
-      // Who is not waiting is busy: nothing is read ahead for it.
-      if (wake === undefined) readable.pause()
-      else wake()
+/**
+ * Hands over each chunk of a readable. Where `onChunk` returns an Effect, the readable is paused until it has run. Succeeds
+ * when the readable has ended or broken, after its last chunk; an interruption destroys the readable.
+ */
+export const forEachChunk = <E = never>(
+  readable: Readable,
+  onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined
+): Effect.Effect<void, E> => {
+  type Busy = Effect.Effect<void, E> | undefined
+  const untilBusyOrClosed = Effect.callback<Busy>((resume) => {
+    const stop = (next: Effect.Effect<Busy>) => {
+      readable.off("data", onData)
+      readable.off("close", onClose)
+      resume(next)
+    }
+    const onData = (chunk: Buffer) => {
+      let busy: Busy
+      try {
+        busy = onChunk(chunk)
+      } catch (error) {
+        busy = Effect.die(error)
+      }
+      if (busy === undefined) return
+      readable.pause()
+      stop(Effect.succeed(busy))
+    }
+    const onClose = () => stop(Effect.succeed(undefined))
+    if (readable.closed) return onClose()
+    readable.on("data", onData)
+    readable.once("close", onClose)
+    readable.resume()
+    return Effect.sync(() => {
+      readable.off("data", onData)
+      readable.off("close", onClose)
     })
+  })
+  const read: Effect.Effect<void, E> = Effect.flatMap(
+    untilBusyOrClosed,
+    (busy) => busy === undefined ? Effect.void : Effect.flatMap(busy, () => read)
+  )
+  return Effect.suspend(() => {
+    // Errors show as the end of the readable.
     readable.on("error", () => {})
-    readable.once("close", () => wake?.())
-
-    const more = Effect.callback<void>((resume) => {
-      wake = () => {
-        wake = undefined
-        resume(Effect.void)
-      }
-      readable.resume()
-      return Effect.sync(() => {
-        wake = undefined
-      })
-    })
-    const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>> = Effect.suspend(() => {
-      const taken = chunks
-      if (Arr.isArrayNonEmpty(taken)) {
-        chunks = []
-        return Effect.succeed(taken)
-      }
-      return readable.closed ? Cause.done() : Effect.flatMap(more, () => pull)
-    })
-    return pull
-  })).pipe(Stream.ensuring(Effect.sync(() => readable.destroy())))
+    return read
+  }).pipe(Effect.ensuring(Effect.sync(() => readable.destroy())))
+}

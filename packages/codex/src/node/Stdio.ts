@@ -5,42 +5,73 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { hiding } from "../base/secrets.ts"
-import * as CodexConfig from "../CodexConfig.ts"
-import { lines, Transport } from "../model/Transport.ts"
+import { CodexConnectError } from "../model/CodexError.ts"
+import { splitMessages, Transport } from "../model/Transport.ts"
+import { look } from "./Binary.ts"
+import { codec } from "./bytes.ts"
 import * as ChildProcess from "./ChildProcess.ts"
+import { command } from "./Command.ts"
+import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
 
 /** The secrets that a process is given. */
-const secretsOf = ({ env = {} }: CodexConfig.CodexConfig<unknown>): ReadonlyArray<string> =>
+const secretsOf = ({ env = {} }: ProcessOptions): ReadonlyArray<string> =>
   Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
+
+/** Creates a missing CODEX_HOME for this user alone: the login goes there. */
+const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectError> =>
+  path === undefined ? Effect.void : Effect.suspend(() => {
+    try {
+      Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
+      return Effect.void
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const detail = code === "EEXIST" ? "codexHome is not a directory" : `codexHome cannot be created (${code})`
+      return Effect.fail(new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target: path }))
+    }
+  })
 
 /**
  * `codex app-server` as a child process, on its standard input and output.
  *
- * Each connection starts a process in a process group of its own. Closing its scope ends the process's input, waits
+ * Each connection starts a process in a process group of its own. Closing its scope ends the process's input, waits for
  * `shutdownGrace`, then sends SIGTERM, then SIGKILL, to the group, and returns when the process is gone.
  *
  * @category layers
  */
-export const layerStdio = (config: CodexConfig.CodexConfig<unknown> = {}): Layer.Layer<Transport> =>
-  Layer.succeed(
-    Transport,
-    Transport.of({
+export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport> =>
+  Layer.sync(Transport, () => {
+    // Whatever starts later is relative to the same directory.
+    const directory = process.cwd()
+    return Transport.of({
       connect: Effect.gen(function*() {
-        const command = yield* CodexConfig.command(config)
-        const hide = hiding(secretsOf(config))
-        const child = yield* ChildProcess.spawn(command, {
-          stderr: config.stderr ?? CodexConfig.defaults.stderr,
+        const resolved = yield* command(options, directory)
+        if (options.codexHome !== undefined) yield* createHome(resolved.env["CODEX_HOME"])
+        const hide = hiding(secretsOf(options))
+        const child = yield* ChildProcess.spawn(resolved, {
+          stderr: options.stderr ?? defaults.stderr,
           hide,
-          grace: Duration.fromInputUnsafe(config.shutdownGrace ?? CodexConfig.defaults.shutdownGrace)
+          grace: Duration.fromInputUnsafe(options.shutdownGrace ?? defaults.shutdownGrace)
         })
         return {
-          messages: Stream.concat(lines(child.stdout), Stream.unwrap(Effect.map(child.lost, Stream.fail))),
+          receive: (accept) =>
+            Effect.suspend(() => {
+              const messages = splitMessages(codec, accept)
+              return child.read(messages.push).pipe(
+                Effect.andThen(messages.end()),
+                Effect.andThen(Effect.flatMap(child.lost, Effect.fail))
+              )
+            }),
           send: (message) => child.write(`${message}\n`),
-          program: command.program,
+          target: resolved.program,
           hide
         }
+      }),
+      // A command line of one's own may start a server on another machine.
+      ...(options.args !== undefined ? {} : {
+        look: (path) => look(Path.resolve(directory, options.cwd ?? "", path))
       })
     })
-  )
+  })

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
@@ -66,13 +67,18 @@ const run = (request: Router.Incoming, params: unknown, { context, handler }: An
   ServerRequests.invoke(handler, params, context).pipe(
     Effect.flatMap((response) => answered(request, response)),
     Effect.catchCause((cause) => {
-      const error = Cause.findErrorOption(cause)
-      if (Option.isSome(error)) {
-        const { code, data, message } = error.value
+      const error = Option.getOrUndefined(Cause.findErrorOption<unknown>(cause))
+      if (Predicate.isTagged(error, "ServerRequestError")) {
+        const { code, data, message } = error as ServerRequests.ServerRequestError
         return Effect.succeed(failure(request, code ?? ErrorCode.internalError, message, data))
       }
       return Effect.as(
-        Effect.logError(`The handler of ${request.method} died.`, cause),
+        Effect.logError(
+          `The handler of ${request.method} ${
+            error === undefined ? "died" : "failed with something other than a ServerRequestError"
+          }.`,
+          cause
+        ),
         failure(request, ErrorCode.internalError, "The client's handler failed")
       )
     })

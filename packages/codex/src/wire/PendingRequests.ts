@@ -18,12 +18,28 @@ export interface Pending {
   readonly settle: (answer: Answer) => void
 }
 
+/** What becomes of a request that nobody waits for any more. */
+export interface Forgotten {
+  /** Takes a result that still comes, on this connection. */
+  readonly late?: ((result: unknown) => void) | undefined
+  /** Runs when the server has shown that it has read the request: it answered this one or a later one, or is gone. */
+  readonly read?: (() => void) | undefined
+}
+
+/** So many timed-out requests are remembered whose results would still be taken. */
+const maxLate = 256
+
+/** The requests that wait, and those that are remembered though nobody waits. */
 export class PendingRequests {
   /** Ids are unique over all connections of the client. */
   private lastId = 0
+  /** The latest request of which it is known that the server has read it. */
+  private lastRead = 0
   private readonly waiting = new Map<number, Pending>()
-  /** Takes results that come too late. */
+  /** Takes results that come too late: the latest {@link maxLate}. */
   private readonly late = new Map<number, (result: unknown) => void>()
+  /** Runs when the server has shown that it has read a request that nobody waits for. */
+  private readonly unread = new Map<number, () => void>()
 
   private readonly errors: ServerErrors
 
@@ -47,16 +63,25 @@ export class PendingRequests {
     return id
   }
 
-  /** Nobody waits for this answer any more. A result that still comes, on this connection, goes to `late`. */
-  forget(id: number, late?: (result: unknown) => void): void {
-    if (this.waiting.delete(id) && late !== undefined) this.late.set(id, late)
+  /** Nobody waits for this answer any more. */
+  forget(id: number, { late, read }: Forgotten = {}): void {
+    if (!this.waiting.delete(id)) return
+    if (id <= this.lastRead) read?.()
+    else if (read !== undefined) this.unread.set(id, read)
+    if (late === undefined) return
+    this.late.set(id, late)
+    for (const oldest of this.late.keys()) {
+      if (this.late.size <= maxLate) break
+      this.late.delete(oldest)
+    }
   }
 
   /** Takes an answer; false if nobody waits for it. */
   answer(message: Message): boolean {
     const id = message["id"]
     const error = message["error"] ?? undefined
-    if (typeof id !== "number") return false
+    if (typeof id !== "number" || !(id <= this.lastId)) return false
+    this.readUpTo(id)
     const pending = this.waiting.get(id)
     if (pending !== undefined) {
       this.waiting.delete(id)
@@ -83,5 +108,17 @@ export class PendingRequests {
     for (const pending of this.waiting.values()) pending.settle(Exit.fail(error))
     this.waiting.clear()
     this.late.clear()
+    this.readUpTo(this.lastId)
+  }
+
+  /** The server reads requests in the order in which they were written. */
+  private readUpTo(id: number): void {
+    if (id > this.lastRead) this.lastRead = id
+    if (this.unread.size === 0) return
+    for (const [before, read] of this.unread) {
+      if (before > id) continue
+      this.unread.delete(before)
+      read()
+    }
   }
 }

@@ -17,15 +17,16 @@ import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
+import type { Accept } from "../model/Transport.ts"
 import { Family } from "./Family.ts"
-import { type Pending, PendingRequests } from "./PendingRequests.ts"
+import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { ServerErrors } from "./ServerErrors.ts"
 import { type Notifications, Subscriptions } from "./Subscriptions.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-export type { Answer, Pending } from "./PendingRequests.ts"
+export type { Answer, Forgotten, Pending } from "./PendingRequests.ts"
 
 /** A request of the server. */
 export interface Incoming {
@@ -80,6 +81,8 @@ export interface Stats {
   readonly strayAnswers: number
   /** Requests that wait for their answer. */
   readonly pending: number
+  /** Starts of turns that have timed out: if one is still answered, its turn is stopped. At most 256 are remembered. */
+  readonly late: number
   /** Turns that are claimed and have not ended. */
   readonly turns: number
   /** Followers of a thread, or of the account: starts in flight, goals, logins. */
@@ -100,12 +103,15 @@ export interface Stats {
  * @category services
  */
 export class Router extends Context.Service<Router, {
-  /** Takes messages, JSON texts, in the order in which they arrived. Never fails: a bad one is logged and counted. */
-  readonly accept: (messages: ReadonlyArray<string>) => Effect.Effect<void>
+  /**
+   * Takes messages, JSON texts, in the order in which they arrived. Returns an Effect only if some were bad: it counts and
+   * logs them.
+   */
+  readonly accept: Accept
   /** Registers a request before it is written, and returns its id. */
   readonly expect: (pending: Pending) => number
-  /** Nobody waits for this answer any more. A result that still comes, on this connection, goes to `late`. */
-  readonly forget: (id: number, late?: (result: unknown) => void) => void
+  /** Nobody waits for this answer any more. */
+  readonly forget: (id: number, forgotten?: Forgotten) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
@@ -256,26 +262,25 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   }
 
   return Router.of({
-    accept: (messages) =>
-      Effect.suspend(() => {
-        let problem: string | undefined
-        const before = badLines
-        for (let index = 0; index < messages.length; index++) {
-          const text = messages[index]!
-          const found = attempt(text)
-          if (found === undefined) continue
-          badLines++
-          problem ??= `a line of ${text.length} characters ${found}`
-        }
-        if (problem === undefined) return Effect.void
-        const counted = Metric.update(Telemetry.badLines, badLines - before)
-        if (badLines < nextWarning) return counted
-        nextWarning = 2 * badLines
-        return Effect.andThen(
-          counted,
-          Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
-        )
-      }),
+    accept: (messages) => {
+      let problem: string | undefined
+      const before = badLines
+      for (let index = 0; index < messages.length; index++) {
+        const text = messages[index]!
+        const found = attempt(text)
+        if (found === undefined) continue
+        badLines++
+        problem ??= `a line of ${text.length} characters ${found}`
+      }
+      if (problem === undefined) return undefined
+      const counted = Metric.update(Telemetry.badLines, badLines - before)
+      if (badLines < nextWarning) return counted
+      nextWarning = 2 * badLines
+      return Effect.andThen(
+        counted,
+        Effect.logWarning(`Ignored what the Codex app-server wrote: ${problem} (${badLines} bad lines so far).`)
+      )
+    },
     expect: (pending) => {
       const id = requests.expect(pending)
       if (failure !== undefined) {
@@ -284,7 +289,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       }
       return id
     },
-    forget: (id, late) => requests.forget(id, late),
+    forget: (id, forgotten) => requests.forget(id, forgotten),
     expectTurn: (threadId) => {
       const kept = new Map<string, Array<Notification.Raw>>()
       let adopt: ((turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) | undefined
@@ -349,6 +354,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       badLines,
       strayAnswers,
       pending: requests.size,
+      late: requests.lateSize,
       turns: sizes(turns),
       followers: sizes(followers),
       subscribers: subscriptions.count,

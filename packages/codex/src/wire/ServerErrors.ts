@@ -3,21 +3,30 @@
  */
 import * as Predicate from "effect/Predicate"
 import { ErrorCode } from "../base/JsonRpc.ts"
-import type { Hide } from "../base/secrets.ts"
+import { type Hide, hiding } from "../base/secrets.ts"
 import { mapStrings } from "../base/strings.ts"
 import { CodexRpcError, TurnFailedError } from "../model/CodexError.ts"
 import { rpcReason, turnFailedReason } from "../model/Refusal.ts"
 import type { TurnResult } from "../model/TurnResult.ts"
 
+/** The errors of one client. */
 export class ServerErrors {
-  private hide: Hide = (text) => text
+  private hideOfConnection: Hide = (text) => text
+  private readonly secrets = new Set<string>()
   /** When the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
   private resetsAt: number | null = null
 
   /** Hides the secrets of a connection in errors from now on. */
   open(hide: Hide | undefined): void {
-    this.hide = hide ?? ((text) => text)
+    this.hideOfConnection = hide ?? ((text) => text)
   }
+
+  /** Hides a secret that was sent to the server in errors from now on. */
+  keepSecret(secret: string): void {
+    this.secrets.add(secret)
+  }
+
+  private readonly hide = (text: string): string => hiding(Array.from(this.secrets))(this.hideOfConnection(text))
 
   /** Reads `account/rateLimits/updated`. An update without windows changes nothing. */
   rateLimits(params: unknown): void {

@@ -9,9 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Deadlines } from "../base/Deadlines.ts"
-import * as CodexConfig from "../CodexConfig.ts"
+import * as ClientOptions from "../model/ClientOptions.ts"
 import {
   CodexConnectError,
   CodexConnectionError,
@@ -82,12 +81,12 @@ const unknown: Metadata.Metadata = {
 
 /** A session that has not connected yet. */
 export const make = Effect.fnUntraced(function*(
-  config: CodexConfig.CodexConfig<unknown>,
+  options: ClientOptions.ClientOptions<unknown>,
   deadlines: Deadlines
 ): Effect.fn.Return<Session, never, Transport | Router.Router> {
   const transport = yield* Transport
   const router = yield* Router.Router
-  const { restart = false } = config
+  const { restart = false } = options
 
   let connections = 0
   let state: State = { _tag: "Connecting", next: Deferred.makeUnsafe() }
@@ -122,8 +121,7 @@ export const make = Effect.fnUntraced(function*(
     const connection = yield* Scope.provide(transport.connect, connectionScope)
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
     router.open(connection.hide)
-    yield* connection.messages.pipe(
-      Stream.runForEachArray(router.accept),
+    yield* connection.receive(router.accept).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
@@ -134,9 +132,10 @@ export const make = Effect.fnUntraced(function*(
         })
       ),
       Effect.exit,
-      Effect.forkIn(connectionScope)
+      // At once: a transport may have messages already.
+      Effect.forkIn(connectionScope, { startImmediately: true })
     )
-    const metadata = yield* handshake({ router, deadlines, connection }, config)
+    const metadata = yield* handshake({ router, deadlines, connection }, options)
     return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
   })
 
@@ -218,8 +217,9 @@ const watch = (opened: Opened) => Effect.tap(Deferred.await(opened.lost), () => 
 
 const warn = (error: CodexConnectionError) => Effect.logWarning("Starting the app-server again.", error.message)
 
-const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionError => {
-  if (Exit.isSuccess(exit)) return new CodexConnectionError({ reason: { _tag: "Disconnected" } })
+const lossOf = (exit: Exit.Exit<never, CodexConnectionError>): CodexConnectionError => {
+  // It never succeeds.
+  if (Exit.isSuccess(exit)) return exit.value
   const error = Exit.findErrorOption(exit)
   if (Option.isSome(error)) return error.value
   if (Exit.hasInterrupts(exit)) return new CodexConnectionError({ reason: { _tag: "Closed" } })
@@ -230,15 +230,15 @@ const lossOf = (exit: Exit.Exit<void, CodexConnectionError>): CodexConnectionErr
 
 const handshake = Effect.fnUntraced(function*(
   wire: Wire,
-  config: CodexConfig.CodexConfig<unknown>
+  options: ClientOptions.ClientOptions<unknown>
 ): Effect.fn.Return<Metadata.Metadata, CodexConnectError> {
-  const target = wire.connection.program ?? "codex app-server"
+  const target = wire.connection.target ?? "codex app-server"
   const failed = (error: RequestError) => new CodexConnectError({ ...handshakeFailure(error), target })
   const response = yield* roundTrip(wire, {
     method: "initialize",
-    params: CodexConfig.initializeParams(config),
+    params: ClientOptions.initializeParams(options),
     read: Exit.succeed,
-    timeout: Duration.fromInputUnsafe(config.handshakeTimeout ?? CodexConfig.defaults.handshakeTimeout),
+    timeout: Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout),
     span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))
   }).pipe(Effect.mapError(failed))
   const metadata = Metadata.fromResponse(response)

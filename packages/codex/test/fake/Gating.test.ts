@@ -73,6 +73,10 @@ describe("options that need a newer server", () => {
           yield* codex.threadFork("stored", { includeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/resume", 1), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/fork", 1), { threadId: "stored", excludeTurns: false })
+          yield* codex.threadResume("stored")
+          yield* codex.threadFork("stored", { includeTurns: undefined })
+          assert.deepStrictEqual(yield* paramsOf("thread/resume", 2), { threadId: "stored", excludeTurns: true })
+          assert.deepStrictEqual(yield* paramsOf("thread/fork", 2), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("turn/start"), {
             threadId: thread.id,
             input: [{ type: "text", text: "go", text_elements: [] }],
@@ -127,6 +131,7 @@ describe("options that an older server does not know, and would just not do", ()
     ["0.140.0", "lastTurnId", "0.150.0", (codex) => codex.threadFork("stored", { lastTurnId: "turn-1" })],
     ["0.151.0", "disabledPluginIds", "0.160.0", (codex) => codex.thread("stored").run("go", { disabledPluginIds: [] })],
     ["0.160.0", "excludedThreadIds", "0.169.0", (codex) => codex.threadListPage({ excludedThreadIds: ["stored"] })],
+    ["0.169.0", "includedThreadIds", "0.171.0", (codex) => codex.threadListPage({ includedThreadIds: ["stored"] })],
     [
       "0.140.0",
       "parentThreadId",

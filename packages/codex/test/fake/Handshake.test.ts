@@ -1,6 +1,6 @@
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient, type CodexConfig, CodexError, Transport } from "effect-codex"
+import { type ClientOptions, Codex, CodexClient, CodexError, Transport } from "effect-codex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,7 +12,7 @@ import { inBackground } from "./scenario.ts"
 /** Connects to a server with these handlers; also gives how many connections were opened and closed. */
 const connecting = (
   handlers: FakeAppServer.Handlers,
-  client: CodexConfig.CodexConfig = {},
+  client: ClientOptions.ClientOptions = {},
   also: (server: FakeAppServer.Service) => Effect.Effect<void> = () => Effect.void
 ) => {
   const count = { opened: 0, closed: 0 }

@@ -1,6 +1,7 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, type CodexClient, type Router, ServerRequests, Transport } from "effect-codex"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -80,6 +81,17 @@ const withHandlers = <E>(
     Effect.andThen(idle),
     Effect.provide(FakeAppServer.layerCodex({ threads: ["thread-1", "another"], client: { serverRequests } }))
   )
+
+/** Asks, and expects the answer to a handler that broke. */
+const askedInVain = (id: string) =>
+  Effect.gen(function*() {
+    const server = yield* FakeAppServer.FakeAppServer
+    yield* Effect.exit(server.ask(approval, params[approval], { id }))
+    assert.deepStrictEqual(yield* server.awaitMessage((message) => message["id"] === id), {
+      id,
+      error: { code: -32603, message: "The client's handler failed" }
+    })
+  })
 
 describe("without handlers, the server is answered", () => {
   const answers: { readonly [M in ServerRequests.Method]: unknown } = {
@@ -206,6 +218,45 @@ describe("a handler", () => {
           })
         )
       }
+    }))
+
+  it.effect("that is no Effect, or fails with no error, is answered and logged with the reason", () =>
+    Effect.suspend(() => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        logged.push(`${message} ${Cause.pretty(cause)}`)
+      })
+      return Effect.gen(function*() {
+        const promise = "returned a Promise: it must return an Effect"
+        const table: ReadonlyArray<readonly [handler: () => unknown, log: string]> = [
+          [async () => ({ decision: "accept" }), promise],
+          // A rejection that nobody looked at would end the program.
+          [() => Promise.reject(new Error("too late")), promise],
+          [() => ({ decision: "accept" }), "must return an Effect, but returned object"],
+          [() => undefined, "must return an Effect, but returned undefined"],
+          [() => Effect.fail(null), "failed with something other than a ServerRequestError"],
+          [() => Effect.fail(undefined), "The handler of"],
+          [() => Effect.fail("secret"), "failed with something other than a ServerRequestError"]
+        ]
+        for (const [handler, log] of table) {
+          const handlers = { [approval]: handler } as ServerRequests.ServerRequestHandlers
+          // The client's handlers, and a thread's.
+          yield* withHandlers(handlers, askedInVain("client"))
+          yield* withHandlers(
+            {},
+            Effect.gen(function*() {
+              const codex = yield* Codex.Codex
+              yield* codex.threadStart({ serverRequests: handlers })
+              yield* askedInVain("thread")
+            })
+          )
+          assert.strictEqual(logged.length, 2, log)
+          for (const line of logged.splice(0)) {
+            assert.match(line, /^The handler of item\/commandExecution\/requestApproval/)
+            assert.include(line, log)
+          }
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])))
     }))
 
   it.effect("that takes its time holds nobody up", () =>

@@ -212,7 +212,7 @@ describe("a router whose connection is lost", () => {
       router.open()
       const id = router.expect(pending)
       const event = yield* collecting(router.notifications, 1)
-      yield* router.accept([
+      router.accept([
         `{"id":${id},"result":"new"}`,
         Fixture.line({ method: "warning", params: { threadId: null, message: "new" } })
       ])
@@ -222,6 +222,7 @@ describe("a router whose connection is lost", () => {
         badLines: 0,
         strayAnswers: 0,
         pending: 0,
+        late: 0,
         turns: 0,
         followers: 0,
         subscribers: 0,

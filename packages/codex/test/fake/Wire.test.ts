@@ -1,6 +1,6 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
-import { Codex, CodexClient, type Notification, Router } from "effect-codex"
+import { Codex, CodexClient, CodexError, type Notification, Router } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -29,6 +29,28 @@ const undecodableOf = <E>(events: Stream.Stream<Notification.Notification, E>) =
 const encoder = new TextEncoder()
 
 describe("lines", () => {
+  liveScenario(
+    "longer than any string end the connection, after what had arrived, with an error that is not retryable",
+    () =>
+      Effect.gen(function*() {
+        const client = yield* CodexClient.CodexClient
+        const events = yield* collecting(client.notifications, 1)
+        const asking = yield* inBackground(Effect.flip(client.request("model/list", {})))
+        const server = yield* FakeAppServer.FakeAppServer
+        yield* server.awaitRequest("model/list")
+        yield* server.write(warning("before"))
+        // The same bytes again and again: they take the memory of one piece.
+        const piece = new Uint8Array(2 ** 26).fill(0x78)
+        yield* Effect.replicateEffect(server.write(piece), 9, { discard: true })
+        const error = yield* Fiber.join(asking)
+        assert(error._tag === "CodexConnectionError" && error.reason._tag === "Unreadable")
+        assert.isFalse(CodexError.isRetryable(error))
+        assert.include(error.message, "more than 536870888 bytes")
+        assert.deepStrictEqual((yield* Fiber.join(events)).map(textOf), ["before"])
+      }),
+    { handlers: { "model/list": () => Effect.never } }
+  )
+
   const logs: Array<string> = []
   scenario(
     "that can't be understood are logged without their text, and counted; reading goes on",
@@ -250,7 +272,7 @@ describe("what this version knows, but can't read", () => {
       ])
       const ids = { threadId: thread.id, turnId: turn.id }
       const bad = [
-        { method: "item/completed", params: { ...ids, item: { type: "agentMessage", id: "m" }, completedAtMs: 0 } },
+        { method: "item/completed", params: { ...ids, item: Fixture.agentMessage("m"), completedAtMs: "soon" } },
         { method: "item/agentMessage/delta", params: { ...ids, itemId: "m", delta: 7 } },
         { method: "thread/name/updated", params: { threadId: thread.id, threadName: 7 } },
         { method: "warning", params: [] },
@@ -261,7 +283,7 @@ describe("what this version knows, but can't read", () => {
       yield* gate.open
       const turns = yield* Fiber.join(inTurn)
       assert.deepStrictEqual(turns.map(({ raw }) => raw), bad.slice(0, 2))
-      assert.include(turns[0]?.issue, "[\"item\"][\"text\"]")
+      assert.include(turns[0]?.issue, "[\"completedAtMs\"]")
       assert.include(turns[1]?.issue, "[\"delta\"]")
       assert.deepStrictEqual((yield* Fiber.join(inThread)).map(({ raw }) => raw), bad.slice(0, 3))
       assert.deepStrictEqual((yield* Fiber.join(elsewhere)).map(({ raw }) => raw), bad.slice(2))
@@ -269,6 +291,33 @@ describe("what this version knows, but can't read", () => {
       assert.strictEqual(result.finalResponse, "done")
       assert.lengthOf(result.items, 1)
     }))
+
+  scenario(
+    "an item is `$unknown` in the result, and a part of one costs no more than that part",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const thread = yield* (yield* Codex.Codex).threadStart()
+        const gate = yield* Gate.make
+        yield* server.enqueue([gate, "done"])
+        const turn = yield* thread.turn("go")
+        yield* gate.arrived
+        const { memoryCitation: _, ...message } = Fixture.agentMessage("Before.", { id: "before" })
+        const malformed = { type: "agentMessage", id: "malformed" }
+        const items = [{ ...message, memoryCitation: { entries: "of another shape" } }, malformed]
+        for (const item of items) {
+          const params = { threadId: thread.id, turnId: turn.id, item, completedAtMs: 0 }
+          yield* server.write(Fixture.line({ method: "item/completed", params }))
+        }
+        yield* gate.open
+        const result = yield* turn.run
+        assert.strictEqual(result.finalResponse, "done")
+        assert.deepStrictEqual<unknown>(result.items.slice(0, 2), [
+          message,
+          { type: "$unknown", raw: malformed, issue: "Missing key at [\"text\"]" }
+        ])
+      })
+  )
 
   scenario("a turn/completed ends its turn with CodexDecodeError, and frees the thread", () =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** What the tests with an app-server in memory share. */
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, it } from "@effect/vitest"
-import { type Codex, type CodexClient, type CodexConfig, Router, type Transport } from "effect-codex"
+import { type ClientOptions, type Codex, type CodexClient, Router, type Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -18,12 +18,12 @@ export type Services =
 
 /** Nothing is held for anybody any more. */
 export const idle = Effect.map(Router.Router, (router) => {
-  const { badLines: _, strayAnswers: __, threads: ___, ...held } = router.stats()
+  const { badLines: _, late: __, strayAnswers: ___, threads: ____, ...held } = router.stats()
   assert.deepStrictEqual(held, { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 })
 })
 
 export type Options = FakeAppServer.Options & {
-  readonly client?: CodexConfig.CodexConfig
+  readonly client?: ClientOptions.ClientOptions
   /** Takes what is logged, as `LEVEL message`. */
   readonly logs?: Array<string>
 }

@@ -1,6 +1,6 @@
 /** What can go wrong with a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient, type CodexConfig, CodexError, Router } from "effect-codex"
+import { Codex, CodexClient, CodexError, Router } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,7 @@ import { Fibers } from "../Fibers.ts"
 const script = join(import.meta.dirname, "server.ts")
 
 /** The fault, and a mark by which its process is found. */
-const faulty = (when: string, what: string, amount = "0", config: CodexConfig.CodexConfig = {}) => {
+const faulty = (when: string, what: string, amount = "0", config: Codex.LayerOptions = {}) => {
   const mark = `fault-${when}-${what}-${Math.random()}`
   const layer = Codex.layer({
     args: [process.execPath, "--disable-warning=ExperimentalWarning", script, when, what, amount, mark],
@@ -75,7 +75,7 @@ const against = <A, E>(
     const result = yield* Effect.exit(
       Effect.gen(function*() {
         const result = yield* Effect.scoped(use)
-        const { badLines: _, strayAnswers: __, threads: ___, ...entries } = (yield* Router.Router).stats()
+        const { badLines: _, late: __, strayAnswers: ___, threads: ____, ...entries } = (yield* Router.Router).stats()
         assert.deepStrictEqual(entries, { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 })
         return result
       }).pipe(Effect.provide(fault.layer), Effect.provideService(Metric.FiberRuntimeMetrics, fibers))
@@ -93,7 +93,7 @@ const models = CodexClient.CodexClient.use((client) => client.request("model/lis
 const unbuildable = (fault: ReturnType<typeof faulty>) => Effect.flip(against(fault, Effect.void))
 
 /** What building fails with, in a directory of its own. */
-const inDirectory = (use: (directory: string) => CodexConfig.CodexConfig) =>
+const inDirectory = (use: (directory: string) => Codex.LayerOptions) =>
   Effect.acquireUseRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "faults-"))),
     (directory) => Effect.flip(Effect.scoped(Layer.build(Codex.layer(use(directory))))),

@@ -1,7 +1,7 @@
 /** Whatever a configuration holds: it is refused, or the real server reads what was given. */
 import { TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { CodexClient, type CodexConfig } from "effect-codex"
+import { CodexClient, type ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 const Text = Schema.String.check(Schema.makeFilter((text) => !/\p{Surrogate}/u.test(text)))
 
 // Codex takes what it can't read as a string, and says nothing.
-const Value: Schema.Codec<CodexConfig.ConfigValue> = Schema.Union([
+const Value: Schema.Codec<ProcessOptions.ConfigValue> = Schema.Union([
   Text,
   Schema.Literals([
     "",
@@ -35,7 +35,7 @@ const Key = Schema.Union([
   Schema.Literals(["a.b", "a b", "a\"b'c", "=", "#", "ü", "日本", "1", "-", "_", "constructor"])
 ])
 
-const Table: Schema.Codec<{ readonly [key: string]: CodexConfig.ConfigValue }> = Schema.Record(Key, Value)
+const Table: Schema.Codec<{ readonly [key: string]: ProcessOptions.ConfigValue }> = Schema.Record(Key, Value)
 
 /** As JSON has it: without undefined, and 0 for -0. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))

@@ -184,7 +184,15 @@ describe("routing", () => {
           if (read._tag === "Success") assert.strictEqual(read.value, deltas)
         }
         const { badLines: _, strayAnswers: __, threads: ___, ...held } = router.stats()
-        assert.deepStrictEqual(held, { pending: 0, turns: 0, followers: 0, subscribers: 0, subagents: 0, roots: 0 })
+        assert.deepStrictEqual(held, {
+          pending: 0,
+          late: 0,
+          turns: 0,
+          followers: 0,
+          subscribers: 0,
+          subagents: 0,
+          roots: 0
+        })
       }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(FakeAppServer.layerCodex(), silent))),
     { timeout: 60_000 }
   )

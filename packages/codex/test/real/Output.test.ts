@@ -132,6 +132,19 @@ layer(TestCodex.layer(), { excludeTestServices: true })("a typed answer", (it) =
       assert.deepInclude(format?.schema, { type: "object", required: ["a", "b"], additionalProperties: false })
     }))
 
+  it.effect("is no JSON Schema: that goes elsewhere, and the error says where", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const thread = yield* codex.threadStart()
+      const jsonSchema = { type: "object", properties: { a: { type: "string" } } }
+      for (const output of [jsonSchema, JSON.stringify(jsonSchema), null]) {
+        const run = thread.run as (input: string, options: object) => Effect.Effect<unknown, CodexError.CodexError>
+        const error = yield* Effect.flip(run("go", { output }))
+        assert.strictEqual(error._tag, "InvalidInputError")
+        assert.include(error.message, "output: it is not an Effect Schema; pass a JSON Schema as `outputSchema`")
+      }
+    }))
+
   it.effect("holds for one turn", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
@@ -241,7 +254,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("an answer that does not
       if (error._tag !== "OutputDecodeError") return
       assert.deepStrictEqual([error.text, error.result.status], [null, "completed"])
       assert.include(error.message, "There is no final answer to decode")
-      assert.include(error.message, "refuses")
+      assert.include(error.message, "If the model refused to answer, rephrase the request.")
     }))
 
   it.effect("fails a Turn's run and a stream, after the events", () =>

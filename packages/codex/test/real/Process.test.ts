@@ -1,6 +1,6 @@
 import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Codex, CodexClient, CodexConfig, CodexError, type Notification } from "effect-codex"
+import { Codex, CodexClient, CodexError, type Notification, ProcessOptions } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -213,7 +213,7 @@ describe.concurrent("nothing is left", () => {
       const ended = join(codexHome, "ended")
       // Between the end of its input and its own end there is time for a signal.
       const command = "\"$0\" app-server --listen stdio://; sleep 0.1; echo by itself > \"$CODEX_HOME/ended\""
-      const { program } = yield* CodexConfig.command({})
+      const { program } = yield* ProcessOptions.command()
       yield* withCodex(() => Effect.void, { args: ["sh", "-c", command, program], shutdownGrace: "Infinity" })
       assert.strictEqual(readFileSync(ended, "utf8"), "by itself\n")
       yield* nothingIsLeft

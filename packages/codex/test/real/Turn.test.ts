@@ -12,6 +12,16 @@ const methods = (events: ReadonlyArray<Notification.Notification>) => events.map
 const said = (text: string, phase?: "commentary" | "final_answer") =>
   Item.message(phase === undefined ? { text } : { text, phase })
 
+/** The headers with which the model's service reports an account's limits. */
+const limits = (used: string) => ({
+  "x-codex-primary-used-percent": used,
+  "x-codex-primary-window-minutes": "300",
+  "x-codex-primary-reset-at": "1900000000",
+  "x-codex-secondary-used-percent": "20",
+  "x-codex-secondary-window-minutes": "10080",
+  "x-codex-secondary-reset-at": "1900005000"
+})
+
 describe.concurrent("the result", () => {
   it.live("holds the answer, the items, the usage and the times", () =>
     Effect.gen(function*() {
@@ -145,14 +155,6 @@ describe.concurrent("the result", () => {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
       const body = JSON.stringify({ error: { type: "usage_limit_reached", plan_type: "plus" } })
-      const limits = (used: string) => ({
-        "x-codex-primary-used-percent": used,
-        "x-codex-primary-window-minutes": "300",
-        "x-codex-primary-reset-at": "1900000000",
-        "x-codex-secondary-used-percent": "20",
-        "x-codex-secondary-window-minutes": "10080",
-        "x-codex-secondary-reset-at": "1900005000"
-      })
       for (const [used, resetsAt] of [["100", 1_900_000_000], ["80", null]] as const) {
         yield* model.enqueue(Reply.httpError(429, body, limits(used)))
         const caught = yield* thread.run("go").pipe(

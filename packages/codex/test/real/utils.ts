@@ -1,6 +1,6 @@
 /** What the tests of the real binary share. */
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
-import { Codex, type CodexConfig, type Notification, Router, type TurnResult } from "effect-codex"
+import { Codex, type Notification, Router, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
 
@@ -28,7 +28,7 @@ export const patient = Effect.provide(TestCodex.layer({
 /** Runs with a process of its own in the home that there is; ends when the process has. */
 export const withCodex = <A, E, R>(
   use: (codex: Codex.Codex["Service"]) => Effect.Effect<A, E, R>,
-  config?: CodexConfig.CodexConfig
+  config?: Codex.LayerOptions
 ) =>
   CodexHome.CodexHome.use((home) =>
     Codex.Codex.use(use).pipe(Effect.provide(Codex.layer({ cwd: home.workspace, ...config, env: home.env })))

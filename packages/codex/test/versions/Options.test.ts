@@ -1,6 +1,6 @@
 /** What an older server does not know is refused, as it would just not be done. See Core.test.ts for how this is run. */
 import { assert, describe, it } from "@effect/vitest"
-import { CodexConfig, Options } from "effect-codex"
+import { type Codex, Options, ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -11,8 +11,8 @@ import { onTestFinished } from "vitest"
 const methods = ["ThreadStart", "ThreadResume", "ThreadFork", "ThreadList", "TurnStart"]
 
 /** The version of a binary, and the fields that it knows of each method. */
-const inspect = (config: CodexConfig.CodexConfig) =>
-  Effect.map(CodexConfig.command(config), ({ program }) => {
+const inspect = (config: Codex.LayerOptions) =>
+  Effect.map(ProcessOptions.command(config), ({ program }) => {
     const directory = mkdtempSync(join(tmpdir(), "effect-codex-schema-"))
     onTestFinished(() => rmSync(directory, { recursive: true }))
     execFileSync(program, ["app-server", "generate-json-schema", "--experimental", "--out", directory])

@@ -4,14 +4,16 @@
  * Each binary is installed from npm, once, below node_modules/.cache.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 
-const versions = process.argv.length > 2
-  ? process.argv.slice(2)
-  : ["0.130.0", "0.140.0", "0.150.0", "0.160.0", "0.169.0"]
-
 const root = join(import.meta.dirname, "../../../..")
+
+/** Those of which there is a capture. */
+const supported = readdirSync(join(root, "packages/protocol/test/fixtures"))
+  .filter((file) => file.endsWith(".jsonl")).map((file) => file.slice(0, -".jsonl".length)).sort()
+
+const versions = process.argv.length > 2 ? process.argv.slice(2) : supported
 const cache = join(root, "node_modules", ".cache", "effect-codex", "versions")
 const platform = `${process.platform}-${process.arch}`
 

@@ -34,7 +34,7 @@ describe("a message reaches the thread and the turn that the protocol names:", (
             fail: () => undefined
           })
         }
-        yield* router.accept([JSON.stringify({ method, params: params(route) })])
+        router.accept([JSON.stringify({ method, params: params(route) })])
         assert.deepStrictEqual(heard, [expected(route)])
       }))
   }
@@ -50,7 +50,7 @@ describe("a message reaches the thread and the turn that the protocol names:", (
           turnEnded: nothing,
           lost: nothing
         })
-        yield* router.accept([JSON.stringify({ id: 1, method, params: params(route) })])
+        router.accept([JSON.stringify({ id: 1, method, params: params(route) })])
         assert.deepStrictEqual(heard, [{ id: 1, key: "1", method, params: params(route), ...expected(route) }])
       }))
   }

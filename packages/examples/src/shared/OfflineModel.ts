@@ -1,6 +1,6 @@
 /**
- * What the scripted model says when an example runs without an account: enough to show every feature, decided by what it
- * is asked. It knows no more than the rules below.
+ * The scripted model of the examples. It answers by the simple rules below, which are enough to show every feature without an
+ * account.
  */
 import { Item, type ModelRequest, Reply, type ScriptedModel } from "@effect-codex/testing"
 
@@ -98,12 +98,12 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
   return answer(`Hello from a script. You said: ${text}`)
 }
 
-/** The script: see the rules in this module. */
+/** The script that applies the rules of this module. */
 export const script: ScriptedModel.Script = { respond }
 
 const lastLine = (text = ""): string => text.trimEnd().split("\n").at(-1) ?? ""
 
-/** A value that a JSON schema allows, with the text wherever it allows one, unless it was told what does not fit. */
+/** Returns a value that a JSON schema allows, with `text` as every string, except for a date that was refused before. */
 const sampleOf = (schema: unknown, text: string): unknown => {
   if (typeof schema !== "object" || schema === null) return null
   const { anyOf, const: only, description, enum: members, items, properties, type } = schema as {

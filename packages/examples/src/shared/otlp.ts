@@ -1,4 +1,4 @@
-/** What is sent to a collector of OpenTelemetry, in lines for a person. */
+/** A printer of OpenTelemetry exports, as readable lines. */
 import * as Schema from "effect/Schema"
 
 const Attributes = Schema.Array(Schema.Struct({
@@ -37,7 +37,7 @@ const decode = Schema.decodeUnknownSync(Schema.toCodecJson(Export))
 const list = (attributes: typeof Attributes.Type): string =>
   attributes.map(({ key, value }) => `${key}=${Object.values(value)[0]}`).join(" ")
 
-/** The spans and metrics of one export. */
+/** Prints the spans and metrics of one export. */
 export const describeExport = (json: unknown): ReadonlyArray<string> => {
   const { resourceMetrics = [], resourceSpans = [] } = decode(json)
   const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans).flatMap(({ spans }) => spans)

@@ -1,6 +1,5 @@
 /**
- * A table of methods. Looking up a literal gives the entry of that method; looking up what came from outside gives the entry of
- * some method or `undefined`, whatever the string is.
+ * A table of methods. `get` returns the typed entry of a literal method, and an entry or `undefined` for any other string.
  *
  * @category models
  */
@@ -9,6 +8,6 @@ export interface MethodTable<Entries> extends ReadonlyMap<string, Entries[keyof 
   get(method: string): Entries[keyof Entries] | undefined
 }
 
-/** The cast says what holds: the map has an entry for every key of the type. */
+/** Creates a table. The cast is safe because the map has an entry for every key of the type. */
 export const methodTable = <Entries extends object>(entries: Entries): MethodTable<Entries> =>
   new Map(Object.entries(entries)) as unknown as MethodTable<Entries>

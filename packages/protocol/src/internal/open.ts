@@ -1,8 +1,8 @@
 /**
- * Schemas of unions that stay open: a variant that this version does not know becomes {@link UnknownVariant}, while a malformed
- * variant that it does know is an issue with its path.
+ * The Schemas of open types. Decoding a union never fails: a variant that this version can't read becomes an {@link UnknownVariant},
+ * so that the values around it still decode.
  *
- * They dispatch by themselves, because a fallback member would make Effect's own union try its members one by one.
+ * The unions dispatch on the tag themselves, because a fallback member would make Effect's own union try its members one by one.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -12,21 +12,21 @@ import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
 /**
- * Any JSON value, as it came.
+ * Any JSON value, unchanged.
  *
  * @category models
  */
 export type Json = Schema.Json
 
 /**
- * Any JSON value, as it came. It is not walked: what was parsed from a line is JSON already.
+ * Any JSON value, unchanged. The Schema does not traverse it, because a value that was parsed from a line is already JSON.
  *
  * @category schemas
  */
 export const Json: Schema.Codec<Json> = Schema.Unknown as Schema.Codec<Json>
 
 /**
- * A JSON object with whatever fields, as it came.
+ * Any JSON object, unchanged.
  *
  * @category models
  */
@@ -36,7 +36,7 @@ const isObject = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
 /**
- * A JSON object with whatever fields, as it came.
+ * Any JSON object, unchanged.
  *
  * @category schemas
  */
@@ -46,24 +46,29 @@ export const JsonObject: Schema.Codec<JsonObject> = /*#__PURE__*/ Schema.declare
 )
 
 /**
- * A variant of a union that this version of the protocol does not know, with the value as the server sent it.
+ * A variant of a union that this version of the protocol does not know, or whose value does not have the known shape. `raw` is the
+ * value as the server sent it.
  *
- * It carries `"$unknown"` where the union's known variants carry their tag, so a `switch` over the tag narrows, and one that is
- * exhaustive has to say what happens to unknown variants. In a union without a tag it is recognised by `type`.
+ * Its tag is `"$unknown"`, in the field that holds the tag of the union's known variants. So a `switch` over the tag narrows, and an
+ * exhaustive `switch` must handle unknown variants. In a union without a tag, the field is `type`.
  *
  * @category models
  */
 export type UnknownVariant<Tag extends string = "type"> =
   & { readonly [K in Tag]: "$unknown" }
-  & { readonly raw: Json }
+  & {
+    readonly raw: Json
+    /** The reason why a known variant could not be decoded, with its path. Absent if the variant is unknown. */
+    readonly issue?: string
+  }
 
 interface Variants<A> {
   readonly [value: string]: Schema.Codec<A>
 }
 
 /**
- * Decodes anything into an {@link UnknownVariant}, and encodes that as what it was. The cast says what the generator sees to: an
- * open union `A` has this variant.
+ * Decodes any value into an {@link UnknownVariant}, and encodes that as the original value. The cast is safe because the generator
+ * adds this variant to every open union `A`.
  */
 const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
   Json.pipe(Schema.decodeTo(
@@ -74,9 +79,15 @@ const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
     })
   )) as Schema.Codec<unknown> as Schema.Codec<A>
 
+const format = SchemaIssue.makeFormatterDefault()
+
+/** Formats an issue on one line, with the expected type and the path. It omits the value, which may contain prompts and keys. */
+const describe = (issue: SchemaIssue.Issue): string => format(issue).replaceAll(/\s*\n\s*/g, " ")
+
 /**
- * A union that asks `select` which variant the input claims to be. In the direction of encoding the variants are the flipped
- * ones, and what encodes the unknown is the flipped {@link unknownVariant}: so one function serves both ways.
+ * A union whose variant `select` determines from the input. For encoding, Effect flips the variants and {@link unknownVariant}. The
+ * flipped `unknownVariant` accepts nothing but an unknown variant, so one function serves both directions, and only decoding can
+ * produce unknown variants.
  */
 const dispatch = <A>(
   tag: string,
@@ -88,21 +99,28 @@ const dispatch = <A>(
     [...Object.values(variants), unknownVariant<A>(tag)],
     (codecs) => {
       const parsers = codecs.map((): Parser<A> | undefined => undefined)
+      const parserAt = (index: number): Parser<A> => parsers[index] ??= SchemaParser.decodeUnknownEffect(codecs[index]!)
       return (input, ast, options) => {
-        if (!isObject(input)) return Effect.fail(new SchemaIssue.InvalidType(ast, input, options))
+        const unknown = (issue: SchemaIssue.Issue) =>
+          parserAt(indexes.size)(input, options).pipe(
+            Effect.mapBoth({ onSuccess: (value) => ({ ...value, issue: describe(issue) }), onFailure: () => issue })
+          )
+        if (!isObject(input)) return unknown(new SchemaIssue.InvalidType(ast, input, options))
         const value = select(input)
-        if (typeof value !== "string") return Effect.fail(value)
+        if (typeof value !== "string") return unknown(value)
         const index = indexes.get(value) ?? indexes.size
-        const parse = parsers[index] ??= SchemaParser.decodeUnknownEffect(codecs[index]!)
-        return parse(input, options)
+        return index === indexes.size
+          ? parserAt(index)(input, options)
+          : Effect.catch(parserAt(index)(input, options), unknown)
       }
-    }
+    },
+    { expected: "an object" }
   )
 }
 
 type Parser<A> = (input: unknown, options: SchemaAST.ParseOptions) => Effect.Effect<A, SchemaIssue.Issue>
 
-/** A union whose variants carry their name in the field `tag`. */
+/** A union whose variants are discriminated by the field `tag`. */
 export const taggedUnion = <A>(tag: string, variants: Variants<A>): Schema.Codec<A> =>
   dispatch(tag, variants, (input) => {
     const value = input[tag]
@@ -113,7 +131,7 @@ export const taggedUnion = <A>(tag: string, variants: Variants<A>): Schema.Codec
     return new SchemaIssue.Pointer([tag], issue)
   })
 
-/** A union of bare strings and of objects that carry their name as their only key. */
+/** A union of bare strings and of objects that their only key discriminates. */
 export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> => {
   const keys = Object.keys(variants)
   const objects = dispatch(
@@ -124,10 +142,17 @@ export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> =
   return Schema.Union([Schema.String, objects])
 }
 
-/** A union whose members are tried in order. Any other object is unknown, also a malformed one. */
+/** A union whose members are tried in order. Any other value is unknown, including a malformed one. */
 export const untaggedUnion = <A>(members: ReadonlyArray<Schema.Codec<A>>): Schema.Codec<A> =>
   Schema.Union([...members, dispatch<A>("type", {}, () => "$unknown")])
 
-/** A struct that keeps the fields which it does not declare. Slower than a struct: for rarely read configuration alone. */
+/** A nullable Schema. Unlike in `Schema.NullOr`, null comes first: an open union would decode it as an unknown variant. */
+export const nullOr = <S extends Schema.Constraint>(schema: S) => Schema.Union([Schema.Null, schema])
+
+/** An optional field of a variant. An unreadable value is left out, like an unknown field. */
+export const ifReadable = <A>(schema: Schema.Codec<A>) =>
+  Schema.optionalKey(schema).pipe(Schema.catchDecoding(() => Effect.succeedNone))
+
+/** A struct that keeps undeclared fields. It is slower than a struct, so only configuration, which is rarely read, uses it. */
 export const extensible = <S extends Schema.Struct<Schema.Struct.Fields>>(struct: S) =>
   Schema.StructWithRest(struct, [Schema.Record(Schema.String, Schema.Unknown)])

@@ -1,7 +1,7 @@
-/** Valid samples of a Schema, and everything that is one step away from one. */
+/** A generator of valid samples of a Schema, and of all values that are one change away from a sample. */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** A small generator of pseudo-random numbers: the same seed gives the same samples. */
+/** A small pseudo-random number generator. The same seed produces the same samples. */
 const random = (seed: number) => {
   let state = seed
   return (below: number): number => {
@@ -10,10 +10,16 @@ const random = (seed: number) => {
   }
 }
 
-/** What closes an open union: a dispatch without any variant that is known. */
+/** Whether a member of an open union is the one for unknown variants: a dispatch without known variants. */
 const isUnknownVariant = (ast: SchemaAST.AST): boolean => ast._tag === "Declaration" && ast.typeParameters.length === 1
 
-/** A JSON value that the Schema decodes without any unknown variant. */
+/** Whether a Schema is a union with a member for unknown variants. */
+export const isOpenUnion = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Union"
+    ? ast.types.some(isOpenUnion)
+    : ast._tag === "Declaration" && ast.typeParameters.length > 0
+
+/** Generates a JSON value that the Schema decodes without unknown variants. */
 export const sample = (ast: SchemaAST.AST, seed: number): unknown => {
   const next = random(seed)
   const pick = <A>(items: ReadonlyArray<A>): A => items[next(items.length)]!
@@ -38,7 +44,7 @@ export const sample = (ast: SchemaAST.AST, seed: number): unknown => {
       case "Union":
         return go(pick(ast.types.filter((type) => type._tag !== "Undefined" && !isUnknownVariant(type))))
       case "Declaration":
-        // The last parameter of an open union stands for what is unknown; one without parameters is an object.
+        // The last parameter of an open union is the unknown variant. A declaration without parameters is an object.
         return ast.typeParameters.length > 1 ? go(pick(ast.typeParameters.slice(0, -1))) : { key: pick(json) }
       case "Objects": {
         const required = ast.propertySignatures.filter(({ type }) => type.context?.isOptional !== true || next(2) === 0)
@@ -53,9 +59,12 @@ export const sample = (ast: SchemaAST.AST, seed: number): unknown => {
   return go(ast)
 }
 
-const replacements = [null, 0, "something else", true, [], {}, [null], { key: null }]
+/** A field that no definition has. */
+export const extraField = "an extra field"
 
-/** Every value that comes of one replacement, removal or addition somewhere in a JSON value. */
+export const replacements = [null, 0, "something else", true, [], {}, [null], { [extraField]: null }]
+
+/** Generates every value that differs from a JSON value by one replacement, removal or addition. */
 export function* mutants(value: unknown): Generator<unknown> {
   yield* replacements
   if (Array.isArray(value)) {
@@ -69,6 +78,6 @@ export function* mutants(value: unknown): Generator<unknown> {
       const { [key]: _, ...rest } = value as Record<string, unknown>
       yield rest
     }
-    yield { ...value, "an extra field": "text" }
+    yield { ...value, [extraField]: "text" }
   }
 }

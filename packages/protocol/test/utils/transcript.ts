@@ -1,19 +1,21 @@
-/** Reads the captures in `test/fixtures`. */
+/** The reader of the captures in `test/fixtures`. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Methods from "../../src/Methods.ts"
 
 const directory = join(import.meta.dirname, "..", "fixtures")
 
-/** The versions of which there is a capture. */
+/** The captured versions. */
 export const versions: ReadonlyArray<string> = readdirSync(directory).filter((file) => file.endsWith(".jsonl"))
   .map((file) => file.slice(0, -".jsonl".length)).sort()
 
+export const newest: string = versions.at(-1)!
+
 export interface Received {
   readonly kind: "response" | "notification" | "request"
-  /** Of a response, the method of its request. */
+  /** The method. For a response, the method of its request. */
   readonly method: string
-  /** The result of a response, else the params. */
+  /** The params, or the result of a response. */
   readonly payload: unknown
 }
 
@@ -24,7 +26,7 @@ interface Message {
   readonly result?: unknown
 }
 
-/** What the server said, without answers that are errors. */
+/** Reads the messages of the server, without error responses. */
 export const received = (version: string): ReadonlyArray<Received> => {
   const sent = new Map<number | string, string>()
   return readFileSync(join(directory, `${version}.jsonl`), "utf8").trim().split("\n").flatMap(
@@ -40,7 +42,7 @@ export const received = (version: string): ReadonlyArray<Received> => {
   )
 }
 
-/** The decoder that the tables have for a message. */
+/** Returns the decoder of a message, from the method tables. */
 export const decoderOf = ({ kind, method }: Received): Methods.Decoder<unknown> | undefined => {
   switch (kind) {
     case "response":

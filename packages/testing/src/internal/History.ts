@@ -1,11 +1,11 @@
-/** What has happened so far, and who waits for more of it. */
+/** A list that grows, with Effects that wait for an item. */
 import * as Effect from "effect/Effect"
 
 export class History<A> {
   readonly items: Array<A> = []
   private readonly waiting = new Set<() => void>()
 
-  /** Adds an item. Who waits for it hears of it by {@link tell}. */
+  /** Adds an item. {@link tell} wakes the Effects that wait for it. */
   add(item: A): void {
     this.items.push(item)
   }
@@ -15,12 +15,12 @@ export class History<A> {
     this.items.length = 0
   }
 
-  /** Lets those who wait look at what was added; they go on at once. */
+  /** Wakes the Effects that wait, synchronously. */
   tell(): void {
     for (const look of this.waiting) look()
   }
 
-  /** What `select` finds in the items, now or when it is there. */
+  /** Waits until `select` finds something in the items, and returns it. */
   find<B>(select: (items: ReadonlyArray<A>) => B | undefined): Effect.Effect<B> {
     return Effect.callback<B>((resume) => {
       const look = () => {

@@ -1,7 +1,7 @@
 /**
- * What the fake app-server does by itself: a small Codex of threads, and turns that say what a script says.
+ * The default behavior of the fake app-server: a small Codex with threads, and turns that play a script.
  *
- * The texts of its refusals are those of the real server.
+ * Its error messages are those of the real server.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
@@ -17,13 +17,13 @@ export interface Options {
   readonly threads?: ReadonlyArray<string> | undefined
 }
 
-/** What the small Codex keeps of one connection. */
+/** The state of one connection. */
 export interface Session {
   readonly notify: (event: Fixture.Notification) => Effect.Effect<void>
   readonly scope: Scope.Scope
-  /** The threads that can have turns. */
+  /** The ids of the threads that are loaded, and so can run turns. */
   readonly loaded: Set<string>
-  /** The turn that runs, by its thread. */
+  /** The running turn of each thread. */
   readonly running: Map<string, Running>
 }
 
@@ -66,11 +66,11 @@ const withOptions = (options: InForce, params: { readonly [field: string]: unkno
   return { ...options, ...changed }
 }
 
-/** What a default handler is given beside the parameters. */
+/** The second argument of a default handler. */
 interface Exchange<M extends Method> {
   readonly session: Session
   readonly request: Request<M>
-  /** Runs when the answer is written. */
+  /** Runs an Effect after the response is written. */
   readonly afterwards: (effect: Effect.Effect<void>) => void
 }
 
@@ -95,7 +95,7 @@ const contentOf = (script: TurnScript): Fixture.TurnContent<Gate.Gate> =>
 
 const isList = (script: TurnScript): script is ReadonlyArray<string | Gate.Gate> => Array.isArray(script)
 
-/** What is told of a thread when nobody asks for its turns. */
+/** A thread without its turns, as the server sends it unless a client asks for them. */
 const bare = ({ thread }: Stored): Protocol.Thread => ({ ...thread, turns: [] })
 
 /** Loads a thread. One that is loaded already keeps its options. */
@@ -111,7 +111,7 @@ const open = <M extends Method>(
   return Fixture.openedThread(thread, entry.options)
 }
 
-/** The turn that runs, if it is the one that is meant. */
+/** Returns the running turn of a thread. Fails if it is not the expected one. */
 const running = (
   session: Session,
   threadId: string,
@@ -157,7 +157,7 @@ export const make = (options: Options) => {
     }
   }
 
-  /** Plays a turn, when the request that starts it has been answered. */
+  /** Plays a turn, once the response to the request that starts it is written. */
   const play = <M extends Method>(
     { afterwards, session }: Exchange<M>,
     threadId: string,
@@ -264,7 +264,7 @@ export const make = (options: Options) => {
     "turn/start": ({ input, threadId, ...params }, exchange) =>
       Effect.map(loaded(exchange.session, threadId), (entry) => {
         entry.options = withOptions(entry.options, params)
-        // A real server steers the turn that runs.
+        // A real server steers the running turn.
         const current = exchange.session.running.get(threadId)
         if (current !== undefined) return { turn: Fixture.turn({ id: current.turnId }) }
         const script = scripts.shift() ?? options.reply?.(textOf(input), exchange.request)
@@ -306,7 +306,7 @@ export const make = (options: Options) => {
   }
 
   return {
-    /** What the next turns say. */
+    /** The scripts of the next turns. */
     scripts,
     connect: (notify: Session["notify"], scope: Scope.Scope): Session => ({
       notify,
@@ -314,13 +314,13 @@ export const make = (options: Options) => {
       loaded: new Set(),
       running: new Map()
     }),
-    /** The answer to a request, and what follows when it is written; undefined for what this Codex can't do. */
+    /** Answers a request, and adds what follows the response to `followUp`. Returns `undefined` for unknown methods. */
     answer: (
       session: Session,
       request: Request,
       followUp: Array<Effect.Effect<void>>
     ): Effect.Effect<unknown, RpcError> | undefined => {
-      // The request is of the method that the handler is for.
+      // The lookup by method proves the type.
       const handler = defaults[request.method as Method] as
         | ((params: unknown, exchange: Exchange<never>) => unknown)
         | undefined

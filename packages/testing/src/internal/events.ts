@@ -1,12 +1,12 @@
-/** Turns a reply into the server-sent events of the Responses API. */
+/** Encodes a reply as server-sent events of the Responses API. */
 import type { Item } from "../Item.ts"
 import type { Events } from "../Reply.ts"
 import * as Step from "../Step.ts"
 
-/** The text of events that go out together, or what to do before the next ones. */
+/** The text of events that are sent together, or a step before the next ones. */
 export type Frame = string | Step.Step
 
-/** The frames of the reply to the request of that number. Neighbouring events are one frame, unless they are paced. */
+/** Encodes the reply to the request with that index. Adjacent events share a frame, unless the reply is paced. */
 export const frames = (reply: Events, request: number): ReadonlyArray<Frame> => {
   const frames: Array<Frame> = []
   let text = ""

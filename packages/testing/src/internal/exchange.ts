@@ -1,4 +1,4 @@
-/** What goes between the fake app-server and its client. */
+/** The types of the messages between the fake app-server and its client. */
 import type * as Methods from "@effect-codex/protocol/Methods"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -11,13 +11,13 @@ export type Raw = { readonly [key: string]: unknown }
 /** A method that a client can call. */
 export type Method = Methods.ClientRequestMethod
 
-/** The parameters of a method; unknown for a method that this version of the protocol does not have. */
+/** The parameters of a method. `unknown` for methods that this version of the protocol lacks. */
 export type Params<M extends string> = M extends Method ? Methods.ClientRequests[M]["params"] : unknown
 
-/** The answer to a method; unknown for a method that this version of the protocol does not have. */
+/** The response to a method. `unknown` for methods that this version of the protocol lacks. */
 export type Response<M extends string> = M extends Method ? Methods.ClientRequests[M]["response"] : unknown
 
-/** A JSON-RPC error: what a handler refuses with, or what the client answered. */
+/** A JSON-RPC error, from a handler or from the client. */
 export class RpcError extends Schema.TaggedError<RpcError>("@effect-codex/testing/RpcError")("RpcError", {
   code: Schema.Number,
   message: Schema.String,
@@ -28,18 +28,21 @@ export class RpcError extends Schema.TaggedError<RpcError>("@effect-codex/testin
 export interface Request<M extends string = string> {
   readonly id: string | number
   readonly method: M
-  /** The parameters. They are not checked: they are what the client sent. */
+  /** The parameters as the client sent them. They are not validated. */
   readonly params: Params<M>
-  /** The whole message, with the trace context if there is one. */
+  /** The whole message, including its trace context, if any. */
   readonly message: Raw
-  /** Which connection it came by: 1 for the first, one more for each restart. */
+  /** The number of the connection: 1 for the first, one more after each restart. */
   readonly connection: number
-  /** What the server answers by itself, with all that follows from it: for a handler that only delays, or adds. */
+  /**
+   * Returns the server's default response, and makes everything happen that follows from it. Use it in a handler that
+   * only delays the default, or adds to it.
+   */
   readonly byDefault: Effect.Effect<Response<M>, RpcError>
 }
 
 /**
- * What the agent does in a turn: a text, delivered word by word; its pieces, with gates between them at which the turn
- * waits for the test; or all that can be said of a turn.
+ * The script of a turn: a text, which is sent word by word; its pieces, with gates between them at which the turn waits
+ * for the test; or the whole content of a turn.
  */
 export type TurnScript = string | ReadonlyArray<string | Gate.Gate> | Fixture.TurnContent<Gate.Gate>

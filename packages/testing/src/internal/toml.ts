@@ -1,4 +1,4 @@
-/** Writes TOML: one line for each top-level key, tables and arrays inline. */
+/** A writer of TOML, with one line for each top-level key; tables and arrays are inline. */
 import * as Predicate from "effect/Predicate"
 
 const string = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f")
@@ -15,5 +15,5 @@ const value = (input: unknown): string => {
 const entries = (table: object): ReadonlyArray<string> =>
   Object.entries(table).flatMap(([name, item]) => item === undefined ? [] : [`${key(name)} = ${value(item)}`])
 
-/** A TOML document. `undefined` leaves a key out; there is no null in TOML. */
+/** Encodes a TOML document. A key whose value is `undefined` is left out; TOML has no null. */
 export const document = (table: object): string => entries(table).map((line) => `${line}\n`).join("")

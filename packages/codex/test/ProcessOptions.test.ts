@@ -1,11 +1,22 @@
 import { Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Codex, CodexConfig } from "effect-codex"
+import { Codex, ProcessOptions } from "effect-codex"
+import * as CodexConfig from "effect-codex/CodexConfig"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { execFileSync } from "node:child_process"
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -27,9 +38,16 @@ const file = (...path: ReadonlyArray<string>): string => {
   return name
 }
 
+/** A program `bin/codex` that says something on standard error, and ends. */
+const program = (directory: string, says: string): string => {
+  const path = file(directory, "bin", "codex")
+  writeFileSync(path, `#!/bin/sh\necho ${says} >&2\nexit 3\n`)
+  return path
+}
+
 /** What is started, without a binary of one's own in the environment. */
-const commandOf = (config: CodexConfig.CodexConfig) =>
-  CodexConfig.command({ env: { CODEX_PATH: undefined }, ...config })
+const commandOf = (config: ProcessOptions.ProcessOptions) =>
+  ProcessOptions.command({ env: { CODEX_PATH: undefined }, ...config })
 
 /** The native binary that is pinned, and the name of its platform: `.../vendor/<target>/bin/codex`. */
 const pinned = Effect.map(commandOf({}), ({ program }) => ({
@@ -65,21 +83,72 @@ describe("the command", () => {
     Effect.gen(function*() {
       const directory = temporary()
       const [mine, other] = [file(directory, "mine"), file(directory, "other")]
-      assert.strictEqual((yield* CodexConfig.command({ codexPath: mine, env: { CODEX_PATH: other } })).program, mine)
-      assert.strictEqual((yield* CodexConfig.command({ env: { CODEX_PATH: other } })).program, other)
-      assert.strictEqual((yield* CodexConfig.command({ env: { CODEX_PATH: "" } })).program, (yield* pinned).program)
+      assert.strictEqual((yield* ProcessOptions.command({ codexPath: mine, env: { CODEX_PATH: other } })).program, mine)
+      assert.strictEqual((yield* ProcessOptions.command({ env: { CODEX_PATH: other } })).program, other)
+      assert.strictEqual((yield* ProcessOptions.command({ env: { CODEX_PATH: "" } })).program, (yield* pinned).program)
 
       const missing = join(directory, "missing")
       for (const config of [{ codexPath: missing }, { env: { CODEX_PATH: missing } }]) {
-        const error = yield* Effect.flip(CodexConfig.command(config))
+        const error = yield* Effect.flip(ProcessOptions.command(config))
         assert(error._tag === "CodexConnectError" && error.reason._tag === "NotFound")
         assert.strictEqual(error.target, missing)
         assert.include(error.message, missing)
         assert.include(error.message, "codexPath" in config ? "codexPath names" : "CODEX_PATH names")
       }
-      const error = yield* Effect.flip(CodexConfig.command({ codexPath: directory }))
+      const error = yield* Effect.flip(ProcessOptions.command({ codexPath: directory }))
       assert(error._tag === "CodexConnectError" && error.reason._tag === "NotExecutable")
       assert.strictEqual(error.target, directory)
+    }))
+
+  it.live("is executed where it was found: a directory to work in brings no program of its own", () =>
+    Effect.gen(function*() {
+      const [own, checkout, home] = [temporary(), temporary(), temporary()]
+      const mine = program(own, "mine")
+      program(checkout, "theirs")
+      const before = process.cwd()
+      onTestFinished(() => process.chdir(before))
+      process.chdir(own)
+      const says = (options: ProcessOptions.ProcessOptions) =>
+        Effect.map(
+          Effect.flip(Effect.provide(Codex.Codex, Codex.layer({ cwd: checkout, codexHome: home, ...options }))),
+          ({ message }) => message
+        )
+      const PATH = process.env["PATH"]
+      for (
+        const options of [
+          { codexPath: "bin/codex" },
+          { codexPath: "./bin/../bin/codex" },
+          { env: { CODEX_PATH: "bin/codex" } },
+          { args: ["bin/codex"] as const },
+          { codexPath: "codex", env: { PATH: ["bin", "", join(own, "bin"), PATH].join(delimiter) } },
+          { args: ["codex"] as const, env: { PATH: ["bin", join(own, "bin"), PATH].join(delimiter) } }
+        ]
+      ) {
+        const message = yield* says(options)
+        assert.include(message, mine)
+        assert.match(message, /^mine$/m)
+        assert.notInclude(message, "theirs")
+      }
+      // Relative entries of PATH name nothing, and a file in the directory is no name on PATH.
+      writeFileSync(join(own, "codex"), "")
+      chmodSync(join(own, "codex"), 0o755)
+      for (const option of ["codexPath", "args"] as const) {
+        const options = option === "args" ? { args: ["codex"] as const } : { codexPath: "codex" }
+        assert.include(
+          yield* says({ ...options, env: { PATH: ["bin", ".", ""].join(delimiter) } }),
+          `${option} names a program that is not on PATH`
+        )
+      }
+    }))
+
+  it.effect("resolves paths when the Layer is built, whatever the directory is later", () =>
+    Effect.gen(function*() {
+      const directory = temporary()
+      const options = { codexPath: "codex", cwd: "work", codexHome: "home" }
+      const path = file(directory, "bin", "codex")
+      const command = yield* ProcessOptions.command({ ...options, codexPath: "bin/codex" }, directory)
+      assert.deepInclude(command, { program: path, cwd: join(directory, "work") })
+      assert.strictEqual(command.env["CODEX_HOME"], join(directory, "home"))
     }))
 
   it.effect("is the binary behind npm's shim, of the package's layout and of the older one", () =>
@@ -101,6 +170,7 @@ describe("the command", () => {
     const directory = temporary()
     const source = fileURLToPath(new URL("../src", import.meta.url))
     cpSync(source, join(directory, "src"), { recursive: true })
+    cpSync(fileURLToPath(new URL("../package.json", import.meta.url)), join(directory, "package.json"))
     for (const name of ["effect", "@effect/platform-node", "@effect-codex/protocol"]) {
       mkdirSync(dirname(join(directory, "node_modules", name)), { recursive: true })
       const { pathname } = new URL(".", import.meta.resolve(`${name}/package.json`))
@@ -109,8 +179,8 @@ describe("the command", () => {
     writeFileSync(
       join(directory, "main.ts"),
       `import * as Effect from "effect/Effect"
-       import * as CodexConfig from "./src/CodexConfig.ts"
-       const command = CodexConfig.command({ env: { CODEX_PATH: undefined } })
+       import * as ProcessOptions from "./src/ProcessOptions.ts"
+       const command = ProcessOptions.command({ env: { CODEX_PATH: undefined } })
        console.log(JSON.stringify(Effect.runSync(Effect.match(command, {
          onFailure: (error) => error.message,
          onSuccess: ({ program }) => program
@@ -139,9 +209,24 @@ describe("an option that can't be meant", () => {
     ["env.KEY", { env: { KEY: null } }],
     ["envMode", { envMode: "add" }],
     ["stderr", { stderr: "quiet" }],
+    ["clientInfo", { clientInfo: { name: " ", version: "1.0.0" } }],
     ["handshakeTimeout", { handshakeTimeout: "soon" }],
     ["requestTimeout", { requestTimeout: "soon" }],
-    ["shutdownGrace", { shutdownGrace: "soon" }]
+    ["shutdownGrace", { shutdownGrace: "soon" }],
+    ["requestTimeout", { requestTimeout: Number.NaN }],
+    ["requestTimeout", { requestTimeout: {} }],
+    ["handshakeTimeout", { handshakeTimeout: -1 }],
+    ["shutdownGrace", { shutdownGrace: -1 }],
+    ["codexPath", { codexPath: "" }],
+    ["clientInfo", { clientInfo: "my app" }],
+    ["clientInfo.version", { clientInfo: { name: "my app", version: "" } }],
+    ["experimentalApi", { experimentalApi: "no" }],
+    ["optOutNotifications", { optOutNotifications: "warning" }],
+    ["restart", { restart: true }],
+    ["serverRequests", { serverRequests: { "item/commandExecution/approval": () => Effect.never } }],
+    ["serverRequests", { serverRequests: { "item/tool/call": "no" } }],
+    ["apiKey", { apiKey: "sk-secret" }],
+    ["sandboxMode", { sandboxMode: "read-only" }]
   ]
   for (const [field, config] of wrong) {
     it.effect(`is named: ${JSON.stringify(config)}`, () =>
@@ -158,7 +243,7 @@ describe("an option that can't be meant", () => {
       const loop = join(temporary(), "loop")
       symlinkSync(loop, loop)
       for (const path of [loop, `/${"x".repeat(5_000)}`]) {
-        const binary = yield* Effect.flip(CodexConfig.command({ codexPath: path }))
+        const binary = yield* Effect.flip(ProcessOptions.command({ codexPath: path }))
         assert(binary._tag === "CodexConnectError" && binary.reason._tag === "NotExecutable")
         assert.strictEqual(binary.target, path)
         const layer = Codex.layer({ args: [process.execPath, "-e", ""], cwd: path })
@@ -169,15 +254,35 @@ describe("an option that can't be meant", () => {
     }))
 })
 
+describe("codexHome", () => {
+  it.live("is created for this user alone when it is missing", () =>
+    Effect.gen(function*() {
+      const codexHome = join(temporary(), "tenants", "a")
+      const { codexHome: told } = (yield* Codex.Codex.pipe(Effect.provide(Codex.layer({ codexHome })))).metadata
+      assert.strictEqual(told, codexHome)
+      assert.strictEqual(statSync(codexHome).mode & 0o777, 0o700)
+    }))
+
+  it.live("that cannot be created is named", () =>
+    Effect.gen(function*() {
+      const blocked = file(temporary(), "file")
+      for (const codexHome of [blocked, join(blocked, "below")]) {
+        const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layer({ codexHome })))
+        assert(error._tag === "CodexConnectError" && error.reason._tag === "BadDirectory")
+        assert.include(error.message, "codexHome")
+      }
+    }))
+})
+
 describe("the environment", () => {
   it.effect("is that of this process with `env` on top, or `env` alone", () =>
     Effect.gen(function*() {
       const key = Redacted.make("sk-secret")
       const env = { A: "1", KEY: key, HOME: undefined }
-      const extended = (yield* CodexConfig.command({ args: ["x"], env, codexHome: "/codex" })).env
+      const extended = (yield* ProcessOptions.command({ args: ["/x"], env, codexHome: "/codex" })).env
       assert.deepInclude(extended, { A: "1", KEY: "sk-secret", CODEX_HOME: "/codex", PATH: process.env["PATH"] })
       assert.notProperty(extended, "HOME")
-      assert.deepStrictEqual((yield* CodexConfig.command({ args: ["x"], env, envMode: "replace" })).env, {
+      assert.deepStrictEqual((yield* ProcessOptions.command({ args: ["/x"], env, envMode: "replace" })).env, {
         A: "1",
         KEY: "sk-secret"
       })
@@ -207,7 +312,7 @@ describe("config", () => {
   it.effect("is flattened to overrides in TOML", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
-        yield* CodexConfig.configOverrides({
+        yield* ProcessOptions.configOverrides({
           model: "a \"b\" \\ \n\u007f €",
           count: 3,
           ratio: 0.5,
@@ -226,13 +331,13 @@ describe("config", () => {
           "quoted={\"a.b\" = 1, \"c d\" = {e = \"f\"}}"
         ]
       )
-      assert.deepStrictEqual(yield* CodexConfig.configOverrides({}), [])
+      assert.deepStrictEqual(yield* ProcessOptions.configOverrides({}), [])
     }))
 
   it.effect("writes what is no integer of 64 bits as a float, else Codex takes it for a string", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
-        yield* CodexConfig.configOverrides({ a: [1e20, -(2 ** 63), 2 ** 62, -0, 1e-7] }),
+        yield* ProcessOptions.configOverrides({ a: [1e20, -(2 ** 63), 2 ** 62, -0, 1e-7] }),
         ["a=[1e+20, -9.223372036854776e+18, 4611686018427388000, 0, 1e-7]"]
       )
     }))
@@ -265,7 +370,9 @@ describe("config", () => {
   for (const [name, config, field] of bad) {
     it.effect(`refuses ${name}, and names it`, () =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(CodexConfig.command({ config: config as CodexConfig.CodexConfig["config"] }))
+        const error = yield* Effect.flip(
+          ProcessOptions.command({ config: config as ProcessOptions.ProcessOptions["config"] })
+        )
         assert.deepInclude(error, { _tag: "InvalidInputError", field })
       }))
   }
@@ -305,28 +412,28 @@ describe("layerConfig", () => {
       }))
       assert.deepInclude(all, { codexPath: "/bin/codex", codexHome: "/codex", cwd: "/project" })
       assert.notInclude(JSON.stringify(all), "sk-secret")
-      assert.strictEqual((yield* CodexConfig.command({ ...all, args: ["x"] })).env["CODEX_API_KEY"], "sk-secret")
+      assert.strictEqual((yield* ProcessOptions.command({ ...all, args: ["/x"] })).env["CODEX_API_KEY"], "sk-secret")
       const none = yield* CodexConfig.fromConfig.pipe(provide({}))
       assert.deepStrictEqual(Object.values(none).filter((value) => value !== undefined), [])
     }))
 
   it.effect("options given in code win", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig({ codexPath: "/given in code" })))
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, CodexConfig.layer({ codexPath: "/given in code" })))
       assert.deepInclude(error, { _tag: "CodexConnectError", target: "/given in code" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 
   it.live("an environment given in code does not drop the key", () =>
     Effect.gen(function*() {
       const script = `test "$CODEX_API_KEY" = sk-secret && test "$OTHER" = given && echo both >&2; exit 3`
-      const given = Codex.layerConfig({ args: ["sh", "-c", script], env: { OTHER: "given" } })
+      const given = CodexConfig.layer({ args: ["sh", "-c", script], env: { OTHER: "given" } })
       const error = yield* Effect.flip(Effect.provide(Codex.Codex, given))
       assert.include(error.message, "both")
     }).pipe(provide({ CODEX_API_KEY: "sk-secret" })))
 
   it.effect("what it reads is used", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Codex.Codex, Codex.layerConfig()))
+      const error = yield* Effect.flip(Effect.provide(Codex.Codex, CodexConfig.layer()))
       assert.deepInclude(error, { _tag: "CodexConnectError", target: "/from the environment" })
     }).pipe(provide({ CODEX_PATH: "/from the environment" })))
 })

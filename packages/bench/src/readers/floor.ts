@@ -1,4 +1,4 @@
-/** The limit: split lines, parse them, and nothing else. No client can be faster that uses `JSON.parse`. */
+/** The floor: a reader that splits and parses lines. No client that uses `JSON.parse` can be faster. */
 import { type Message, PlainClient, splitLines } from "../PlainClient.ts"
 import * as Traffic from "../Traffic.ts"
 import { count, type Reader, startTurns } from "./Reader.ts"

@@ -1,0 +1,156 @@
+/**
+ * Run-time checks of options, for callers that types do not reach: JavaScript, and objects built elsewhere.
+ *
+ * A table holds one check for each option. A name outside the table is a mistake too: most often it is what another
+ * library calls the option, and to ignore it would drop what the caller asked for.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+
+/** Describes what is wrong with a value, or with a part of it; returns `undefined` for a valid one. */
+export type Check = (value: unknown) => string | Mistake | undefined
+
+/** A check for each option of `O`: TypeScript refuses a table that misses one, or has one too many. */
+export type Checks<O> = { readonly [K in keyof O]-?: Check }
+
+/** A table of checks, whatever its options. */
+export type Table = { readonly [name: string]: Check }
+
+/** A problem with one option. */
+export interface Mistake {
+  readonly field: string
+  readonly detail: string
+}
+
+/** Accepts any value. */
+export const anything: Check = () => undefined
+
+/** Accepts `true` and `false`. */
+export const flag: Check = (value) => typeof value === "boolean" ? undefined : `${shown(value)} is not true or false`
+
+/** Accepts a whole number above 0. */
+export const count: Check = (value) =>
+  Number.isInteger(value) && Number(value) > 0 ? undefined : `${shown(value)} is not a whole number above 0`
+
+/** Accepts a list of strings. */
+export const texts: Check = (value) =>
+  Array.isArray(value) && value.every(Predicate.isString) ? undefined : "it is not a list of strings"
+
+/** Accepts one of these texts. */
+export const oneOf = (...choices: ReadonlyArray<string>): Check => (value) =>
+  typeof value === "string" && choices.includes(value)
+    ? undefined
+    : `${shown(value)} is not one of ${choices.join(", ")}`
+
+/** Accepts a duration of 0 or more, in any form that `effect/Duration` reads. */
+export const duration: Check = (value) =>
+  durationOf(value) === undefined ? `it is not a duration of 0 or more; ${durationForms}` : undefined
+
+/** Accepts a duration of more than 0, in any form that `effect/Duration` reads. */
+export const timeout: Check = (value) => positiveDuration(value) === undefined ? notPositive : undefined
+
+/** Reads a duration of more than 0; `undefined` if it is none. */
+export const positiveDuration = (value: unknown): Duration.Duration | undefined => {
+  const read = durationOf(value)
+  return read === undefined || Duration.isZero(read) ? undefined : read
+}
+
+const durationForms = `pass milliseconds, or a text such as "10 seconds"`
+
+/** The problem with a value that {@link positiveDuration} cannot read. */
+export const notPositive = `it is not a duration above 0; ${durationForms}`
+
+const units: ReadonlySet<string> = new Set<keyof Duration.DurationObject>([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
+
+/** Effect reads `NaN`, `{}` and an object of unknown units as no time at all. */
+const durationOf = (value: unknown): Duration.Duration | undefined => {
+  if (Number.isNaN(value)) return undefined
+  if (typeof value === "object" && value !== null && !Duration.isDuration(value)) {
+    const parts = Object.entries(value)
+    const isKnown = (unit: string) => Array.isArray(value) || units.has(unit)
+    if (parts.length === 0 || parts.some(([unit, amount]) => Number.isNaN(amount) || !isKnown(unit))) return undefined
+  }
+  // Any other value makes it fail.
+  const read = Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
+  return read === undefined || Duration.isNegative(read) ? undefined : read
+}
+
+/** Finds the first mistake: a name that the table does not have, or a value that its check refuses. */
+export const findMistake = (options: unknown, checks: Table): Mistake | undefined => {
+  if (!Predicate.isObject(options)) return { field: "options", detail: `${shown(options)} is not an object of options` }
+  for (const [field, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const found = Object.hasOwn(checks, field) ? checks[field]!(value) : unknownName(field, "an option", checks)
+    if (found !== undefined) return typeof found === "string" ? { field, detail: found } : found
+  }
+  return undefined
+}
+
+/** Says that a name is not known, and which one is nearest. */
+export const unknownName = (name: string, kind: string, known: { readonly [name: string]: unknown }): string => {
+  const alias = aliases.get(name)
+  // An alias with a dot is no option, but the place where the value goes.
+  const meant = alias !== undefined && (alias.includes(".") || Object.hasOwn(known, alias))
+    ? alias
+    : nearest(name, Object.keys(known))
+  return `${name} is not ${kind}${meant === undefined ? "" : `; did you mean ${meant}?`}`
+}
+
+/** The names that other SDKs for Codex use, where they are not similar to ours. */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ["apiKey", "codex.loginApiKey"],
+  ["baseUrl", "config.openai_base_url"],
+  ["codexPathOverride", "codexPath"],
+  ["modelReasoningEffort", "effort"],
+  ["workingDirectory", "cwd"]
+])
+
+/** The part of `options` that a table names. */
+export const pick = <O extends object>(options: object, checks: Checks<O>): O =>
+  // The names are those of `O`, and their values are checked before they are used.
+  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(checks, name))) as O
+
+/** The name that differs least, if it is similar at all. */
+const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
+  let best: { readonly name: string; readonly distance: number } | undefined
+  const given = name.toLowerCase()
+  for (const candidate of known) {
+    const other = candidate.toLowerCase()
+    const distance = editDistance(given, other)
+    const isSimilar = distance <= Math.max(2, Math.min(given.length, other.length) / 3)
+      || (Math.min(given.length, other.length) >= 4 && (given.includes(other) || other.includes(given)))
+    if (isSimilar && (best === undefined || distance < best.distance)) best = { name: candidate, distance }
+  }
+  return best?.name
+}
+
+/** How many letters have to be added, removed or replaced (Levenshtein). Names of any length are compared by their start. */
+const editDistance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [i, letter] of Array.from(a.slice(0, 100)).entries()) {
+    const next = [i + 1]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (letter === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+/** Shows a value that was to be chosen among few; never the inside of an object, which may hold keys. */
+const shown = (value: unknown): string =>
+  typeof value === "string"
+    ? JSON.stringify(value.slice(0, 100))
+    : typeof value === "object" && value !== null
+    ? "an object"
+    : String(value)

@@ -1,0 +1,70 @@
+/**
+ * The command line of a server: which file is executed, with which arguments, in which environment.
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Path from "node:path"
+import { check } from "../model/check.ts"
+import type { CodexConnectError, InvalidInputError } from "../model/CodexError.ts"
+import * as Binary from "./Binary.ts"
+import { configOverrides } from "./ConfigOverrides.ts"
+import { checks, type ProcessOptions } from "./ProcessOptions.ts"
+
+/**
+ * A program, its arguments, its whole environment (secrets unwrapped) and its working directory.
+ *
+ * @category models
+ */
+export interface Command {
+  /** The file that is executed, as an absolute path. */
+  readonly program: string
+  /** The arguments after the program. */
+  readonly args: ReadonlyArray<string>
+  /** The whole environment: nothing is inherited. */
+  readonly env: { readonly [name: string]: string }
+  /** The working directory, as an absolute path; undefined for that of this program. */
+  readonly cwd: string | undefined
+}
+
+/**
+ * The command that options stand for.
+ *
+ * The first of these names the program: `args`, `codexPath`, the environment variable `CODEX_PATH`, the native binary of the
+ * installed `@openai/codex`, `codex` on PATH. Paths are relative to the directory of this program (`directory`), never to
+ * `cwd`; names without a separator are looked up on PATH, whose relative entries are ignored.
+ *
+ * @category constructors
+ */
+export const command = Effect.fnUntraced(function*(
+  options: ProcessOptions = {},
+  directory: string = process.cwd()
+): Effect.fn.Return<Command, CodexConnectError | InvalidInputError> {
+  yield* check(options, checks)
+  const absolute = (path: string | undefined) => path === undefined ? undefined : Path.resolve(directory, path)
+  const env = environment(options, absolute(options.codexHome))
+  const base = { cwd: absolute(options.cwd), env }
+  if (options.args !== undefined) {
+    const [program, ...args] = options.args
+    return { ...base, program: yield* Binary.locate(program, { option: "args", directory, env }), args }
+  }
+  const overrides = yield* configOverrides(options.config ?? {})
+  const binary = yield* Binary.find(options.codexPath, { directory, env })
+  return {
+    ...base,
+    program: binary.path,
+    args: [...overrides.flatMap((override) => ["--config", override]), "app-server", "--listen", "stdio://"],
+    env: binary.helpers === undefined ? env : Binary.withPath(env, binary.helpers)
+  }
+})
+
+const environment = (options: ProcessOptions, codexHome: string | undefined): Record<string, string> => {
+  const env: Record<string, string> = {}
+  const set = (name: string, value: string | Redacted.Redacted<string> | undefined) => {
+    if (value === undefined) delete env[name]
+    else env[name] = Redacted.isRedacted(value) ? Redacted.value(value) : value
+  }
+  if (options.envMode !== "replace") { for (const [name, value] of Object.entries(process.env)) set(name, value) }
+  for (const [name, value] of Object.entries(options.env ?? {})) set(name, value)
+  if (codexHome !== undefined) env["CODEX_HOME"] = codexHome
+  return env
+}

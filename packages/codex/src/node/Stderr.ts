@@ -1,0 +1,65 @@
+/**
+ * The standard error of a process: logged line by line, and its end kept for error messages.
+ */
+import * as Effect from "effect/Effect"
+import type { Buffer } from "node:buffer"
+import { Lines } from "../base/Lines.ts"
+import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
+import { codec } from "./bytes.ts"
+
+/** How many lines are kept, and how many characters of them. */
+const maxLines = 40
+const maxLength = 16_384
+
+/** A secret that begins in what is shown is recognized if it has no more characters than this. */
+const maxSecret = 16_384
+
+const shortened = "… (shortened)"
+
+export class Tail {
+  private readonly hide: Hide
+  // A character takes at most four bytes.
+  private readonly lines = new Lines(codec, 4 * (maxLength + maxSecret))
+  private kept: Array<string> = []
+  private length = 0
+
+  /** `hide` replaces what must not show in a line. */
+  constructor(hide: Hide) {
+    this.hide = hide
+  }
+
+  /** The last lines, of bounded length. */
+  get text(): string {
+    return this.kept.join("\n")
+  }
+
+  /** Takes bytes; returns the logging of the lines that end in them. */
+  readonly push = (chunk: Buffer): Effect.Effect<void> | undefined => this.log(this.lines.push(chunk))
+
+  /** Takes the line that has begun. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => this.log(this.lines.end()) ?? Effect.void)
+
+  private log(lines: ReadonlyArray<string>): Effect.Effect<void> | undefined {
+    if (lines.length === 0) return undefined
+    const shown = lines.map((line) => this.show(line))
+    for (const line of shown) this.keep(line)
+    return Effect.forEach(shown, (line) => Effect.logDebug(line), { discard: true })
+  }
+
+  private keep(line: string): void {
+    this.kept.push(line)
+    this.length += line.length
+    while (this.kept.length > maxLines || this.length > maxLength) this.length -= this.kept.shift()!.length
+  }
+
+  /** A line without secrets and control characters, cut to a length that fits the tail. */
+  private show(line: string): string {
+    const seen = line.slice(0, maxLength + maxSecret)
+    const isWhole = seen.length === line.length
+    const hidden = this.hide(isWhole && seen.endsWith("\r") ? seen.slice(0, -1) : seen)
+    // Where a line was cut, a secret may begin that is not recognized.
+    const shown = printable(isWhole ? hidden : hidden.slice(0, Math.max(0, hidden.length - maxSecret)))
+    return isWhole && shown.length <= maxLength ? shown : `${shown.slice(0, maxLength - shortened.length)}${shortened}`
+  }
+}

@@ -1,0 +1,142 @@
+/** Options that types would refuse, as programs in JavaScript pass them. */
+import { FakeAppServer, TestCodex } from "@effect-codex/testing"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Codex, CodexClient, type CodexError, Transport } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setup } from "./real/utils.ts"
+
+/** The same value without its type. */
+const untyped = (value: object) => Object(value)
+
+type Failing = Effect.Effect<unknown, CodexError.CodexError>
+
+/** What a call fails with; nothing of it has reached the server. */
+const refused = (call: (codex: Codex.Codex["Service"]) => Failing) =>
+  Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const server = yield* FakeAppServer.FakeAppServer
+    const before = (yield* server.received).length
+    const error = yield* Effect.flip(call(codex))
+    assert(error._tag === "InvalidInputError", error.message)
+    assert.strictEqual((yield* server.received).length, before)
+    return error
+  })
+
+layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", (it) => {
+  // Of a variable, the types accept names that they do not know.
+  const foreign = { model: "gpt-5.5", sandboxMode: "read-only", workingDirectory: "/project" }
+  const ways: ReadonlyArray<readonly [string, (codex: Codex.Codex["Service"]) => Failing]> = [
+    ["threadStart", (codex) => codex.threadStart(foreign)],
+    ["threadResume", (codex) => codex.threadResume("thread", foreign)],
+    ["threadFork", (codex) => codex.threadFork("thread", foreign)],
+    ["run", (codex) => codex.thread("thread").run("go", foreign)],
+    ["turn", (codex) => codex.thread("thread").turn("go", foreign)],
+    ["stream", (codex) => Stream.runDrain(codex.thread("thread").stream("go", foreign))]
+  ]
+  for (const [way, call] of ways) {
+    it.effect(`of ${way}: names of another SDK`, () =>
+      Effect.gen(function*() {
+        const { message } = yield* refused(call)
+        assert.strictEqual(message, "sandboxMode is not an option; did you mean sandbox?")
+      }))
+  }
+
+  const turns: ReadonlyArray<readonly [field: string, options: object]> = [
+    ["workingDirectory", { workingDirectory: "/project" }],
+    ["whenBusy", { whenBusy: "queue" }],
+    ["effort", { effort: "" }],
+    ["buffer", { buffer: "coalesced" }],
+    ["buffer", { buffer: { sliding: 0 } }],
+    ["startTimeout", { startTimeout: Number.NaN }],
+    ["threadId", { threadId: "other" }],
+    ["output", { output: { type: "object", properties: {} } }]
+  ]
+  for (const [field, options] of turns) {
+    it.effect(`of a turn: ${JSON.stringify(options)}`, () =>
+      Effect.gen(function*() {
+        const error = yield* refused((codex) => codex.thread("thread").run("go", untyped(options)))
+        assert.strictEqual(error.field, field)
+        if (field === "output") assert.include(error.message, "outputSchema")
+      }))
+  }
+
+  it.effect("of a thread: handlers for what the server never asks", () =>
+    Effect.gen(function*() {
+      const error = yield* refused((codex) =>
+        codex.threadStart({ serverRequests: untyped({ "item/commandExecution/approval": () => Effect.never }) })
+      )
+      assert.include(error.message, "did you mean item/commandExecution/requestApproval?")
+    }))
+
+  it.effect("of a request", () =>
+    Effect.gen(function*() {
+      for (const timeout of [Number.NaN, 0, -1, untyped({})]) {
+        const error = yield* refused((codex) => codex.client.request("model/list", {}, { timeout }))
+        assert.strictEqual(error.field, "timeout")
+      }
+    }))
+
+  it.effect("a key that is not redacted is refused, and not shown", () =>
+    Effect.gen(function*() {
+      const error = yield* refused((codex) => codex.loginApiKey(Object("sk-secret")))
+      assert.include(error.message, "Redacted.make")
+      assert.notInclude(error.message, "sk-secret")
+    }))
+
+  it.effect("a working directory passes where only the server can know", () =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      yield* (yield* codex.threadStart({ cwd: "/on/another/machine" })).run("go")
+    }))
+})
+
+describe("a Layer takes only what it can use", () => {
+  it.effect("a client over a Transport has no process", () =>
+    Effect.gen(function*() {
+      const layer = CodexClient.layerTransport(untyped({ codexPath: "/codex" }))
+      const error = yield* Effect.flip(Effect.provide(CodexClient.CodexClient, layer))
+      assert.deepInclude(error, { _tag: "InvalidInputError", field: "codexPath" })
+    }).pipe(Effect.provide(FakeAppServer.layer())))
+
+  it.effect("a process has no client", () =>
+    Effect.gen(function*() {
+      const { connect } = yield* Transport.Transport
+      const error = yield* Effect.flip(Effect.scoped(connect))
+      assert.deepInclude(error, { _tag: "InvalidInputError", field: "requestTimeout" })
+    }).pipe(Effect.provide(Transport.layerStdio(untyped({ requestTimeout: 1 })))))
+
+  it.effect("in the types, too", () =>
+    Effect.sync(() => {
+      // @ts-expect-error an option of a process
+      void Codex.layerTransport({ codexPath: "/codex" })
+      // @ts-expect-error an option of a client
+      void Transport.layerStdio({ requestTimeout: "1 second" })
+      void Codex.layer({ codexPath: "/codex", requestTimeout: "1 second" })
+    }))
+})
+
+layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true })("a working directory", (it) => {
+  it.effect("must exist where the server runs on this machine", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const missing = join(home.workspace, "missing")
+      const thread = yield* codex.threadStart({ cwd: "." })
+      const calls: ReadonlyArray<Failing> = [
+        codex.threadStart({ cwd: missing }),
+        codex.threadStart({ cwd: "missing" }),
+        codex.threadFork(thread.id, { cwd: missing }),
+        thread.run("go", { cwd: join(home.codexHome, "config.toml") })
+      ]
+      for (const call of calls) {
+        const error = yield* Effect.flip(call)
+        assert.deepInclude(error, { _tag: "InvalidInputError", field: "cwd" })
+      }
+      const other = mkdtempSync(join(tmpdir(), "effect-codex-cwd-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(other, { recursive: true })))
+      assert.strictEqual((yield* thread.run("go", { cwd: other })).finalResponse, "go")
+    }))
+})

@@ -1,0 +1,25 @@
+/** More at once than the server's queue holds. */
+import { assert, describe, it } from "@effect/vitest"
+import { Codex } from "effect-codex"
+import * as Effect from "effect/Effect"
+import { echoing, idle, setup } from "./utils.ts"
+
+const many = { concurrency: "unbounded" } as const
+
+describe("in flight", () => {
+  it.live("1,000 requests at once are all answered", () =>
+    Effect.gen(function*() {
+      const { codex, router } = yield* setup
+      const requests = Array.from({ length: 1000 }, () => codex.client.request("thread/list", { limit: 1 }))
+      assert.lengthOf(yield* Effect.all(requests, many), 1000)
+      assert.deepInclude(router.stats(), { ...idle, late: 0, strayAnswers: 0 })
+    }).pipe(echoing), 120_000)
+
+  it.live("500 threads are started at once, and each is there", () =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const threads = yield* Effect.all(Array.from({ length: 500 }, () => codex.threadStart({ ephemeral: true })), many)
+      const read = yield* Effect.all(threads.map((thread) => thread.read()), many)
+      assert.deepStrictEqual(read.map(({ id }) => id), threads.map(({ id }) => id))
+    }).pipe(echoing), 240_000)
+})
