@@ -155,9 +155,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  /**
+   * Resumes the thread, unless the server has it loaded, and tells us of it: one that was started again knows no threads, and
+   * after `thread/unsubscribe` nothing would be heard of the turn.
+   */
   const load = (connection: number): Effect.Effect<void, RequestError> =>
-    loaded === connection
+    loaded === connection && client.isSubscribed(id)
       ? Effect.void
       : Effect.map(client.request("thread/resume", { threadId: id }), () => {
         loaded = connection

@@ -80,7 +80,7 @@ export class Fold {
   static readonly wants = (method: unknown): boolean =>
     method === "item/completed" || method === "turn/completed" || method === "thread/tokenUsage/updated"
 
-  /** Adds one notification. Gives the result when it is the turn's completion. */
+  /** Adds one notification. Returns the result when it is the turn's completion. */
   add(event: Notification): TurnResult | undefined {
     switch (event.method) {
       case "item/completed":
@@ -91,10 +91,22 @@ export class Fold {
         this.firstUsage ??= this.usage
         return undefined
       case "turn/completed":
-        return this.result(event.params.turn)
+        return this.complete(event.params.turn)
       default:
         return undefined
     }
+  }
+
+  /** Whether there is an answer when the turn completes with this. */
+  hasAnswer(turn: Protocol.Turn): boolean {
+    return finalResponse(this.allItems(turn)) !== null
+  }
+
+  /** The items that were completed one by one, and those that the completion alone has. */
+  private allItems(turn: Protocol.Turn): ReadonlyArray<Protocol.ThreadItem> {
+    const ids = new Set(this.items.map(idOf))
+    const others = turn.items.filter((item) => !ids.has(idOf(item)))
+    return others.length === 0 ? this.items : [...this.items, ...others]
   }
 
   /** The tokens of the whole turn, over all its requests to the model; null when the server did not say. */
@@ -114,7 +126,9 @@ export class Fold {
     }
   }
 
-  private result(turn: Protocol.Turn): TurnResult {
+  /** The result of the turn that completes with this. */
+  complete(turn: Protocol.Turn): TurnResult {
+    const items = this.allItems(turn)
     return {
       threadId: this.threadId,
       id: this.turnId,
@@ -123,9 +137,11 @@ export class Fold {
       startedAt: turn.startedAt ?? null,
       completedAt: turn.completedAt ?? null,
       durationMs: turn.durationMs ?? null,
-      finalResponse: finalResponse(this.items),
-      items: this.items,
+      finalResponse: finalResponse(items),
+      items,
       usage: this.usage
     }
   }
 }
+
+const idOf = (item: Protocol.ThreadItem): unknown => "id" in item ? item.id : item

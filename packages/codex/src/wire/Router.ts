@@ -60,6 +60,18 @@ export interface Follower {
   readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
   /** The connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
+  /** The turn whose events it takes, while one runs. */
+  readonly running?: RunningTurn | null
+}
+
+/** What has to be looked into, because the server may say no more of it. Runs in the reader. */
+export interface Watch {
+  /** Turns of this thread run here, and a notification of that method says that none does. */
+  readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
+  /** The turn has met an error, and the server tries again. */
+  readonly retrying: (turn: RunningTurn, params: unknown) => void
+  /** The turn has completed, but the answer that the agent has begun is not complete. */
+  readonly unanswered: (turn: RunningTurn) => void
 }
 
 /** A turn as its starter holds it. */
@@ -120,6 +132,10 @@ export class Router extends Context.Service<Router, {
   readonly thread: (threadId: string) => Notifications
   /** Sets what answers requests of the server. */
   readonly serve: (server: Server) => void
+  /** Sets what looks after turns whose end the server does not tell. */
+  readonly watch: (watch: Watch) => void
+  /** The turns of a thread that run. */
+  readonly turnsOf: (threadId: string) => ReadonlyArray<RunningTurn>
   /** A new connection: what comes after a failure is routed again. */
   readonly open: () => void
   /** The connection is lost: everything that waits gets the error, after what had arrived. */
@@ -141,13 +157,6 @@ export interface ExpectedTurn {
   readonly close: () => void
 }
 
-/** The notifications after which a thread is not loaded any more. */
-const closing: ReadonlySet<unknown> = new Set<Notification.Notification["method"]>([
-  "thread/archived",
-  "thread/closed",
-  "thread/deleted"
-])
-
 /**
  * A Router that waits to be fed.
  *
@@ -156,11 +165,16 @@ const closing: ReadonlySet<unknown> = new Set<Notification.Notification["method"
 export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const requests = new PendingRequests()
   const subscriptions = new Subscriptions()
-  /** Turns by thread, then by their own id: an id need not be unique over threads. */
-  const turns = new Map<string, Map<string, RunningTurn>>()
+  /** Turns by thread, of which each has one, rarely more: the id of a turn need not be unique over threads. */
+  const turns = new Map<string, Array<RunningTurn>>()
   const followers = new Map<string | undefined, Set<Follower>>()
   let failure: CodexConnectionError | undefined
   let server: Server | undefined
+  let watch: Watch | undefined
+  /** Threads of which the chunk said that no turn runs: its completion mostly comes right after. */
+  const idle = new Map<string, string>()
+  /** Turns that completed without an answer: it mostly comes in the same chunk. */
+  const held: Array<RunningTurn> = []
   let badLines = 0
   /** So many bad lines are worth the next warning: each tells of twice as many. */
   let nextWarning = 1
@@ -168,18 +182,43 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
     const turn = new RunningTurn(threadId, turnId)
-    const ofThread = turns.get(threadId) ?? new Map<string, RunningTurn>()
-    turns.set(threadId, ofThread.set(turnId, turn))
+    turn.onHeld = () => held.push(turn)
+    const ofThread = turns.get(threadId)
+    if (ofThread === undefined) turns.set(threadId, [turn])
+    else ofThread.push(turn)
     turn.whenEnded(() => {
-      ofThread.delete(turnId)
-      if (ofThread.size === 0 && turns.get(threadId) === ofThread) turns.delete(threadId)
+      const left = turns.get(threadId)?.filter((other) => other !== turn) ?? []
+      if (left.length === 0) turns.delete(threadId)
+      else turns.set(threadId, left)
       server?.turnEnded(threadId, turnId)
     })
     return turn
   }
 
-  const runningTurn = (threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined =>
-    threadId === undefined || turnId === undefined ? undefined : turns.get(threadId)?.get(turnId)
+  const runningTurn = (threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined => {
+    const ofThread = threadId === undefined || turnId === undefined ? undefined : turns.get(threadId)
+    if (ofThread === undefined) return undefined
+    for (const turn of ofThread) if (turn.turnId === turnId) return turn
+    return undefined
+  }
+
+  const turnsOf = (threadId: string): ReadonlyArray<RunningTurn> => [
+    ...turns.get(threadId) ?? [],
+    ...Array.from(followers.get(threadId) ?? [], ({ running }) => running ?? []).flat()
+  ]
+
+  /** Looks into what the chunk has left open. */
+  const afterChunk = (): void => {
+    for (const [threadId, method] of idle) {
+      const running = turnsOf(threadId)
+      if (running.length > 0) watch?.idle(threadId, running, method)
+    }
+    idle.clear()
+    for (const turn of held.splice(0)) {
+      if (turn.isSpeaking && watch !== undefined) watch.unanswered(turn)
+      else turn.settle()
+    }
+  }
 
   const onNotification = (raw: Notification.Raw, text: string): void => {
     const method = raw["method"]
@@ -199,7 +238,13 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
       if (turnId !== undefined) {
         if (method === "turn/completed") server?.turnEnded(threadId, turnId)
-      } else if (threadId !== undefined && closing.has(method)) server?.threadClosed(threadId)
+      } else if (threadId !== undefined && Place.saysIdle(method, params)) {
+        idle.set(threadId, String(method))
+        if (Place.closing.has(method)) server?.threadClosed(threadId)
+      }
+    }
+    if (method === "error" && threadId !== undefined && Predicate.isObject(params) && params["willRetry"] === true) {
+      for (const retrying of turn === undefined ? turnsOf(threadId) : [turn]) watch?.retrying(retrying, params)
     }
     if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
     if (method === "serverRequest/resolved" && Predicate.isObject(params)) {
@@ -249,6 +294,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           badLines++
           problem ??= `a line of ${text.length} characters ${found}`
         }
+        if (idle.size > 0 || held.length > 0) afterChunk()
         if (problem === undefined) return Effect.void
         const counted = Metric.update(Telemetry.badLines, badLines - before)
         if (badLines < nextWarning) return counted
@@ -311,6 +357,10 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     serve: (handler) => {
       server = handler
     },
+    watch: (watcher) => {
+      watch = watcher
+    },
+    turnsOf,
     open: () => {
       failure = undefined
       subscriptions.reopen()
@@ -319,7 +369,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       failure = error
       server?.lost()
       requests.fail(error)
-      for (const ofThread of turns.values()) for (const turn of ofThread.values()) turn.fail(error)
+      for (const turn of Array.from(turns.values()).flat()) turn.fail(error)
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
       subscriptions.fail(error)
     },
@@ -328,16 +378,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       strayAnswers,
       pending: requests.size,
       late: requests.lateSize,
-      turns: sizes(turns),
-      followers: sizes(followers),
+      turns: Array.from(turns.values()).flat().length,
+      followers: Array.from(followers.values(), ({ size }) => size).reduce((sum, size) => sum + size, 0),
       subscribers: subscriptions.count
     })
   })
 })
-
-/** How many entries the values have together. */
-const sizes = (map: ReadonlyMap<unknown, { readonly size: number }>): number =>
-  Array.from(map.values()).reduce((sum, { size }) => sum + size, 0)
 
 /**
  * A Router of its own.
