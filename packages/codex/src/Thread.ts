@@ -155,34 +155,37 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
+  /** Whether the server has the thread loaded on this connection, and tells us of it. */
+  const isLoaded = (connection: number): boolean => loaded === connection && client.isSubscribed(id)
+
   /**
-   * Resumes the thread, unless the server has it loaded, and tells us of it: one that was started again knows no threads, and
-   * after `thread/unsubscribe` nothing would be heard of the turn.
+   * Resumes the thread: a server that was started again knows no threads, and after `thread/unsubscribe` nothing would be heard
+   * of the turn.
    */
   const load = (connection: number): Effect.Effect<void, RequestError> =>
-    loaded === connection && client.isSubscribed(id)
-      ? Effect.void
-      : Effect.map(client.request("thread/resume", { threadId: id }), () => {
-        loaded = connection
-      })
+    Effect.map(client.request("thread/resume", { threadId: id }), () => {
+      loaded = connection
+    })
 
   /** Starts a turn when the thread is free and loaded. */
   const startOn = (
     request: Omit<ThreadRequest, "threadId" | "agent">,
     start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
-    Effect.gen(function*() {
-      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
-      let asked = loaded
-      const prepare = Effect.flatMap(client.connected, (connection) => {
-        asked = connection
-        return load(connection)
-      })
-      return yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
+    Effect.flatMap(client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } }), (thread) => {
+      const connected = Effect.catch(client.connected, (error) => thread.prepare(Effect.fail(error)))
+      const attempt: Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> = Effect.flatMap(connected, (asked) => {
+        const starting = isLoaded(asked) ? start(thread) : Effect.andThen(thread.prepare(load(asked)), start(thread))
         // The server was started again after it was asked, and so refused the turn.
-        while: (error) =>
-          error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
+        return Effect.catch(
+          starting,
+          (error) =>
+            error._tag === "CodexRpcError" && error.reason === "ThreadNotFound" && asked !== client.connections()
+              ? attempt
+              : Effect.fail(error)
+        )
       })
+      return attempt
     })
 
   /** A turn by its input. The scope stops it. */

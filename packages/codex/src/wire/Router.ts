@@ -17,7 +17,8 @@ import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.
 import type * as Notification from "../model/Notification.ts"
 import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
-import { RunningTurn } from "./RunningTurn.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+import { RunningTurns } from "./RunningTurns.ts"
 import { type Notifications, Subscriptions } from "./Subscriptions.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -165,8 +166,7 @@ export interface ExpectedTurn {
 export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const requests = new PendingRequests()
   const subscriptions = new Subscriptions()
-  /** Turns by thread, of which each has one, rarely more: the id of a turn need not be unique over threads. */
-  const turns = new Map<string, Array<RunningTurn>>()
+  const turns = new RunningTurns()
   const followers = new Map<string | undefined, Set<Follower>>()
   let failure: CodexConnectionError | undefined
   let server: Server | undefined
@@ -181,29 +181,14 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   let strayAnswers = 0
 
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
-    const turn = new RunningTurn(threadId, turnId)
+    const turn = turns.add(threadId, turnId)
     turn.onHeld = () => held.push(turn)
-    const ofThread = turns.get(threadId)
-    if (ofThread === undefined) turns.set(threadId, [turn])
-    else ofThread.push(turn)
-    turn.whenEnded(() => {
-      const left = turns.get(threadId)?.filter((other) => other !== turn) ?? []
-      if (left.length === 0) turns.delete(threadId)
-      else turns.set(threadId, left)
-      server?.turnEnded(threadId, turnId)
-    })
+    turn.whenEnded(() => server?.turnEnded(threadId, turnId))
     return turn
   }
 
-  const runningTurn = (threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined => {
-    const ofThread = threadId === undefined || turnId === undefined ? undefined : turns.get(threadId)
-    if (ofThread === undefined) return undefined
-    for (const turn of ofThread) if (turn.turnId === turnId) return turn
-    return undefined
-  }
-
   const turnsOf = (threadId: string): ReadonlyArray<RunningTurn> => [
-    ...turns.get(threadId) ?? [],
+    ...turns.of(threadId),
     ...Array.from(followers.get(threadId) ?? [], ({ running }) => running ?? []).flat()
   ]
 
@@ -231,26 +216,40 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       turnId = Place.turnOf(route, params)
     }
     let event: Notification.Notification | undefined
-    const turn = runningTurn(threadId, turnId)
-    if (turn !== undefined) event = turn.offer(raw)
-    else {
-      const following = followers.size === 0 ? undefined : followers.get(threadId)
-      if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
-      if (turnId !== undefined) {
-        if (method === "turn/completed") server?.turnEnded(threadId, turnId)
-      } else if (threadId !== undefined && Place.saysIdle(method, params)) {
-        idle.set(threadId, String(method))
-        if (Place.closing.has(method)) server?.threadClosed(threadId)
-      }
-    }
-    if (method === "error" && threadId !== undefined && Predicate.isObject(params) && params["willRetry"] === true) {
-      for (const retrying of turn === undefined ? turnsOf(threadId) : [turn]) watch?.retrying(retrying, params)
-    }
+    const turn = turns.get(threadId, turnId)
+    if (turn !== undefined) {
+      event = turn.offer(raw)
+      if (method === "error") onError([turn], params)
+    } else onUnclaimed(raw, text, method, params, threadId, turnId)
     if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
-    if (method === "serverRequest/resolved" && Predicate.isObject(params)) {
-      const id = JsonRpc.idOf(params["requestId"])
+  }
+
+  /** What belongs to no claimed turn. */
+  const onUnclaimed = (
+    raw: Notification.Raw,
+    text: string,
+    method: unknown,
+    params: unknown,
+    threadId: string | undefined,
+    turnId: string | undefined
+  ): void => {
+    const following = followers.size === 0 ? undefined : followers.get(threadId)
+    if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
+    if (turnId !== undefined) {
+      if (method === "turn/completed") server?.turnEnded(threadId, turnId)
+      else if (method === "error" && threadId !== undefined) onError(turnsOf(threadId), params)
+    } else if (method === "serverRequest/resolved") {
+      const id = Predicate.isObject(params) ? JsonRpc.idOf(params["requestId"]) : undefined
       if (id !== undefined) server?.resolved(JsonRpc.idText(id, text, "params", "requestId"))
+    } else if (threadId !== undefined && Place.saysIdle(method, params)) {
+      idle.set(threadId, String(method))
+      if (Place.closing.has(method)) server?.threadClosed(threadId)
     }
+  }
+
+  const onError = (turns: ReadonlyArray<RunningTurn>, params: unknown): void => {
+    if (!Predicate.isObject(params) || params["willRetry"] !== true) return
+    for (const turn of turns) watch?.retrying(turn, params)
   }
 
   const follow = (threadId: string | undefined, follower: Follower): () => void => {
@@ -339,7 +338,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           adopt = onTurn
         },
         claim: (turnId, events) => {
-          const turn = runningTurn(threadId, turnId) ?? createTurn(threadId, turnId)
+          const turn = turns.get(threadId, turnId) ?? createTurn(threadId, turnId)
           const cursor = events ? turn.keepEvents().cursor() : null
           for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
           close()
@@ -350,7 +349,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       }
     },
     follow,
-    turn: runningTurn,
+    turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,
     globals: subscriptions.withoutTurn,
     thread: (threadId) => subscriptions.thread(threadId),
@@ -369,7 +368,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       failure = error
       server?.lost()
       requests.fail(error)
-      for (const turn of Array.from(turns.values()).flat()) turn.fail(error)
+      for (const turn of turns.all) turn.fail(error)
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
       subscriptions.fail(error)
     },
@@ -378,7 +377,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       strayAnswers,
       pending: requests.size,
       late: requests.lateSize,
-      turns: Array.from(turns.values()).flat().length,
+      turns: turns.all.length,
       followers: Array.from(followers.values(), ({ size }) => size).reduce((sum, size) => sum + size, 0),
       subscribers: subscriptions.count
     })
