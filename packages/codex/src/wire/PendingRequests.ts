@@ -105,9 +105,11 @@ export class PendingRequests {
 
   /** Fails everything that waits. */
   fail(error: CodexConnectionError): void {
-    for (const pending of this.waiting.values()) pending.settle(Exit.fail(error))
+    const waiting = Array.from(this.waiting.values())
+    // First: a request that fails is resumed at once, and for it the others wait no more.
     this.waiting.clear()
     this.late.clear()
+    for (const pending of waiting) pending.settle(Exit.fail(error))
     this.readUpTo(this.lastId)
   }
 

@@ -17,7 +17,13 @@ export interface Send {
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options?: { readonly timeout?: Duration.Input | undefined; readonly late?: (result: unknown) => void }
+    options?: {
+      readonly timeout?: Duration.Input | undefined
+      /** Takes a result that comes when the time is up. */
+      readonly late?: (result: unknown) => void
+      /** Whether it does not count among the requests in flight. */
+      readonly control?: boolean
+    }
   ): Effect.Effect<A, RequestError>
 }
 
