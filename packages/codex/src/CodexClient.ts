@@ -29,6 +29,7 @@ import {
   InvalidInputError,
   type RequestError
 } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
@@ -115,6 +116,8 @@ export class CodexClient extends Context.Service<CodexClient, {
    * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
+  /** Limits for the turns of all threads. */
+  readonly limits: Limits | undefined
   /**
    * Tells what there is at a path on the server's machine; undefined where only the server can know. See
    * `Transport.look`.
@@ -234,7 +237,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
   router.serve(
     yield* Answering.make({
       fork,
-      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      asks: (threadId) => family.asks(threadId),
+      // A sub-agent works within the turn of the outermost thread.
+      spanOf: (threadId) =>
+        threadId === undefined ? undefined : starts.spanOf(threadId) ?? starts.spanOf(family.rootOf(threadId)),
       find: Handlers.make({
         client: handlers,
         family,
@@ -270,6 +276,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family.release(member)
       }
     },
+    limits: options.limits,
     look,
     subagents,
     turns: { ...starts, ...controls }

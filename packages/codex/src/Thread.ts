@@ -23,6 +23,7 @@ import {
   type TurnError,
   type TypedRunError
 } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
@@ -215,19 +216,25 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   /** Starts a turn when the thread is free and loaded, and its sub-agents are within what the turn allows. */
   const startOn = (
-    request: Omit<ThreadRequest, "threadId" | "agent">,
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
     start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
-    options: object = {}
+    { limits, subagents }: Pick<Options.TurnOptions, "limits" | "subagents"> = {},
+    params: object = {}
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
+      const thread = yield* client.turns.acquire({
+        ...request,
+        threadId: id,
+        agent: { ...agent, model },
+        limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
+      })
       let asked = loaded
       let stopped = 0
       const prepare = Effect.gen(function*() {
         const connection = yield* client.connected
         asked = connection
         yield* load(connection)
-        stopped += yield* client.subagents.narrow(id, options)
+        stopped += yield* client.subagents.narrow(id, params)
       })
       const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
         // The server was started again after it was asked, and so refused the turn.
@@ -235,6 +242,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
           error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
       })
       started.turn.stoppedBefore = stopped
+      started.turn.leavesSubagents = subagents === "leave"
       return started
     })
 
@@ -260,6 +268,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const started = yield* startOn(
         { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
         (thread) => thread.start(request),
+        options,
         params
       )
       bound(started, options.buffer)
@@ -269,10 +278,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       return started
     })
 
-  const begin = (
-    starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
-  ) => startOn(request, (thread) => thread.begin(starting))
+  const begin: Goal.Services["begin"] = (starting, request, options) =>
+    startOn(request, (thread) => thread.begin(starting), options)
 
   const goals = Goal.make({ client, router, begin }, id)
 
