@@ -105,8 +105,8 @@ export class PendingRequests {
 
   /** Fails everything that waits. */
   fail(error: CodexConnectionError): void {
+    // Settling one resumes its caller at once: by then nothing must be held.
     const waiting = Array.from(this.waiting.values())
-    // First: a request that fails is resumed at once, and for it the others wait no more.
     this.waiting.clear()
     this.late.clear()
     for (const pending of waiting) pending.settle(Exit.fail(error))
