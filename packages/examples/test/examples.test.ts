@@ -141,9 +141,9 @@ const prints: Readonly<
     offline,
     `recorded: ${hello} Say hello in one sentence.`,
     `replayed: ${hello} Say hello in one sentence.`,
-    "turn/start was asked with other parameters",
+    "the program sent turn/start with other parameters",
     /^ +recorded: "Say hello in one sentence\."$/m,
-    /^ +asked: +"Say goodbye\."$/m,
+    /^ +sent: +"Say goodbye\."$/m,
     /^\d+ messages to look at: .*greeting\.html$/m
   ],
   "30_typed_retry": ["not yet: Expected a valid Date at [\"date\"]", "released in 2026", "1 fixes"],

@@ -1,31 +1,30 @@
 /**
- * One recorded connection as a script: what the server said, and what had been asked before.
+ * The script of one recorded connection: the messages of the server, each with the messages of the client that precede it.
  *
- * The entries are sorted into lanes: a lane for each thread, one for each other thing that has a name (a process, a
- * login), one for each request that has none. Within a lane the recorded order is kept; lanes are independent of each
- * other, for threads are.
+ * The entries are sorted into lanes: one for each thread, one for each other subject (such as a process or a login), and
+ * one for each request without a subject. Order matters only within a lane, because threads are independent.
  */
-import * as Recording from "../Recording.ts"
+import * as Recording from "../format/Recording.ts"
 
 type Entry = Recording.Recording["entries"][number]
 
-/** Something that the client said. */
+/** A message of the client. */
 export interface Ask {
   readonly _tag: "Ask"
   readonly at: number
   readonly line: number
-  /** The name of the lane in which it was recorded. */
+  /** The name of the lane that it was recorded in. */
   readonly home: string
-  /** `request`: has an answer; `answer`: to a request of the server; `notification`: has none. */
+  /** `request`: expects a response; `answer`: responds to a request of the server; `notification`: neither. */
   readonly kind: "request" | "answer" | "notification"
-  /** The method; of an answer, that of the request. */
+  /** The method; for an answer, that of the request. */
   readonly method: string
   readonly message: Recording.Message
-  /** Set when the client has said it now: the id it gave to it. */
+  /** The id that the program chose, as soon as it has sent the message. */
   asked: { readonly id: unknown } | undefined
 }
 
-/** Something that the server said. */
+/** A message of the server. */
 export interface Say {
   readonly _tag: "Say"
   readonly at: number
@@ -33,51 +32,55 @@ export interface Say {
   readonly home: string
   readonly text: string
   readonly message: Recording.Message | undefined
-  /** The request that is answered. */
+  /** The request that the message responds to. */
   readonly answers: Ask | undefined
-  /** How many of the script's asks must have been asked before: all that were recorded earlier; 0 if its lane tells. */
+  /** The number of asks that must precede it: all that were recorded earlier, or 0 if the order in its lane is enough. */
   readonly after: number
 }
 
 export interface Lane {
-  /** The id of a thread, or another name. */
+  /** The id of a thread, or the name of another subject. */
   readonly name: string
   steps: Array<Ask | Say>
-  /** The step that is next. */
+  /** The index of the next step. */
   cursor: number
 }
 
 export interface Script {
   readonly lanes: ReadonlyMap<string, Lane>
   readonly asks: ReadonlyArray<Ask>
-  /** How the connection ended, if that was recorded. */
+  /** The end of the connection, if it was recorded. */
   readonly ending: Extract<Entry, { readonly _tag: "Ended" }> | undefined
 }
 
-/** An ask in words. */
-export const describe = (ask: Ask): string => ask.kind === "answer" ? `the answer to ${ask.method}` : ask.method
+/** Names a message of the client. */
+export const describe = (ask: Ask): string => ask.kind === "answer" ? `the response to ${ask.method}` : ask.method
 
-/** Names that requests without a thread and notifications about them have in common. */
+/** Fields that requests without a thread share with the notifications about them. */
 const subjects = ["processId", "processHandle", "loginId", "sessionId", "watchId", "streamId", "importId"]
 
-/** What a message is about: the id of a thread, or another name; undefined if nothing in it tells. */
+/** Returns the subject of a message: the id of a thread, or another name; undefined if it has none. */
 export const subjectOf = (params: unknown): string | undefined => {
   if (!Recording.isMessage(params)) return undefined
   const { conversationId, thread, threadId } = params
   if (typeof threadId === "string") return threadId
   if (Recording.isMessage(thread) && typeof thread["id"] === "string") return thread["id"]
   if (typeof conversationId === "string") return conversationId
-  const field = subjects.find((field) => typeof params[field] === "string")
-  return field === undefined ? undefined : `${field} ${String(params[field])}`
+  for (const field of subjects) {
+    const name = params[field]
+    if (typeof name === "string") return `${field} ${name}`
+  }
+  return undefined
 }
 
-/** The thread that an agent of another thread has started. */
+/** Returns the parent of a thread that an agent started. */
 const parentOf = (params: unknown): string | undefined => {
   const thread = Recording.isMessage(params) ? params["thread"] : undefined
   const parent = Recording.isMessage(thread) ? thread["parentThreadId"] : undefined
   return typeof parent === "string" ? parent : undefined
 }
 
+/** Creates the script of one connection. */
 export const make = (entries: ReadonlyArray<Entry>): Script => {
   const lanes = new Map<string, Lane>()
   const asks: Array<Ask> = []

@@ -1,14 +1,14 @@
 /**
- * Plays one recorded connection: takes what the client says, in any order that its threads allow, and says what the
- * server had said then.
+ * A player of one recorded connection: accepts the messages of the client, in any order that its threads allow, and sends
+ * the messages that the server sent in response.
  */
 import { performance } from "node:perf_hooks"
-import * as Recording from "../Recording.ts"
+import * as Recording from "../format/Recording.ts"
+import type { Masker } from "../masking/Masker.ts"
 import { type Difference, differences } from "./difference.ts"
-import type { Masker } from "./Masker.ts"
 import { type Ask, describe, type Lane, type Say, type Script, subjectOf } from "./Script.ts"
 
-/** What the client said is not what was recorded, or what was recorded is not said. */
+/** A departure of the program from the recording. */
 export interface Problem {
   readonly detail: string
   readonly line?: number
@@ -18,37 +18,39 @@ export interface Problem {
 export interface Options {
   readonly masker: Masker
   readonly ignore: { readonly [method: string]: ReadonlyArray<string> }
-  /** The server says something. */
+  /** Sends a message of the server. */
   readonly say: (text: string) => void
   /**
-   * Delays a step that is `millis` recorded milliseconds after the one before it, and then calls `proceed`; false if it
-   * needs no delay.
+   * Delays a step that was recorded `millis` milliseconds after the step before it, and then calls `proceed`. Returns
+   * false if the step needs no delay.
    */
   readonly delay: (millis: number, proceed: () => void) => boolean
-  /** All was said. */
+  /** Called when the whole script has been played. */
   readonly finished: () => void
 }
 
-/** What differs from run to run, and means nothing. */
-const alwaysIgnored: { readonly [method: string]: ReadonlyArray<string> } = {
-  initialize: ["clientInfo.version"],
-  "currentTime/read": ["currentTimeAt"]
-}
+/** Paths that differ from run to run without a meaning. */
+const alwaysIgnored: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["initialize", ["clientInfo.version"]],
+  ["currentTime/read", ["currentTimeAt"]]
+])
 
 export class Player {
   private readonly script: Script
   private readonly options: Options
-  /** All asks before this one were asked. */
+  /** The index of the first ask that the program has not sent. */
   private asked = 0
-  /** Requests of the server that were said, and have no answer yet, by their id. */
+  /** Requests of the server without a response, by id. */
   private readonly questions = new Map<unknown, { readonly lane: Lane; readonly method: string }>()
-  /** Requests of the client that wait for their answer. */
+  /** Requests of the client without a response. */
   private readonly waiting = new Set<Ask>()
-  /** Turns that have begun, and not ended. */
+  /** Turns that have started and not ended. */
   private readonly turns = new Set<string>()
-  /** Lanes that pause. */
+  /** Lanes that wait for a delay. */
   private readonly delayed = new Set<Lane>()
-  /** When something was said last, by either side. */
+  /** Recorded messages of the client, masked, as JSON. */
+  private readonly masked = new Map<Ask, string>()
+  /** Time of the last message of either side. */
   private heard = performance.now()
 
   constructor(script: Script, options: Options) {
@@ -60,9 +62,9 @@ export class Player {
     this.advanceAll()
   }
 
-  /** Takes what the client says, and what is wrong with it otherwise. */
+  /** Accepts a message of the client. Returns a problem if the recording does not have it. */
   accept(text: string): Problem | undefined {
-    const message = this.options.masker.message(JSON.parse(text) as Recording.Message)
+    const message = this.options.masker.message(Recording.parseMessage(text) ?? {})
     const problem = typeof message["method"] === "string"
       ? this.acceptRequest(message["method"], message)
       : this.acceptAnswer(message)
@@ -72,8 +74,9 @@ export class Player {
   }
 
   /**
-   * Why the client, which waits, will wait for ever: the server says nothing before it is asked something else. Undefined
-   * if it does not wait, or has been silent for no longer than the recorded program and `patience`, in milliseconds.
+   * Returns a problem if the client would wait for ever, because the server says nothing before a further request. It
+   * returns undefined while the client does not wait, or has been silent for no longer than the recorded program was, plus
+   * `patience` in milliseconds.
    */
   stall(patience: number): Problem | undefined {
     if (this.waiting.size === 0 && this.turns.size === 0) return undefined
@@ -81,20 +84,20 @@ export class Player {
     const heads = Array.from(this.script.lanes.values()).flatMap((lane) => this.blockOf(lane) ?? [])
     const silence = performance.now() - this.heard
     if (silence < Math.max(patience, ...heads.map(({ pause }) => patience + pause))) return undefined
-    const [open] = [...Array.from(this.waiting, ({ method }) => `the answer to ${method}`), "the end of a turn"]
+    const [open] = [...Array.from(this.waiting, ({ method }) => `the response to ${method}`), "the end of a turn"]
     if (heads.length === 0) {
       return {
-        detail: `the recording ends here, and the program waits for ${open}: the recorded program was gone by then`
+        detail: `the recording ends here, and the program waits for ${open}; the recorded program had ended by then`
       }
     }
     const expected = heads.map(({ ask }) => `${describe(ask)} (line ${ask.line})`).join(", or ")
     return {
-      detail: `the program waits for ${open}, which the server gave only after it had been asked: ${expected}`,
+      detail: `the program waits for ${open}, which the server sent only after ${expected}`,
       line: heads[0]!.ask.line
     }
   }
 
-  /** The ask at which a lane stops, and how long the recorded program had let pass before it. */
+  /** The ask that a lane waits for, and the time that the recorded program took before it. */
   private blockOf(lane: Lane): { readonly ask: Ask; readonly pause: number } | undefined {
     const step = lane.steps[lane.cursor]
     if (step?._tag !== "Ask") return undefined
@@ -108,7 +111,7 @@ export class Player {
       : [this.script.lanes.get(subject)].filter((lane) => lane !== undefined)
     const asks = candidates.flatMap((lane) => {
       const ask = nextRequest(lane)
-      // What names no subject is answered by who was asked without one.
+      // A request without a subject matches only requests that were recorded without one.
       return ask === undefined || (subject === undefined && subjectOf(ask.message["params"]) !== undefined)
         ? []
         : [{ lane, ask }]
@@ -128,13 +131,15 @@ export class Player {
     if (closest === undefined) {
       const known = this.script.asks.some((ask) => ask.method === method)
       const whose = subject === undefined ? "" : ` of ${subject}`
-      return { detail: `${method} was asked, and the recording has no ${known ? "more" : "such"} request${whose}` }
+      return {
+        detail: `the program sent ${method}, and the recording has no ${known ? "further" : "such"} request${whose}`
+      }
     }
     const { ask } = closest
     return {
       detail: ask.method === method
-        ? `${describe(ask)} was asked with other parameters`
-        : `${method} was asked, where the recording has ${describe(ask)}`,
+        ? `the program sent ${describe(ask)} with other parameters`
+        : `the program sent ${method}, where the recording has ${describe(ask)}`,
       line: ask.line,
       differences: ask.method === method ? this.differs(closest.lane, ask, message) : []
     }
@@ -144,19 +149,19 @@ export class Player {
     const id = message["id"]
     const question = this.questions.get(id)
     if (question === undefined) {
-      return { detail: `request ${String(id)} was answered, which was never asked` }
+      return { detail: `the program responded to request ${JSON.stringify(id)}, which the server never sent` }
     }
     const ask = question.lane.steps.find((step): step is Ask =>
       step._tag === "Ask" && step.kind === "answer" && step.message["id"] === id && step.asked === undefined
     )
-    // The recorded program was too late with its answer, or the server took the request back.
+    // The recorded program never responded, because the server withdrew the request or the connection ended.
     if (ask === undefined) {
       this.questions.delete(id)
       return undefined
     }
     const found = this.differs(question.lane, ask, message)
     if (found.length > 0) {
-      return { detail: `${ask.method} was answered differently`, line: ask.line, differences: found }
+      return { detail: `the program responded to ${ask.method} differently`, line: ask.line, differences: found }
     }
     this.questions.delete(id)
     return this.take(ask, message)
@@ -172,11 +177,12 @@ export class Player {
     if (ask.kind !== "answer" && ask.method !== message["method"]) {
       return [{ path: "method", recorded: ask.method, asked: message["method"] }]
     }
-    const recorded = JSON.parse(rename(JSON.stringify(ask.message), ask.home, lane.name)) as Recording.Message
+    const recorded = this.recorded(ask, lane.name)
+    const { ignore: ignored } = this.options
     const ignore = [
-      ...alwaysIgnored[ask.method] ?? [],
-      ...this.options.ignore[ask.method] ?? [],
-      ...this.options.ignore["*"] ?? []
+      ...alwaysIgnored.get(ask.method) ?? [],
+      ...Object.hasOwn(ignored, ask.method) ? ignored[ask.method] ?? [] : [],
+      ...ignored["*"] ?? []
     ]
     const found = ask.kind === "answer"
       ? [
@@ -184,13 +190,20 @@ export class Player {
         ...differences(recorded["error"], message["error"])
       ]
       : differences(recorded["params"] ?? {}, message["params"] ?? {}, ignore)
-    // A later version of the SDK may say more in the handshake.
+    // A later version of the SDK may send more in the handshake.
     return ask.method === "initialize" ? found.filter((difference) => difference.recorded !== undefined) : found
   }
 
+  /** Returns a recorded message as it appears in a lane. It is masked again: an earlier recorder may have masked less. */
+  private recorded(ask: Ask, lane: string): Recording.Message {
+    const masked = this.masked.get(ask) ?? JSON.stringify(this.options.masker.message(ask.message))
+    this.masked.set(ask, masked)
+    return JSON.parse(rename(masked, ask.home, lane)) as Recording.Message
+  }
+
   /**
-   * A lane that was the same up to here, and goes on as this message does. Threads that were started alike are told apart
-   * only by what they are asked, and which of them comes first is chance.
+   * Returns a lane with the same past that continues with this message. Threads that started alike differ only in their
+   * later requests, and their order is left to chance.
    */
   private twinOf(lane: Lane, message: Recording.Message): Lane | undefined {
     const past = pastRequests(lane)
@@ -199,7 +212,7 @@ export class Player {
       const next = requests(other)[past.length]
       if (next === undefined || next.asked !== undefined || this.differs(lane, next, message).length > 0) continue
       const alike = requests(other).slice(0, past.length).every((ask, index) =>
-        this.differs(lane, ask, renamed(past[index]!, lane.name)).length === 0
+        this.differs(lane, ask, this.recorded(past[index]!, lane.name)).length === 0
       )
       if (alike) return other
     }
@@ -215,7 +228,7 @@ export class Player {
     if (unfinished === 0) this.options.finished()
   }
 
-  /** Says what can be said in a lane. */
+  /** Sends the messages of a lane that are due. */
   private advance(lane: Lane): void {
     if (this.delayed.has(lane)) return
     for (let step = lane.steps[lane.cursor]; step !== undefined; step = lane.steps[lane.cursor]) {
@@ -259,7 +272,7 @@ export class Player {
   }
 }
 
-/** The requests and notifications of a lane: what has an order. */
+/** The requests and notifications of a lane, whose order matters. */
 const requests = (lane: Lane): ReadonlyArray<Ask> =>
   lane.steps.filter((step): step is Ask => step._tag === "Ask" && step.kind !== "answer")
 
@@ -273,13 +286,10 @@ const nextRequest = (lane: Lane): Ask | undefined => {
 
 const pastRequests = (lane: Lane): ReadonlyArray<Ask> => requests(lane).filter((ask) => ask.asked !== undefined)
 
-/** A text of one lane as it is said in another. */
+/** Returns a text of one lane as it appears in another. */
 const rename = (text: string, from: string, to: string): string => from === to ? text : text.replaceAll(from, to)
 
-const renamed = (ask: Ask, to: string): Recording.Message =>
-  JSON.parse(rename(JSON.stringify(ask.message), ask.home, to)) as Recording.Message
-
-/** Exchanges what follows in two lanes, from their next requests on. */
+/** Exchanges the rest of two lanes, from their next requests on. */
 const exchange = (a: Lane, b: Lane): void => {
   const count = pastRequests(a).length
   const cut = (lane: Lane) => lane.steps.indexOf(requests(lane)[count]!)

@@ -1,7 +1,7 @@
 /**
- * How a connection ended, as it stands in a recording: one flat object, whose `reason` is a name.
+ * The end of a connection in a recording: one flat object, whose `reason` is a name.
  *
- * The file keeps this shape whatever the error classes look like.
+ * The file keeps this shape, whatever the error classes look like.
  */
 import { CodexConnectError, CodexConnectionError, InvalidInputError } from "effect-codex/CodexError"
 import * as Option from "effect/Option"
@@ -24,7 +24,7 @@ export const encode = (error: typeof Ending.Type): unknown => {
 }
 
 /** Names of reasons in recordings of earlier versions. */
-const renamed: { readonly [reason: string]: string } = { BadCwd: "BadDirectory" }
+const renamed: ReadonlyMap<string, string> = new Map([["BadCwd", "BadDirectory"]])
 
 /** Reads what {@link encode} wrote, now or in an earlier version. */
 export const decode = (ended: unknown): Option.Option<typeof Ending.Type> => {
@@ -39,7 +39,7 @@ export const decode = (ended: unknown): Option.Option<typeof Ending.Type> => {
     signal: null,
     stderr: "",
     ...ended,
-    _tag: renamed[ended["reason"]] ?? ended["reason"]
+    _tag: renamed.get(ended["reason"]) ?? ended["reason"]
   }
   return decodeError({ target: ended["command"], ...ended, _tag: tag, reason })
 }

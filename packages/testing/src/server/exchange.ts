@@ -2,8 +2,8 @@
 import type * as Methods from "@effect-codex/protocol/Methods"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type * as Fixture from "../Fixture.ts"
-import type * as Gate from "../Gate.ts"
+import type * as Gate from "../script/Gate.ts"
+import type * as Fixture from "./Fixture.ts"
 
 /** A JSON object as it was received. */
 export type Raw = { readonly [key: string]: unknown }

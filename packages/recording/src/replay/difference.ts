@@ -1,17 +1,17 @@
 /**
- * What is different between two JSON values, for people to read.
+ * Differences between two JSON values, rendered for people to read.
  */
 import * as Predicate from "effect/Predicate"
 
-/** A place at which two values differ. A value that is not there is left out. */
+/** A path at which two values differ. An absent value is left out. */
 export interface Difference {
-  /** E.g. `input[0].text`; empty for the values themselves. */
+  /** A path such as `input[0].text`; empty for the values themselves. */
   readonly path: string
   readonly recorded?: unknown
   readonly asked?: unknown
 }
 
-/** Every place at which the values differ, except the ignored ones: patterns such as `input.*.text`. */
+/** Returns every path at which the values differ. `ignore` lists exceptions, such as `input.*.text`. */
 export const differences = (
   recorded: unknown,
   asked: unknown,
@@ -24,12 +24,10 @@ export const differences = (
     if (ignored.some((pattern) => matches(pattern, keys))) return
     const arrays = Array.isArray(recorded) && Array.isArray(asked)
     if (arrays || (Predicate.isObject(recorded) && Predicate.isObject(asked))) {
-      const left = recorded as { readonly [key: string | number]: unknown }
-      const right = asked as { readonly [key: string | number]: unknown }
       const own = arrays
         ? Array.from({ length: Math.max(recorded.length, asked.length) }, (_, index) => index)
-        : new Set([...Object.keys(left), ...Object.keys(right)])
-      for (const key of own) compare(left[key], right[key], [...keys, key])
+        : new Set([...Object.keys(recorded), ...Object.keys(asked)])
+      for (const key of own) compare(fieldOf(recorded, key), fieldOf(asked, key), [...keys, key])
     } else {
       found.push({
         path: pathOf(keys),
@@ -42,13 +40,17 @@ export const differences = (
   return found
 }
 
+/** Returns an own field: a key such as `constructor` must not find what every object inherits. */
+const fieldOf = (value: object, key: string | number): unknown =>
+  Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined
+
 const matches = (pattern: ReadonlyArray<string>, keys: ReadonlyArray<string | number>): boolean =>
   pattern.length === keys.length && pattern.every((name, index) => name === "*" || name === String(keys[index]))
 
 const pathOf = (keys: ReadonlyArray<string | number>): string =>
   keys.map((key, index) => typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${key}`).join("")
 
-/** How much of a value is shown before and after the place where it differs. */
+/** Characters of a value that are shown before and after the first difference. */
 const around = 60
 
 const show = (value: unknown, from: number): string => {
@@ -59,15 +61,15 @@ const show = (value: unknown, from: number): string => {
   return `${start > 0 ? "…" : ""}${text.slice(start, end)}${end < text.length ? "…" : ""}`
 }
 
-/** The differences as lines of text, long values cut around the place where they part. */
+/** Renders differences as lines of text. Long values are cut around their first difference. */
 export const render = (differences: ReadonlyArray<Difference>, indent = "  "): string => {
   const shown = differences.slice(0, 10).map(({ asked, path, recorded }) => {
     const from = recorded === undefined || asked === undefined
       ? 0
       : firstDifference(JSON.stringify(recorded), JSON.stringify(asked))
-    return `${indent}${path === "" ? "the whole" : path}\n${indent}  recorded: ${
+    return `${indent}${path === "" ? "the whole value" : path}\n${indent}  recorded: ${
       show(recorded, from)
-    }\n${indent}  asked:    ${show(asked, from)}`
+    }\n${indent}  sent:     ${show(asked, from)}`
   })
   const rest = differences.length - shown.length
   return [...shown, ...(rest > 0 ? [`${indent}and ${rest} more`] : [])].join("\n")

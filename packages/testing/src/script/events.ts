@@ -1,7 +1,7 @@
 /** Encodes a reply as server-sent events of the Responses API. */
-import type { Item } from "../Item.ts"
-import type { Events } from "../Reply.ts"
-import * as Step from "../Step.ts"
+import type { Item } from "./Item.ts"
+import type { Events } from "./Reply.ts"
+import * as Step from "./Step.ts"
 
 /** The text of events that are sent together, or a step before the next ones. */
 export type Frame = string | Step.Step

@@ -7,19 +7,25 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Fixture from "../Fixture.ts"
-import type * as Gate from "../Gate.ts"
+import type * as Gate from "../script/Gate.ts"
 import { type Method, type Params, type Request, type Response, RpcError, type TurnScript } from "./exchange.ts"
+import * as Fixture from "./Fixture.ts"
 
+/** Options of the small Codex: those of `FakeAppServer` that it needs. */
 export interface Options {
+  /** The version in the user agent. */
   readonly version?: string | undefined
+  /** The script of turns without an enqueued one. */
   readonly reply?: ((text: string, request: Request<"turn/start">) => TurnScript) | undefined
+  /** Ids of stored threads. */
   readonly threads?: ReadonlyArray<string> | undefined
 }
 
 /** The state of one connection. */
 export interface Session {
+  /** Sends a notification. */
   readonly notify: (event: Fixture.Notification) => Effect.Effect<void>
+  /** The scope of the connection. */
   readonly scope: Scope.Scope
   /** The ids of the threads that are loaded, and so can run turns. */
   readonly loaded: Set<string>
@@ -124,6 +130,7 @@ const running = (
   return Effect.succeed(turn)
 }
 
+/** Creates a small Codex. */
 export const make = (options: Options) => {
   const version = options.version ?? Fixture.version
   const scripts: Array<TurnScript> = []
