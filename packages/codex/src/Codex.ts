@@ -25,7 +25,6 @@ import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
-import type { ClientOptions } from "./model/ClientOptions.ts"
 import {
   type CodexConnectionError,
   type ConnectError,
@@ -36,6 +35,7 @@ import {
 } from "./model/CodexError.ts"
 import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
+import type { TransportOptions } from "./model/RemoteOptions.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
 import { prepare as prepareTools } from "./model/Toolkits.ts"
@@ -309,7 +309,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  * @category layers
  */
 export const layerTransport = <R = never>(
-  options: ClientOptions<R> = {}
+  options: TransportOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
   Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(options)))
 
@@ -337,3 +337,35 @@ export const layer = <R = never>(
   options: LayerOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, R> =>
   Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(options)))
+
+/**
+ * Codex on an app-server that is running already (`codex app-server --listen ws://...`), over a WebSocket.
+ *
+ * Closing the Layer leaves the server running, and interrupts the turns of this client unless `detach` is set.
+ *
+ * @example
+ * ```ts
+ * import * as Redacted from "effect/Redacted"
+ * import { Codex } from "effect-codex"
+ *
+ * const layer = Codex.layerWebSocket({ url: "wss://codex.example.com", token: Redacted.make(process.env.CODEX_TOKEN ?? "") })
+ * ```
+ *
+ * @category layers
+ */
+export const layerWebSocket = <R = never>(
+  options: CodexClient.WebSocketLayerOptions<R>
+): Layer.Layer<Services, ConnectError, R> =>
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerWebSocket(options)))
+
+/**
+ * Codex on an app-server that is running already (`codex app-server --listen unix://PATH`), over its Unix socket.
+ *
+ * Closing the Layer leaves the server running, and interrupts the turns of this client unless `detach` is set.
+ *
+ * @category layers
+ */
+export const layerUnixSocket = <R = never>(
+  options: CodexClient.UnixSocketLayerOptions<R>
+): Layer.Layer<Services, ConnectError, R> =>
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerUnixSocket(options)))

@@ -3,7 +3,7 @@
  *
  * Most programs use `Codex` above it. This is for the rest of the protocol's methods.
  */
-import { layerStdio } from "#process"
+import { layerStdio, layerUnixSocket as unixSocket, layerWebSocket as webSocket } from "#process"
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -19,7 +19,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
-import { notPositive, positiveDuration } from "./base/options.ts"
+import { notPositive, pick, positiveDuration } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -33,7 +33,9 @@ import {
 import type { Limits } from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
+import * as RemoteOptions from "./model/RemoteOptions.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
+import * as SocketOptions from "./model/SocketOptions.ts"
 import { type PathKind, Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Answering from "./wire/Answering.ts"
@@ -178,13 +180,13 @@ const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Res
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*<R = never>(
-  options: ClientOptions.ClientOptions<R> = {}
+  options: RemoteOptions.TransportOptions<R> = {}
 ): Effect.fn.Return<
   CodexClient["Service"],
   ConnectError,
   Transport | Router.Router | Scope.Scope | R
 > {
-  yield* ClientOptions.validate(options)
+  yield* check(options, RemoteOptions.transportChecks)
   const { look } = yield* Transport
   const router = yield* Router.Router
   const context = yield* Effect.context<R>()
@@ -258,6 +260,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   router.serve(
     yield* Answering.make({
       fork,
+      maxBytes: () => session.last()?.maxMessageBytes,
       asks: (threadId) => family.asks(threadId),
       // A sub-agent works within the turn of the outermost thread.
       spanOf: (threadId) =>
@@ -265,7 +268,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
       find: Handlers.make({
         client: handlers,
         family,
-        isShared: session.isShared,
+        isShared: () => session.last()?.isShared === true,
         read: (threadId) =>
           send(
             "thread/read",
@@ -279,6 +282,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
   )
   router.watch(TurnEnds.make({ router, deadlines, send, controls, fork }))
   yield* session.open
+  yield* Effect.addFinalizer(() =>
+    session.last()?.serverContinues === true && options.detach !== true
+      ? Effect.forEach(router.running(), controls.stop, { concurrency: "unbounded", discard: true })
+      : Effect.void
+  )
 
   return CodexClient.of({
     get metadata() {
@@ -292,10 +300,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
       }, options)
     },
     isSubscribed: (threadId) => !unsubscribed.has(threadId),
-    notify: (method, params) => {
-      const message = encode({ method, params })
-      return typeof message === "string" ? sendLine(message) : Effect.fail(message)
-    },
+    notify: (method, params) =>
+      Effect.flatMap(connected, (connection): Effect.Effect<void, CodexConnectionError | InvalidInputError> => {
+        const message = encode({ method, params }, connection)
+        return typeof message === "string" ? connection.send(message) : Effect.fail(message)
+      }),
     notifications: router.notifications,
     closed: session.closed,
     connections: session.connections,
@@ -323,7 +332,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
  * @category layers
  */
 export const layerTransport = <R = never>(
-  options: ClientOptions.ClientOptions<R> = {}
+  options: RemoteOptions.TransportOptions<R> = {}
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> =>
   Layer.effect(CodexClient, make(options)).pipe(Layer.provideMerge(Router.layer))
 
@@ -346,4 +355,54 @@ export const layer = <R = never>(
   Layer.unwrap(Effect.as(
     check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
     layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+  ))
+
+/**
+ * The options of {@link layerWebSocket}: those of the socket, and of a client of a running server.
+ *
+ * @category models
+ */
+export interface WebSocketLayerOptions<out R = never>
+  extends SocketOptions.WebSocketOptions, RemoteOptions.RemoteOptions<R>
+{}
+
+/**
+ * A client of an app-server that is running already, over a WebSocket. Closing the Layer leaves the server running, and
+ * interrupts the turns of this client unless `detach` is set.
+ *
+ * @category layers
+ */
+export const layerWebSocket = <R = never>(
+  options: WebSocketLayerOptions<R>
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
+  Layer.unwrap(Effect.as(
+    check(options, { ...RemoteOptions.checks, ...SocketOptions.webSocketChecks }),
+    layerTransport(RemoteOptions.toTransportOptions<R>(options)).pipe(
+      Layer.provide(webSocket(pick(options, SocketOptions.webSocketChecks)))
+    )
+  ))
+
+/**
+ * The options of {@link layerUnixSocket}: those of the socket, and of a client of a running server.
+ *
+ * @category models
+ */
+export interface UnixSocketLayerOptions<out R = never>
+  extends SocketOptions.UnixSocketOptions, RemoteOptions.RemoteOptions<R>
+{}
+
+/**
+ * A client of an app-server that is running already, over its Unix socket. Closing the Layer leaves the server running, and
+ * interrupts the turns of this client unless `detach` is set.
+ *
+ * @category layers
+ */
+export const layerUnixSocket = <R = never>(
+  options: UnixSocketLayerOptions<R>
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
+  Layer.unwrap(Effect.as(
+    check(options, { ...RemoteOptions.checks, ...SocketOptions.unixSocketChecks }),
+    layerTransport(RemoteOptions.toTransportOptions<R>(options)).pipe(
+      Layer.provide(unixSocket(pick(options, SocketOptions.unixSocketChecks)))
+    )
   ))

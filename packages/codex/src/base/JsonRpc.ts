@@ -98,16 +98,16 @@ const textAt = (line: string, path: ReadonlyArray<string>): string | undefined =
 /** The server refuses to parse more levels of arrays and objects, and then drops the whole message. */
 export const maxDepth = 127
 
-/** A message as one line, or why it can't be one. */
-export const encode = (message: object): Result.Result<string, string> => {
+/** A message as one line of at most so many bytes, or why it can't be one. */
+export const encode = (message: object, maxBytes?: number): Result.Result<string, string> => {
   const json = stringify(message)
-  return Result.isSuccess(json) ? sayable(json.success) : json
+  return Result.isSuccess(json) ? sayable(json.success, maxBytes) : json
 }
 
 /** The answer to a request of the server, whose id is given as text, or why the result can't be said. */
-export const encodeAnswer = (id: string, result: unknown): Result.Result<string, string> => {
+export const encodeAnswer = (id: string, result: unknown, maxBytes?: number): Result.Result<string, string> => {
   const json = stringify(result)
-  return Result.isSuccess(json) ? sayable(`{"id":${id},"result":${json.success}}`) : json
+  return Result.isSuccess(json) ? sayable(`{"id":${id},"result":${json.success}}`, maxBytes) : json
 }
 
 /** The refusal of a request of the server, whose id is given as text; without `data` that can't be said. */
@@ -130,10 +130,21 @@ const stringify = (value: unknown): Result.Result<string, string> => {
   }
 }
 
-const sayable = (json: string): Result.Result<string, string> =>
-  isTooDeep(json)
-    ? Result.fail(`it is nested more than ${maxDepth} levels deep, which the server can't parse; make it flatter`)
-    : Result.succeed(wellFormed(json))
+const sayable = (json: string, maxBytes = Infinity): Result.Result<string, string> => {
+  if (isTooDeep(json)) {
+    return Result.fail(`it is nested more than ${maxDepth} levels deep, which the server can't parse; make it flatter`)
+  }
+  const line = wellFormed(json)
+  return isTooLong(line, maxBytes)
+    ? Result.fail(
+      `it is longer than the ${maxBytes} bytes that this connection takes; send less at once, or name a file instead`
+    )
+    : Result.succeed(line)
+}
+
+/** A character takes three bytes at most. */
+const isTooLong = (line: string, maxBytes: number): boolean =>
+  line.length > maxBytes || (line.length > maxBytes / 3 && new TextEncoder().encode(line).length > maxBytes)
 
 /** The JSON without halves of surrogate pairs, as `text.slice` makes them of an emoji: each becomes U+FFFD. */
 const wellFormed = (json: string): string =>

@@ -45,6 +45,13 @@ export interface Connection {
    * requests of its own threads and of their sub-agents. Default: false.
    */
   readonly isShared?: boolean | undefined
+  /**
+   * Whether the server goes on without this connection: it keeps its threads, and their turns run on. The client then
+   * interrupts its turns when its scope closes, unless `detach` says otherwise. Default: false.
+   */
+  readonly serverContinues?: boolean | undefined
+  /** The longest message that the server takes, in bytes; a longer one is refused before it is sent. Default: no limit. */
+  readonly maxMessageBytes?: number | undefined
   /** Replaces the secrets that this connection was given, such as a token, before a text goes into an error. */
   readonly hide?: Hide | undefined
 }
@@ -57,6 +64,8 @@ export interface Connection {
 export class Transport extends Context.Service<Transport, {
   /** Opens a connection. Closing the scope ends it: when that has returned, nothing of the connection is left. */
   readonly connect: Effect.Effect<Connection, ConnectError, Scope.Scope>
+  /** The program or address of the server, as errors name it. Default: `codex app-server`. */
+  readonly target?: string | undefined
   /**
    * Tells what there is at a path on the server's machine. Left out where only the server can know: then paths are sent
    * unchecked. Relative paths are relative to the working directory of the server.
@@ -80,8 +89,8 @@ export const receiveStream =
       Effect.suspend(() => Effect.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } })))
     )
 
-/** The longest text that V8 can hold, in bytes of ASCII. */
-const maxMessage = 2 ** 29 - 24
+/** @internal The longest text that V8 can hold, in bytes of ASCII. */
+export const maxMessage = 2 ** 29 - 24
 
 /** @internal Splits bytes into messages, one a line, and hands them over. A message that is too long fails. */
 export const splitMessages = <B extends Uint8Array>(codec: Codec<B>, accept: Accept) => {

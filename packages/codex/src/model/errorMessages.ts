@@ -105,7 +105,7 @@ export const connect = ({ reason, target }: { readonly reason: ConnectReason; re
   }
 }
 
-const reconnect = "Build the Layer again, or set the option `restart`, then retry."
+const reconnect = "Build the Layer again, or set the option `restart` (`reconnect` for a socket), then retry."
 
 /** The message of a `CodexConnectionError`. */
 export const connection = (

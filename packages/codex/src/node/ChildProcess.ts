@@ -15,6 +15,7 @@ import { look } from "./Binary.ts"
 import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
 import * as Stderr from "./Stderr.ts"
+import { withinMillis } from "./withinMillis.ts"
 
 export interface ChildProcess {
   /**
@@ -197,16 +198,3 @@ const terminate = Effect.fnUntraced(function*(
   signalGroup(child, "SIGKILL")
   yield* Deferred.await(ended)
 })
-
-/** The longest that Node can wait: 24 days. */
-const maxMillis = 2 ** 31 - 1
-
-/** As `Effect.timeoutOption`, by the time of the operating system: processes know nothing of a test's clock. */
-const withinMillis = <A>(millis: number, effect: Effect.Effect<A>): Effect.Effect<A | undefined> =>
-  Effect.raceFirst(
-    effect,
-    Effect.callback<undefined>((resume) => {
-      const timer = setTimeout(() => resume(Effect.succeed(undefined)), Math.min(millis, maxMillis))
-      return Effect.sync(() => clearTimeout(timer))
-    })
-  )

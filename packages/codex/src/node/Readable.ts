@@ -14,6 +14,12 @@ import type { Readable } from "node:stream"
 export const forEachChunk = <E = never>(
   readable: Readable,
   onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined
+): Effect.Effect<void, E> => Effect.ensuring(whileOpen(readable, onChunk), Effect.sync(() => readable.destroy()))
+
+/** As {@link forEachChunk}, but leaves the readable as it is when it is interrupted. */
+export const whileOpen = <E = never>(
+  readable: Readable,
+  onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined
 ): Effect.Effect<void, E> => {
   type Busy = Effect.Effect<void, E> | undefined
   const untilBusyOrClosed = Effect.callback<Busy>((resume) => {
@@ -51,5 +57,5 @@ export const forEachChunk = <E = never>(
     // Errors show as the end of the readable.
     readable.on("error", () => {})
     return read
-  }).pipe(Effect.ensuring(Effect.sync(() => readable.destroy())))
+  })
 }

@@ -1,6 +1,6 @@
 /**
- * The child process, for platforms that have none, such as a browser: `#process` in package.json. Whatever needs a process
- * fails.
+ * The child process and the sockets, for platforms that have no processes, such as a browser: `#process` in package.json.
+ * Whatever needs a process or a file fails.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,15 +8,24 @@ import { CodexConnectError } from "../model/CodexError.ts"
 import { Transport } from "../model/Transport.ts"
 import type * as Node from "./process.ts"
 
-const unavailable = new CodexConnectError({
-  reason: {
-    _tag: "Other",
-    detail: "this platform cannot start processes; use another Transport, with Codex.layerTransport"
-  },
-  target: "codex app-server"
-})
+export { layerWebSocket } from "./GlobalWebSocket.ts"
 
-export const command: typeof Node.command = () => Effect.fail(unavailable)
+const unavailable = (target: string, what: string) =>
+  new CodexConnectError({
+    reason: {
+      _tag: "Other",
+      detail:
+        `this platform has no ${what}; connect to a server with Codex.layerWebSocket, or with a Transport of your own`
+    },
+    target
+  })
+
+const noProcess = unavailable("codex app-server", "processes")
+
+export const command: typeof Node.command = () => Effect.fail(noProcess)
 
 export const layerStdio: typeof Node.layerStdio = () =>
-  Layer.succeed(Transport, Transport.of({ connect: Effect.fail(unavailable) }))
+  Layer.succeed(Transport, Transport.of({ connect: Effect.fail(noProcess) }))
+
+export const layerUnixSocket: typeof Node.layerUnixSocket = ({ path }) =>
+  Layer.succeed(Transport, Transport.of({ connect: Effect.fail(unavailable(path, "Unix sockets")) }))

@@ -39,7 +39,10 @@ interface Answer {
 /** The answer to one request; undefined if it is another client's to answer. */
 const answer = (
   request: Router.Incoming,
-  find: (question: Question) => Effect.Effect<Answerer | undefined>
+  { find, maxBytes }: {
+    readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
+    readonly maxBytes: () => number | undefined
+  }
 ): Effect.Effect<Answer | undefined> => {
   const entry = Methods.serverRequests.get(request.method)
   if (entry === undefined) {
@@ -58,14 +61,19 @@ const answer = (
   const method = request.method as ServerRequests.Method
   return Effect.flatMap(
     find({ id: request.id, method, threadId: request.threadId, turnId: request.turnId }),
-    (answerer) => answerer === undefined ? Effect.succeed(undefined) : run(request, params.success, answerer)
+    (answerer) => answerer === undefined ? Effect.succeed(undefined) : run(request, params.success, answerer, maxBytes)
   )
 }
 
 /** Runs a handler, which always comes to an answer. */
-const run = (request: Router.Incoming, params: unknown, { context, handler }: Answerer): Effect.Effect<Answer> =>
+const run = (
+  request: Router.Incoming,
+  params: unknown,
+  { context, handler }: Answerer,
+  maxBytes: () => number | undefined
+): Effect.Effect<Answer> =>
   ServerRequests.invoke(handler, params, context).pipe(
-    Effect.flatMap((response) => answered(request, response)),
+    Effect.flatMap((response) => answered(request, response, maxBytes())),
     Effect.catchCause((cause) => {
       const error = Option.getOrUndefined(Cause.findErrorOption<unknown>(cause))
       if (Predicate.isTagged(error, "ServerRequestError")) {
@@ -90,8 +98,12 @@ const annotations = (request: Router.Incoming): Record<string, unknown> => ({
 })
 
 /** What a handler answers; what JSON can't say is our own failure. */
-const answered = (request: Router.Incoming, response: unknown): Effect.Effect<Answer> => {
-  const line = JsonRpc.encodeAnswer(request.key, response ?? {})
+const answered = (
+  request: Router.Incoming,
+  response: unknown,
+  maxBytes: number | undefined
+): Effect.Effect<Answer> => {
+  const line = JsonRpc.encodeAnswer(request.key, response ?? {}, maxBytes)
   if (Result.isSuccess(line)) return Effect.succeed({ line: line.success })
   return Effect.as(
     Effect.logError(`The handler of ${request.method} gave an answer that can't be sent: ${line.failure}`),
@@ -111,6 +123,8 @@ const failure = ({ key }: Router.Incoming, code: number, message: string, data?:
 export const make = Effect.fnUntraced(function*(options: {
   /** Finds the handler of a request; undefined if it is another client's to answer. */
   readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
+  /** The longest answer that the connection takes, in bytes. */
+  readonly maxBytes: () => number | undefined
   /** A thread asks something. Returns a function for the end of the request. */
   readonly asks: (threadId: string) => () => void
   /** The span of the turn that runs on a thread. */
@@ -179,7 +193,7 @@ export const make = Effect.fnUntraced(function*(options: {
       resolved(request.key)
       const entry = add(request)
       const fiber = options.fork(
-        answer(request, options.find).pipe(
+        answer(request, options).pipe(
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
           Effect.flatMap((answer) => remove(entry) && answer !== undefined ? options.send(answer.line) : Effect.void),
           Effect.annotateLogs(annotations(request))

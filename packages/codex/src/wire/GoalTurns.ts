@@ -23,7 +23,7 @@ export class GoalTurns implements Follower {
   private readonly firstTurn = Deferred.makeUnsafe<StartedTurn, RequestError>()
 
   /** The one turn; null until the first has started. */
-  private whole: RunningTurn | null = null
+  whole: RunningTurn | null = null
   private startedAt: number | null = null
 
   /** The turn that the server runs now. */

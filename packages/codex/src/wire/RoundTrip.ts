@@ -92,7 +92,7 @@ const send = <A>(
     }
   })
   const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
-  const message = encode({ id, method, params, trace })
+  const message = encode({ id, method, params, trace }, connection)
   if (typeof message !== "string") {
     router.forget(id)
     slots?.answered()
@@ -122,12 +122,12 @@ const timedOut = (method: string, timeout: Duration.Duration, threadId: string |
     ...(threadId === undefined ? {} : { threadId })
   })
 
-/** A request or a notification as one line of JSON, or why it can't be one. */
-export const encode = (message: {
-  readonly method: string
-  readonly [key: string]: unknown
-}): string | InvalidInputError =>
-  Result.match(JsonRpc.encode(message), {
+/** A request or a notification as one line of JSON, or why it can't be sent on this connection. */
+export const encode = (
+  message: { readonly method: string; readonly [key: string]: unknown },
+  { maxMessageBytes }: Connection
+): string | InvalidInputError =>
+  Result.match(JsonRpc.encode(message, maxMessageBytes), {
     onFailure: (detail) =>
       new InvalidInputError({ field: message.method, detail: `its parameters can't be sent: ${detail}` }),
     onSuccess: (line) => line

@@ -67,6 +67,8 @@ export interface Follower {
   readonly fail: (error: CodexConnectionError) => void
   /** The turn whose events it takes, while one runs. */
   readonly running?: RunningTurn | null
+  /** As `running`, also between two turns of the server that are one for their consumers. */
+  readonly whole?: RunningTurn | null
 }
 
 /** What has to be looked into, because the server may say no more of it. Runs in the reader. */
@@ -150,6 +152,8 @@ export class Router extends Context.Service<Router, {
   readonly serve: (server: Server) => void
   /** Sets what looks after turns whose end the server does not report. */
   readonly watch: (watch: Watch) => void
+  /** Every turn and goal of this client that has not ended. */
+  readonly running: () => ReadonlyArray<RunningTurn>
   /** The running turns of a thread. */
   readonly turnsOf: (threadId: string) => ReadonlyArray<RunningTurn>
   /** Builds the errors that the server reports. */
@@ -351,6 +355,11 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     watch: (watcher) => {
       watch = watcher
     },
+    running: () =>
+      [
+        ...turns.all,
+        ...Array.from(followers.values(), (ofThread) => Array.from(ofThread, ({ whole }) => whole ?? []).flat()).flat()
+      ].filter(({ ended }) => !ended),
     turnsOf,
     errors,
     family,

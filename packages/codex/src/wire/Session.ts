@@ -35,8 +35,8 @@ export interface Session {
   readonly connections: () => number
   /** Of the connection in use, or of the last one. */
   readonly metadata: () => Metadata.Metadata
-  /** Whether other clients use the server of the connection in use, or of the last one. */
-  readonly isShared: () => boolean
+  /** The connection in use, or the last one; undefined before the first. */
+  readonly last: () => Connection | undefined
 }
 
 interface Opened {
@@ -87,6 +87,7 @@ export const make = Effect.fnUntraced(function*(
   const transport = yield* Transport
   const router = yield* Router.Router
   const { restart = false } = options
+  const handshakeTimeout = Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout)
 
   let connections = 0
   let state: State = { _tag: "Connecting", next: Deferred.makeUnsafe() }
@@ -118,7 +119,16 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const connect = Effect.fnUntraced(function*(connectionScope: Scope.Closeable) {
-    const connection = yield* Scope.provide(transport.connect, connectionScope)
+    const connection = yield* Effect.timeoutOrElse(Scope.provide(transport.connect, connectionScope), {
+      duration: handshakeTimeout,
+      orElse: () =>
+        Effect.fail(
+          new CodexConnectError({
+            reason: { _tag: "HandshakeTimeout", timeoutMs: Duration.toMillis(handshakeTimeout) },
+            target: transport.target ?? "codex app-server"
+          })
+        )
+    })
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
     router.open(connection.hide)
     yield* connection.receive(router.accept).pipe(
@@ -135,7 +145,7 @@ export const make = Effect.fnUntraced(function*(
       // At once: a transport may have messages already.
       Effect.forkIn(connectionScope, { startImmediately: true })
     )
-    const metadata = yield* handshake({ router, deadlines, connection }, options)
+    const metadata = yield* handshake({ router, deadlines, connection }, options, handshakeTimeout)
     return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
   })
 
@@ -158,7 +168,7 @@ export const make = Effect.fnUntraced(function*(
   const reconnect = Effect.gen(function*() {
     const opened = yield* open(Metric.update(Telemetry.restarts, 1))
     const [lifetime, error] = yield* Effect.timed(watch(opened))
-    yield* warn(error)
+    yield* warn(opened, error)
     if (Duration.isLessThan(lifetime, soundAfter)) return yield* error
   })
 
@@ -176,8 +186,10 @@ export const make = Effect.fnUntraced(function*(
       yield* Effect.gen(function*() {
         const error = yield* watch(first)
         if (restart === false) return
-        yield* warn(error)
-        const last = yield* Effect.flip(Effect.forever(Effect.retry(reconnect, restart)))
+        yield* warn(first, error)
+        const last = yield* Effect.flip(
+          Effect.forever(Effect.retry(reconnect, { schedule: restart, while: mayConnectLater }))
+        )
         end(last._tag === "CodexConnectionError" ? last : error)
       }).pipe(Effect.forkScoped)
     }),
@@ -208,14 +220,22 @@ export const make = Effect.fnUntraced(function*(
     }),
     connections: () => connections,
     metadata: () => state._tag === "Connecting" ? unknown : state.last?.metadata ?? unknown,
-    isShared: () => state._tag !== "Connecting" && state.last?.connection.isShared === true
+    last: () => state._tag === "Connecting" ? undefined : state.last?.connection
   }
 })
 
 /** Waits until a connection is lost, and ends what is left of it. */
 const watch = (opened: Opened) => Effect.tap(Deferred.await(opened.lost), () => Effect.uninterruptible(opened.close))
 
-const warn = (error: CodexConnectionError) => Effect.logWarning("Starting the app-server again.", error.message)
+const warn = ({ connection }: Opened, error: CodexConnectionError) =>
+  Effect.logWarning(
+    connection.serverContinues === true ? "Connecting to the app-server again." : "Starting the app-server again.",
+    error.message
+  )
+
+/** A server that refuses the token will refuse it again. */
+const mayConnectLater = (error: ConnectError): boolean =>
+  error._tag !== "CodexConnectError" || error.reason._tag !== "Unauthorized"
 
 const lossOf = (exit: Exit.Exit<never, CodexConnectionError>): CodexConnectionError => {
   // It never succeeds.
@@ -230,7 +250,8 @@ const lossOf = (exit: Exit.Exit<never, CodexConnectionError>): CodexConnectionEr
 
 const handshake = Effect.fnUntraced(function*(
   wire: Wire,
-  options: ClientOptions.ClientOptions<unknown>
+  options: ClientOptions.ClientOptions<unknown>,
+  timeout: Duration.Duration
 ): Effect.fn.Return<Metadata.Metadata, CodexConnectError> {
   const target = wire.connection.target ?? "codex app-server"
   const failed = (error: RequestError) => new CodexConnectError({ ...handshakeFailure(error), target })
@@ -238,7 +259,7 @@ const handshake = Effect.fnUntraced(function*(
     method: "initialize",
     params: ClientOptions.initializeParams(options),
     read: Exit.succeed,
-    timeout: Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout),
+    timeout,
     span: Option.getOrUndefined(yield* Effect.option(Effect.currentParentSpan))
   }).pipe(Effect.mapError(failed))
   const metadata = Metadata.fromResponse(response)

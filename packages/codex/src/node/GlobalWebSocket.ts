@@ -1,0 +1,141 @@
+/**
+ * The WebSocket that browsers and edge workers have, as a Transport.
+ *
+ * It can be neither paused nor pinged, and sends no headers: what arrives too quickly is kept, the server is asked instead of
+ * pinged, and a token is an error. The app-server refuses browsers themselves (their `Origin`): a proxy that authenticates
+ * them has to stand before it.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { check } from "../model/check.ts"
+import { CodexConnectError, CodexConnectionError, InvalidInputError } from "../model/CodexError.ts"
+import { defaults, maxMessageBytes, shown, webSocketChecks, type WebSocketOptions } from "../model/SocketOptions.ts"
+import { type Accept, type Connection, Transport } from "../model/Transport.ts"
+
+/** Normal closure. */
+const normal = 1000
+
+/** A request of the transport itself, whose answer shows that the server is there. */
+const question = `{"id":"keep-alive","method":"thread/loaded/list","params":{"limit":1}}`
+const isAnswer = (message: string): boolean => message.startsWith(`{"id":"keep-alive",`)
+
+const connect = (url: string, target: string): Effect.Effect<WebSocket, CodexConnectError, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.acquireRelease(
+      Effect.sync(() => new WebSocket(url)),
+      (socket) => Effect.sync(() => socket.close(normal))
+    ),
+    (socket) =>
+      Effect.callback((resume) => {
+        const opened = () => resume(Effect.succeed(socket))
+        // The platform does not tell why.
+        const detail = "the WebSocket did not open; the server does not answer, or refuses this client"
+        const failed = () =>
+          resume(Effect.fail(new CodexConnectError({ reason: { _tag: "Unreachable", detail }, target })))
+        socket.addEventListener("open", opened, { once: true })
+        socket.addEventListener("close", failed, { once: true })
+        return Effect.sync(() => {
+          socket.removeEventListener("open", opened)
+          socket.removeEventListener("close", failed)
+        })
+      })
+  )
+
+/** The connection on an open WebSocket. Messages that come before `receive` are kept. */
+const connectionOf = (socket: WebSocket, every: Duration.Duration | undefined): Connection => {
+  let waiting: Array<string> = []
+  let accept: Accept | undefined
+  let isBusy = false
+  let isAsked = false
+  let isAlive = true
+  let cause: Error | undefined
+  let onEnd: ((error: CodexConnectionError) => void) | undefined
+  let ended: CodexConnectionError | undefined
+
+  const end = () => {
+    ended ??= new CodexConnectionError({ reason: { _tag: "Disconnected" }, ...(cause === undefined ? {} : { cause }) })
+    if (waiting.length === 0 && !isBusy) onEnd?.(ended)
+  }
+  const take = () => {
+    if (accept !== undefined && !isBusy && waiting.length > 0) {
+      const messages = waiting
+      waiting = []
+      const busy = accept(messages)
+      if (busy !== undefined) {
+        isBusy = true
+        Effect.runCallback(busy, {
+          onExit: () => {
+            isBusy = false
+            take()
+          }
+        })
+      }
+    }
+    if (ended !== undefined) end()
+  }
+  socket.addEventListener("message", ({ data }) => {
+    isAlive = true
+    if (typeof data !== "string" || (isAsked && isAnswer(data))) return
+    waiting.push(data)
+    take()
+  })
+  socket.addEventListener("close", ({ code, reason }) => {
+    clearInterval(timer)
+    cause ??= new Error(`the WebSocket was closed with code ${code}${reason === "" ? "" : `: ${reason}`}`)
+    end()
+  })
+  const timer = every === undefined ? undefined : setInterval(() => {
+    if (isAlive) isAsked = false
+    else if (isAsked) {
+      cause ??= new Error(`the server was silent for ${Duration.format(Duration.times(every, 2))}, to a request too`)
+      socket.close()
+      return end()
+    } else {
+      isAsked = true
+      socket.send(question)
+    }
+    isAlive = false
+  }, Duration.toMillis(every))
+
+  return {
+    receive: (to) =>
+      Effect.callback((resume) => {
+        onEnd = (error) => resume(Effect.fail(error))
+        accept = to
+        take()
+        return Effect.sync(() => clearInterval(timer))
+      }),
+    send: (message) =>
+      Effect.suspend(() => {
+        if (socket.readyState === WebSocket.OPEN) return Effect.sync(() => socket.send(message))
+        return Effect.fail(ended ?? new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
+      }),
+    isShared: true,
+    serverContinues: true,
+    maxMessageBytes
+  }
+}
+
+/** As `layerWebSocket` of Node. */
+export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport, InvalidInputError> =>
+  Layer.effect(
+    Transport,
+    Effect.gen(function*() {
+      yield* check(options, webSocketChecks)
+      if (options.token !== undefined) {
+        return yield* new InvalidInputError({
+          field: "token",
+          detail: "a browser can't send it; let the proxy before the server authenticate its users"
+        })
+      }
+      const { keepAlive = defaults.keepAlive, url } = options
+      const every = keepAlive === false ? undefined : Duration.fromInputUnsafe(keepAlive)
+      const target = shown(options)
+      return Transport.of({
+        target,
+        connect: Effect.map(connect(url, target), (socket) => ({ ...connectionOf(socket, every), target }))
+      })
+    })
+  )

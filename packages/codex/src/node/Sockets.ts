@@ -1,0 +1,129 @@
+/**
+ * The sockets of an app-server that is running already: Transports over TCP and over Unix sockets. On both it speaks
+ * WebSocket, with one message in each text frame.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Net from "node:net"
+import * as Path from "node:path"
+import { hiding } from "../base/secrets.ts"
+import { check } from "../model/check.ts"
+import type { CodexConnectError, InvalidInputError } from "../model/CodexError.ts"
+import {
+  defaults,
+  maxMessageBytes,
+  secretsOf,
+  shown,
+  unixSocketChecks,
+  type UnixSocketOptions,
+  webSocketChecks,
+  type WebSocketOptions
+} from "../model/SocketOptions.ts"
+import { type Connection, Transport } from "../model/Transport.ts"
+import { type Request, upgrade } from "./Upgrade.ts"
+import { WebSocket } from "./WebSocket.ts"
+
+/** Opens a socket, and a WebSocket on it. */
+const open = (
+  socket: () => Net.Socket,
+  request: Request,
+  connected: "connect" | "secureConnect" = "connect"
+): Effect.Effect<WebSocket, CodexConnectError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const opened = yield* Effect.acquireRelease(
+      Effect.sync(socket),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+    opened.setNoDelay(true)
+    yield* upgrade(opened, request, connected)
+    const webSocket = new WebSocket(opened, request.hide)
+    yield* Effect.addFinalizer(() => webSocket.close)
+    return webSocket
+  })
+
+/** What is the same on every socket: other clients may be connected, and the server goes on without this one. */
+const connectionOf = ({ receive, send }: WebSocket) => ({
+  receive,
+  send,
+  isShared: true,
+  serverContinues: true,
+  maxMessageBytes
+} satisfies Connection)
+
+/**
+ * A running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the server
+ * running.
+ *
+ * @category layers
+ */
+export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport, InvalidInputError> =>
+  Layer.effect(
+    Transport,
+    Effect.map(check(options, webSocketChecks), () => {
+      const { keepAlive = defaults.keepAlive, token } = options
+      const { host, hostname, pathname, port, protocol, search } = new URL(options.url)
+      // Brackets are for addresses of IPv6 in a URL alone.
+      const name = hostname.replace(/^\[|\]$/g, "")
+      const target = shown(options)
+      const hide = hiding(secretsOf(options))
+      const request: Request = {
+        target,
+        host,
+        path: pathname + search,
+        token: token === undefined ? undefined : Redacted.value(token),
+        hide
+      }
+      const connected = protocol === "wss:"
+        ? open(
+          () =>
+            process.getBuiltinModule("node:tls").connect({
+              host: name,
+              port: Number(port || 443),
+              ...(Net.isIP(name) === 0 ? { servername: name } : {})
+            }),
+          request,
+          "secureConnect"
+        )
+        : open(() => Net.connect({ host: name, port: Number(port || 80) }), request)
+      return Transport.of({
+        target,
+        connect: Effect.gen(function*() {
+          const webSocket = yield* connected
+          if (keepAlive !== false) {
+            const stop = webSocket.keepAlive(Duration.fromInputUnsafe(keepAlive))
+            yield* Effect.addFinalizer(() => Effect.sync(stop))
+          }
+          return { ...connectionOf(webSocket), target, hide }
+        })
+      })
+    })
+  )
+
+/**
+ * A running app-server (`codex app-server --listen unix://PATH`), over its Unix socket. Closing a connection leaves the server
+ * running.
+ *
+ * @category layers
+ */
+export const layerUnixSocket = (options: UnixSocketOptions): Layer.Layer<Transport, InvalidInputError> =>
+  Layer.effect(
+    Transport,
+    Effect.map(check(options, unixSocketChecks), () => {
+      const path = Path.resolve(options.path)
+      const connected = open(() => Net.connect({ path }), {
+        target: path,
+        host: "localhost",
+        path: "/",
+        token: undefined,
+        hide: identity
+      })
+      return Transport.of({
+        target: path,
+        connect: Effect.map(connected, (webSocket) => ({ ...connectionOf(webSocket), target: path }))
+      })
+    })
+  )
