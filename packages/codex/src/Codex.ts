@@ -37,12 +37,12 @@ import {
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
-import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
 import * as Options from "./Options.ts"
 import * as OptionsInForce from "./OptionsInForce.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
+import { prepare as prepareTools } from "./tools/Toolkits.ts"
 import type { FixedOptions } from "./wire/Family.ts"
 import * as Router from "./wire/Router.ts"
 

@@ -6,11 +6,11 @@ import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { InvalidInputError } from "./CodexError.ts"
-import type { Handler } from "./ServerRequests.ts"
-import * as ServerVersion from "./ServerVersion.ts"
-import { type Call, type Handle, makeCall } from "./ToolCalls.ts"
-import { type Declaration, declare, flat, inNamespaces, namespaceOf } from "./ToolDeclaration.ts"
+import { InvalidInputError } from "../model/CodexError.ts"
+import type { Handler } from "../model/ServerRequests.ts"
+import * as ServerVersion from "../model/ServerVersion.ts"
+import { type Call, type Handle, makeCall } from "./Calls.ts"
+import { type Declaration, declare, flat, inNamespaces, namespaceOf } from "./Declaration.ts"
 
 /** Tools by name. */
 export type ByName = Record<string, Tool.Any>
