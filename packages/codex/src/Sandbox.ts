@@ -1,13 +1,13 @@
 /**
- * What commands that Codex runs may do, as three presets.
+ * Presets of the sandbox in which Codex runs commands.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import { InvalidInputError } from "./model/CodexError.ts"
 
 /**
- * `"readOnly"`: read anything, write nothing, no network. `"workspaceWrite"`: also write in the workspace and in temporary
- * directories. `"fullAccess"`: no sandbox.
+ * A preset of the sandbox. `"readOnly"`: commands can read all files, write none, and have no network. `"workspaceWrite"`: they
+ * can also write in the workspace and in temporary directories. `"fullAccess"`: there is no sandbox.
  *
  * @category models
  */
@@ -43,14 +43,14 @@ const preset = (sandbox: Sandbox) =>
       })
     )
 
-/** The preset as `thread/start`, `thread/resume` and `thread/fork` take it. */
+/** Returns the sandbox mode of a preset, for `thread/start`, `thread/resume` and `thread/fork`. */
 export const toMode = (sandbox: Sandbox): Effect.Effect<Protocol.SandboxModeLiteral, InvalidInputError> =>
   Effect.map(preset(sandbox), (preset) => preset.mode)
 
-/** The preset as `turn/start` takes it. */
+/** Returns the sandbox policy of a preset, for `turn/start`. */
 export const toPolicy = (sandbox: Sandbox): Effect.Effect<Protocol.SandboxPolicyInput, InvalidInputError> =>
   Effect.map(preset(sandbox), (preset) => preset.policy)
 
-/** The policy of a mode, as `turn/start` takes it. */
+/** Returns the sandbox policy of a mode. */
 export const policyOf = (mode: Protocol.SandboxModeLiteral): Protocol.SandboxPolicyInput =>
   Object.values(presets).find((preset) => preset.mode === mode)?.policy ?? presets.readOnly.policy

@@ -1,8 +1,8 @@
 /**
- * The names of the options of threads and turns, with a check for each.
+ * Run-time checks of the options of threads and turns.
  *
- * Fields of the protocol pass: the server checks their values. It ignores unknown names, and so they must fail here. The
- * types keep the tables complete.
+ * The server checks the values of protocol fields, so they pass here. It ignores unknown names, so those fail here. The types
+ * keep the tables complete.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
@@ -10,7 +10,7 @@ import { anything, type Check, type Checks, oneOf, timeout } from "../base/optio
 import { serverRequests } from "./ClientOptions.ts"
 
 const shared = {
-  /** Checked where it is replaced by the fields of the protocol. */
+  /** `ApprovalMode.toParams` checks it. */
   approvalMode: anything,
   approvalPolicy: anything,
   approvalsReviewer: anything,
@@ -18,7 +18,7 @@ const shared = {
   model: anything,
   permissions: anything,
   runtimeWorkspaceRoots: anything,
-  /** Checked where it is replaced by a field of the protocol. */
+  /** `Sandbox.toMode` and `Sandbox.toPolicy` check it. */
   sandbox: anything,
   serviceTier: anything
 }
@@ -33,7 +33,7 @@ const thread = {
   tools: anything
 }
 
-/** The names of presets, which stand for fields of the protocol. */
+/** The names of presets, which replace fields of the protocol. */
 type Presets = "approvalMode" | "sandbox"
 
 type Names<Fields, Own extends string> = {
@@ -86,7 +86,7 @@ export const threadFork: Checks<Thread<Protocol.ThreadForkParams, "includeTurns"
   threadSource: anything
 }
 
-/** The server starts a turn with an empty effort, and the turn never completes. */
+/** Refuses an empty effort: the server would start the turn, and never complete it. */
 const effort: Check = (value) => value === "" ? "it is empty; leave it out for the default of the model" : undefined
 
 const buffer: Check = (value) => {
