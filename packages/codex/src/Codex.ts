@@ -211,6 +211,10 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
+    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
+    const withoutTurns = () =>
+      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
       Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
         Effect.flatMap((params) => client.request("thread/list", params))
@@ -238,7 +242,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
           const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
-          const response = yield* client.request("thread/resume", { ...params, threadId })
+          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
           const thread = opened(response, handlers, wasLoaded ? undefined : params)
           const member = router.family.ensure(threadId)
           const changes = yield* OptionsInForce.bring(client, params, response, {
@@ -253,7 +257,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...params, threadId })
+        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
         const fork = opened(response, handlers, params)
         const member = router.family.ensure(fork.id)
         router.family.fork(member, threadId)

@@ -54,9 +54,12 @@ export interface ThreadStartOptions<R = never, T extends Tools.ByName = {}, RT =
   extends Omit<Protocol.ThreadStartParams, "sandbox">, ThreadOptions<R, T, RT>
 {}
 
-/** Whether the answer shall hold the turns of the thread, in place of `excludeTurns`. */
+/** Whether the response carries the turns of the thread, in place of `excludeTurns`. */
 interface IncludeTurns {
-  /** Whether the server loads the thread's turns with it. Default: the server's. Needs Codex 0.151.0. */
+  /**
+   * Whether the server's response carries all turns of the thread. The handle does not hold them: `thread.read` returns
+   * them at any time. Default: false; servers before 0.151.0 always send them, and setting it needs 0.151.0.
+   */
   readonly includeTurns?: boolean | undefined
 }
 
@@ -171,6 +174,10 @@ const introduced = {
 const needed = new Map(
   Object.entries(introduced).flatMap(([version, fields]) => fields.map((field) => [field, version] as const))
 )
+
+/** Whether a server of this version knows a field of the parameters. */
+export const isKnown = (field: string, serverVersion: string): boolean =>
+  ServerVersion.isAtLeast(serverVersion, needed.get(field) ?? "0.0.0")
 
 /** What a caller calls these fields. */
 const optionOf: { readonly [field: string]: string } = {

@@ -245,7 +245,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     events: boolean
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const what = yield* Input.toTurnParams(input)
+      const what = yield* Input.toTurnParams(input, client.look)
       const how = yield* Options.turnParams(options)
       yield* Options.checkDirectory(options.cwd, client.look)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)

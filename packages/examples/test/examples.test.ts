@@ -214,6 +214,11 @@ describe.concurrent("examples", () => {
         "event: item/agentMessage/delta\n",
         "event: turn/completed\n"
       ])
+      // The response has begun with 200 by then: its last event says that the turn failed, or did not start.
+      const failed = yield* Effect.flatMap(ask("?question=hopeless"), ({ text }) => text)
+      assert.match(failed.trimEnd().split("\n\n").at(-1)!, /^event: failed\ndata: \{"message":".*contextWindowExceeded/)
+      const blank = yield* Effect.flatMap(ask("?question=%20"), ({ text }) => text)
+      assert.match(blank, /^event: failed\ndata: \{"message":".*the text is empty.*"\}\n\n$/)
       assert.strictEqual((yield* ask("")).status, 400)
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
 

@@ -1,5 +1,5 @@
 /**
- * The queue of one turn: what its events add up to, and the events themselves for as long as somebody may want them.
+ * A running turn: its result, folded while events pass, and the events themselves once somebody wants them.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
