@@ -38,12 +38,15 @@ import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
 import type { Transport } from "./model/Transport.ts"
-import * as Options from "./Options.ts"
-import * as OptionsInForce from "./OptionsInForce.ts"
+import type * as Options from "./Options.ts"
+import * as Params from "./options/params.ts"
+import { isKnown, supported } from "./options/supported.ts"
+import type { ThreadOptions } from "./options/ThreadOptions.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { prepare as prepareTools } from "./tools/Toolkits.ts"
 import type { FixedOptions } from "./wire/Family.ts"
+import * as OptionsInForce from "./wire/OptionsInForce.ts"
 import * as Router from "./wire/Router.ts"
 
 /**
@@ -174,7 +177,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
 
     /** Who answers what the server asks on a thread, and the tools that the server is told of. */
     const prepare = Effect.fnUntraced(function*<R, T extends Tools.ByName, RT>(
-      { serverRequests, tools }: Options.ThreadOptions<R, T, RT>
+      { serverRequests, tools }: ThreadOptions<R, T, RT>
     ) {
       if (tools === undefined) {
         return {
@@ -212,11 +215,10 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     }
 
     /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
-    const withoutTurns = () =>
-      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+    const withoutTurns = () => isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
+      Effect.suspend(() => supported(filter, client.metadata.serverVersion)).pipe(
         Effect.flatMap((params) => client.request("thread/list", params))
       )
 
@@ -225,8 +227,8 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
-        yield* Options.checkThread("threadStart", options, client.look)
-        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
+        yield* Params.checkThread("threadStart", options, client.look)
+        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
           ...params,
@@ -235,17 +237,17 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return opened(response, handlers, params)
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
-        yield* Options.checkThread("threadResume", options, client.look)
-        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
+        yield* Params.checkThread("threadResume", options, client.look)
+        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
-          const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
+          const wasLoaded = yield* OptionsInForce.isLoaded(client.request, threadId, params)
           const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
           const thread = opened(response, handlers, wasLoaded ? undefined : params)
           const member = router.family.ensure(threadId)
-          const changes = yield* OptionsInForce.bring(client, params, response, {
+          const changes = yield* OptionsInForce.bring(client.request, params, response, {
             wasLoaded,
             opened: member.openedWith
           })
@@ -254,14 +256,14 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
-        yield* Options.checkThread("threadFork", options, client.look)
-        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
+        yield* Params.checkThread("threadFork", options, client.look)
+        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
         const fork = opened(response, handlers, params)
         const member = router.family.ensure(fork.id)
         router.family.fork(member, threadId)
-        const changes = yield* OptionsInForce.bring(client, params, response, {
+        const changes = yield* OptionsInForce.bring(client.request, params, response, {
           wasLoaded: false,
           inherited: router.family.get(threadId)?.settings
         })

@@ -31,6 +31,7 @@ import {
 } from "./model/CodexError.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
+import type { Method, RequestOptions, Response, SendRequest } from "./model/Request.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import { type PathKind, Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
@@ -46,34 +47,7 @@ import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
-
-/** A method of the protocol that a client can call. */
-export type Method = Methods.ClientRequestMethod
-
-/** The parameters of a method. */
-export type Params<M extends Method> = Methods.ClientRequests[M]["params"]
-
-/** The answer to a method. */
-export type Response<M extends Method> = Methods.ClientRequests[M]["response"]
-
-/**
- * Options of one request.
- *
- * @category models
- */
-export interface RequestOptions {
-  /** How long to wait for the answer, and before for a server that is being started again. Default: `requestTimeout`. */
-  readonly timeout?: Duration.Input | undefined
-  /**
-   * When to send again what an overloaded server refused. Default: twice, after about 250 and 500 ms, if the request is
-   * safe to repeat; `false` for never. A schedule given here is followed whatever the method.
-   */
-  readonly retry?: Schedule.Schedule<unknown, RequestError> | false | undefined
-}
-
-/** The arguments of `request`: parameters are left out where the method has none, and are `{}` where all are optional. */
-export type RequestArgs<M extends Method> = undefined extends Params<M> ? [params?: Params<M>, options?: RequestOptions]
-  : [params: Params<M>, options?: RequestOptions]
+export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 
 /**
  * The client of one app-server.
@@ -98,7 +72,7 @@ export class CodexClient extends Context.Service<CodexClient, {
    * })
    * ```
    */
-  readonly request: <M extends Method>(method: M, ...args: RequestArgs<M>) => Effect.Effect<Response<M>, RequestError>
+  readonly request: SendRequest
   /** Sends a notification. The protocol has one, `initialized`, which the client sends itself. */
   readonly notify: (method: string, params?: unknown) => Effect.Effect<void, CodexConnectionError | InvalidInputError>
   /** Every notification of the server, from the moment the stream is run. Fails when the connection is lost. */

@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
-import * as Input from "./Input.ts"
+import type * as Input from "./Input.ts"
 import {
   type CodexConnectionError,
   CodexTimeoutError,
@@ -27,12 +27,15 @@ import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
-import * as Options from "./Options.ts"
-import * as OptionsInForce from "./OptionsInForce.ts"
+import type * as Options from "./Options.ts"
+import { toTurnParams } from "./options/Input.ts"
+import * as Params from "./options/params.ts"
+import { supported } from "./options/supported.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import { coalescing, sliding } from "./wire/eventBuffer.ts"
 import type { Member } from "./wire/Family.ts"
+import * as OptionsInForce from "./wire/OptionsInForce.ts"
 import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
 import type { AcquiredThread, ThreadRequest } from "./wire/TurnStarts.ts"
@@ -207,7 +210,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         ...(config === undefined || config === null ? {} : { config })
       })
       const inherited = before?.settings
-      const changes = yield* OptionsInForce.bring(client, {}, response, { wasLoaded: false, inherited })
+      const changes = yield* OptionsInForce.bring(client.request, {}, response, { wasLoaded: false, inherited })
       const member = family.open(response.thread)
       member.settings = Settings.update(Settings.update(inherited, response), changes)
       loaded = connection
@@ -245,10 +248,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     events: boolean
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const what = yield* Input.toTurnParams(input, client.look)
-      const how = yield* Options.turnParams(options)
-      yield* Options.checkDirectory(options.cwd, client.look)
-      const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
+      const what = yield* toTurnParams(input, client.look)
+      const how = yield* Params.turnParams(options)
+      yield* Params.checkDirectory(options.cwd, client.look)
+      const params = yield* supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
       const { startTimeout: timeout, whenBusy } = options
       if (whenBusy === "steer") {

@@ -8,10 +8,11 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
-import * as Input from "./Input.ts"
+import type * as Input from "./Input.ts"
 import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
+import { toItems } from "./options/Input.ts"
 import type { TypedResult } from "./Output.ts"
 import type { StartedTurn, TurnCursor } from "./wire/Router.ts"
 import type { RunningTurn } from "./wire/RunningTurn.ts"
@@ -81,7 +82,7 @@ export const make = (client: CodexClient["Service"], { cursor, turn }: StartedTu
     text: unlessFailed(turn, Stream.filterMap(stream, textOf)),
     items: unlessFailed(turn, Stream.filterMap(stream, itemOf)),
     run: Deferred.await(turn.result),
-    steer: (input) => Effect.flatMap(Input.toItems(input, client.look), (items) => client.turns.steer(turn, items)),
+    steer: (input) => Effect.flatMap(toItems(input, client.look), (items) => client.turns.steer(turn, items)),
     interrupt: client.turns.interrupt(turn)
   }
 }

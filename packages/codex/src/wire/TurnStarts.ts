@@ -21,12 +21,6 @@ import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
 
-/**
- * What to do while another turn of the thread runs: wait for its end, fail with `ThreadBusyError`, or steer that turn. A turn
- * that can't be steered, a review or a compaction, is waited for.
- */
-export type WhenBusy = "wait" | "fail" | "steer"
-
 /** A request that starts a turn. */
 export type TurnRequest =
   & (
@@ -46,7 +40,7 @@ const waitForLateStop = "2 seconds"
 /** How a thread is acquired. */
 export interface ThreadRequest {
   readonly threadId: string
-  readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
+  readonly whenBusy?: "wait" | "fail" | undefined
   /** Whether the server lets others steer the turn. */
   readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined

@@ -4,10 +4,11 @@
  * The server checks the values of protocol fields, so they pass here. It ignores unknown names, so those fail here. The types
  * keep the tables complete.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
-import { serverRequests } from "./ClientOptions.ts"
+import { serverRequests } from "../model/ClientOptions.ts"
+import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
+import type { TurnOptions } from "./TurnOptions.ts"
 
 const shared = {
   /** `ApprovalMode.toParams` checks it. */
@@ -33,17 +34,8 @@ const thread = {
   tools: anything
 }
 
-/** The names of presets, which replace fields of the protocol. */
-type Presets = "approvalMode" | "sandbox"
-
-type Names<Fields, Own extends string> = {
-  readonly [K in Exclude<keyof Fields, "threadId" | "excludeTurns"> | Own]?: unknown
-}
-
-type Thread<Fields, Own extends string = never> = Names<Fields, Presets | "serverRequests" | "tools" | Own>
-
-/** Options of `threadStart`. */
-export const threadStart: Checks<Thread<Protocol.ThreadStartParams>> = {
+/** Checks of the options of `threadStart`. */
+export const threadStart: Checks<ThreadStartOptions> = {
   ...thread,
   allowProviderModelFallback: anything,
   daybreakEnabled: anything,
@@ -61,8 +53,8 @@ export const threadStart: Checks<Thread<Protocol.ThreadStartParams>> = {
   threadSource: anything
 }
 
-/** Options of `threadResume`. */
-export const threadResume: Checks<Thread<Protocol.ThreadResumeParams, "includeTurns">> = {
+/** Checks of the options of `threadResume`. */
+export const threadResume: Checks<ThreadResumeOptions> = {
   ...thread,
   includeTurns: anything,
   history: anything,
@@ -71,8 +63,8 @@ export const threadResume: Checks<Thread<Protocol.ThreadResumeParams, "includeTu
   personality: anything
 }
 
-/** Options of `threadFork`. */
-export const threadFork: Checks<Thread<Protocol.ThreadForkParams, "includeTurns">> = {
+/** Checks of the options of `threadFork`. */
+export const threadFork: Checks<ThreadForkOptions> = {
   ...thread,
   includeTurns: anything,
   attachToSource: anything,
@@ -98,13 +90,8 @@ const buffer: Check = (value) => {
     : `sliding takes a whole number of events above 0, not ${String(sliding)}`
 }
 
-/** Options of `run`, `turn` and `stream`. */
-export const turn: Checks<
-  Names<
-    Omit<Protocol.TurnStartParams, "input" | "toolOutput">,
-    Presets | "buffer" | "output" | "startTimeout" | "whenBusy"
-  >
-> = {
+/** Checks of the options of `run`, `turn` and `stream`. */
+export const turn: Checks<TurnOptions> = {
   ...shared,
   buffer,
   output: anything,
