@@ -34,6 +34,7 @@ import {
   type RequestError,
   type ThreadError
 } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
@@ -42,12 +43,14 @@ import type * as Options from "./Options.ts"
 import * as Params from "./options/params.ts"
 import { isKnown, supported } from "./options/supported.ts"
 import type { ThreadOptions } from "./options/ThreadOptions.ts"
+import type * as Router from "./Router.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { prepare as prepareTools } from "./tools/Toolkits.ts"
+import { Client } from "./wire/Client.ts"
 import type { FixedOptions } from "./wire/Family.ts"
 import * as OptionsInForce from "./wire/OptionsInForce.ts"
-import * as Router from "./wire/Router.ts"
+import * as Wire from "./wire/Router.ts"
 
 /**
  * Threads, models and accounts of one app-server.
@@ -164,15 +167,12 @@ const notRedacted = new InvalidInputError({
   detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
 })
 
-/**
- * Codex, on a client that is there.
- *
- * @category constructors
- */
-export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Router.Router> = Effect.gen(
+/** @internal The service on a client. */
+export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(
   function*() {
-    const client = yield* CodexClient.CodexClient
-    const router = yield* Router.Router
+    const client = yield* Client
+    const router = yield* Wire.Router
+    const codexClient = yield* CodexClient.CodexClient
     const thread = (threadId: string) => Thread.make({ client, router }, threadId)
 
     /** Who answers what the server asks on a thread, and the tools that the server is told of. */
@@ -200,8 +200,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     /** The handle of a thread that the server has just loaded, or had loaded with other options. */
     const opened = (
       response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
-      handlers: ServerRequests.ServerRequestHandlers | undefined,
-      openedWith: FixedOptions | undefined
+      { handlers, limits, openedWith }: {
+        readonly handlers: ServerRequests.ServerRequestHandlers | undefined
+        readonly limits: Limits | undefined
+        readonly openedWith?: FixedOptions | undefined
+      }
     ) => {
       const { model, modelProvider, thread } = response
       const member = router.family.open(thread)
@@ -210,6 +213,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         const { baseInstructions, config, developerInstructions } = openedWith
         member.openedWith = { baseInstructions, config, developerInstructions }
       }
+      if (limits !== undefined) member.limits = limits
       if (handlers !== undefined) client.handle(thread.id, handlers)
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
@@ -234,7 +238,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, handlers, params)
+        return opened(response, { handlers, limits: options.limits, openedWith: params })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
         yield* Params.checkThread("threadResume", options, client.look)
@@ -245,7 +249,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return yield* Effect.gen(function*() {
           const wasLoaded = yield* OptionsInForce.isLoaded(client.request, threadId, params)
           const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
-          const thread = opened(response, handlers, wasLoaded ? undefined : params)
+          const thread = opened(response, {
+            handlers,
+            limits: options.limits,
+            openedWith: wasLoaded ? undefined : params
+          })
           const member = router.family.ensure(threadId)
           const changes = yield* OptionsInForce.bring(client.request, params, response, {
             wasLoaded,
@@ -260,7 +268,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
-        const fork = opened(response, handlers, params)
+        const fork = opened(response, { handlers, limits: options.limits, openedWith: params })
         const member = router.family.ensure(fork.id)
         router.family.fork(member, threadId)
         const changes = yield* OptionsInForce.bring(client.request, params, response, {
@@ -291,7 +299,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
       notifications: router.globals,
-      client
+      client: codexClient
     })
   }
 )
@@ -304,7 +312,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
 export const layerTransport = <R = never>(
   options: ClientOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(options)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireTransport(options)))
 
 /**
  * The options of {@link layer}: those of a client, and of the process that it starts. All may be left out.
@@ -329,4 +337,4 @@ export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R>
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(options)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireProcess(options)))

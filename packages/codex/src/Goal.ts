@@ -7,7 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { CodexClient } from "./CodexClient.ts"
+import { oneOf } from "./base/options.ts"
+import { check } from "./model/check.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
@@ -16,8 +17,11 @@ import {
   type StartTurnError,
   ThreadBusyError
 } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
+import type { TurnOptions } from "./Options.ts"
 import * as Turn from "./Turn.ts"
+import type { Client } from "./wire/Client.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
 import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { TurnControl } from "./wire/RunningTurn.ts"
@@ -49,6 +53,10 @@ export interface GoalOptions {
   readonly tokenBudget?: number | undefined
   /** What to do while a turn of the thread runs: await its end (the default), or fail with `ThreadBusyError`. */
   readonly whenBusy?: "wait" | "fail" | undefined
+  /** Limits of the whole goal; what they leave out, those of the thread and of the Layer say. Default: none. */
+  readonly limits?: Limits.Limits | undefined
+  /** What happens to the goal's sub-agents when it is stopped: `"stop"`, the default, or `"leave"`. */
+  readonly subagents?: "stop" | "leave" | undefined
   /** How long the server may take to start the first turn. Default: 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
 }
@@ -69,7 +77,7 @@ export interface StoredGoal {
   readonly clear: Effect.Effect<boolean, RequestError>
 }
 
-/** What a thread can do with goals. */
+/** @internal The goal methods of a thread. */
 export interface Goals {
   /** Gives the thread a goal, and gives its handle when the first turn has started. */
   readonly start: (objective: string, options?: GoalOptions) => Effect.Effect<Goal, StartTurnError>
@@ -79,14 +87,15 @@ export interface Goals {
   readonly stored: StoredGoal
 }
 
-/** What goals are bound to. */
+/** @internal The services that goals use. */
 export interface Services {
-  readonly client: CodexClient["Service"]
+  readonly client: Client["Service"]
   readonly router: Router["Service"]
   /** Starts a turn of the thread by other means than a request of its own, when the thread is free and loaded. */
   readonly begin: (
     starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
+    options?: Pick<TurnOptions, "limits" | "subagents">
   ) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>
 }
 
@@ -99,7 +108,7 @@ type Request = Pick<Protocol.ThreadGoalSetParams, "objective" | "tokenBudget">
  */
 const lateTurn = "500 millis"
 
-/** The goals of one thread. */
+/** @internal Returns the goal methods of one thread. */
 export const make = ({ begin, client, router }: Services, threadId: string): Goals => {
   const set = (params: Omit<Protocol.ThreadGoalSetParams, "threadId">) =>
     Effect.map(client.request("thread/goal/set", { threadId, ...params }), ({ goal }) => goal)
@@ -149,7 +158,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
 
   const pursue = (
     request: Request,
-    { startTimeout = "30 seconds", whenBusy }: GoalOptions,
+    { limits, startTimeout = "30 seconds", subagents, whenBusy }: GoalOptions,
     events: boolean
   ) => {
     const starting = Effect.gen(function*() {
@@ -185,7 +194,10 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       }
       return started
     })
-    return begin(starting, { whenBusy, steerable: true })
+    return Effect.andThen(
+      check({ limits, subagents }, { limits: Limits.check, subagents: oneOf("stop", "leave") }),
+      begin(starting, { whenBusy, steerable: true }, { limits, subagents })
+    )
   }
 
   return {

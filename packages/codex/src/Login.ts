@@ -6,9 +6,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import type { CodexClient } from "./CodexClient.ts"
 import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/CodexError.ts"
 import * as Notification from "./model/Notification.ts"
+import type { Client } from "./wire/Client.ts"
 import type { Router } from "./wire/Router.ts"
 import { undecodable } from "./wire/RunningTurn.ts"
 
@@ -59,7 +59,7 @@ export type LoginError = CodexConnectionError | CodexDecodeError
 
 /** @internal The services that a login uses. */
 export interface Services {
-  readonly client: CodexClient["Service"]
+  readonly client: Client["Service"]
   readonly router: Router["Service"]
 }
 

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
 import {
@@ -23,6 +22,7 @@ import {
   type TurnError,
   type TypedRunError
 } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
@@ -33,6 +33,7 @@ import * as Params from "./options/params.ts"
 import { supported } from "./options/supported.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
+import type { Client } from "./wire/Client.ts"
 import { coalescing, sliding } from "./wire/eventBuffer.ts"
 import type { Member } from "./wire/Family.ts"
 import * as OptionsInForce from "./wire/OptionsInForce.ts"
@@ -179,15 +180,15 @@ import * as Stream from "effect/Stream"
   readonly goal: Goal.StoredGoal
 }
 
-/** What a handle is bound to. */
+/** @internal The services that a handle uses. */
 export interface Services {
-  readonly client: CodexClient["Service"]
+  readonly client: Client["Service"]
   readonly router: Router["Service"]
 }
 
 /**
- * The handle of a thread that is loaded in the connected server, or of which the caller says so. `agent` is who runs its
- * turns, for those who observe them.
+ * @internal Returns the handle of a thread that is loaded in the connected server, or that the caller assumes to be loaded.
+ * `agent` identifies the agent that runs its turns in spans and metrics.
  */
 export const make = ({ client, router }: Services, id: string, agent: Agent = {}): Thread => {
   /** The model of a turn is that of the later ones, too. */
@@ -218,19 +219,25 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   /** Starts a turn when the thread is free and loaded, and its sub-agents are within what the turn allows. */
   const startOn = (
-    request: Omit<ThreadRequest, "threadId" | "agent">,
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
     start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
-    options: object = {}
+    { limits, subagents }: Pick<Options.TurnOptions, "limits" | "subagents"> = {},
+    params: object = {}
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
+      const thread = yield* client.turns.acquire({
+        ...request,
+        threadId: id,
+        agent: { ...agent, model },
+        limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
+      })
       let asked = loaded
       let stopped = 0
       const prepare = Effect.gen(function*() {
         const connection = yield* client.connected
         asked = connection
         yield* load(connection)
-        stopped += yield* client.subagents.narrow(id, options)
+        stopped += yield* client.subagents.narrow(id, params)
       })
       const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
         // The server was started again after it was asked, and so refused the turn.
@@ -238,6 +245,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
           error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
       })
       started.turn.stoppedBefore = stopped
+      started.turn.leavesSubagents = subagents === "leave"
       return started
     })
 
@@ -263,6 +271,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const started = yield* startOn(
         { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
         (thread) => thread.start(request),
+        options,
         params
       )
       bound(started, options.buffer)
@@ -272,10 +281,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       return started
     })
 
-  const begin = (
-    starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
-  ) => startOn(request, (thread) => thread.begin(starting))
+  const begin: Goal.Services["begin"] = (starting, request, options) =>
+    startOn(request, (thread) => thread.begin(starting), options)
 
   const goals = Goal.make({ client, router, begin }, id)
 

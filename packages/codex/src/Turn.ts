@@ -7,13 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CodexClient } from "./CodexClient.ts"
 import type * as Input from "./Input.ts"
 import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import { toItems } from "./options/Input.ts"
 import type { TypedResult } from "./Output.ts"
+import type { Client } from "./wire/Client.ts"
 import type { StartedTurn, TurnCursor } from "./wire/Router.ts"
 import type { RunningTurn } from "./wire/RunningTurn.ts"
 import { detached } from "./wire/TurnStarts.ts"
@@ -57,14 +57,14 @@ export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
   readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
-/** Starts a turn that goes on when its caller has gone, and returns its handle. */
+/** @internal Starts a turn that continues without its caller, and returns its handle. */
 export const start = <E>(
-  client: CodexClient["Service"],
+  client: Client["Service"],
   starting: Effect.Effect<StartedTurn, E, Scope.Scope>
 ): Effect.Effect<Turn, E> => Effect.map(detached(starting), (started) => make(client, started))
 
-/** The handle of a turn that was started with its events. */
-export const make = (client: CodexClient["Service"], { cursor, turn }: StartedTurn): Turn => {
+/** @internal Returns the handle of a turn that was started with its events. */
+export const make = (client: Client["Service"], { cursor, turn }: StartedTurn): Turn => {
   const { threadId, turnId } = turn
   let first = cursor
 

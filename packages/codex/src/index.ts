@@ -14,6 +14,8 @@ export * as CodexError from "./CodexError.ts"
 export * as Goal from "./Goal.ts"
 /** Turn input. */
 export * as Input from "./Input.ts"
+/** Limits of a turn: time, tokens and model requests. */
+export * as Limits from "./Limits.ts"
 /** Logins that a person completes. */
 export * as Login from "./Login.ts"
 /** Notifications from the server. */

@@ -166,6 +166,11 @@ export class Fold {
     return this.used.steps
   }
 
+  /** The result so far, of a turn that was interrupted. */
+  partial(): TurnResult {
+    return this.result({ id: this.turnId, status: "interrupted", items: [] })
+  }
+
   private result(turn: Protocol.Turn): TurnResult {
     const { running, stopped, usage: subagents } = this.children()
     const { reported } = this

@@ -4,6 +4,7 @@
  * An interface repeats a field of the protocol where the protocol has no description of it.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type { Limits } from "../model/Limits.ts"
 import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
 import type * as Tools from "../tools/Toolkits.ts"
 import type { Presets } from "./Presets.ts"
@@ -24,6 +25,8 @@ export interface ThreadOptions<R = never, T extends Tools.ByName = {}, RT = neve
    * of their calls, and cannot add a tool. Default: none.
    */
   readonly tools?: Tools.Input<T, RT> | undefined
+  /** Limits of the turns of this thread and of its forks. Missing fields fall back to the Layer's limits. Default: none. */
+  readonly limits?: Limits | undefined
   /** The model, by its id; `codex.models` lists them. Default: that of the thread, or of the configuration. */
   readonly model?: Field<"model">
   /** The provider of the model, by its id in the configuration. Default: that of the thread, or of the configuration. */

@@ -3,6 +3,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
+import type { Limits } from "../model/Limits.ts"
 import type { OutputSchema } from "../model/OutputCodec.ts"
 import type { Presets } from "./Presets.ts"
 
@@ -39,6 +40,13 @@ export interface TurnOptions extends Presets, Omit<Protocol.TurnStartParams, "th
   readonly whenBusy?: WhenBusy | undefined
   /** The bound on unread events: see {@link Buffer}. `run` keeps no events. Default: `"unbounded"`. */
   readonly buffer?: Buffer | undefined
+  /** Limits of this turn. Missing fields fall back to the limits of the thread, then of the Layer. Default: none. */
+  readonly limits?: Limits | undefined
+  /**
+   * The fate of the turn's sub-agents when the turn is stopped by `interrupt`, a limit, or the interruption of its fiber:
+   * `"stop"` interrupts them too, `"leave"` lets them continue. Default: `"stop"`.
+   */
+  readonly subagents?: "stop" | "leave" | undefined
   /** The time limit for the server to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
   /** A Schema for the final answer. It makes the turn a typed one: see {@link TypedTurnOptions}. Default: none. */

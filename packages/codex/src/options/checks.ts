@@ -7,6 +7,7 @@
 import * as Predicate from "effect/Predicate"
 import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
 import { serverRequests } from "../model/ClientOptions.ts"
+import * as Limits from "../model/Limits.ts"
 import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
 import type { TurnOptions } from "./TurnOptions.ts"
 
@@ -29,6 +30,7 @@ const thread = {
   baseInstructions: anything,
   config: anything,
   developerInstructions: anything,
+  limits: Limits.check,
   modelProvider: anything,
   serverRequests,
   tools: anything
@@ -94,15 +96,17 @@ const buffer: Check = (value) => {
 export const turn: Checks<TurnOptions> = {
   ...shared,
   buffer,
+  limits: Limits.check,
   output: anything,
   startTimeout: timeout,
+  subagents: oneOf("stop", "leave"),
   whenBusy: oneOf("wait", "fail", "steer"),
   additionalContext: anything,
   clientUserMessageId: anything,
   collaborationMode: anything,
   cyberAccessProgram: anything,
   disabledPluginIds: anything,
-  effort: effort,
+  effort,
   environments: anything,
   multiAgentMode: anything,
   outputSchema: anything,

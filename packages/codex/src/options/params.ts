@@ -34,11 +34,12 @@ export const threadParams = Effect.fnUntraced(function*<
       readonly approvalPolicy?: unknown
       readonly approvalsReviewer?: unknown
       readonly includeTurns?: boolean | undefined
+      readonly limits?: unknown
       readonly serverRequests?: unknown
       readonly tools?: unknown
     }
 >(options: O, serverVersion: string) {
-  const { approvalMode: _, includeTurns, sandbox, serverRequests: __, tools: ___, ...fields } = options
+  const { approvalMode: _, includeTurns, limits: __, sandbox, serverRequests: ___, tools: ____, ...fields } = options
   return yield* supported({
     ...fields,
     ...yield* approvals(options),
@@ -79,7 +80,16 @@ export const checkDirectory = (
 
 /** Converts the options of a turn to parameters of the protocol. Fails for options that are invalid. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
-  const { approvalMode: _, buffer: ____, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  const {
+    approvalMode: _,
+    buffer: __,
+    limits: ___,
+    sandbox,
+    startTimeout: ____,
+    subagents: _____,
+    whenBusy: ______,
+    ...fields
+  } = options
   yield* check(options, checks.turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({

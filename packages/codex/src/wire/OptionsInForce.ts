@@ -86,7 +86,7 @@ export const bring = (
       Effect.fail(
         new OptionsNotInForceError({
           threadId,
-          options: differences.map(({ asked, inForce, option }) => ({ asked, inForce, option }))
+          options: differences.map(({ asked, inForce, option }) => ({ option, asked, inForce }))
         })
       )
     const fixed = differences.filter(({ update }) => update === undefined)

@@ -142,7 +142,7 @@ export class Router extends Context.Service<Router, {
   readonly fail: (error: CodexConnectionError) => void
   /** What is held now, and what was counted. */
   readonly stats: () => Stats
-}>()("effect-codex/Router") {}
+}>()("effect-codex/wire/Router") {}
 
 /** A turn that a thread is expected to have. */
 export interface ExpectedTurn {

@@ -6,7 +6,15 @@ import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Broadcast } from "../base/Broadcast.ts"
-import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
+import {
+  CodexConnectionError,
+  CodexDecodeError,
+  type RequestError,
+  type TurnError,
+  TurnLimitError,
+  type TurnStreamError
+} from "../model/CodexError.ts"
+import type { Limit } from "../model/Limits.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
@@ -60,6 +68,10 @@ export class RunningTurn {
   /** How many sub-agents were interrupted for this turn before it started. */
   stoppedBefore = 0
 
+  /** The limit that the turn has reached: it is being interrupted. */
+  limit: Limit | null = null
+
+  private onUsage: (() => void) | undefined
   private readonly errors: ServerErrors
   private readonly children: ChildTurns
   private readonly holds: Array<() => void> = []
@@ -85,7 +97,22 @@ export class RunningTurn {
   /** Counts the sub-agents of another turn of the server for this turn, which ends later. */
   addRoot(turnId: string): void {
     if (!this.roots.includes(turnId)) this.roots.push(turnId)
-    this.holds.push(this.children.watch(turnId, {}))
+    this.holds.push(this.children.watch(turnId, { used: () => this.onUsage?.() }))
+  }
+
+  /** Calls back whenever the turn or one of its sub-agents has used tokens. */
+  watchUsage(onUsage: () => void): void {
+    this.onUsage = onUsage
+    this.holds.push(this.children.watch(this.turnId, { used: onUsage }))
+  }
+
+  /** What the turn and its sub-agents have used so far. */
+  get used(): { readonly tokens: number; readonly steps: number } {
+    const { steps, usage } = this.subagents
+    return {
+      tokens: (this.fold.tokens?.totalTokens ?? 0) + usage.totalTokens,
+      steps: this.fold.steps + steps
+    }
   }
 
   /** The events from now on. */
@@ -124,6 +151,18 @@ export class RunningTurn {
     this.end(Exit.fail(error), Exit.fail(error))
   }
 
+  /** Ends a turn that the server does not end although it was interrupted. */
+  giveUp(): void {
+    if (this.limit !== null) this.endAtLimit(this.limit, this.fold.partial())
+    else this.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
+  }
+
+  private endAtLimit(limit: Limit, result: TurnResult.TurnResult): void {
+    const { threadId, turnId } = this
+    const exit = Exit.fail(new TurnLimitError({ limit, threadId, turnId, result }))
+    this.end(exit, exit)
+  }
+
   private add(event: Notification.Notification): void {
     if (event.method === "$undecodable") {
       if (event.raw["method"] === "turn/completed") {
@@ -132,8 +171,11 @@ export class RunningTurn {
       return
     }
     const result = this.fold.add(event)
+    if (event.method === "thread/tokenUsage/updated") this.onUsage?.()
     if (result === undefined) return
     this.completion = event
+    // A turn that completed before it was interrupted has succeeded.
+    if (this.limit !== null && result.status === "interrupted") return this.endAtLimit(this.limit, result)
     this.end(
       Exit.void,
       result.status === "failed"

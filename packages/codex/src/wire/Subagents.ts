@@ -35,8 +35,19 @@ export const make = ({ family, fork, send }: {
 }): Subagents => {
   const { turns } = family
 
-  /** It may have ended by now: then there is nothing to interrupt. */
-  const interruptTurn = ({ threadId, turnId }: ChildTurn) => Effect.ignore(send("turn/interrupt", { threadId, turnId }))
+  /** Turns that were interrupted already. */
+  const interrupted = new WeakSet<ChildTurn>()
+
+  const interruptTurn = (turn: ChildTurn): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (interrupted.has(turn)) return Effect.void
+      interrupted.add(turn)
+      const { threadId, turnId } = turn
+      return send("turn/interrupt", { threadId, turnId }).pipe(
+        // It has ended by now, or the connection has.
+        Effect.catch(() => Effect.sync(() => void interrupted.delete(turn)))
+      )
+    })
 
   const isAllowed = (threadId: string): boolean => {
     const outer = family.get(family.rootOf(threadId))?.settings

@@ -242,6 +242,7 @@ const statusOf = (
   if (Exit.isSuccess(exit)) return { status: exit.value.status }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error === undefined) return { status: "lost" }
+  if (error._tag === "TurnLimitError") return { status: "interrupted", error: `limit_${error.limit}` }
   return error._tag === "TurnFailedError"
     ? { status: "failed", error: failureKind(error.error?.codexErrorInfo) ?? error._tag }
     : { status: "lost", error: error._tag }

@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { CodexConnectionError, type RequestError } from "../model/CodexError.ts"
+import type { RequestError } from "../model/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
@@ -89,12 +89,13 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
       Effect.andThen(turn.leavesSubagents ? Effect.void : subagents.ended(turn.roots)),
       Effect.timeoutOption(stopTimeout),
       // A turn that does not end in time is given up: the thread shall not stay blocked.
-      Effect.andThen(Effect.sync(() => turn.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))))
+      Effect.andThen(Effect.sync(() => turn.giveUp()))
     )
 
   const stop = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.suspend(() =>
-      turn.ended
+      // At a limit the turn has been stopped by now, and its sub-agents are about to end.
+      turn.ended && turn.limit === null
         ? Effect.void
         // In fibers of their own: the one that was interrupted can't be timed any more.
         : Effect.forkDetach(end(turn)).pipe(

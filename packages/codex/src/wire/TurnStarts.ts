@@ -16,6 +16,8 @@ import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
 import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/CodexError.ts"
+import type { TurnLimits } from "../model/Limits.ts"
+import * as Enforcement from "./Enforcement.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -44,6 +46,8 @@ export interface ThreadRequest {
   /** Whether the server lets others steer the turn. */
   readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined
+  /** The limits of the turn. */
+  readonly limits?: TurnLimits | undefined
 }
 
 /** A thread that no one else starts a turn on: until the scope closes or, once a turn was started, until that has ended. */
@@ -76,6 +80,7 @@ interface Occupant {
   /** Done when the turn has started; undefined if it could not be started. */
   readonly turn: Deferred.Deferred<RunningTurn | undefined>
   readonly steerable: boolean
+  readonly limits: TurnLimits | undefined
   watched?: Telemetry.WatchedTurn
   state: "idle" | "starting" | "started"
   /** Why the turn could not be started; that nobody wants it any more, as long as nothing else is known. */
@@ -120,6 +125,16 @@ export const make = ({ controls, fork, router, send }: {
     gate.release(threadId)
     Deferred.doneUnsafe(turn, Exit.succeed(undefined))
   }
+
+  /** Interrupts a turn that reaches one of its limits. */
+  const enforce = (turn: RunningTurn, limits: TurnLimits): Effect.Effect<void> =>
+    Effect.map(
+      Effect.forkDetach(Effect.flatMap(Enforcement.reached(turn, limits, router.family), (limit) => {
+        turn.limit = limit
+        return controls.stop(turn)
+      })),
+      (watching) => turn.whenEnded(() => watching.interruptUnsafe())
+    )
 
   const settle = (threadId: string, occupant: Occupant, exit: Exit.Exit<StartedTurn, StartTurnError>) => {
     if (Exit.isFailure(exit)) {
@@ -179,7 +194,11 @@ export const make = ({ controls, fork, router, send }: {
     const begin: AcquiredThread["begin"] = (starting) =>
       Effect.suspend(() => {
         occupant.state = "starting"
-        const settled = Effect.onExit(starting, (exit) => Effect.sync(() => settle(threadId, occupant, exit)))
+        const { limits } = occupant
+        const settled = Effect.onExit(starting, (exit) => {
+          settle(threadId, occupant, exit)
+          return limits === undefined || Exit.isFailure(exit) ? Effect.void : enforce(exit.value.turn, limits)
+        })
         // In a fiber of its own: what was written is awaited even if the caller is interrupted.
         return Effect.acquireRelease(
           Effect.forkDetach(inSpan(settled), { startImmediately: true }),
@@ -189,12 +208,13 @@ export const make = ({ controls, fork, router, send }: {
     return { begin, prepare, start: (request) => begin(write(request)) }
   }
 
-  const acquire: TurnStarts["acquire"] = ({ agent = {}, steerable, threadId, whenBusy }) =>
+  const acquire: TurnStarts["acquire"] = ({ agent = {}, limits, steerable, threadId, whenBusy }) =>
     Effect.uninterruptibleMask((interruptibly) =>
       Effect.gen(function*() {
         const occupant: Occupant = {
           turn: Deferred.makeUnsafe(),
           steerable,
+          limits,
           state: "idle",
           failure: Exit.interrupt(),
           isLeft: false

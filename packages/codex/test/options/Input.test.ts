@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type CodexError, Input, type Transport } from "effect-codex"
+import type { CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Input from "../../src/options/Input.ts"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
