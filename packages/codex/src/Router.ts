@@ -12,6 +12,7 @@ import type * as Stream from "effect/Stream"
 import type { CodexConnectionError } from "./model/CodexError.ts"
 import type { Notification } from "./model/Notification.ts"
 import * as Wire from "./wire/Router.ts"
+import type { Stats } from "./wire/Router.ts"
 
 export type { Stats } from "./wire/Router.ts"
 
@@ -41,7 +42,7 @@ export class Router extends Context.Service<Router, {
   /** Every notification of one thread, from the moment the stream is run. Fails when the connection is lost. */
   readonly thread: (threadId: string) => Stream.Stream<Notification, CodexConnectionError>
   /** Returns the number of entries that the router holds now, and its counters. */
-  readonly stats: () => Wire.Stats
+  readonly stats: () => Stats
 }>()("effect-codex/Router") {}
 
 /** @internal The router with its internal service, which receives the messages. */

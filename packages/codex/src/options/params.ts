@@ -6,7 +6,7 @@ import { check } from "../model/check.ts"
 import { InvalidInputError } from "../model/CodexError.ts"
 import type { PathKind } from "../model/Transport.ts"
 import * as ApprovalMode from "./ApprovalMode.ts"
-import * as checks from "./checks.ts"
+import { threadFork, threadResume, threadStart, turn } from "./checks.ts"
 import type { Presets } from "./Presets.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { supported } from "./supported.ts"
@@ -48,13 +48,15 @@ export const threadParams = Effect.fnUntraced(function*<
   }, serverVersion)
 })
 
+const threadChecks = { threadFork, threadResume, threadStart }
+
 /** Fails with `InvalidInputError` if options of a thread are invalid, or their working directory does not exist. */
 export const checkThread = Effect.fnUntraced(function*(
-  way: "threadStart" | "threadResume" | "threadFork",
+  way: keyof typeof threadChecks,
   options: { readonly cwd?: string | null | undefined },
   look: Look | undefined
 ) {
-  yield* check(options, checks[way])
+  yield* check(options, threadChecks[way])
   yield* checkDirectory(options.cwd, look)
 })
 
@@ -90,7 +92,7 @@ export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
     whenBusy: ______,
     ...fields
   } = options
-  yield* check(options, checks.turn)
+  yield* check(options, turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({
       field: "sandbox",
