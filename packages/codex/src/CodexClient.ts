@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -46,6 +47,7 @@ import { Slots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
+import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
@@ -144,6 +146,20 @@ export const make = Effect.fnUntraced(function*<R = never>(
     declineAll
   )
   const { family } = router
+  const unsubscribed = new Set<string>()
+  /** Keeps track of the threads whose events the server leaves out. Runs in the reader. */
+  const noteSubscription = (method: Method, params: unknown) => {
+    if (method !== "thread/unsubscribe" && method !== "thread/resume") return
+    const threadId = Predicate.isObject(params) ? params["threadId"] : undefined
+    if (typeof threadId !== "string") return
+    unsubscribed.delete(threadId)
+    if (method === "thread/resume") return
+    unsubscribed.add(threadId)
+    for (const oldest of unsubscribed) {
+      if (unsubscribed.size <= 1000) break
+      unsubscribed.delete(oldest)
+    }
+  }
   const deadlines = yield* Deadlines.make
   const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
@@ -205,13 +221,21 @@ export const make = Effect.fnUntraced(function*<R = never>(
       send: (message) => Effect.ignore(sendLine(message))
     })
   )
+  router.watch(TurnEnds.make({ router, deadlines, send, controls, fork }))
   yield* session.open
 
   return {
     get metadata() {
       return session.metadata()
     },
-    request: (method, ...[params, options]) => send(method, params, decode(method), options),
+    request: (method, ...[params, options]) => {
+      const read = decode(method)
+      return send(method, params, (result) => {
+        noteSubscription(method, params)
+        return read(result)
+      }, options)
+    },
+    isSubscribed: (threadId) => !unsubscribed.has(threadId),
     notify: (method, params) => {
       const message = encode({ method, params })
       return typeof message === "string" ? sendLine(message) : Effect.fail(message)

@@ -199,10 +199,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  /** Whether the server has the thread loaded on this connection, and sends its events. */
+  const isLoaded = (connection: number): boolean => loaded === connection && client.isSubscribed(id)
+
+  /** Resumes the thread: a restarted server knows no threads, and after `thread/unsubscribe` it sends no events of a turn. */
   const load = (connection: number): Effect.Effect<void, StartTurnError> =>
     Effect.gen(function*() {
-      if (loaded === connection) return
       const before = family.get(id)
       const config = before?.openedWith.config
       const response = yield* client.request("thread/resume", {
@@ -224,30 +226,37 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     { limits, subagents }: Pick<Options.TurnOptions, "limits" | "subagents"> = {},
     params: object = {}
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
-    Effect.gen(function*() {
-      const thread = yield* client.turns.acquire({
+    Effect.flatMap(
+      client.turns.acquire({
         ...request,
         threadId: id,
         agent: { ...agent, model },
         limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
-      })
-      let asked = loaded
-      let stopped = 0
-      const prepare = Effect.gen(function*() {
-        const connection = yield* client.connected
-        asked = connection
-        yield* load(connection)
-        stopped += yield* client.subagents.narrow(id, params)
-      })
-      const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
-        // The server was started again after it was asked, and so refused the turn.
-        while: (error) =>
-          error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
-      })
-      started.turn.stoppedBefore = stopped
-      started.turn.leavesSubagents = subagents === "leave"
-      return started
-    })
+      }),
+      (thread) => {
+        let stopped = 0
+        const connected = Effect.catch(client.connected, (error) => thread.prepare(Effect.fail(error)))
+        const narrowed = Effect.map(client.subagents.narrow(id, params), (count) => {
+          stopped += count
+        })
+        const attempt: Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> = Effect.flatMap(connected, (asked) => {
+          const ready = isLoaded(asked) ? narrowed : Effect.andThen(load(asked), narrowed)
+          return Effect.catch(
+            Effect.andThen(thread.prepare(ready), start(thread)),
+            // The server was started again after it was asked, and so refused the turn.
+            (error) =>
+              error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
+                ? attempt
+                : Effect.fail(error)
+          )
+        })
+        return Effect.map(attempt, (started) => {
+          started.turn.stoppedBefore = stopped
+          started.turn.leavesSubagents = subagents === "leave"
+          return started
+        })
+      }
+    )
 
   /** A turn by its input. The scope stops it. */
   const start = (

@@ -36,6 +36,11 @@ export class Client extends Context.Service<Client, {
   readonly look: ((path: string) => PathKind) | undefined
   /** Keeps sub-agents within the permissions of the turns that they work for. */
   readonly subagents: Subagents
+  /**
+   * Returns true if the server still sends the events of a thread that it has loaded: false from `thread/unsubscribe` until the
+   * thread is resumed. At most the latest 1,000 threads are remembered.
+   */
+  readonly isSubscribed: (threadId: string) => boolean
   /** Starts, steers and stops turns. */
   readonly turns: TurnStarts & TurnControls
 }>()("effect-codex/wire/Client") {}

@@ -5,6 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import { Broadcast } from "../base/Broadcast.ts"
 import {
   CodexConnectionError,
@@ -42,6 +43,12 @@ export class RunningTurn {
   /** The events; null as long as nobody asked for them. */
   events: Broadcast<Notification.Notification, TurnStreamError> | null = null
 
+  /** Runs in the reader when the turn has completed without an answer, which may still be on its way: {@link settle} ends it. */
+  onHeld: (() => void) | null = null
+
+  /** Why the turn has failed, whatever its completion says. */
+  verdict: Protocol.TurnError | null = null
+
   /** The event that completed the turn: what a consumer gets who comes after the end. */
   completion: Notification.Notification | null = null
 
@@ -52,6 +59,9 @@ export class RunningTurn {
   private outcome: Exit.Exit<TurnResult.TurnResult, TurnError> | null = null
 
   private readonly fold: TurnResult.Fold
+  private held: Completion | null = null
+  /** Messages of the agent that have begun, and are not complete. */
+  private openMessages = 0
   private readonly onEnd: Array<(exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void> = []
 
   /** Whether the turn has ended, in whatever way. */
@@ -135,15 +145,41 @@ export class RunningTurn {
     return this.fold.tokens
   }
 
-  /** Takes one message of this turn. Gives it typed if that was needed. */
+  /** Whether an event of the turn has come. */
+  get hasStarted(): boolean {
+    return Deferred.isDoneUnsafe(this.started)
+  }
+
+  /** Whether the agent has begun a message that is not complete. */
+  get isSpeaking(): boolean {
+    return this.openMessages > 0
+  }
+
+  /** Takes one message of this turn. Returns it typed if that was needed. */
   offer(raw: Notification.Raw): Notification.Notification | undefined {
     if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
-    const wanted = TurnResult.Fold.wants(raw["method"])
+    const method = raw["method"]
+    if (method === "item/started" && isMessage(raw)) this.openMessages++
+    const wanted = TurnResult.Fold.wants(method)
     if (this.events === null && !wanted) return undefined
     const event = Notification.fromMessage(raw)
-    this.events?.push(event)
-    if (wanted) this.add(event)
+    if (event.method === "turn/completed") this.complete(event)
+    else {
+      this.events?.push(event)
+      if (wanted) this.add(event)
+    }
     return event
+  }
+
+  /** Ends the turn as failed, by a completion that the server did not send. */
+  lose(message: string): void {
+    const turn = { id: this.turnId, items: [], itemsView: "notLoaded", status: "failed", error: { message } }
+    this.offer({ method: "turn/completed", params: { threadId: this.threadId, turn } })
+  }
+
+  /** Ends a turn whose completion is held. */
+  settle(): void {
+    if (this.held !== null) this.finish(this.held)
   }
 
   /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
@@ -170,12 +206,29 @@ export class RunningTurn {
       }
       return
     }
-    const result = this.fold.add(event)
-    if (event.method === "thread/tokenUsage/updated") this.onUsage?.()
-    if (result === undefined) return
+    this.fold.add(event)
+    if (event.method === "thread/tokenUsage/updated") return this.onUsage?.()
+    if (event.method !== "item/completed" || event.params.item.type !== "agentMessage") return
+    this.openMessages--
+    if (this.held !== null && this.fold.hasAnswer(this.held.params.turn)) this.finish(this.held)
+  }
+
+  private complete(event: Completion): void {
+    if (this.held !== null || this.ended) return
+    const { turn } = event.params
+    if (this.onHeld === null || turn.status !== "completed" || this.fold.hasAnswer(turn)) return this.finish(event)
+    this.held = event
+    this.onHeld()
+  }
+
+  private finish(event: Completion): void {
     this.completion = event
+    this.events?.push(event)
+    const completed = this.fold.complete(event.params.turn)
+    const { limit, verdict } = this
+    const result = verdict === null ? completed : { ...completed, status: "failed" as const, error: verdict }
     // A turn that completed before it was interrupted has succeeded.
-    if (this.limit !== null && result.status === "interrupted") return this.endAtLimit(this.limit, result)
+    if (limit !== null && result.status === "interrupted") return this.endAtLimit(limit, result)
     this.end(
       Exit.void,
       result.status === "failed"
@@ -196,6 +249,14 @@ export class RunningTurn {
     // Last: it resumes who waits at once, and for them the thread is free.
     Deferred.doneUnsafe(this.result, result)
   }
+}
+
+type Completion = Notification.Known<"turn/completed">
+
+/** Whether an item has begun that is a message of the agent. Not worth decoding it. */
+const isMessage = ({ params }: Notification.Raw): boolean => {
+  const item = Predicate.isObject(params) ? params["item"] : undefined
+  return Predicate.isObject(item) && item["type"] === "agentMessage"
 }
 
 /** The error of an event that could not be decoded. */

@@ -105,15 +105,20 @@ export const make = ({ family, fork, send }: {
     ended: (rootIds) =>
       Effect.suspend(() => {
         let releases: ReadonlyArray<() => void> = []
+        const release = () => {
+          for (const release of releases) release()
+          releases = []
+        }
         return Effect.callback<void>((resume) => {
           const check = () => {
-            if (rootIds.every((rootId) => turns.below(rootId).length === 0)) resume(Effect.void)
+            if (rootIds.some((rootId) => turns.below(rootId).length > 0)) return
+            release()
+            resume(Effect.void)
           }
           releases = rootIds.map((rootId) => turns.watch(rootId, { ended: check }))
           check()
-        }).pipe(Effect.ensuring(Effect.sync(() => {
-          for (const release of releases) release()
-        })))
+          return Effect.sync(release)
+        })
       }),
     narrow: (threadId, options) =>
       Effect.suspend(() => {

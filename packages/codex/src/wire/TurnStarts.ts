@@ -59,7 +59,7 @@ export interface AcquiredThread {
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
   /** Runs what the turn needs first, in its span. */
-  readonly prepare: <E extends StartTurnError>(effect: Effect.Effect<void, E>) => Effect.Effect<void, E>
+  readonly prepare: <A, E extends StartTurnError>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 export interface TurnStarts {
@@ -189,46 +189,52 @@ export const make = ({ controls, fork, router, send }: {
 
   const acquired = (threadId: string, occupant: Occupant, { span }: Telemetry.WatchedTurn): AcquiredThread => {
     const inSpan = Effect.withParentSpan(span, { captureStackTrace: false })
-    const prepare: AcquiredThread["prepare"] = (effect) =>
-      Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause)))
-    const begin: AcquiredThread["begin"] = (starting) =>
-      Effect.suspend(() => {
-        occupant.state = "starting"
+    const begin: AcquiredThread["begin"] = (starting) => {
+      const settled = inSpan(Effect.onExit(starting, (exit) => {
         const { limits } = occupant
-        const settled = Effect.onExit(starting, (exit) => {
-          settle(threadId, occupant, exit)
-          return limits === undefined || Exit.isFailure(exit) ? Effect.void : enforce(exit.value.turn, limits)
-        })
+        settle(threadId, occupant, exit)
+        return limits === undefined || Exit.isFailure(exit) ? Effect.void : enforce(exit.value.turn, limits)
+      }))
+      const forked = Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {
+        occupant.state = "starting"
         // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-        return Effect.acquireRelease(
-          Effect.forkDetach(inSpan(settled), { startImmediately: true }),
-          abandon
+        return Effect.tap(
+          Effect.forkDetach(settled, { startImmediately: true }),
+          (fiber) => Scope.addFinalizer(scope, abandon(fiber))
         )
-      }).pipe(Effect.flatMap(Fiber.join))
-    return { begin, prepare, start: (request) => begin(write(request)) }
+      }))
+      return Effect.flatMap(forked, Fiber.join)
+    }
+    return {
+      begin,
+      prepare: (effect) =>
+        Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause))),
+      start: (request) => begin(write(request))
+    }
   }
 
   const acquire: TurnStarts["acquire"] = ({ agent = {}, limits, steerable, threadId, whenBusy }) =>
-    Effect.uninterruptibleMask((interruptibly) =>
-      Effect.gen(function*() {
-        const occupant: Occupant = {
-          turn: Deferred.makeUnsafe(),
-          steerable,
-          limits,
-          state: "idle",
-          failure: Exit.interrupt(),
-          isLeft: false
-        }
-        if (!gate.tryAcquire(threadId, occupant)) {
-          if (whenBusy === "fail") return yield* new ThreadBusyError({ threadId })
-          yield* Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant)))
-        }
-        yield* Effect.addFinalizer(() => leave(threadId, occupant))
-        const watched = yield* Telemetry.watchTurn(threadId, agent)
-        occupant.watched = watched
-        return acquired(threadId, occupant, watched)
-      })
-    )
+    Effect.uninterruptibleMask((interruptibly) => {
+      const occupant: Occupant = {
+        turn: Deferred.makeUnsafe(),
+        steerable,
+        limits,
+        state: "idle",
+        failure: Exit.interrupt(),
+        isLeft: false
+      }
+      const use = Effect.flatMap(Effect.scope, (scope) =>
+        Effect.andThen(
+          Scope.addFinalizer(scope, leave(threadId, occupant)),
+          Effect.map(Telemetry.watchTurn(threadId, agent), (watched) => {
+            occupant.watched = watched
+            return acquired(threadId, occupant, watched)
+          })
+        ))
+      if (gate.tryAcquire(threadId, occupant)) return use
+      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), use)
+    })
 
   const join: TurnStarts["join"] = (threadId, input, events) =>
     Effect.suspend(() => {
