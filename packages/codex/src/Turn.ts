@@ -1,5 +1,5 @@
 /**
- * A turn: one task of the agent, from its input to its result.
+ * Turns: single tasks of the agent, from the input to the result. `thread.turn` starts one.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -19,31 +19,31 @@ import type { RunningTurn } from "./wire/RunningTurn.ts"
 import { detached } from "./wire/TurnStarts.ts"
 
 /**
- * A turn that was started. It goes on whether or not somebody looks: dropping a consumer leaves it running.
+ * A handle of a started turn. The turn runs with or without consumers: a consumer that stops leaves it running.
  *
- * The first consumer of `stream`, `text` or `items` sees the turn from its first event, one that joins later what comes
- * from then on; each at its own pace. After the end a new consumer gets the completion, and ends. Events that no consumer
- * has seen yet are kept for as long as the `Turn` itself is.
+ * The first consumer of `stream`, `text` or `items` receives the turn from its first event, and a later one all events from then
+ * on, each at its own pace. After the end, a new consumer receives only the completion. Events that no consumer has received are
+ * kept as long as the handle itself.
  *
  * @category models
  */
 export interface Turn {
   readonly id: string
   readonly threadId: string
-  /** The notifications of this turn, up to its `turn/completed`. A failed turn ends it like any other. */
+  /** Emits the notifications of this turn, up to its `turn/completed`. Also a failed turn ends with it. */
   readonly stream: Stream.Stream<Notification.Notification, TurnStreamError>
-  /** The text of the agent's messages, piece by piece. Fails with `TurnFailedError` if the turn failed. */
+  /** Emits the text of the agent's messages in pieces. Fails with `TurnFailedError` if the turn fails. */
   readonly text: Stream.Stream<string, TurnError>
-  /** The completed items. Fails with `TurnFailedError` if the turn failed. */
+  /** Emits the completed items. Fails with `TurnFailedError` if the turn fails. */
   readonly items: Stream.Stream<Protocol.ThreadItem, TurnError>
-  /** The result, when the turn has ended. Needs no consumer of `stream`, and may be run any number of times. */
+  /** Waits for the end of the turn, and returns its result. It needs no consumer of `stream`, and can run any number of times. */
   readonly run: Effect.Effect<TurnResult, TurnError>
   /**
-   * Gives the running turn more input (`turn/steer`). What the agent is saying is broken off: items that were complete by
-   * then stay. Fails with reason `NoActiveTurn` when the turn has ended.
+   * Sends more input to the running turn (`turn/steer`). The agent's current message is cut off; completed items stay. Fails with
+   * reason `NoActiveTurn` if the turn has ended.
    */
   readonly steer: (input: Input.Input) => Effect.Effect<void, RequestError>
-  /** Asks the server to stop the turn (`turn/interrupt`). It ends a little later, with status `interrupted`. */
+  /** Interrupts the turn (`turn/interrupt`). It ends a little later, with status `interrupted`; `run` waits for that. */
   readonly interrupt: Effect.Effect<void, RequestError>
 }
 
@@ -53,7 +53,7 @@ export interface Turn {
  * @category models
  */
 export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
-  /** The result with the decoded answer, when the turn has ended. Fails with `OutputDecodeError` if it does not fit. */
+  /** Waits for the end of the turn, and returns its result with the decoded answer. */
   readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
@@ -87,7 +87,7 @@ export const make = (client: Client["Service"], { cursor, turn }: StartedTurn): 
   }
 }
 
-/** The events from a cursor on; for who comes after the end, the completion. */
+/** Emits the events from a cursor on or, after the end of the turn, the completion. */
 const follow = (
   turn: RunningTurn,
   open: () => TurnCursor
@@ -107,7 +107,7 @@ const textOf = (event: Notification.Notification) =>
 const itemOf = (event: Notification.Notification) =>
   event.method === "item/completed" ? Result.succeed(event.params.item) : Result.failVoid
 
-/** Ends as the turn did. */
+/** Fails after the last element if the turn failed. */
 const unlessFailed = <A>(
   turn: RunningTurn,
   stream: Stream.Stream<A, TurnStreamError>

@@ -1,5 +1,5 @@
 /**
- * What a turn is told: text, images, sound, skills, mentions, or a message from outside.
+ * Turn input, and its conversion to parameters of the protocol.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
@@ -7,40 +7,39 @@ import { InvalidInputError } from "../model/CodexError.ts"
 import type { PathKind } from "../model/Transport.ts"
 
 /**
- * One item of a user's input, as the protocol has it.
+ * One item of a user's input, as in the protocol.
  *
  * @category models
  */
 export type Item = Protocol.UserInputInput
 
 /**
- * Input that does not come from the user, and is not to be trusted as if it did: shown to the model as the output of a
- * tool.
+ * Input that does not come from the user, and must not be trusted like the user's. The model sees it as the output of a tool.
  *
  * @category models
  */
 export interface ExternalMessage {
   readonly type: "externalMessage"
-  /** The tool that the message is shown as the output of. */
+  /** The name of the tool. */
   readonly toolName: string
   /** The namespace of the tool, if it has one. */
   readonly namespace: string | undefined
-  /** A text, or the pieces that the output of a tool can have. */
+  /** The output: a text, or a list of content items. */
   readonly content: Protocol.FunctionCallOutputBodyInput
 }
 
 /**
- * What `run`, `turn`, `stream` and `steer` take: a text, an item, a list of both, or an external message by itself.
+ * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message.
  *
  * @category models
  */
 export type Input = string | Item | ExternalMessage | ReadonlyArray<string | Item>
 
-/** A text. A plain string means the same. */
+/** Creates a text item. A plain string means the same. */
 export const text = (text: string): Item => ({ type: "text", text, text_elements: [] })
 
 /**
- * An image as a `data:` URL. Older servers fetch `http` URLs as well; 0.169 refuses them with `InvalidRequest`. A `file:` URL
+ * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; 0.169 refuses them with `InvalidRequest`. A `file:` URL
  * and one without data fail with `InvalidInputError`.
  */
 export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item => ({
@@ -50,8 +49,8 @@ export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item =
 })
 
 /**
- * An image file. The server reads it; a relative path starts at the working directory of the server. If the server runs on
- * this machine, a path without a file fails with `InvalidInputError` and nothing is sent.
+ * Creates an image item from a file, which the server reads. A relative path is relative to the working directory of the server.
+ * If the server runs on this machine, a missing file fails with `InvalidInputError`, and nothing is sent.
  */
 export const localImage = (path: string, detail?: Protocol.ImageDetailLiteral): Item => ({
   type: "localImage",
@@ -59,25 +58,24 @@ export const localImage = (path: string, detail?: Protocol.ImageDetailLiteral): 
   ...(detail === undefined ? {} : { detail })
 })
 
-/** A recording as a `data:` URL. A `file:` URL and one without data fail with `InvalidInputError`. */
+/** Creates a sound item from a `data:` URL. A `file:` URL and one without data fail with `InvalidInputError`. */
 export const audio = (url: string): Item => ({ type: "audio", url })
 
-/** A recording in a file. Its path follows the rules of {@link localImage}. */
+/** Creates a sound item from a file. Its path follows the rules of {@link localImage}. */
 export const localAudio = (path: string): Item => ({ type: "localAudio", path })
 
 /**
- * A skill, by its name and the path of its SKILL.md: its text is put before the model. It must be one that the server
- * has found (`skills/list`); another one is silently left out.
+ * Creates an item that includes a skill, by its name and the path of its SKILL.md. The server silently ignores skills that it has
+ * not found itself (`skills/list`).
  */
 export const skill = (name: string, path: string): Item => ({ type: "skill", name, path })
 
-/** A mention of something the server can find under this path: a file, an app, a plugin. */
+/** Creates a mention of a file, an app or a plugin, which the server finds under this path. */
 export const mention = (name: string, path: string): Item => ({ type: "mention", name, path })
 
 /**
- * A message from outside, such as an e-mail or a web hook: the model sees it as the output of the tool `toolName`, not as
- * the user's word. It starts a turn by itself: it can't be combined with other items, and no turn is steered with it.
- * Needs Codex 0.151.0.
+ * Creates a message from outside, such as an e-mail or a web hook. The model sees it as the output of the tool `toolName`, not as
+ * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. Needs Codex 0.151.0.
  */
 export const externalMessage = (options: {
   readonly toolName: string
@@ -113,14 +111,14 @@ const wrongPath = (path: string, look: Look | undefined): string | undefined => 
 
 const wrongUrl = (url: string, local: string): string | undefined =>
   /^file:/i.test(url)
-    ? `the server reads no file: URLs; give the path to Input.${local}`
+    ? `the server reads no file: URLs; pass the path to Input.${local}`
     : !/^[a-z][a-z0-9+.-]*:/i.test(url)
-    ? `a URL begins with its scheme, such as data:; give a path to Input.${local}`
+    ? `a URL begins with its scheme, such as data:; pass a path to Input.${local}`
     : /^data:[^,]*,?\s*$/i.test(url)
-    ? "the data: URL holds no data"
+    ? "the data: URL contains no data"
     : undefined
 
-/** Tells why an item cannot be read. The server would put a text in its place, and the turn would go on. */
+/** Describes why the server cannot read an item. It would replace the item with a text, and continue. */
 const unreadable = (item: Item, look: Look | undefined): string | undefined => {
   switch (item.type) {
     case "image":
@@ -135,17 +133,17 @@ const unreadable = (item: Item, look: Look | undefined): string | undefined => {
   }
 }
 
-/** The items of a user's input. With `look`, the files that they name must exist. */
+/** Converts input to items. With `look`, it checks that files exist. Fails with `InvalidInputError`. */
 export const toItems = (input: Input, look?: Look): Effect.Effect<ReadonlyArray<Item>, InvalidInputError> => {
   if (isExternal(input)) return invalid("an external message can't be combined with other input, nor steer a turn")
   const items = isList(input) ? input : [input]
-  if (items.length === 0) return invalid("the list is empty; give at least one item")
+  if (items.length === 0) return invalid("the list is empty; pass at least one item")
   const result: Array<Item> = []
   for (const item of items) {
     if (isExternal(item)) return invalid("an external message can't be combined with other input, nor steer a turn")
     if (typeof item === "string") result.push(text(item))
     else if (typeof item === "object" && item !== null && typeof item.type === "string") result.push(item)
-    else return invalid("an item is a string, or made with a function of the module Input")
+    else return invalid("an item is neither a string nor created by a function of the module Input")
   }
   for (const item of result) {
     const problem = unreadable(item, look)
@@ -155,7 +153,7 @@ export const toItems = (input: Input, look?: Look): Effect.Effect<ReadonlyArray<
   return empty ? invalid("the text is empty") : Effect.succeed(result)
 }
 
-/** The parameters of `turn/start` for an input. With `look`, the files that it names must exist. */
+/** Converts input to parameters of `turn/start`. With `look`, it checks that files exist. Fails with `InvalidInputError`. */
 export const toTurnParams = (
   input: Input,
   look?: Look

@@ -65,13 +65,13 @@ describe("what is refused", () => {
     ["undefined", undefined, /an item is a string/],
     ["an object without a type", {}, /an item is a string/],
     ["a list in a list", [["a"]], /an item is a string/],
-    ["an image without data", Input.image("data:image/png;base64,"), /holds no data/],
-    ["an image that is nothing but a scheme", Input.image("data:"), /holds no data/],
-    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /give the path to Input\.localImage/],
+    ["an image without data", Input.image("data:image/png;base64,"), /contains no data/],
+    ["an image that is nothing but a scheme", Input.image("data:"), /contains no data/],
+    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /pass the path to Input\.localImage/],
     ["an image by its path", Input.image("a.png"), /give a path to Input\.localImage/],
     ["no URL", Input.image(""), /begins with its scheme/],
-    ["audio without data", Input.audio("data:audio/wav;base64, "), /holds no data/],
-    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /give the path to Input\.localAudio/]
+    ["audio without data", Input.audio("data:audio/wav;base64, "), /contains no data/],
+    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /pass the path to Input\.localAudio/]
   ]
   for (const [name, input, detail] of table) {
     it.effect(name, () =>
