@@ -216,7 +216,12 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family,
         isShared: session.isShared,
         read: (threadId) =>
-          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
+          send(
+            "thread/read",
+            { threadId },
+            (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread),
+            { control: true }
+          )
       }),
       send: (message) => Effect.ignore(sendLine(message))
     })

@@ -18,6 +18,7 @@ import type { Hide } from "../base/secrets.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { Accept } from "../model/Transport.ts"
+import { ExpectedTurn } from "./ExpectedTurn.ts"
 import { Family } from "./Family.ts"
 import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
@@ -161,19 +162,6 @@ export class Router extends Context.Service<Router, {
   readonly stats: () => Stats
 }>()("effect-codex/wire/Router") {}
 
-/** A turn that a thread is expected to have. */
-export interface ExpectedTurn {
-  /**
-   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
-   * `onTurn` gets it in the reader, or the error if the connection is lost first.
-   */
-  readonly adopt: (onTurn: (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) => void
-  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
-  readonly claim: (turnId: string, events: boolean) => StartedTurn
-  /** Frees what was kept and not claimed. */
-  readonly close: () => void
-}
-
 /**
  * A Router that waits to be fed.
  *
@@ -202,7 +190,11 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     const turn = new RunningTurn(threadId, turnId, errors, family.turns)
     turns.add(turn)
     turn.onHeld = () => held.push(turn)
-    turn.whenEnded(() => server?.turnEnded(threadId, turnId))
+    turn.whenEnded(() => {
+      server?.turnEnded(threadId, turnId)
+      // Also of a turn that ended without a completion.
+      family.turns.endRoot(turnId)
+    })
     return turn
   }
 
@@ -342,42 +334,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return id
     },
     forget: (id, forgotten) => requests.forget(id, forgotten),
-    expectTurn: (threadId) => {
-      const kept = new Map<string, Array<Notification.Raw>>()
-      let adopt: ((turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) | undefined
-      const close = follow(threadId, {
-        offer: (raw, turnId) => {
-          if (turnId === undefined) return
-          if (adopt !== undefined && raw["method"] === "turn/started") {
-            const turn = createTurn(threadId, turnId)
-            turn.offer(raw)
-            close()
-            return adopt(Exit.succeed({ turn, cursor: null }))
-          }
-          const events = kept.get(turnId)
-          if (events === undefined) kept.set(turnId, [raw])
-          else events.push(raw)
-        },
-        fail: (error) => {
-          kept.clear()
-          adopt?.(Exit.fail(error))
-        }
-      })
-      return {
-        adopt: (onTurn) => {
-          adopt = onTurn
-        },
-        claim: (turnId, events) => {
-          const turn = turns.get(threadId, turnId) ?? createTurn(threadId, turnId)
-          const cursor = events ? turn.keepEvents().cursor() : null
-          for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
-          close()
-          if (failure !== undefined) turn.fail(failure)
-          return { turn, cursor }
-        },
-        close
-      }
-    },
+    expectTurn: (threadId) =>
+      new ExpectedTurn({
+        follow: (follower) => follow(threadId, follower),
+        turn: (turnId) => turns.get(threadId, turnId) ?? createTurn(threadId, turnId),
+        failure: () => failure
+      }),
     follow,
     turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,

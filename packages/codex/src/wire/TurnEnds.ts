@@ -4,12 +4,12 @@
  * A turn usually ends with `turn/completed`. It also ends with its thread, and when the server says that the thread is idle: a
  * `thread/read` has to confirm that. Until then such a turn would be waited for without end.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { Deadlines } from "../base/Deadlines.ts"
+import { printable } from "../base/printable.ts"
 import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
@@ -119,12 +119,11 @@ const providerOf = (result: unknown): unknown => fieldOf(fieldOf(result, "thread
 const isLoggedIn = (result: unknown): boolean =>
   fieldOf(result, "requiresOpenaiAuth") !== true || (fieldOf(result, "account") ?? null) !== null
 
-/** The error of an `error` notification, on one line and without control characters. */
+/** The error of an `error` notification. */
 const errorOf = (params: unknown): string => {
-  const { additionalDetails, message }: Partial<Record<keyof Protocol.TurnError, unknown>> = Object(
-    fieldOf(params, "error")
+  const error = fieldOf(params, "error")
+  const parts = [fieldOf(error, "message"), fieldOf(error, "additionalDetails")].filter((part) =>
+    typeof part === "string"
   )
-  return [message, additionalDetails].filter((part) => typeof part === "string").join(": ")
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
+  return printable(parts.join(": ")).replace(/\s+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
 }
