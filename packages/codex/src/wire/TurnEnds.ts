@@ -26,11 +26,11 @@ const answerComes = Duration.seconds(1)
 /** Returns the message for a turn that ended with a notification of this method. */
 export const lostWith = (method: string): string =>
   method === "thread/status/changed"
-    ? "The server says that the thread is idle, but has not completed this turn. Run it again."
+    ? "The thread is idle, but the server has not completed this turn. Run it again."
     : `The thread is not loaded any more (${method}), and this turn was not completed. Resume the thread and run it again.`
 
 /** The message for a turn that runs without a login. */
-const notLoggedIn = "Nobody is logged in, and the model provider needs an OpenAI account. "
+const notLoggedIn = "No account is logged in, and the model provider needs an OpenAI account. "
   + "Log in with `codex.loginApiKey` or `codex.loginChatgpt`, or configure another `model_provider`."
 
 /** Looks after the turns of one client. */
