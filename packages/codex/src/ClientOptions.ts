@@ -1,8 +1,8 @@
 /**
- * The options of a client: they apply to a server of any kind, however it is reached.
+ * Options of a client. They apply to every transport.
  *
- * `Codex.layer` takes them beside process options, `Codex.layerWebSocket` and `Codex.layerUnixSocket` as
- * {@link RemoteOptions}, and `Codex.layerTransport` as {@link TransportOptions}.
+ * `Codex.layer` accepts them together with `ProcessOptions`, `Codex.layerWebSocket` and `Codex.layerUnixSocket` accept
+ * {@link RemoteOptions}, and `Codex.layerTransport` accepts {@link TransportOptions}.
  */
 export { type ClientOptions, defaults, pick } from "./model/ClientOptions.ts"
 export type { RemoteOptions, TransportOptions } from "./model/RemoteOptions.ts"

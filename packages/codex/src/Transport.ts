@@ -1,9 +1,9 @@
 /**
- * A duplex of JSON messages: the way from a client to its app-server.
+ * Connections for JSON messages between a client and its app-server.
  *
- * A Transport can be connected again and again, so that a client can reconnect. {@link layerStdio} starts a child process
- * for each connection; {@link layerWebSocket} and {@link layerUnixSocket} connect to a server that is running already;
- * {@link layerMemory} connects to a server in this program.
+ * A Transport opens any number of connections, so that a client can reconnect. {@link layerStdio} starts a child process for
+ * each connection, {@link layerWebSocket} and {@link layerUnixSocket} connect to a running server, and {@link layerMemory}
+ * connects to a server in this program. Implement the service to reach a server in another way.
  */
 export { layerStdio, layerUnixSocket, layerWebSocket } from "#process"
 export type { UnixSocketOptions, WebSocketOptions } from "./model/SocketOptions.ts"

@@ -1,6 +1,6 @@
 /**
- * The child process and the sockets, for platforms that have no processes, such as a browser: `#process` in package.json.
- * Whatever needs a process or a file fails.
+ * The implementation of `#process` (see package.json) for platforms without child processes, such as browsers. A WebSocket works;
+ * everything that needs a process or a file fails with `CodexConnectError`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

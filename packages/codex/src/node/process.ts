@@ -1,5 +1,5 @@
 /**
- * The child process and the sockets, for platforms that have them: `#process` in package.json.
+ * The implementation of `#process` (see package.json) for platforms with child processes.
  */
 export { type Command, command } from "./Command.ts"
 export { layerUnixSocket, layerWebSocket } from "./Sockets.ts"

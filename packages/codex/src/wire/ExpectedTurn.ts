@@ -8,7 +8,7 @@ import type * as Notification from "../model/Notification.ts"
 import type { Follower, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 
-/** What the Router does for the expected turn of one thread. */
+/** The functions of the Router that an expected turn uses. */
 export interface Routes {
   /** Follows the thread. Returns a function that ends it. */
   readonly follow: (follower: Follower) => () => void
