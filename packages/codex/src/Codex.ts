@@ -145,6 +145,24 @@ export class Codex extends Context.Service<Codex, {
   readonly logout: Effect.Effect<void, RequestError>
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /**
+   * The state of the connection, and each later one: `Connected`, `Lost` and `Reconnecting`, with their reasons. Ends when no other
+   * connection follows.
+   *
+   * @example
+   * ```ts
+   * import * as Console from "effect/Console"
+   * import * as Effect from "effect/Effect"
+   * import * as Stream from "effect/Stream"
+   * import { Codex } from "effect-codex"
+   *
+   * const log = Effect.gen(function*() {
+   *   const codex = yield* Codex.Codex
+   *   yield* Stream.runForEach(codex.connection, (state) => Console.log(state._tag))
+   * })
+   * ```
+   */
+  readonly connection: Stream.Stream<CodexClient.ConnectionState>
   /** The client on which this service is built, for the other methods of the protocol. */
   readonly client: CodexClient.CodexClient["Service"]
 }>()("effect-codex/Codex") {}
@@ -302,6 +320,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
       notifications: router.globals,
+      connection: codexClient.connection,
       client: codexClient
     })
   }

@@ -30,6 +30,7 @@ import {
   InvalidInputError,
   type RequestError
 } from "./model/CodexError.ts"
+import type { ConnectionState } from "./model/ConnectionState.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as RemoteOptions from "./model/RemoteOptions.ts"
@@ -52,6 +53,7 @@ import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
+export type { ConnectionState } from "./model/ConnectionState.ts"
 export type { Metadata } from "./model/Metadata.ts"
 export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 
@@ -89,6 +91,8 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
+  /** The state of the connection, and each later one: see {@link ConnectionState}. Ends when no other connection follows. */
+  readonly connection: Stream.Stream<ConnectionState>
 }>()("effect-codex/CodexClient") {}
 
 /** The default schedule of `RequestOptions.retry`. */
@@ -171,9 +175,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions & { readonly late?: (result: unknown) => void; readonly control?: boolean } = {}
+    options: RequestOptions & TurnControls.SendOptions = {}
   ): Effect.Effect<A, RequestError> => {
-    const { control, late } = options
+    const { control, late, onSend, repeats } = options
     const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
       return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
@@ -185,11 +189,17 @@ export const make = Effect.fnUntraced(function*<R = never>(
           (connection) =>
             roundTrip(
               { router, deadlines, connection, slots },
-              { method, params, read, timeout, late, control, span }
+              { method, params, read, timeout, late, control, onSend, span }
             )
         )
+      const onceMore = (): Effect.Effect<A, RequestError> =>
+        Effect.catchTag(
+          once(),
+          "CodexConnectionError",
+          (error) => session.survives() ? Effect.andThen(Effect.yieldNow, onceMore()) : Effect.fail(error)
+        )
       // A request that succeeds at once pays for none of this.
-      return Effect.catch(once(), (error) => {
+      return Effect.catch(repeats === true ? onceMore() : once(), (error) => {
         if (options.retry === false) return Effect.fail(error)
         return again(once, error, {
           schedule: options.retry ?? whenOverloaded,
@@ -205,10 +215,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
     send: (method, params) => send(method, params, () => Exit.void)
   })
   const controls = TurnControls.make(send, subagents)
-  const starts = TurnStarts.make({ router, send, controls, fork })
+  const starts = TurnStarts.make({ router, send, controls, rejoining: session, fork })
   router.serve(
     yield* Answering.make({
       fork,
+      repeats: session.survives,
       maxBytes: () => session.last()?.maxMessageBytes,
       asks: (threadId) => family.asks(threadId),
       // A sub-agent works within the turn of the outermost thread.
@@ -256,6 +267,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
       }),
     notifications: router.notifications,
     closed: session.closed,
+    connection: session.states,
+    survives: session.survives,
+    rejoin: session.rejoin,
     connections: session.connections,
     connected: Effect.map(connected, session.connections),
     handle: (threadId, own) => {
@@ -284,7 +298,10 @@ export const wireTransport = <R = never>(
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
   Layer.effectContext(
     Effect.map(make(options), (client) => Context.make(CodexClient, client).pipe(Context.add(Client, client)))
-  ).pipe(Layer.provideMerge(Router.layerWire))
+  ).pipe(
+    // Two clients in one program must not share what is one value: Layers are built once for each value.
+    Layer.provideMerge(Layer.fresh(Router.layerWire))
+  )
 
 /** @internal {@link layer} with the internal services. */
 export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>

@@ -169,7 +169,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       // A turn that was not started here. The server would take the goal, and pursue it afterwards.
       if (thread.status.type === "active") return yield* new ThreadBusyError({ threadId })
       if (request.objective !== undefined) yield* clear
-      const turns = new GoalTurns(threadId, events, router.errors, router.family.turns)
+      const turns = new GoalTurns(threadId, events, router.errors, router.family.turns, router.seen())
       const unfollow = router.follow(threadId, turns)
       const started = yield* set({ ...request, status: "active" }).pipe(
         Effect.andThen(turns.first),

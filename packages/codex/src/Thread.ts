@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { newId } from "./base/ids.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
 import {
@@ -25,12 +26,13 @@ import {
 import * as Limits from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
+import { isAtLeast } from "./model/ServerVersion.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type * as Options from "./Options.ts"
 import { toTurnParams } from "./options/Input.ts"
 import * as Params from "./options/params.ts"
-import { supported } from "./options/supported.ts"
+import { isKnown, supported } from "./options/supported.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import type { Client } from "./wire/Client.ts"
@@ -203,21 +205,34 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** Returns true if the server has the thread loaded on this connection, and sends its events. */
   const isLoaded = (connection: number): boolean => loaded === connection && client.isSubscribed(id)
 
-  /** Resumes the thread. A restarted server has no threads loaded, and after `thread/unsubscribe` it sends no events. */
-  const load = (connection: number): Effect.Effect<void, StartTurnError> =>
+  /**
+   * Resumes the thread. A restarted server has no threads loaded, and after `thread/unsubscribe` or on a new connection it sends no
+   * events. Returns false for a thread that is loaded and has no turn yet: the server does not resume it before its first turn.
+   */
+  const load = (connection: number): Effect.Effect<boolean, StartTurnError> =>
     Effect.gen(function*() {
       const before = family.get(id)
       const config = before?.openedWith.config
       const response = yield* client.request("thread/resume", {
         threadId: id,
+        ...(isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}),
         // The server stores all other options.
         ...(config === undefined || config === null ? {} : { config })
-      })
+      }).pipe(Effect.catchIf(
+        (error) => client.survives() && error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound",
+        (error) =>
+          client.request("thread/read", { threadId: id }).pipe(
+            Effect.flatMap(({ thread }) => thread.ephemeral ? Effect.fail(error) : Effect.succeed(undefined)),
+            Effect.catchTag("CodexRpcError", () => Effect.fail(error))
+          )
+      ))
+      if (response === undefined) return false
       const inherited = before?.settings
       const changes = yield* OptionsInForce.bring(client.request, {}, response, { wasLoaded: false, inherited })
       const member = family.open(response.thread)
       member.settings = Settings.update(Settings.update(inherited, response), changes)
       loaded = connection
+      return true
     })
 
   /** Starts a turn once the thread is free and loaded, and its sub-agents are within the permissions of the turn. */
@@ -241,9 +256,18 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
           stopped += count
         })
         const attempt: Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> = Effect.flatMap(connected, (asked) => {
-          const ready = isLoaded(asked) ? narrowed : Effect.andThen(load(asked), narrowed)
+          const ready = Effect.tap(isLoaded(asked) ? Effect.succeed(true) : load(asked), narrowed)
+          const prepared = Effect.catchTag(
+            thread.prepare(ready),
+            "CodexConnectionError",
+            // Nothing of this is the turn: it can be done again.
+            (error) => client.survives() ? Effect.succeed(undefined) : Effect.fail(error)
+          )
           return Effect.catch(
-            Effect.andThen(thread.prepare(ready), start(thread)),
+            Effect.flatMap(prepared, (isSubscribed) => {
+              if (isSubscribed === undefined) return Effect.andThen(Effect.yieldNow, attempt)
+              return isSubscribed ? start(thread) : Effect.tap(start(thread), Effect.ignore(client.rejoin(id)))
+            }),
             // The server restarted after the thread was loaded, and so refused the turn.
             (error) =>
               error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
@@ -277,7 +301,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         if (joined !== undefined) return joined
       }
       const before = family.get(id)?.settings
-      const request = { method: "turn/start", params, events, timeout } as const
+      const named = withMessageId(params, client.metadata.serverVersion)
+      const request = { method: "turn/start", params: named, events, timeout } as const
       const started = yield* startOn(
         { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
         (thread) => thread.start(request),
@@ -436,6 +461,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     goal: goals.stored
   }
 }
+
+/**
+ * Names the message of a turn. The server repeats the id in the history of the thread: after a lost connection it tells whether the
+ * turn has started.
+ */
+const withMessageId = (params: Protocol.TurnStartParams, serverVersion: string): Protocol.TurnStartParams =>
+  (params.clientUserMessageId ?? null) === null && params.input.length > 0 && isAtLeast(serverVersion, "0.150.0")
+    ? { ...params, clientUserMessageId: newId() }
+    : params
 
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined

@@ -161,6 +161,11 @@ export class Fold {
     return this.used.tokens
   }
 
+  /** Sets what the thread had used before the turn, in case the first report is missed. */
+  startFrom(before: Usage.Tokens): void {
+    this.used.startFrom(before)
+  }
+
   /** The number of model requests of the turn so far. */
   get steps(): number {
     return this.used.steps

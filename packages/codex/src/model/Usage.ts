@@ -48,6 +48,9 @@ const tokensOf = (value: unknown): Tokens => {
   }
 }
 
+/** Returns the tokens of a thread according to a report. */
+export const totalOf = (report: unknown): Tokens => tokensOf(Predicate.isObject(report) ? report["total"] : undefined)
+
 /** The usage of one turn, folded from the reports in `thread/tokenUsage/updated`. */
 export class TurnUsage {
   /** The number of model requests of the turn so far. */
@@ -55,7 +58,13 @@ export class TurnUsage {
 
   /** The usage of the thread before the turn; null until the first report. */
   private before: Tokens | null = null
+  private assumed: Tokens | null = null
   private total: Tokens = none
+
+  /** Sets what the thread had used before the turn, in case the first report is missed. */
+  startFrom(before: Tokens): void {
+    this.assumed = before
+  }
 
   /** Adds one report: its `tokenUsage`. */
   add(report: unknown): void {
@@ -64,7 +73,7 @@ export class TurnUsage {
     const last = tokensOf(fields["last"])
     // A compaction sends a report without a request of its own, which leaves the total unchanged.
     if (this.before === null || total.totalTokens !== this.total.totalTokens || last.totalTokens === 0) this.steps++
-    this.before ??= subtract(total, last)
+    this.before ??= this.assumed ?? subtract(total, last)
     this.total = total
   }
 

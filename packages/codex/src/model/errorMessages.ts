@@ -124,6 +124,13 @@ export const connection = (
         lastLines(reason.stderr)
       )
     }
+    case "NotRejoined":
+      return compose(
+        ended(
+          `The connection to the Codex app-server was lost in mid-turn, and the turn cannot be followed any more: ${reason.detail}`
+        ),
+        "It may still be running; read the thread to see its outcome."
+      )
     case "Unreadable":
       return compose(
         ended(`The Codex app-server sent data that cannot be read: ${excerpt(reason.detail, 400)}`),

@@ -22,6 +22,10 @@ const { ErrorCode } = JsonRpc
 
 /** A request of the server that has no answer yet. */
 interface Running {
+  /** Tells a request that is repeated from another one with its id. */
+  readonly identity: string
+  /** The answer, once it was given. It is kept while the server may ask again. */
+  line: string | undefined
   fiber: Fiber.Fiber<void> | undefined
   /** Runs when the request is forgotten. */
   readonly ended: () => void
@@ -131,6 +135,8 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** Returns true if the server repeats requests on the next connection. */
+  readonly repeats: () => boolean
 }): Effect.fn.Return<Router.Server, never, Scope.Scope> {
   const running = new Map<string, Running>()
   /** The same, by thread and turn: many turns may end while many requests are open. */
@@ -138,8 +144,14 @@ export const make = Effect.fnUntraced(function*(options: {
   /** Also those that were interrupted, until they have ended. */
   const fibers = new Set<Fiber.Fiber<void>>()
 
-  const add = ({ key, threadId, turnId }: Router.Incoming): Running => {
+  /** The requests that were answered and are kept, oldest first. */
+  const answered = new Set<Running>()
+
+  const add = (request: Router.Incoming): Running => {
+    const { key, threadId, turnId } = request
     const entry: Running = {
+      identity: identityOf(request),
+      line: undefined,
       fiber: undefined,
       ended: threadId === undefined ? () => {} : options.asks(threadId),
       key,
@@ -157,13 +169,28 @@ export const make = Effect.fnUntraced(function*(options: {
   const remove = (entry: Running): boolean => {
     if (running.get(entry.key) !== entry) return false
     running.delete(entry.key)
-    entry.ended()
+    answered.delete(entry)
+    if (entry.line === undefined) entry.ended()
     if (entry.turnKey !== undefined) {
       const ofTurn = byTurn.get(entry.turnKey)
       ofTurn?.delete(entry)
       if (ofTurn?.size === 0) byTurn.delete(entry.turnKey)
     }
     return true
+  }
+
+  /** Sends the answer to a request, unless it was forgotten. Keeps it if the server may ask again on another connection. */
+  const answerTo = (entry: Running, { line }: Answer): Effect.Effect<void> => {
+    if (!options.repeats()) return remove(entry) ? options.send(line) : Effect.void
+    if (running.get(entry.key) !== entry) return Effect.void
+    entry.ended()
+    entry.line = line
+    answered.add(entry)
+    for (const oldest of answered) {
+      if (answered.size <= maxAnswered) break
+      remove(oldest)
+    }
+    return options.send(line)
   }
 
   const interrupt = (entry: Running) => {
@@ -190,12 +217,20 @@ export const make = Effect.fnUntraced(function*(options: {
   return {
     lost: interruptAll,
     request: (request) => {
+      const before = running.get(request.key)
+      if (before !== undefined && options.repeats() && before.identity === identityOf(request)) {
+        // The server asks again whenever the thread is resumed: the handler has run, or runs.
+        if (before.line !== undefined) options.fork(options.send(before.line))
+        return
+      }
       resolved(request.key)
       const entry = add(request)
       const fiber = options.fork(
         answer(request, options).pipe(
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
-          Effect.flatMap((answer) => remove(entry) && answer !== undefined ? options.send(answer.line) : Effect.void),
+          Effect.flatMap((answer) =>
+            answer === undefined ? Effect.sync(() => void remove(entry)) : answerTo(entry, answer)
+          ),
           Effect.annotateLogs(annotations(request))
         )
       )
@@ -212,5 +247,13 @@ export const make = Effect.fnUntraced(function*(options: {
     }
   }
 })
+
+/** So many answers are kept; the server usually confirms one at once. */
+const maxAnswered = 256
+
+const identityOf = ({ method, params, threadId, turnId }: Router.Incoming): string => {
+  const { approvalId, callId, itemId }: { readonly [name: string]: unknown } = Object(params)
+  return JSON.stringify([method, threadId, turnId, itemId, callId, approvalId])
+}
 
 const keyOf = (threadId: string | undefined, turnId: string): string => JSON.stringify([threadId, turnId])

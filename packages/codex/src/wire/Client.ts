@@ -3,7 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { CodexConnectionError } from "../model/CodexError.ts"
+import type { CodexConnectionError, RequestError } from "../model/CodexError.ts"
 import type { Limits } from "../model/Limits.ts"
 import type { Metadata } from "../model/Metadata.ts"
 import type { SendRequest } from "../model/Request.ts"
@@ -20,6 +20,10 @@ export class Client extends Context.Service<Client, {
   readonly request: SendRequest
   /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
+  /** Returns true if turns outlive a connection, and the client reconnects. */
+  readonly survives: () => boolean
+  /** Resumes a thread, and brings its turns up to date. */
+  readonly rejoin: (threadId: string) => Effect.Effect<void, RequestError>
   /** Returns the number of connections so far: 1, and one more for each restart. */
   readonly connections: () => number
   /** Waits for a connection while the server restarts, and returns its number. */

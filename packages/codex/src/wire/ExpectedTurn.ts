@@ -2,10 +2,14 @@
  * A turn that a thread is expected to have: from before its start is written until it is claimed. The events of unknown turns of
  * the thread are kept until then.
  */
+import * as Deferred from "effect/Deferred"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
-import type { Follower, StartedTurn } from "./Router.ts"
+import type { History, Snapshot } from "./Rejoining.ts"
+import type { Caught, Follower, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 
 /** The functions of the Router that an expected turn uses. */
@@ -14,6 +18,8 @@ export interface Routes {
   readonly follow: (follower: Follower) => () => void
   /** The turn with this id; from now on its events go there. */
   readonly turn: (turnId: string) => RunningTurn
+  /** Hands a turn an event that was kept for it. */
+  readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
   /** Why there is no connection. */
   readonly failure: () => CodexConnectionError | undefined
 }
@@ -21,17 +27,39 @@ export interface Routes {
 /** Receives the turn, or the error if the connection is lost first. */
 type OnTurn = (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void
 
+/** The start of a turn that the server repeats in its history, so that it can be found after a lost connection. */
+export interface Findable {
+  /** The `clientUserMessageId` of the start. */
+  readonly clientId: string
+  /** Whether the turn's events are wanted. */
+  readonly events: boolean
+}
+
+/**
+ * A start whose response was lost with the connection: the turn, if it was found on the next connection. Undefined if it was not
+ * started. Then it can be sent again; `isSubscribed` is false if the server does not send the events of the thread.
+ */
+export type Outcome = { readonly started: StartedTurn | undefined; readonly isSubscribed: boolean }
+
+const gap = Symbol("gap")
+
 /** A turn that has no name yet. */
 export class ExpectedTurn {
   private readonly routes: Routes
-  private readonly kept = new Map<string, Array<Notification.Raw>>()
+  /** The events of turns, and where some may be missing. */
+  private readonly kept = new Map<string, Array<Notification.Raw | typeof gap>>()
+  private readonly findable: Findable | undefined
   private onTurn: OnTurn | null = null
+  private lost:
+    | { readonly error: CodexConnectionError; readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError> }
+    | null = null
 
   /** Frees what was kept and not claimed. */
   readonly close: () => void
 
-  constructor(routes: Routes) {
+  constructor(routes: Routes, findable?: Findable) {
     this.routes = routes
+    this.findable = findable
     this.close = routes.follow({
       offer: (raw, turnId) => {
         if (turnId !== undefined) this.offer(raw, turnId)
@@ -39,8 +67,24 @@ export class ExpectedTurn {
       fail: (error) => {
         this.kept.clear()
         this.onTurn?.(Exit.fail(error))
-      }
+        this.settle(Exit.fail(error))
+      },
+      suspend: (error) => {
+        if (findable === undefined) return false
+        this.cut()
+        // What was found out after an earlier loss says nothing of this one.
+        if (this.lost === null || Deferred.isDoneUnsafe(this.lost.outcome)) {
+          this.lost = { error, outcome: Deferred.makeUnsafe() }
+        }
+        return true
+      },
+      rejoined: (history) => this.find(history)
     })
+  }
+
+  /** Waits until the next connection shows whether the turn has started. To be used when the start was lost. */
+  get outcome(): Effect.Effect<Outcome, CodexConnectionError> | undefined {
+    return this.lost === null ? undefined : Deferred.await(this.lost.outcome)
   }
 
   /**
@@ -55,7 +99,10 @@ export class ExpectedTurn {
   claim(turnId: string, events: boolean): StartedTurn {
     const turn = this.routes.turn(turnId)
     const cursor = events ? turn.keepEvents().cursor() : null
-    for (const raw of this.kept.get(turnId) ?? []) turn.offer(raw)
+    for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
+      if (event === gap) turn.seen?.cut()
+      else this.routes.offer(turn, event)
+    }
     this.close()
     const failure = this.routes.failure()
     if (failure !== undefined) turn.fail(failure)
@@ -70,7 +117,49 @@ export class ExpectedTurn {
       return this.onTurn(Exit.succeed({ turn, cursor: null }))
     }
     const events = this.kept.get(turnId)
-    if (events === undefined) this.kept.set(turnId, [raw])
+    if (events === undefined) this.kept.set(turnId, this.lost === null ? [raw] : [gap, raw])
     else events.push(raw)
   }
+
+  private cut(): void {
+    for (const events of this.kept.values()) events.push(gap)
+  }
+
+  /** Looks for the turn in the history of the thread. */
+  private find({ isSubscribed, isWhole, looks, turns }: History): Caught | undefined {
+    const { findable, lost } = this
+    if (findable === undefined || lost === null) return nothing
+    const found = turns.findLast((turn) => hasMessage(turn, findable.clientId))
+    if (found !== undefined) {
+      const started = this.claim(found.id, findable.events)
+      return { settle: () => this.settle(Exit.succeed({ started, isSubscribed })), endings: [] }
+    }
+    if (!isWhole) return undefined
+    const running = turns.find(({ status }) => status === "inProgress")
+    // The server may have read the start and not begun the turn, or begun it and not noted the message.
+    const isUndecided = running === undefined ? looks === 0 : looks < maxLooks && !running.items.some(isUserMessage)
+    if (isUndecided) {
+      this.cut()
+      return { settle: () => {}, endings: [], isPending: true }
+    }
+    // To start it now would steer the turn that another client has started meanwhile.
+    const isBusy = running !== undefined
+    const outcome = isBusy ? Exit.fail(lost.error) : Exit.succeed({ started: undefined, isSubscribed })
+    return { settle: () => this.settle(outcome), endings: [] }
+  }
+
+  private settle(exit: Exit.Exit<Outcome, CodexConnectionError>): void {
+    if (this.lost !== null) Deferred.doneUnsafe(this.lost.outcome, exit)
+  }
 }
+
+const nothing: Caught = { settle: () => {}, endings: [] }
+
+/** So often a running turn without a message is looked at. */
+const maxLooks = 40
+
+const isUserMessage = (item: unknown): item is Notification.Raw =>
+  Predicate.isObject(item) && item["type"] === "userMessage"
+
+const hasMessage = ({ items }: Snapshot, clientId: string): boolean =>
+  items.some((item) => isUserMessage(item) && item["clientId"] === clientId)

@@ -28,6 +28,8 @@ export class Member {
   limits: Limits | undefined = undefined
   /** Options that this client has opened the thread with, and that no answer reports. */
   openedWith: FixedOptions = {}
+  /** The latest report of what the thread has used. */
+  used: unknown = undefined
   /** Options in force, as far as they are known. */
   settings: Settings | undefined = undefined
   /** Whether this client has started, resumed or forked the thread. */
@@ -160,6 +162,13 @@ export class Family {
     return Array.from(found)
   }
 
+  /** The sub-agents that the server has loaded. */
+  subagents(): ReadonlyArray<string> {
+    return Array.from(this.members.values()).flatMap(({ isLoaded, parent, threadId }) =>
+      isLoaded && typeof parent === "string" ? [threadId] : []
+    )
+  }
+
   /** Calls back for each new sub-agent of a thread. Returns a function that ends this. */
   watch(threadId: string, onChild: (child: Member) => void): () => void {
     const watching = this.watchers.get(threadId) ?? new Set()
@@ -233,6 +242,10 @@ export class Family {
       case "turn/completed":
         return this.turns.end(threadId)
       case "thread/tokenUsage/updated":
+        {
+          const member = this.members.get(threadId)
+          if (member !== undefined) member.used = params["tokenUsage"]
+        }
         return this.turns.used(threadId, turnId, params["tokenUsage"])
       case "thread/started":
         return this.onThread(params["thread"])

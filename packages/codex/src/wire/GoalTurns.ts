@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import { ErrorCode } from "../base/JsonRpc.ts"
-import { type CodexConnectionError, CodexDecodeError, CodexRpcError, type RequestError } from "../model/CodexError.ts"
+import { CodexConnectionError, CodexDecodeError, CodexRpcError, type RequestError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import type { ChildTurns } from "./ChildTurns.ts"
-import type { Follower, StartedTurn } from "./Router.ts"
+import { endOf, type History, startOf } from "./Rejoining.ts"
+import type { Caught, Follower, StartedTurn } from "./Router.ts"
 import { RunningTurn, undecodable } from "./RunningTurn.ts"
+import type { Seen } from "./Seen.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 import { lostWith } from "./TurnEnds.ts"
 
@@ -48,7 +50,10 @@ export class GoalTurns implements Follower {
   private readonly errors: ServerErrors
   private readonly children: ChildTurns
 
-  constructor(threadId: string, events: boolean, errors: ServerErrors, children: ChildTurns) {
+  private readonly seen: Seen | null
+
+  constructor(threadId: string, events: boolean, errors: ServerErrors, children: ChildTurns, seen: Seen | null) {
+    this.seen = seen
     this.threadId = threadId
     this.events = events
     this.errors = errors
@@ -111,8 +116,37 @@ export class GoalTurns implements Follower {
       case "thread/goal/cleared":
         return this.onBoundary(Notification.fromMessage(raw))
       default:
-        if (turnId !== undefined) this.whole?.offer(renamed(raw, turnId, this.whole.turnId))
+        if (turnId !== undefined && this.whole !== null) this.take(renamed(raw, turnId, this.whole.turnId), this.whole)
     }
+  }
+
+  /** A goal without a turn yet can't be told from another one. */
+  suspend(): boolean {
+    return this.whole?.seen != null
+  }
+
+  /** Catches up with the turns since the latest that is known. */
+  rejoined({ deliver, sameIds, turns }: History): Caught | undefined {
+    const { threadId, whole } = this
+    if (whole === null || whole.seen === null) return undefined
+    if (!sameIds) {
+      const detail = "servers before 0.169 do not tell which events of the goal this client has received"
+      const reason = { _tag: "NotRejoined", detail } as const
+      return { settle: () => this.fail(new CodexConnectionError({ reason })), endings: [] }
+    }
+    const known = this.serverTurn ?? this.completion?.params.turn.id
+    const first = turns.findIndex(({ id }) => id === known)
+    if (first < 0) return undefined
+    let endings: ReadonlyArray<() => void> = []
+    for (const { id, raw, status } of turns.slice(first)) {
+      // What ended before the next one began needs no usage of its own.
+      for (const end of endings) end()
+      if (id !== known) deliver(startOf(threadId, raw))
+      if (id === known && this.serverTurn === null) continue
+      whole.seen.catchUp(threadId, raw, sameIds, deliver)
+      endings = status === "inProgress" ? [] : [() => deliver(endOf(threadId, raw))]
+    }
+    return { settle: () => {}, endings }
   }
 
   fail(error: CodexConnectionError | CodexDecodeError): void {
@@ -120,6 +154,11 @@ export class GoalTurns implements Follower {
     Deferred.doneUnsafe(this.firstTurn, Exit.fail(error))
     this.whole?.fail(error)
     this.changed()
+  }
+
+  private take(raw: Notification.Raw, whole: RunningTurn): void {
+    if (whole.seen?.isCut !== true) whole.offer(raw)
+    else for (const each of whole.seen.pass(raw)) whole.offer(each)
   }
 
   private onBoundary(event: Notification.Notification): void {
@@ -151,6 +190,7 @@ export class GoalTurns implements Follower {
   private begin(event: Notification.Known<"turn/started">): void {
     const turn = new RunningTurn(this.threadId, event.params.turn.id, this.errors, this.children)
     this.whole = turn
+    turn.seen = this.seen
     this.startedAt = event.params.turn.startedAt ?? null
     const cursor = this.events ? turn.keepEvents().cursor() : null
     turn.offer(event.raw)

@@ -29,6 +29,8 @@ export interface Request<A> {
   readonly control?: boolean | undefined
   /** Takes a result that comes when the time is up, in the reader. Without it such an answer is dropped. */
   readonly late?: ((result: unknown) => void) | undefined
+  /** Runs when the connection has taken the request, or has not. */
+  readonly onSend?: ((isTaken: boolean) => void) | undefined
   /** The server goes on with the trace of this span. */
   readonly span?: Tracer.AnySpan | undefined
 }
@@ -62,7 +64,7 @@ export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, 
 /** Sends a request, which has its slot. */
 const send = <A>(
   { connection, deadlines, router }: Wire,
-  { late, method, params, read, span, timeout }: Request<A>,
+  { late, method, onSend, params, read, span, timeout }: Request<A>,
   slots: Slots | undefined,
   fiber: Fiber.Fiber<unknown, unknown>,
   interruptibly: (answer: Effect.Effect<A, RequestError>) => Effect.Effect<A, RequestError> = identity
@@ -107,7 +109,10 @@ const send = <A>(
     if (ended === undefined) resume = onEnd
     else onEnd(ended)
   })
-  return Effect.onError(interruptibly(Effect.andThen(connection.send(message), answer)), (cause) => {
+  const sending = onSend === undefined
+    ? connection.send(message)
+    : Effect.onExit(connection.send(message), (exit) => Effect.sync(() => onSend(Exit.isSuccess(exit))))
+  return Effect.onError(interruptibly(Effect.andThen(sending, answer)), (cause) => {
     // The request could not be sent, or its caller has gone.
     abandon()
     end(Exit.failCause(cause))

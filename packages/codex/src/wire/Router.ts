@@ -14,16 +14,19 @@ import * as Predicate from "effect/Predicate"
 import type { Cursor } from "../base/Broadcast.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
-import type { Hide } from "../base/secrets.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
-import type { Accept } from "../model/Transport.ts"
-import { ExpectedTurn } from "./ExpectedTurn.ts"
+import type { Accept, Connection } from "../model/Transport.ts"
+import * as Usage from "../model/Usage.ts"
+import { ExpectedTurn, type Findable } from "./ExpectedTurn.ts"
 import { Family } from "./Family.ts"
 import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
+import * as Rejoining from "./Rejoining.ts"
+import type { History } from "./Rejoining.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { RunningTurns } from "./RunningTurns.ts"
+import { Seen } from "./Seen.ts"
 import { ServerErrors } from "./ServerErrors.ts"
 import { type Notifications, Subscriptions } from "./Subscriptions.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -65,6 +68,12 @@ export interface Follower {
   readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
   /** The connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
+  /** The connection is lost, and the client reconnects. Returns false if the follower fails all the same. */
+  readonly suspend?: (error: CodexConnectionError) => boolean
+  /**
+   * The thread was resumed on the next connection. Undefined if the history does not reach back far enough. Runs in the reader.
+   */
+  readonly rejoined?: (history: History) => Caught | undefined
   /** The turn whose events it takes, while one runs. */
   readonly running?: RunningTurn | null
   /** As `running`, also between two turns of the server that are one for their consumers. */
@@ -72,6 +81,16 @@ export interface Follower {
 }
 
 /** Receives situations after which the server may send nothing more. Runs in the reader. */
+/** A follower that has caught up with the history of its thread. */
+export interface Caught {
+  /** Runs when the turns of the thread have caught up, too. */
+  readonly settle: () => void
+  /** The ends of turns, to be run when their usage has arrived. */
+  readonly endings: ReadonlyArray<() => void>
+  /** Whether the server may still be busy with what is looked for: the thread is to be resumed again a little later. */
+  readonly isPending?: boolean
+}
+
 export interface Watch {
   /** Turns of this thread run here, and a notification of that method says that none does. */
   readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
@@ -79,6 +98,8 @@ export interface Watch {
   readonly retrying: (turn: RunningTurn, params: unknown) => void
   /** The turn has completed, but the answer that the agent has begun is not complete. */
   readonly unanswered: (turn: RunningTurn) => void
+  /** The turn has completed after a lost connection, and no usage was reported since. Its completion waits. */
+  readonly unmeasured: (turn: RunningTurn) => void
 }
 
 /** A turn as its starter holds it. */
@@ -136,7 +157,7 @@ export class Router extends Context.Service<Router, {
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
    */
-  readonly expectTurn: (threadId: string) => ExpectedTurn
+  readonly expectTurn: (threadId: string, findable?: Findable) => ExpectedTurn
   /**
    * Follows the notifications of a thread that belong to no claimed turn, such as those of turns that start by themselves. Without
    * a thread, it follows those that belong to no thread. Returns a function that ends it.
@@ -163,7 +184,15 @@ export class Router extends Context.Service<Router, {
   /** Builds the errors that the server reports. */
   readonly errors: ServerErrors
   /** Starts routing for a new connection, also after a failure. `hide` removes its secrets from errors. */
-  readonly open: (hide?: Hide) => void
+  readonly open: (connection?: Pick<Connection, "hide" | "serverContinues">) => void
+  /** A record of the received part of a turn. Null if turns end with the connection in use. */
+  readonly seen: () => Seen | null
+  /** Handles a notification as if it had just arrived. Must be called in the reader. */
+  readonly deliver: (event: Notification.Raw) => void
+  /** Fails the requests that wait, because the connection is lost. Turns and consumers wait for the next one. */
+  readonly suspend: (error: CodexConnectionError) => void
+  /** Brings turns up to date on the next connection. */
+  readonly rejoining: Rejoining.Rejoining
   /** Fails everything that waits, after all messages that had arrived, because the connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
   /** Returns the number of held entries, and the counters. */
@@ -194,8 +223,16 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   let nextWarning = 1
   let strayAnswers = 0
 
+  /** Whether turns outlive the connection in use. */
+  let serverContinues = false
+
+  const seen = () => serverContinues ? new Seen() : null
+
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
     const turn = new RunningTurn(threadId, turnId, errors, family.turns)
+    turn.seen = seen()
+    const used = turn.seen === null ? undefined : family.get(threadId)?.used
+    if (used !== undefined) turn.usedBefore = Usage.totalOf(used)
     turns.add(turn)
     turn.onHeld = () => held.push(turn)
     turn.whenEnded(() => {
@@ -234,10 +271,31 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       threadId = Place.threadOf(route, params)
       turnId = Place.turnOf(route, params)
     }
+    const turn = turns.get(threadId, turnId)
+    if (turn?.seen?.isCut !== true) dispatch(raw, text, threadId, turnId, turn)
+    else filtered(turn, turn.seen, raw, (each) => dispatch(each, text, threadId, turnId, turn))
+  }
+
+  /** Takes an event of a turn after a cut: consumers get others in its place. */
+  const filtered = (turn: RunningTurn, seen: Seen, raw: Notification.Raw, take: (event: Notification.Raw) => void) => {
+    for (const each of seen.pass(raw)) take(each)
+    if (seen.completion === raw && !turn.ended) watch?.unmeasured(turn)
+  }
+
+  const deliver = (event: Notification.Raw): void => onNotification(event, "")
+
+  const dispatch = (
+    raw: Notification.Raw,
+    text: string,
+    threadId: string | undefined,
+    turnId: string | undefined,
+    turn: RunningTurn | undefined
+  ): void => {
+    const method = raw["method"]
+    const params = raw["params"]
     // First, because consumers of the message may look at the family.
     if (Predicate.isObject(params)) family.observe(method, params, threadId, turnId)
     let event: Notification.Notification | undefined
-    const turn = turns.get(threadId, turnId)
     if (turn !== undefined) {
       event = turn.offer(raw)
       if (method === "error") onError([turn], params)
@@ -342,12 +400,16 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return id
     },
     forget: (id, forgotten) => requests.forget(id, forgotten),
-    expectTurn: (threadId) =>
+    expectTurn: (threadId, findable) =>
       new ExpectedTurn({
         follow: (follower) => follow(threadId, follower),
         turn: (turnId) => turns.get(threadId, turnId) ?? createTurn(threadId, turnId),
+        offer: (turn, raw) => {
+          if (turn.seen?.isCut !== true) turn.offer(raw)
+          else filtered(turn, turn.seen, raw, (each) => turn.offer(each))
+        },
         failure: () => failure
-      }),
+      }, findable),
     follow,
     turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,
@@ -367,11 +429,21 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     turnsOf,
     errors,
     family,
-    open: (hide) => {
+    open: (connection = {}) => {
       failure = undefined
-      errors.open(hide)
+      serverContinues = connection.serverContinues === true
+      errors.open(connection.hide)
       subscriptions.reopen()
     },
+    seen,
+    suspend: (error) => {
+      for (const following of followers.values()) {
+        for (const follower of following) if (follower.suspend?.(error) !== true) follower.fail(error)
+      }
+      requests.fail(error)
+    },
+    deliver,
+    rejoining: Rejoining.make({ turns, followers, family, subscribed: () => subscriptions.threadIds, deliver }),
     fail: (error) => {
       failure = error
       server?.lost()

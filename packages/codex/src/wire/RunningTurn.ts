@@ -18,7 +18,9 @@ import {
 import type { Limit } from "../model/Limits.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
+import type * as Usage from "../model/Usage.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
+import type { Seen } from "./Seen.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
 /** How a turn is steered and interrupted that is more than one turn of the server. */
@@ -45,6 +47,12 @@ export class RunningTurn {
 
   /** Runs in the reader when the turn has completed without an answer, which may still be on its way: {@link settle} ends it. */
   onHeld: (() => void) | null = null
+
+  /** The tokens of the thread before the turn. Undefined if they are not known. */
+  usedBefore: Usage.Tokens | undefined = undefined
+
+  /** The received part of the turn. Null if the turn ends with the connection. */
+  seen: Seen | null = null
 
   /** Why the turn has failed, whatever its completion says. */
   verdict: Protocol.TurnError | null = null
@@ -160,6 +168,7 @@ export class RunningTurn {
     if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
     const method = raw["method"]
     if (method === "item/started" && isMessage(raw)) this.openMessages++
+    this.seen?.note(method, raw["params"])
     const wanted = TurnResult.Fold.wants(method)
     if (this.events === null && !wanted) return undefined
     const event = Notification.fromMessage(raw)
@@ -169,6 +178,11 @@ export class RunningTurn {
       if (wanted) this.add(event)
     }
     return event
+  }
+
+  /** Prepares for reports of usage that are missing: without one so far, the tokens of the thread before the turn count. */
+  missUsage(): void {
+    if (this.usedBefore !== undefined) this.fold.startFrom(this.usedBefore)
   }
 
   /** Ends the turn as failed, by a completion that the server did not send. */

@@ -10,6 +10,8 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Broadcast } from "../base/Broadcast.ts"
 import type { Deadlines } from "../base/Deadlines.ts"
 import * as ClientOptions from "../model/ClientOptions.ts"
 import {
@@ -19,8 +21,10 @@ import {
   type ConnectReason,
   type RequestError
 } from "../model/CodexError.ts"
+import type { ConnectionState } from "../model/ConnectionState.ts"
 import * as Metadata from "../model/Metadata.ts"
 import { type Connection, Transport } from "../model/Transport.ts"
+import { rejoin, rejoinAll } from "./Rejoin.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 import * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -30,8 +34,14 @@ export interface Session {
   readonly open: Effect.Effect<void, ConnectError, Scope.Scope>
   /** The connection in use. Waits at most that long while the server is started again; fails at once when there will be none. */
   readonly connection: (within: Duration.Duration) => Effect.Effect<Connection, CodexConnectionError>
-  /** Ends when the connection in use is lost, or closed. */
+  /** Ends when the connection in use is lost, or closed. If turns outlive it, ends when there will be no other one. */
   readonly closed: Effect.Effect<CodexConnectionError>
+  /** The present state, and each later one. Ends when there will be no other connection. */
+  readonly states: Stream.Stream<ConnectionState>
+  /** Returns true if turns outlive the connection in use, or the last one: there may be another one. */
+  readonly survives: () => boolean
+  /** Resumes a thread on the connection in use, and brings its turns up to date. */
+  readonly rejoin: (threadId: string) => Effect.Effect<void, RequestError>
   /** How many connections there have been. */
   readonly connections: () => number
   /** Of the connection in use, or of the last one. */
@@ -67,8 +77,8 @@ type State =
   }
   | { readonly _tag: "Closed"; readonly last: Opened | undefined; readonly error: CodexConnectionError }
 
-/** A connection that lived this long was sound: the schedule of restarts begins anew. */
-const soundAfter = Duration.seconds(30)
+/** A connection that lived this long was sound: the schedule of restarts begins anew. A process takes longer to show it. */
+const soundAfter = (isSurvivable: boolean) => isSurvivable ? Duration.seconds(5) : Duration.seconds(30)
 
 /** Before the first handshake. */
 const unknown: Metadata.Metadata = {
@@ -90,7 +100,17 @@ export const make = Effect.fnUntraced(function*(
   const { restart = false } = options
   const handshakeTimeout = Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout)
 
+  /** Whether turns outlive a connection. */
+  const isSurvivable = (connection: Connection) => connection.serverContinues === true && restart !== false
+  /** There will be no other connection. */
+  const gone = Deferred.makeUnsafe<CodexConnectionError>()
   let connections = 0
+  let present: ConnectionState | undefined
+  const states = new Broadcast<ConnectionState, never>()
+  const announce = (next: ConnectionState) => {
+    present = next
+    states.push(next)
+  }
   let state: State = { _tag: "Connecting", next: Deferred.makeUnsafe() }
 
   const use = (opened: Opened) => {
@@ -98,6 +118,7 @@ export const make = Effect.fnUntraced(function*(
     if (before._tag === "Closed") return
     connections++
     state = { _tag: "Connected", last: opened, ready: Effect.succeed(opened.connection) }
+    announce({ _tag: "Connected", connections })
     if (before._tag !== "Connected") Deferred.doneUnsafe(before.next, Exit.succeed(opened.connection))
   }
 
@@ -105,9 +126,16 @@ export const make = Effect.fnUntraced(function*(
   const lose = (error: CodexConnectionError) => {
     if (state._tag !== "Connected") return
     const { last } = state
+    announce({ _tag: "Lost", error })
     state = restart === false
       ? { _tag: "Closed", last, error }
       : { _tag: "Reconnecting", last, error, next: Deferred.makeUnsafe() }
+    if (state._tag === "Closed") finish(error)
+  }
+
+  const finish = (error: CodexConnectionError) => {
+    Deferred.doneUnsafe(gone, Exit.succeed(error))
+    states.end(Exit.void)
   }
 
   /** There will be no other connection. */
@@ -115,6 +143,8 @@ export const make = Effect.fnUntraced(function*(
     const before = state
     if (before._tag === "Closed") return
     state = { _tag: "Closed", last: before._tag === "Connecting" ? undefined : before.last, error }
+    announce({ _tag: "Lost", error })
+    finish(error)
     if (before._tag === "Connected") Deferred.doneUnsafe(before.last.lost, Exit.succeed(error))
     else Deferred.doneUnsafe(before.next, Exit.fail(error))
   }
@@ -131,14 +161,15 @@ export const make = Effect.fnUntraced(function*(
         )
     })
     const lost = Deferred.makeUnsafe<CodexConnectionError>()
-    router.open(connection.hide)
+    router.open(connection)
     yield* connection.receive(router.accept).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
           // First: whoever hears of the loss may ask for a connection at once.
           if (state._tag === "Connected" && state.last.connection === connection) lose(error)
-          router.fail(error)
+          if (state._tag === "Reconnecting" && isSurvivable(connection)) router.suspend(error)
+          else router.fail(error)
           Deferred.doneUnsafe(lost, Exit.succeed(error))
         })
       ),
@@ -147,6 +178,10 @@ export const make = Effect.fnUntraced(function*(
       Effect.forkIn(connectionScope, { startImmediately: true })
     )
     const metadata = yield* handshake({ router, deadlines, connection }, options, handshakeTimeout)
+    // Before anyone else gets the connection. Sub-agents that were spawned meanwhile are found on the way.
+    if (state._tag === "Reconnecting" && isSurvivable(connection)) {
+      yield* rejoinAll({ router, deadlines, connection }, metadata)
+    }
     return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
   })
 
@@ -165,13 +200,26 @@ export const make = Effect.fnUntraced(function*(
         ))
     )
 
+  /** The attempts since the connection was lost, and the failure of the latest one. */
+  let attempts = 0
+  let failure: ConnectError | undefined
+
   /** Connects again, and succeeds when a connection is lost that was sound. */
   const reconnect = Effect.gen(function*() {
+    if (state._tag === "Reconnecting") {
+      announce({ _tag: "Reconnecting", attempt: ++attempts, error: failure ?? state.error })
+    }
     const opened = yield* open(Metric.update(Telemetry.restarts, 1))
+    attempts = 0
+    failure = undefined
     const [lifetime, error] = yield* Effect.timed(watch(opened))
     yield* warn(opened, error)
-    if (Duration.isLessThan(lifetime, soundAfter)) return yield* error
-  })
+    if (Duration.isLessThan(lifetime, soundAfter(isSurvivable(opened.connection)))) return yield* error
+  }).pipe(Effect.tapError((error) =>
+    Effect.sync(() => {
+      failure = error
+    })
+  ))
 
   return {
     open: Effect.gen(function*() {
@@ -191,7 +239,14 @@ export const make = Effect.fnUntraced(function*(
         const last = yield* Effect.flip(
           Effect.forever(Effect.retry(reconnect, { schedule: restart, while: mayConnectLater }))
         )
-        end(last._tag === "CodexConnectionError" ? last : error)
+        const final = last._tag === "CodexConnectionError"
+          ? last
+          : isSurvivable(first.connection)
+          ? new CodexConnectionError({ reason: { _tag: "Disconnected" }, cause: last })
+          : error
+        end(final)
+        // Turns have waited for a connection.
+        router.fail(final)
       }).pipe(Effect.forkScoped)
     }),
     connection: (within) => {
@@ -211,14 +266,27 @@ export const make = Effect.fnUntraced(function*(
     closed: Effect.suspend(() => {
       switch (state._tag) {
         case "Connected":
-          return Deferred.await(state.last.lost)
+          return Deferred.await(isSurvivable(state.last.connection) ? gone : state.last.lost)
         case "Connecting":
           return Effect.flip(Effect.andThen(Deferred.await(state.next), Effect.never))
         case "Reconnecting":
+          return isSurvivable(state.last.connection) ? Deferred.await(gone) : Effect.succeed(state.error)
         case "Closed":
           return Effect.succeed(state.error)
       }
     }),
+    states: Stream.unwrap(Effect.sync(() => {
+      const later = states.cursor()
+      return present === undefined ? later.stream : Stream.concat(Stream.succeed(present), later.stream)
+    })),
+    survives: () =>
+      (state._tag === "Connected" || state._tag === "Reconnecting") && isSurvivable(state.last.connection),
+    rejoin: (threadId) =>
+      Effect.suspend(() =>
+        state._tag === "Connected"
+          ? rejoin({ router, deadlines, connection: state.last.connection }, state.last.metadata, threadId)
+          : Effect.void
+      ),
     connections: () => connections,
     metadata: () => state._tag === "Connecting" ? unknown : state.last?.metadata ?? unknown,
     last: () => state._tag === "Connecting" ? undefined : state.last?.connection

@@ -39,6 +39,11 @@ export class Subscriptions {
     })
   }
 
+  /** The threads with consumers of their own. */
+  get threadIds(): Iterable<string> {
+    return this.threads.keys()
+  }
+
   /** Hands a notification to its consumers; `event` is its typed form, if somebody needed that already. */
   publish(
     raw: Notification.Raw,

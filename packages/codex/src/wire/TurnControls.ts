@@ -11,19 +11,25 @@ import type { RequestError } from "../model/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
+/** Options of a request that are not for users. */
+export interface SendOptions {
+  /** Takes a result that comes when the time is up. */
+  readonly late?: (result: unknown) => void
+  /** Whether it does not count among the requests in flight. */
+  readonly control?: boolean
+  /** Runs when the connection has taken the request, or has not. */
+  readonly onSend?: (isTaken: boolean) => void
+  /** Whether it is sent again after a lost connection, because that does no harm. */
+  readonly repeats?: boolean
+}
+
 /** How requests are sent: `read` reads the result, in the reader. */
 export interface Send {
   <A>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options?: {
-      readonly timeout?: Duration.Input | undefined
-      /** Takes a result that comes when the time is up. */
-      readonly late?: (result: unknown) => void
-      /** Whether it does not count among the requests in flight. */
-      readonly control?: boolean
-    }
+    options?: { readonly timeout?: Duration.Input | undefined } & SendOptions
   ): Effect.Effect<A, RequestError>
 }
 
@@ -56,7 +62,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
     if (turn.control !== null) return turn.control.interrupt
     const { threadId } = turn
     const ask = (turnId: string): Effect.Effect<void, RequestError> =>
-      turn.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
+      turn.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void, { repeats: true })
     return Effect.andThen(whenStarted(turn), Effect.suspend(() => ask(turn.turnId))).pipe(
       // A review runs in a turn with another id, which the server reports only in its refusal.
       Effect.catchTag("CodexRpcError", (error) => {

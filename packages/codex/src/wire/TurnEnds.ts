@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { Deadlines } from "../base/Deadlines.ts"
 import { printable } from "../base/printable.ts"
+import { afterUsage } from "./Rejoin.ts"
 import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
@@ -48,7 +49,7 @@ export const make = ({ controls, deadlines, fork, router, send }: {
   const reported = new WeakSet<RunningTurn>()
 
   const ask = <A>(method: string, params: unknown, read: (result: unknown) => A) =>
-    send(method, params, (result) => Exit.succeed(read(result)), { control: true })
+    send(method, params, (result) => Exit.succeed(read(result)), { control: true, repeats: true })
 
   /** Ends a turn if its thread is idle still. The answer is read in the reader, after all that was said before. */
   const confirm = (turn: RunningTurn, method: string): Effect.Effect<void> => {
@@ -102,6 +103,12 @@ export const make = ({ controls, deadlines, fork, router, send }: {
         ),
         checkLogin(turn)
       ))
+    },
+    unmeasured: (turn) => {
+      const complete = () => {
+        if (turn.seen?.completion !== undefined && !turn.ended) router.deliver(turn.seen.completion)
+      }
+      fork(Effect.ensuring(Effect.ignore(afterUsage(ask, turn.threadId, complete)), Effect.sync(complete)))
     },
     unanswered: (turn) => {
       turn.whenEnded(deadlines.add(answerComes, () => turn.settle()))

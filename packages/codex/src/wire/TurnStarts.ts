@@ -89,10 +89,16 @@ interface Occupant {
   isLeft: boolean
 }
 
-export const make = ({ controls, fork, router, send }: {
+export const make = ({ controls, fork, rejoining, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
   readonly controls: TurnControls
+  readonly rejoining: {
+    /** Returns true if turns outlive the connection. */
+    readonly survives: () => boolean
+    /** Resumes a thread, and brings its turns up to date. */
+    readonly rejoin: (threadId: string) => Effect.Effect<void, RequestError>
+  }
   /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): TurnStarts => {
@@ -102,7 +108,12 @@ export const make = ({ controls, fork, router, send }: {
   const write = ({ events, method, params, timeout }: TurnRequest): Effect.Effect<StartedTurn, RequestError> =>
     Effect.suspend(() => {
       const { threadId } = params
-      const expected = router.expectTurn(threadId)
+      // Without a message the history does not have the id.
+      const clientId = method === "turn/start" && params.input.length > 0
+        ? params.clientUserMessageId ?? undefined
+        : undefined
+      const expected = router.expectTurn(threadId, clientId === undefined ? undefined : { clientId, events })
+      let isTaken: boolean | undefined
       const sent = send(method, params, (result) => {
         const turnId = turnIdOf(result)
         return turnId === undefined
@@ -110,13 +121,28 @@ export const make = ({ controls, fork, router, send }: {
           : Exit.succeed(expected.claim(turnId, events))
       }, {
         timeout,
+        onSend: (is) => {
+          isTaken = is
+        },
         // The caller has gone. Without this, the turn would continue, and the next one would steer it.
         late: (result) => {
           const turnId = turnIdOf(result)
           if (turnId !== undefined) fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
         }
       })
-      return Effect.ensuring(sent, Effect.sync(expected.close))
+      /** After a lost connection the next one shows whether the turn has started. If not, it is started again. */
+      const attempt: Effect.Effect<StartedTurn, RequestError> = Effect.suspend(() => {
+        isTaken = undefined
+        return sent
+      }).pipe(Effect.catchTag("CodexConnectionError", (error) => {
+        if (clientId === undefined || isTaken === undefined || !rejoining.survives()) return Effect.fail(error)
+        if (!isTaken) return Effect.andThen(Effect.yieldNow, attempt)
+        return Effect.flatMap(expected.outcome ?? Effect.fail(error), ({ isSubscribed, started }) => {
+          if (started !== undefined) return Effect.succeed(started)
+          return isSubscribed ? attempt : Effect.tap(attempt, Effect.ignore(rejoining.rejoin(threadId)))
+        })
+      }))
+      return Effect.ensuring(attempt, Effect.sync(expected.close))
     })
 
   /** Frees a thread on which no turn was started. */

@@ -78,8 +78,11 @@ describe("options that need a newer server", () => {
           yield* codex.threadFork("stored", { includeTurns: undefined })
           assert.deepStrictEqual(yield* paramsOf("thread/resume", 2), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/fork", 2), { threadId: "stored", excludeTurns: true })
-          assert.deepStrictEqual(yield* paramsOf("turn/start"), {
+          const start: { readonly [name: string]: unknown } = Object(yield* paramsOf("turn/start"))
+          assert.match(String(start["clientUserMessageId"]), /^[0-9a-f]{32}$/)
+          assert.deepStrictEqual(start, {
             threadId: thread.id,
+            clientUserMessageId: start["clientUserMessageId"],
             input: [{ type: "text", text: "go", text_elements: [] }],
             turnTrigger: "automation",
             serviceTierForTurn: "fast",

@@ -427,7 +427,7 @@ describe("an open WebSocket", () => {
 
 /** As `Codex.layerWebSocket`, where there are no processes. */
 const inBrowser = (options: Transport.WebSocketOptions) =>
-  Codex.layerTransport({ handshakeTimeout: 200 }).pipe(Layer.provideMerge(noProcess.layerWebSocket(options)))
+  Codex.layerTransport().pipe(Layer.provideMerge(noProcess.layerWebSocket(options)))
 
 describe("the WebSocket of a browser", () => {
   it.live("runs turns", () =>

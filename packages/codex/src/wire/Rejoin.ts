@@ -1,0 +1,123 @@
+/**
+ * Resumes the threads of a client on a new connection: see `Rejoining`, which takes the responses.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import { CodexConnectError, CodexConnectionError, type CodexRpcError, type RequestError } from "../model/CodexError.ts"
+import type { Metadata } from "../model/Metadata.ts"
+import * as ServerVersion from "../model/ServerVersion.ts"
+import { roundTrip, type Wire } from "./RoundTrip.ts"
+
+/** How long the server may take for one response. */
+const timeout = Duration.seconds(30)
+
+/** So many threads are resumed at once. */
+const concurrency = 16
+
+/** The latest turns alone: a long thread has megabytes of earlier ones. */
+const latest = { excludeTurns: true, initialTurnsPage: { limit: 2, itemsView: "full" } }
+
+/** Sends a request, and reads its result in the reader. */
+type Ask = <A>(method: string, params: object, read: (result: unknown) => A) => Effect.Effect<A, RequestError>
+
+const askOn = (wire: Wire): Ask => (method, params, read) =>
+  roundTrip(wire, { method, params, timeout, control: true, read: (result) => Exit.succeed(read(result)) })
+
+/**
+ * Runs `then`, in the reader, when the server has repeated the usage of the latest turn. It does so after a response with all turns.
+ * What follows a response comes before the response to any later request.
+ */
+export const afterUsage = (ask: Ask, threadId: string, then: () => void): Effect.Effect<void, RequestError> =>
+  Effect.andThen(
+    ask("thread/resume", { threadId }, () => {}),
+    ask("thread/loaded/list", { limit: 1 }, then)
+  )
+
+/** The pause between two looks at a thread, and how many there are at most. */
+const pause = "50 millis"
+const maxLooks = 40
+
+/** Resumes one thread, and waits until its turns have caught up. Fails only if the connection is of no use. */
+export const rejoin = (
+  wire: Wire,
+  { serverVersion }: Metadata,
+  threadId: string
+): Effect.Effect<void, RequestError> => {
+  const { rejoining } = wire.router
+  const sameIds = ServerVersion.isAtLeast(serverVersion, "0.169.0")
+  const hasPages = ServerVersion.isAtLeast(serverVersion, "0.151.0")
+  const ask = askOn(wire)
+  const resume = (params: object, looks: number) =>
+    ask("thread/resume", { threadId, ...params }, (result) => rejoining.rejoined(threadId, result, { looks, sameIds }))
+
+  const catchUp = (looks: number): Effect.Effect<void, RequestError> =>
+    Effect.gen(function*() {
+      let { end, isComplete, isPending } = yield* resume(hasPages ? latest : {}, looks)
+      if (hasPages && (end !== undefined || !isComplete)) {
+        // Only a response with all turns is followed by the usage of the latest one. And right at its end, a turn that completes is
+        // reported as interrupted for a moment.
+        ;({ end, isPending } = yield* resume({}, looks))
+      }
+      if (end !== undefined) yield* ask("thread/loaded/list", { limit: 1 }, end)
+      if (isPending) yield* later(looks)
+    }).pipe(Effect.catchTag("CodexRpcError", (refusal) => examine(refusal, looks)))
+
+  const later = (looks: number) => Effect.andThen(Effect.sleep(pause), catchUp(looks + 1))
+
+  /** The server does not resume a thread before its first turn is stored. */
+  const examine = (refusal: CodexRpcError, looks: number): Effect.Effect<void, RequestError> =>
+    Effect.flatMap(
+      Effect.catchTag(ask("thread/read", { threadId }, factsOf), "CodexRpcError", () => Effect.succeed(gone)),
+      ({ isActive, isEphemeral, isKnown }) => {
+        // It may have read the start of that turn, and be busy with it.
+        const mayBegin = isKnown && !isEphemeral
+        if (mayBegin && (isActive ? looks < maxLooks : looks === 0)) return later(looks)
+        return Effect.sync(() => {
+          if (mayBegin && !isActive) return rejoining.unstarted(threadId)
+          const detail = isEphemeral ? "the server does not resume ephemeral threads" : refusal.serverMessage
+          rejoining.refused(
+            threadId,
+            new CodexConnectionError({ reason: { _tag: "NotRejoined", detail }, cause: refusal })
+          )
+        })
+      }
+    )
+
+  return catchUp(0)
+}
+
+/** Resumes all threads that need it. Those that are found on the way, such as new sub-agents, follow. */
+export const rejoinAll = (wire: Wire, metadata: Metadata): Effect.Effect<void, CodexConnectError> => {
+  const done = new Set<string>()
+  const next: Effect.Effect<void, RequestError> = Effect.suspend(() => {
+    const threads = wire.router.rejoining.threads().filter((threadId) => !done.has(threadId))
+    if (threads.length === 0) return Effect.void
+    for (const threadId of threads) done.add(threadId)
+    return Effect.andThen(
+      Effect.forEach(threads, (threadId) => rejoin(wire, metadata, threadId), { concurrency, discard: true }),
+      next
+    )
+  })
+  const target = wire.connection.target ?? "codex app-server"
+  return Effect.mapError(next, (error) =>
+    new CodexConnectError({
+      reason: { _tag: "Unreachable", detail: "the connection broke before its threads were resumed" },
+      target,
+      cause: error
+    }))
+}
+
+const gone = { isActive: false, isEphemeral: false, isKnown: false }
+
+const factsOf = (result: unknown): typeof gone => {
+  const thread = Predicate.isObject(result) ? result["thread"] : undefined
+  if (!Predicate.isObject(thread)) return gone
+  const { ephemeral, status } = thread
+  return {
+    isActive: Predicate.isObject(status) && status["type"] === "active",
+    isEphemeral: ephemeral === true,
+    isKnown: true
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * The threads of a client after a lost connection: which of them have to be resumed on the next one, and how what happened meanwhile
+ * reaches their turns.
+ *
+ * The response of `thread/resume` is the cut: it has everything up to a moment, and the events after it are complete. So it is read
+ * in the reader, before the next message.
+ */
+import * as Predicate from "effect/Predicate"
+import { CodexConnectionError } from "../model/CodexError.ts"
+import type * as Notification from "../model/Notification.ts"
+import * as Usage from "../model/Usage.ts"
+import type { Family } from "./Family.ts"
+import type { Follower } from "./Router.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+import type { RunningTurns } from "./RunningTurns.ts"
+
+type Fields = Notification.Raw
+
+/** A turn in the history of a thread, as the server sent it. */
+export interface Snapshot {
+  readonly id: string
+  readonly status: unknown
+  readonly items: ReadonlyArray<unknown>
+  readonly raw: Fields
+}
+
+/** The history of a thread that was resumed. */
+export interface History {
+  /** The latest turns, oldest first. */
+  readonly turns: ReadonlyArray<Snapshot>
+  /** Whether these are all turns of the thread. */
+  readonly isWhole: boolean
+  /** Whether items have the same ids as in events: from 0.169. */
+  readonly sameIds: boolean
+  /** How often the history was looked at before since the connection was lost. */
+  readonly looks: number
+  /** Whether the server sends the events of the thread from now on. */
+  readonly isSubscribed: boolean
+  /** Handles an event that was missed as if it arrived now. */
+  readonly deliver: (event: Fields) => void
+}
+
+/** The result of a resumed thread. */
+export interface Rejoined {
+  /** False if a turn was not found, and the history is not whole. */
+  readonly isComplete: boolean
+  /** True if the thread is to be resumed again a little later. */
+  readonly isPending: boolean
+  /** Ends the turns that have ended meanwhile; to be run when their usage has arrived. Undefined if there are none. */
+  readonly end: (() => void) | undefined
+}
+
+export interface Rejoining {
+  /** The threads to resume: those with a turn or a start of this client, sub-agents, and those with consumers. */
+  readonly threads: () => ReadonlyArray<string>
+  /** Takes the response of `thread/resume`. Runs in the reader. */
+  readonly rejoined: (threadId: string, response: unknown, facts: Pick<History, "looks" | "sameIds">) => Rejoined
+  /** The server does not resume a thread: its turns can't be followed any more. */
+  readonly refused: (threadId: string, error: CodexConnectionError) => void
+  /** The server does not resume a thread because it has no turn yet. */
+  readonly unstarted: (threadId: string) => void
+}
+
+/** The parts of the Router that rejoining uses. */
+export interface Routes {
+  readonly turns: RunningTurns
+  readonly followers: ReadonlyMap<string | undefined, ReadonlySet<Follower>>
+  readonly family: Family
+  /** The threads with consumers of their notifications. */
+  readonly subscribed: () => Iterable<string>
+  readonly deliver: (event: Fields) => void
+}
+
+export const make = ({ deliver, family, followers, subscribed, turns }: Routes): Rejoining => {
+  const survivors = (threadId: string): ReadonlyArray<Follower> =>
+    Array.from(followers.get(threadId) ?? []).filter(({ rejoined }) => rejoined !== undefined)
+
+  const complete = (threadId: string, { raw }: Snapshot) => deliver(endOf(threadId, raw))
+
+  /** Brings a turn up to its snapshot. Returns its end if it has ended. */
+  const catchUp = (
+    turn: RunningTurn,
+    snapshot: Snapshot,
+    { isWhole, sameIds, turns }: History
+  ): ReadonlyArray<() => void> => {
+    const { seen, threadId } = turn
+    if (isWhole && turns[0] === snapshot) turn.usedBefore = Usage.none
+    turn.missUsage()
+    if (!turn.hasStarted) deliver(startOf(threadId, snapshot.raw))
+    seen?.catchUp(threadId, snapshot.raw, sameIds, deliver)
+    return seen === null || snapshot.status === "inProgress" ? [] : [() => {
+      // The one of the server, if it has come after all.
+      seen.completion ??= endOf(threadId, snapshot.raw)
+      deliver(seen.completion)
+    }]
+  }
+
+  /** Brings the turns of a sub-agent up to its history. Only their beginnings and ends matter, and whom they spawned. */
+  const catchUpSubagent = (threadId: string, { turns: history }: History): ReadonlyArray<() => void> => {
+    for (const { id, items } of history) {
+      for (const item of items) family.observe("item/completed", { item }, threadId, id)
+    }
+    const running = family.turns.on(threadId)
+    const last = history.at(-1)
+    if (last?.status === "inProgress") {
+      if (last.id === running?.turnId || turns.get(threadId, last.id) !== undefined) return []
+      const rootTurnId = last.raw["rootTurnId"] ?? turns.of(family.rootOf(threadId))[0]?.turnId
+      deliver(startOf(threadId, { ...last.raw, rootTurnId }))
+      return []
+    }
+    if (running === undefined || turns.get(threadId, running.turnId) !== undefined) return []
+    const { turnId } = running
+    const snapshot = history.find(({ id }) => id === turnId) ?? ended(turnId)
+    return [() => complete(threadId, snapshot)]
+  }
+
+  return {
+    threads: () => {
+      const found = new Set(turns.all.map(({ threadId }) => threadId))
+      for (const threadId of followers.keys()) {
+        if (threadId !== undefined && survivors(threadId).length > 0) found.add(threadId)
+      }
+      for (const threadId of family.subagents()) found.add(threadId)
+      for (const threadId of subscribed()) found.add(threadId)
+      return Array.from(found)
+    },
+    rejoined: (threadId, response, facts) => {
+      const history: History = { ...historyOf(response), ...facts, isSubscribed: true, deliver }
+      let isComplete = true
+      let isPending = false
+      const settle: Array<() => void> = []
+      const endings: Array<() => void> = []
+      for (const follower of survivors(threadId)) {
+        const found = follower.rejoined?.(history)
+        if (found === undefined) {
+          isComplete = false
+          if (history.isWhole) endings.push(() => follower.fail(unknown()))
+        } else {
+          isPending ||= found.isPending === true
+          settle.push(found.settle)
+          endings.push(...found.endings)
+        }
+      }
+      for (const turn of turns.of(threadId)) {
+        const snapshot = history.turns.find(({ id }) => id === turn.turnId)
+        if (snapshot === undefined) {
+          isComplete = false
+          if (history.isWhole) endings.push(() => turn.fail(unknown()))
+        } else endings.push(...catchUp(turn, snapshot, history))
+      }
+      if (typeof family.get(threadId)?.parent === "string") endings.push(...catchUpSubagent(threadId, history))
+      for (const each of settle) each()
+      return {
+        isComplete: isComplete || history.isWhole,
+        isPending,
+        end: endings.length === 0 ? undefined : () => {
+          for (const each of endings) each()
+        }
+      }
+    },
+    refused: (threadId, error) => {
+      for (const turn of turns.of(threadId)) turn.fail(error)
+      for (const follower of survivors(threadId)) follower.fail(error)
+      family.turns.end(threadId)
+    },
+    unstarted: (threadId) => {
+      const history: History = {
+        turns: [],
+        isWhole: true,
+        sameIds: true,
+        looks: Infinity,
+        isSubscribed: false,
+        deliver
+      }
+      for (const follower of survivors(threadId)) follower.rejoined?.(history)?.settle()
+    }
+  }
+}
+
+const unknown = () =>
+  new CodexConnectionError({ reason: { _tag: "NotRejoined", detail: "the server does not have the turn any more" } })
+
+/** A turn that the history does not have any more. */
+const ended = (id: string): Snapshot => ({ id, status: "interrupted", items: [], raw: { id, status: "interrupted" } })
+
+/** The beginning of a turn that began meanwhile. */
+export const startOf = (threadId: string, turn: Fields): Fields => ({
+  method: "turn/started",
+  params: { threadId, turn: { ...turn, items: [], itemsView: "notLoaded", status: "inProgress", error: null } }
+})
+
+/** The completion of a turn that has ended meanwhile; its items were delivered one by one. */
+export const endOf = (threadId: string, turn: Fields): Fields => ({
+  method: "turn/completed",
+  params: { threadId, turn: { ...turn, items: [], itemsView: "notLoaded" } }
+})
+
+const historyOf = (response: unknown): Pick<History, "turns" | "isWhole"> => {
+  const fields = Predicate.isObject(response) ? response : {}
+  const page = fields["initialTurnsPage"]
+  if (!Predicate.isObject(page)) {
+    const thread = fields["thread"]
+    return { turns: snapshotsOf(Predicate.isObject(thread) ? thread["turns"] : undefined), isWhole: true }
+  }
+  // A page begins with the latest turn.
+  return { turns: snapshotsOf(page["data"]).toReversed(), isWhole: (page["nextCursor"] ?? null) === null }
+}
+
+const snapshotsOf = (turns: unknown): Array<Snapshot> =>
+  (Array.isArray(turns) ? turns : []).flatMap((turn: unknown) => {
+    if (!Predicate.isObject(turn) || typeof turn["id"] !== "string") return []
+    const { id, items, status } = turn
+    return [{ id, status, items: Array.isArray(items) ? items : [], raw: turn }]
+  })

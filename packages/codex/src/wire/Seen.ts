@@ -1,0 +1,158 @@
+/**
+ * The part of a turn that this client has received. After a lost connection it tells what a snapshot of the turn has in addition,
+ * and filters the events that follow, so that consumers get each item once and the exact text of each message.
+ */
+import * as Predicate from "effect/Predicate"
+import type * as Notification from "../model/Notification.ts"
+
+type Fields = Notification.Raw
+
+const fieldsOf = (value: unknown): Fields => Predicate.isObject(value) ? value : {}
+
+const textOf = (value: unknown): string => typeof value === "string" ? value : ""
+
+export class Seen {
+  /** True once a connection was lost during the turn: from then on, {@link pass} filters its events. */
+  isCut = false
+
+  /** The completion, which waits for the usage: the one that was missed may have been the last. */
+  completion: Fields | undefined
+
+  /** Whether usage was reported since the last cut. */
+  private isMeasured = false
+
+  /** The items that have started, with their types, in the order of their starts. */
+  private readonly started = new Map<string, unknown>()
+  private readonly completed = new Set<string>()
+  /** The items that have started since the last cut: no piece of their texts is missing. */
+  private readonly whole = new Set<string>()
+  /** The message that the agent writes, and the number of its characters so far. */
+  private messageId = ""
+  private written = 0
+
+  /** Events may be missing from here on. */
+  cut(): void {
+    this.isCut = true
+    this.isMeasured = false
+    this.whole.clear()
+  }
+
+  /** Notes an event that consumers get. */
+  note(method: unknown, params: unknown): void {
+    switch (method) {
+      case "item/agentMessage/delta": {
+        const { delta, itemId } = fieldsOf(params)
+        if (typeof delta !== "string" || typeof itemId !== "string") return
+        if (itemId !== this.messageId) {
+          this.messageId = itemId
+          this.written = 0
+        }
+        this.written += delta.length
+        return
+      }
+      case "item/started": {
+        const { id, type } = fieldsOf(fieldsOf(params)["item"])
+        if (typeof id !== "string") return
+        this.started.set(id, type)
+        if (this.isCut) this.whole.add(id)
+        return
+      }
+      case "item/completed": {
+        const { id } = fieldsOf(fieldsOf(params)["item"])
+        if (typeof id === "string") this.completed.add(id)
+      }
+    }
+  }
+
+  /**
+   * Delivers the events that a snapshot of the turn has in addition, without its completion. `deliver` has to {@link note} each event. Before
+   * 0.169, snapshots name items differently from events; then `sameIds` is false, and items are matched by type and order.
+   */
+  catchUp(threadId: string, turn: Fields, sameIds: boolean, deliver: (event: Fields) => void): void {
+    this.isCut = false
+    const turnId = textOf(turn["id"])
+    const items = Array.isArray(turn["items"]) ? turn["items"].map(fieldsOf) : []
+    const known = sameIds ? undefined : Array.from(this.started)
+    for (const snapshot of items) {
+      const match = known?.findIndex(([, type]) => type === snapshot["type"]) ?? -1
+      const item = match < 0 ? snapshot : { ...snapshot, id: known!.splice(match, 1)[0]![0] }
+      const id = textOf(item["id"])
+      const isRunning = item["status"] === "inProgress"
+      // The id of a running item is not known where ids differ: its end will tell it.
+      if (this.completed.has(id) || (isRunning && known !== undefined)) continue
+      if (!this.started.has(id)) deliver(startOf(threadId, turnId, item))
+      if (isRunning) continue
+      const rest = this.restOf(item)
+      if (rest !== "") deliver(deltaOf(threadId, turnId, id, rest))
+      deliver(endOf(threadId, turnId, item))
+    }
+    this.cut()
+  }
+
+  /**
+   * Returns the events that consumers get for one that has arrived after a cut. Pieces of a text with a gap wait for the end of
+   * their message, and then come as one.
+   */
+  pass(raw: Fields): ReadonlyArray<Fields> {
+    const params = fieldsOf(raw["params"])
+    switch (raw["method"]) {
+      case "item/agentMessage/delta":
+        return this.whole.has(textOf(params["itemId"])) ? [raw] : []
+      case "item/started":
+        return this.started.has(textOf(fieldsOf(params["item"])["id"])) ? [] : [raw]
+      case "item/completed": {
+        const item = fieldsOf(params["item"])
+        const id = textOf(item["id"])
+        const threadId = textOf(params["threadId"])
+        const turnId = textOf(params["turnId"])
+        if (this.completed.has(id)) return []
+        if (this.whole.has(id)) return [raw]
+        const rest = this.restOf(item)
+        return [
+          ...this.started.has(id) ? [] : [startOf(threadId, turnId, item)],
+          ...rest === "" ? [] : [deltaOf(threadId, turnId, id, rest)],
+          raw
+        ]
+      }
+      case "thread/tokenUsage/updated":
+        this.isMeasured = true
+        return [raw]
+      case "turn/completed":
+        if (this.isMeasured || this.completion !== undefined) return [raw]
+        this.completion = raw
+        return []
+      default:
+        return [raw]
+    }
+  }
+
+  /** The text of a message that consumers have not got. */
+  private restOf({ id, text, type }: Fields): string {
+    if (type !== "agentMessage") return ""
+    return textOf(text).slice(id === this.messageId ? this.written : 0)
+  }
+}
+
+const startOf = (threadId: string, turnId: string, item: Fields): Fields => ({
+  method: "item/started",
+  params: {
+    threadId,
+    turnId,
+    startedAtMs: Date.now(),
+    item: item["type"] === "agentMessage"
+      ? { ...item, text: "" }
+      : "status" in item
+      ? { ...item, status: "inProgress" }
+      : item
+  }
+})
+
+const deltaOf = (threadId: string, turnId: string, itemId: string, delta: string): Fields => ({
+  method: "item/agentMessage/delta",
+  params: { threadId, turnId, itemId, delta }
+})
+
+const endOf = (threadId: string, turnId: string, item: Fields): Fields => ({
+  method: "item/completed",
+  params: { threadId, turnId, completedAtMs: Date.now(), item }
+})

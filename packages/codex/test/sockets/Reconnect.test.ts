@@ -1,0 +1,176 @@
+/** Turns that survive a lost connection: on the real binary, behind a proxy that cuts. */
+import { Gate, Reply, ScriptedModel } from "@effect-codex/testing"
+import { assert, layer } from "@effect/vitest"
+import { Codex, CodexClient, type Notification, Router } from "effect-codex"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { agentTexts, idle } from "../real/utils.ts"
+import * as Proxy from "./proxy.ts"
+import * as server from "./server.ts"
+
+const used = { usage: { inputTokens: 7, outputTokens: 3 } }
+
+/** Codex behind a proxy of its own. */
+const behindProxy = <A, E, R>(
+  use: (services: {
+    readonly codex: Codex.Codex["Service"]
+    readonly client: CodexClient.CodexClient["Service"]
+    readonly router: Router.Router["Service"]
+    readonly model: ScriptedModel.Service
+    readonly proxy: Proxy.Proxy
+  }) => Effect.Effect<A, E, R>,
+  options: Partial<CodexClient.WebSocketLayerOptions> = {}
+) =>
+  Effect.gen(function*() {
+    const { address } = yield* server.ListeningServer
+    const proxy = yield* Proxy.make(address)
+    const model = yield* ScriptedModel.ScriptedModel
+    yield* model.clear
+    const context = yield* Layer.build(
+      Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("10 millis"), ...options })
+    )
+    return yield* Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const client = yield* CodexClient.CodexClient
+      const router = yield* Router.Router
+      const result = yield* use({ codex, client, router, model, proxy })
+      assert.deepInclude(router.stats(), idle)
+      return result
+    }).pipe(Effect.provideContext(context))
+  }).pipe(Effect.scoped)
+
+/** Waits until the client has connected so often. */
+const connected = (codex: Codex.Codex["Service"], times: number) =>
+  codex.connection.pipe(
+    Stream.filter((state) => state._tag === "Connected" && state.connections >= times),
+    Stream.runHead
+  )
+
+const textOf = (events: ReadonlyArray<Notification.Notification>): string =>
+  events.flatMap((event) => event.method === "item/agentMessage/delta" ? [event.params.delta] : []).join("")
+
+const namesOf = (events: ReadonlyArray<Notification.Notification>): ReadonlyArray<string> =>
+  events.flatMap((event) =>
+    event.method === "item/started" || event.method === "item/completed"
+      ? [`${event.method.slice(5)} ${event.params.item.type}`]
+      : event.method === "turn/started" || event.method === "turn/completed"
+      ? [event.method]
+      : []
+  )
+
+layer(server.layer("ws"), { excludeTestServices: true })("a turn whose connection is lost", (it) => {
+  it.effect("in the middle of a message goes on, and its text is exact", () =>
+    behindProxy(({ codex, model, proxy }) =>
+      Effect.gen(function*() {
+        const [first, second] = [yield* Gate.make, yield* Gate.make]
+        yield* model.enqueue(Reply.message({ deltas: ["one ", first, "two ", second, "three ", "four"] }, used))
+        const thread = yield* codex.threadStart()
+        const turn = yield* thread.turn("go")
+        const events: Array<Notification.Notification> = []
+        const heard = yield* Deferred.make<void>()
+        const streaming = yield* Effect.forkChild(
+          Stream.runForEach(turn.stream, (event) =>
+            Effect.suspend(() => {
+              events.push(event)
+              return event.method === "item/agentMessage/delta" ? Deferred.succeed(heard, undefined) : Effect.void
+            })),
+          { startImmediately: true }
+        )
+        const text = yield* Effect.forkChild(Stream.runCollect(turn.text), { startImmediately: true })
+        yield* Deferred.await(heard)
+        yield* first.arrived
+        proxy.isDown = true
+        assert.isTrue(proxy.cut())
+        yield* first.open
+        yield* second.arrived
+        proxy.isDown = false
+        yield* connected(codex, 2)
+        yield* second.open
+        const result = yield* turn.run
+        yield* Fiber.join(streaming)
+        assert.deepStrictEqual(agentTexts(result), ["one two three four"])
+        assert.strictEqual(result.status, "completed")
+        assert.isAbove(result.usage?.turn.totalTokens ?? 0, 0)
+        assert.strictEqual((yield* Fiber.join(text)).join(""), "one two three four")
+        assert.strictEqual(textOf(events), "one two three four")
+        assert.deepStrictEqual(namesOf(events), [
+          "turn/started",
+          "started userMessage",
+          "completed userMessage",
+          "started agentMessage",
+          "completed agentMessage",
+          "turn/completed"
+        ])
+        assert.strictEqual((yield* thread.run("again")).finalResponse, "again")
+      })
+    ))
+
+  it.effect("and that ends meanwhile is complete", () =>
+    behindProxy(({ codex, model, proxy }) =>
+      Effect.gen(function*() {
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }, used))
+        const thread = yield* codex.threadStart()
+        const running = yield* Effect.forkChild(thread.run("go"))
+        const events = yield* Effect.forkChild(Stream.runCollect(Stream.take(thread.notifications, 1000)), {
+          startImmediately: true
+        })
+        yield* gate.arrived
+        proxy.isDown = true
+        proxy.cut()
+        yield* gate.open
+        // A client beside the proxy sees the end.
+        const { address } = yield* server.ListeningServer
+        yield* Codex.Codex.use((beside) => untilIdle(beside, thread.id)).pipe(
+          Effect.provide(Codex.layerWebSocket({ url: address }))
+        )
+        proxy.isDown = false
+        const result = yield* Fiber.join(running)
+        assert.deepStrictEqual(agentTexts(result), ["one two"])
+        assert.isAbove(result.usage?.turn.totalTokens ?? 0, 0)
+        assert.isNotNull(result.completedAt)
+        yield* Fiber.interrupt(events)
+      })
+    ))
+
+  it.effect("while a handler decides gets one answer, from one handler", () =>
+    behindProxy(({ codex, model, proxy }) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const asked = yield* Deferred.make<void>()
+        let runs = 0
+        yield* model.enqueue(Reply.functionCall({ name: "wait", arguments: {} }), Reply.text("done"))
+        const thread = yield* codex.threadStart({
+          dynamicTools: [{ type: "function", name: "wait", description: "", inputSchema: { type: "object" } }],
+          serverRequests: {
+            "item/tool/call": () =>
+              Effect.gen(function*() {
+                runs++
+                yield* Deferred.succeed(asked, undefined)
+                yield* Deferred.await(gate)
+                return { success: true, contentItems: [{ type: "inputText", text: "the answer" }] }
+              })
+          }
+        })
+        const running = yield* Effect.forkChild(thread.run("go"))
+        yield* Deferred.await(asked)
+        proxy.cut()
+        yield* connected(codex, 2)
+        proxy.cut()
+        yield* connected(codex, 3)
+        yield* Deferred.succeed(gate, undefined)
+        assert.strictEqual((yield* Fiber.join(running)).finalResponse, "done")
+        assert.strictEqual(runs, 1)
+        const request = yield* model.awaitRequest(1)
+        assert.include(JSON.stringify(request.body.input), "the answer")
+      })
+    ))
+})
+
+/** Waits until no turn of a thread runs. */
+const untilIdle = (codex: Codex.Codex["Service"], threadId: string) =>
+  Effect.repeat(codex.threadRead(threadId), { until: ({ status }) => status.type !== "active" })

@@ -1,0 +1,72 @@
+/** A proxy before a server: passes bytes, and can cut, stall and refuse connections. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { once } from "node:events"
+import { type AddressInfo, connect, createServer, type Socket } from "node:net"
+
+export interface Proxy {
+  readonly url: string
+  /** Cuts every connection, as a network does; returns whether there was one. */
+  readonly cut: () => boolean
+  /** Runs for each piece of data on its way, before it is passed on. */
+  onData: (direction: "up" | "down", data: Buffer) => void
+  /** Whether new connections are refused. */
+  isDown: boolean
+  /** How many connections there have been. */
+  connections: number
+}
+
+export const make = (target: string): Effect.Effect<Proxy, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const pairs = new Set<readonly [Socket, Socket]>()
+    const to = target.startsWith("ws:")
+      ? { host: "127.0.0.1", port: Number(new URL(target).port) }
+      : { path: target }
+    const server = yield* Effect.acquireRelease(
+      Effect.promise(async () => {
+        const listening = createServer((down) => {
+          if (proxy.isDown) return void down.destroy()
+          proxy.connections++
+          const up = connect(to)
+          const pair = [down, up] as const
+          pairs.add(pair)
+          const end = () => {
+            pairs.delete(pair)
+            down.destroy()
+            up.destroy()
+          }
+          const pass = (direction: "up" | "down", from: Socket, into: Socket) =>
+            from.on("error", () => {}).on("close", end).on("data", (data) => {
+              proxy.onData(direction, data)
+              if (!into.destroyed) into.write(data)
+            })
+          pass("up", down, up)
+          pass("down", up, down)
+        }).listen(0, "127.0.0.1")
+        await once(listening, "listening")
+        return listening
+      }),
+      (listening) =>
+        Effect.promise(async () => {
+          cut()
+          listening.close()
+          await once(listening, "close")
+        })
+    )
+    const cut = () => {
+      const isCutting = pairs.size > 0
+      for (const [down, up] of pairs) {
+        down.destroy()
+        up.destroy()
+      }
+      return isCutting
+    }
+    const proxy: Proxy = {
+      url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      cut,
+      onData: () => {},
+      isDown: false,
+      connections: 0
+    }
+    return proxy
+  })
