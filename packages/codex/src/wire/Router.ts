@@ -422,8 +422,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 })
 
 /**
- * A Router of its own.
+ * A new Router for each client. Without `fresh`, all clients of one program would share a single one.
  *
  * @category layers
  */
-export const layer: Layer.Layer<Router> = Layer.effect(Router, make)
+export const layer: Layer.Layer<Router> = Layer.fresh(Layer.effect(Router, make))
