@@ -27,6 +27,9 @@ export interface Decoding {
 /** A shorter secret may be part of any text: hiding it would reveal more than it hides. */
 export const minLength = 6
 
+/** The most characters of a secret. A longer text takes too long to look for, and is no key or token. */
+export const maxSecret = 16_384
+
 /** Levels of JSON within JSON, or of repeated percent-encoding, that are undone. */
 const maxLevels = 6
 

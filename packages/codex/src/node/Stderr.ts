@@ -5,15 +5,12 @@ import * as Effect from "effect/Effect"
 import type { Buffer } from "node:buffer"
 import { Lines } from "../base/Lines.ts"
 import { printable } from "../base/printable.ts"
-import type { Hide } from "../base/secrets.ts"
+import { type Hide, maxSecret } from "../base/secrets.ts"
 import { codec } from "./bytes.ts"
 
 /** How many lines are kept, and how many characters of them. */
 const maxLines = 40
 const maxLength = 16_384
-
-/** A secret that begins in what is shown is recognized if it has no more characters than this. */
-const maxSecret = 16_384
 
 const shortened = "… (shortened)"
 

@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import type { Cursor } from "../base/Broadcast.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
+import { textOf } from "../base/text.ts"
 import type { Hide } from "../base/secrets.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
@@ -308,7 +309,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     try {
       return route(text)
     } catch (defect) {
-      return `cannot be handled (${printable(String(defect)).slice(0, 200)})`
+      return `cannot be handled (${printable(textOf(defect)).slice(0, 200)})`
     }
   }
 

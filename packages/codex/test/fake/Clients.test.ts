@@ -37,7 +37,8 @@ describe("two clients", () => {
         client({
           client: {
             serverRequests: {
-              "item/tool/requestUserInput": () => Effect.fail(new ServerRequests.ServerRequestError({ message: tenant }))
+              "item/tool/requestUserInput": () =>
+                Effect.fail(new ServerRequests.ServerRequestError({ message: tenant }))
             }
           }
         })
