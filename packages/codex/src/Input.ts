@@ -111,12 +111,15 @@ const wrongPath = (path: string, look: Look | undefined): string | undefined => 
   return kind === "file" ? undefined : `the file ${JSON.stringify(path)} ${mistakenFor[kind]}`
 }
 
+/** The data of a `data:` URL: it begins after the first comma. */
+const dataOf = (url: string): string => url.includes(",") ? url.slice(url.indexOf(",") + 1) : ""
+
 const wrongUrl = (url: string, local: string): string | undefined =>
   /^file:/i.test(url)
     ? `the server reads no file: URLs; give the path to Input.${local}`
     : !/^[a-z][a-z0-9+.-]*:/i.test(url)
     ? `a URL begins with its scheme, such as data:; give a path to Input.${local}`
-    : /^data:[^,]*,?\s*$/i.test(url)
+    : /^data:/i.test(url) && dataOf(url).trim() === ""
     ? "the data: URL holds no data"
     : undefined
 
