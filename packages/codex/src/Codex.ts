@@ -22,6 +22,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
@@ -165,10 +166,7 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
-const notRedacted = new InvalidInputError({
-  field: "apiKey",
-  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
-})
+const invalidKey = (detail: string) => Effect.fail(new InvalidInputError({ field: "apiKey", detail }))
 
 /** @internal The service on a client. */
 export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(
@@ -293,8 +291,13 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       account: (options = {}) => client.request("account/read", options),
       loginApiKey: (apiKey) =>
         Effect.suspend(() => {
-          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
+          if (!Redacted.isRedacted(apiKey)) {
+            return invalidKey(
+              "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+            )
+          }
           const key = Redacted.value(apiKey)
+          if (key.length > maxSecret) return invalidKey(`it has ${key.length} characters, and so is no API key`)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
         }),

@@ -109,12 +109,15 @@ const wrongPath = (path: string, look: Look | undefined): string | undefined => 
   return kind === "file" ? undefined : `the file ${JSON.stringify(path)} ${mistakenFor[kind]}`
 }
 
+/** Returns the data of a `data:` URL, which begins after the first comma. */
+const dataOf = (url: string): string => url.includes(",") ? url.slice(url.indexOf(",") + 1) : ""
+
 const wrongUrl = (url: string, local: string): string | undefined =>
   /^file:/i.test(url)
     ? `the server reads no file: URLs; pass the path to Input.${local}`
     : !/^[a-z][a-z0-9+.-]*:/i.test(url)
     ? `a URL begins with its scheme, such as data:; pass a path to Input.${local}`
-    : /^data:[^,]*,?\s*$/i.test(url)
+    : /^data:/i.test(url) && dataOf(url).trim() === ""
     ? "the data: URL contains no data"
     : undefined
 

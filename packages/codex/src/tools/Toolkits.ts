@@ -6,6 +6,7 @@ import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { textOf } from "../base/text.ts"
 import { InvalidInputError } from "../model/CodexError.ts"
 import type { Handler } from "../model/ServerRequests.ts"
 import * as ServerVersion from "../model/ServerVersion.ts"
@@ -59,7 +60,15 @@ export const prepare = Effect.fnUntraced(function*<T extends ByName, RT, R>(
   const old = !ServerVersion.isAtLeast(serverVersion, "0.150.0")
   for (const tool of Object.values(toolkit.tools)) {
     declarations.push(yield* declare(tool))
-    calls.set(tool.name, { namespace: namespaceOf(tool)?.name, run: makeCall(tool, handle, { audio: !old }) })
+    const run = yield* Effect.try({
+      try: () => makeCall(tool, handle, { audio: !old }),
+      catch: (error) =>
+        new InvalidInputError({
+          field: "tools",
+          detail: `a Schema of the tool ${JSON.stringify(tool.name)} can't be used (${textOf(error)})`
+        })
+    })
+    calls.set(tool.name, { namespace: namespaceOf(tool)?.name, run })
   }
   const shadowed = declarations.flatMap(({ name, namespace }) =>
     namespace === undefined && ofCodex.has(name) ? [name] : []

@@ -179,7 +179,11 @@ export const make = Effect.fnUntraced(function*(options: {
       resolved(request.key)
       const entry = add(request)
       const fiber = options.fork(
-        answer(request, options.find).pipe(
+        Effect.suspend(() => answer(request, options.find)).pipe(
+          // What dies outside of the handler, such as a logger of the program, must not cost the answer.
+          Effect.catchDefect(() =>
+            Effect.succeed(failure(request, ErrorCode.internalError, "The client could not answer"))
+          ),
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
           Effect.flatMap((answer) => remove(entry) && answer !== undefined ? options.send(answer.line) : Effect.void),
           Effect.annotateLogs(annotations(request))

@@ -195,7 +195,12 @@ const isSameSandbox = (a: unknown, b: unknown): boolean => {
 }
 
 /** A relative path is resolved by the server, so it always differs, and is set again. */
-const isSameDirectory = (asked: unknown, inForce: unknown): boolean => {
-  const [a, b] = [asked, inForce].map((path) => String(path).replace(/(?<=.)[/\\]+$/, ""))
-  return a === b
+const isSameDirectory = (asked: unknown, inForce: unknown): boolean =>
+  withoutSlash(String(asked)) === withoutSlash(String(inForce))
+
+/** The path without slashes at its end, but for the root. */
+const withoutSlash = (path: string): string => {
+  let end = path.length
+  while (end > 1 && (path[end - 1] === "/" || path[end - 1] === "\\")) end--
+  return path.slice(0, end)
 }

@@ -168,6 +168,22 @@ describe("a handler", () => {
   /** Arrays in each other. */
   const nested = (depth: number): unknown => depth === 0 ? "deep" : [nested(depth - 1)]
 
+  it.effect("that dies is answered with an error, though the logger dies of that", () =>
+    withHandlers(
+      { [approval]: () => Effect.die("oh no") },
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const error = yield* Effect.flip(server.ask(approval, params[approval]))
+        assert.deepInclude(error, { code: -32603 })
+      })
+    ).pipe(
+      Effect.provide(Logger.layer([
+        Logger.make(() => {
+          throw new Error("the disk is full")
+        })
+      ]))
+    ))
+
   it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
     Effect.gen(function*() {
       const circular: Record<string, unknown> = {}

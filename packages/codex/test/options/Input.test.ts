@@ -5,6 +5,9 @@ import * as Input from "../../src/options/Input.ts"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
+/** A million spaces: a regular expression that tries all ways to divide them would take hours. */
+const spaced = `data:${" ".repeat(1_000_000)},x`
+
 const files = (path: string): Transport.PathKind =>
   path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
 
@@ -27,7 +30,8 @@ describe("what is sent", () => {
     ],
     ["an empty text beside an image", ["", Input.image("data:,a")], [text(""), { type: "image", url: "data:,a" }]],
     ["an empty text beside another", ["", "a"], [text(""), text("a")]],
-    ["white space around a text", "  a\n", [text("  a\n")]]
+    ["white space around a text", "  a\n", [text("  a\n")]],
+    ["an image after much white space", Input.image(spaced), [{ type: "image", url: spaced }]]
   ]
   for (const [name, input, items] of table) {
     it.effect(name, () =>
