@@ -69,8 +69,8 @@ export class Codex extends Context.Service<Codex, {
     options?: Options.ThreadResumeOptions<R, T, RT>
   ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
   /**
-   * Starts a thread with the history of another (`thread/fork`), which stays as it is. Handlers and limits of the other
-   * thread hold for the fork too, where the options do not bring their own. Fails with `OptionsNotInForceError` if the
+   * Starts a thread with the history of another (`thread/fork`), which stays as it is. Handlers, limits and `config` of the
+   * other thread hold for the fork too, where the options do not bring their own. Fails with `OptionsNotInForceError` if the
    * server does not take an option.
    */
   readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
@@ -207,18 +207,17 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       const { model, modelProvider, thread } = response
       const member = router.family.open(thread)
       member.settings = Settings.update(member.settings, response)
-      if (openedWith !== undefined) {
-        const { baseInstructions, config, developerInstructions } = openedWith
-        member.openedWith = { baseInstructions, config, developerInstructions }
-      }
+      if (openedWith !== undefined) member.openedWith = openedWith
       if (limits !== undefined) member.limits = limits
       if (handlers !== undefined) client.handle(thread.id, handlers)
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
-    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
-    const withoutTurns = () =>
-      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+    /** A thread that this client has open: what holds on it is forgotten by a server that was started again. */
+    const openedBefore = (threadId: string) => {
+      const member = router.family.get(threadId)
+      return member?.isOpened === true && !member.isClosed ? member : undefined
+    }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
       Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
@@ -237,7 +236,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, { handlers, limits: options.limits, openedWith: params })
+        return opened(response, {
+          handlers,
+          limits: options.limits,
+          openedWith: OptionsInForce.inherit({}, params)
+        })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
         yield* Options.checkThread("threadResume", options, client.look)
@@ -246,18 +249,22 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
+          const { openedWith: fixed = {}, settings: inherited } = openedBefore(threadId) ?? {}
           const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
-          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
+          const openedWith = OptionsInForce.inherit(fixed, params)
+          const response = yield* client.request("thread/resume", {
+            ...OptionsInForce.withoutTurns(client),
+            ...params,
+            config: openedWith.config,
+            threadId
+          })
           const thread = opened(response, {
             handlers,
             limits: options.limits,
-            openedWith: wasLoaded ? undefined : params
+            openedWith: wasLoaded ? undefined : openedWith
           })
           const member = router.family.ensure(threadId)
-          const changes = yield* OptionsInForce.bring(client, params, response, {
-            wasLoaded,
-            opened: member.openedWith
-          })
+          const changes = yield* OptionsInForce.bring(client, params, response, { wasLoaded, opened: fixed, inherited })
           member.settings = Settings.update(member.settings, changes)
           return thread
         }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
@@ -266,8 +273,14 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
-        const fork = opened(response, { handlers, limits: options.limits, openedWith: params })
+        const openedWith = OptionsInForce.inherit(router.family.get(threadId)?.openedWith, params)
+        const response = yield* client.request("thread/fork", {
+          ...OptionsInForce.withoutTurns(client),
+          ...params,
+          config: openedWith.config,
+          threadId
+        })
+        const fork = opened(response, { handlers, limits: options.limits, openedWith })
         const member = router.family.ensure(fork.id)
         router.family.fork(member, threadId)
         const changes = yield* OptionsInForce.bring(client, params, response, {

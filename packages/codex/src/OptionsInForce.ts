@@ -9,6 +9,7 @@ import * as Equal from "effect/Equal"
 import type { CodexClient } from "./CodexClient.ts"
 import { OptionsNotInForceError, type RequestError } from "./model/CodexError.ts"
 import { isWithin, type Settings, update } from "./model/Settings.ts"
+import * as Options from "./Options.ts"
 import * as Sandbox from "./Sandbox.ts"
 import type { FixedOptions } from "./wire/Family.ts"
 
@@ -59,6 +60,17 @@ export const isLoaded = (
       // The request that follows fails for the same reason, and says so better.
       Effect.orElseSucceed(() => false)
     )
+
+/** Leaves the turns out of a response, where the server knows how: a long thread has megabytes of them. */
+export const withoutTurns = (client: CodexClient["Service"]): { readonly excludeTurns?: true } =>
+  Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+
+/** The fixed options that a thread is opened with: those that are asked for, then those that it has or its source has. */
+export const inherit = (before: FixedOptions = {}, asked: Asked): FixedOptions => ({
+  baseInstructions: asked.baseInstructions ?? before.baseInstructions,
+  config: asked.config ?? before.config,
+  developerInstructions: asked.developerInstructions ?? before.developerInstructions
+})
 
 /** What is known of a thread beside the options that are asked for. */
 export interface Known {
@@ -125,6 +137,10 @@ const sandboxInputOf = (sandbox: Protocol.SandboxPolicy) => sandbox as Protocol.
 
 type Response = Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse
 
+/** The permission profile in force: null if it is none, undefined if the server does not report it. */
+const profileOf = ({ activePermissionProfile: profile }: Response): string | null | undefined =>
+  isUnset(profile) ? profile : profile.id
+
 const isUnset = (value: unknown): value is null | undefined => value === undefined || value === null
 
 const compare = (
@@ -146,7 +162,7 @@ const reportedDifferences = (asked: Asked, response: Response, wasLoaded: boolea
     ...compare("cwd", cwd, response.cwd, { cwd }, isSameDirectory),
     ...compare("model", model, response.model, { model }),
     ...compare("modelProvider", asked.modelProvider, response.modelProvider),
-    ...compare("permissions", permissions, response.activePermissionProfile?.id, { permissions }),
+    ...compare("permissions", permissions, profileOf(response), { permissions }),
     ...compare("runtimeWorkspaceRoots", runtimeWorkspaceRoots, response.runtimeWorkspaceRoots),
     ...compare("serviceTier", serviceTier, response.serviceTier, { serviceTier }),
     ...compare("sandbox", sandboxPolicy?.type, response.sandbox.type, { sandboxPolicy })

@@ -151,8 +151,7 @@ export interface Thread {
    * ```ts
    * import * as Console from "effect/Console"
    * import * as Effect from "effect/Effect"
-   * import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+   * import * as Stream from "effect/Stream"
    * import { Codex } from "effect-codex"
    *
    * const program = Effect.gen(function*() {
@@ -205,9 +204,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const before = family.get(id)
       const config = before?.openedWith.config
       const response = yield* client.request("thread/resume", {
+        ...OptionsInForce.withoutTurns(client),
         threadId: id,
         // The server stores all other options.
-        ...(config === undefined || config === null ? {} : { config })
+        config
       })
       const inherited = before?.settings
       const changes = yield* OptionsInForce.bring(client, {}, response, { wasLoaded: false, inherited })

@@ -257,17 +257,19 @@ export class Family {
   }
 
   /**
-   * The connection is lost. Threads that this client has opened keep what is bound to them: a restarted server gets them
-   * back on their next use. Sub-agents ended with their server.
+   * The connection is lost. Threads that this client has opened keep what is bound to them and to those they derive from: a
+   * restarted server gets them back on their next use. Sub-agents ended with their server.
    */
   lost(): void {
     this.turns.lost()
-    for (const member of this.members.values()) {
-      if (member.isClosed || !(member.isOpened || member.handlers !== undefined)) this.members.delete(member.threadId)
-    }
+    const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
-      for (const derived of member.derived) if (!this.members.has(derived.threadId)) member.derived.delete(derived)
+      if (isInUse(member)) { for (const above of this.lineage(member.threadId).members) needed.add(above) }
+    }
+    for (const member of this.members.values()) {
+      if (!needed.has(member)) this.members.delete(member.threadId)
+      for (const derived of member.derived) if (!needed.has(derived)) member.derived.delete(derived)
     }
   }
 
@@ -362,5 +364,9 @@ const pathOf = (source: unknown): unknown => {
 /** The last part of a path such as `/root/helper`. */
 const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
 
-/** Whether the thread, or one that derives from it, is loaded. */
-const isNeeded = (member: Member): boolean => member.isLoaded || Array.from(member.derived).some(isNeeded)
+/** Whether the thread is loaded, or is loaded again on its next use. */
+const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
+  isLoaded || (!isClosed && (isOpened || handlers !== undefined))
+
+/** Whether the thread, or one that derives from it, is in use. */
+const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)
