@@ -280,9 +280,9 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           config: openedWith.config,
           threadId
         })
-        const fork = opened(response, { handlers, limits: options.limits, openedWith })
-        const member = router.family.ensure(fork.id)
+        const member = router.family.open(response.thread)
         router.family.fork(member, threadId)
+        const fork = opened(response, { handlers, limits: options.limits, openedWith })
         const changes = yield* OptionsInForce.bring(client, params, response, {
           wasLoaded: false,
           inherited: router.family.get(threadId)?.settings

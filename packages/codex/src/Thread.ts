@@ -192,6 +192,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   const { family } = router
 
+  /** The thread and those that it derives from, with what is bound to them: they are forgotten when they are closed. */
+  let lineage = family.lineage(id).members
+  const known = () => {
+    const [before] = lineage
+    const member = family.get(id)
+    if (before === undefined || member === before || member?.isOpened === true) lineage = family.lineage(id).members
+    return lineage
+  }
+
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
@@ -201,16 +210,18 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** Resumes the thread: a restarted server knows no threads, and after `thread/unsubscribe` it sends no events of a turn. */
   const load = (connection: number): Effect.Effect<void, StartTurnError> =>
     Effect.gen(function*() {
-      const before = family.get(id)
-      const config = before?.openedWith.config
+      const [before] = known()
+      const undo = family.restore(id, lineage)
       const response = yield* client.request("thread/resume", {
         ...OptionsInForce.withoutTurns(client),
         threadId: id,
         // The server stores all other options.
-        config
-      })
+        config: before?.openedWith.config
+      }).pipe(Effect.onError(() => Effect.sync(undo)))
       const inherited = before?.settings
       const changes = yield* OptionsInForce.bring(client, {}, response, { wasLoaded: false, inherited })
+      // The news that it was closed may have come meanwhile.
+      family.restore(id, lineage)
       const member = family.open(response.thread)
       member.settings = Settings.update(Settings.update(inherited, response), changes)
       loaded = connection
@@ -228,7 +239,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         ...request,
         threadId: id,
         agent: { ...agent, model },
-        limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
+        limits: Limits.resolve([limits, ...known().map(({ limits }) => limits), client.limits])
       }),
       (thread) => {
         let stopped = 0

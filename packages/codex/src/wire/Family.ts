@@ -101,6 +101,25 @@ export class Family {
     return member
   }
 
+  /**
+   * A thread is loaded again by the holder of what it was, itself first, then those above. If it was forgotten meanwhile,
+   * what was bound to them holds again. Returns a function for when it could not be loaded.
+   */
+  restore(threadId: string, before: ReadonlyArray<Member>): () => void {
+    const known = this.members.get(threadId)
+    if (before.length === 0 || known === before[0] || known?.isOpened === true) return () => {}
+    const member = this.ensure(threadId)
+    const fromTop = before.toReversed()
+    member.handlers = Object.assign({}, ...fromTop.map(({ handlers }) => handlers), known?.handlers)
+    member.limits = Object.assign({}, ...fromTop.map(({ limits }) => limits))
+    member.openedWith = before[0]!.openedWith
+    return () => {
+      if (known === undefined && !member.isOpened && this.members.get(threadId) === member) {
+        this.members.delete(threadId)
+      }
+    }
+  }
+
   /** Takes the facts of a thread: after this its parent is known. */
   learn({ agentNickname, agentRole, id, parentThreadId, source }: Facts): Member {
     const member = this.ensure(id)

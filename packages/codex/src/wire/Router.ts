@@ -345,10 +345,17 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     expectTurn: (threadId) => {
       const kept = new Map<string, Array<Notification.Raw>>()
       let adopt: ((turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) | undefined
+      /** The notification that says, after all events of turns, that none runs. */
+      let endedBy: string | undefined
       const close = follow(threadId, {
         offer: (raw, turnId) => {
-          if (turnId === undefined) return
-          if (adopt !== undefined && raw["method"] === "turn/started") {
+          const { method, params } = raw
+          if (turnId === undefined) {
+            if (Place.saysIdle(method, params)) endedBy = String(method)
+            return
+          }
+          endedBy = undefined
+          if (adopt !== undefined && method === "turn/started") {
             const turn = createTurn(threadId, turnId)
             turn.offer(raw)
             close()
@@ -372,6 +379,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           const cursor = events ? turn.keepEvents().cursor() : null
           for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
           close()
+          if (endedBy !== undefined) idle.set(threadId, endedBy)
           if (failure !== undefined) turn.fail(failure)
           return { turn, cursor }
         },

@@ -17,7 +17,7 @@ const setup = Effect.gen(function*() {
   const thread = yield* codex.threadStart()
   const threadId = thread.id
   yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id: turnId }) }))
-  const status = (type: "idle" | "systemError" | "active") => ({
+  const status = (type: "idle" | "systemError" | "active" | "notLoaded") => ({
     method: "thread/status/changed" as const,
     params: { threadId, status: type === "active" ? { type, activeFlags: [] } : { type } }
   })
@@ -54,7 +54,7 @@ describe("a turn ends as failed, with what it had,", () => {
       }))
   }
 
-  for (const type of ["idle", "systemError"] as const) {
+  for (const type of ["idle", "systemError", "notLoaded"] as const) {
     scenario(`when the thread is ${type}, and thread/read confirms it`, () =>
       Effect.gen(function*() {
         const { countOf, read, server, started, status, thread } = yield* setup
@@ -75,6 +75,22 @@ describe("a turn ends as failed, with what it had,", () => {
         assert(last?.method === "turn/completed")
         assert.strictEqual(last.params.turn.status, "failed")
         assert.isAbove(yield* countOf("thread/read"), 0)
+      }))
+  }
+
+  for (const method of ["thread/closed", "thread/status/changed"] as const) {
+    scenario(`when ${method} says so before the server answers the start`, () =>
+      Effect.gen(function*() {
+        const { read, server, settled, started, status, thread, threadId } = yield* setup
+        yield* read("idle")
+        const end = method === "thread/closed" ? { method, params: { threadId } } : status("idle")
+        yield* server.on("turn/start", () =>
+          Effect.as(server.notifyAll([started, end]), { turn: Fixture.turn({ id: turnId }) }))
+        const run = yield* inBackground(Effect.flip(thread.run("go")))
+        yield* server.awaitRequest("turn/start")
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(run))._tag, "TurnFailedError")
       }))
   }
 
