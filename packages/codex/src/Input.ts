@@ -102,6 +102,7 @@ type Look = (path: string) => PathKind
 const mistakenFor = {
   missing: "does not exist",
   directory: "is a directory",
+  empty: "is empty",
   other: "is not a regular file",
   hidden: "cannot be read"
 }
@@ -120,13 +121,20 @@ const wrongUrl = (url: string, local: string): string | undefined =>
     ? "the data: URL holds no data"
     : undefined
 
+/** The fields without which an item is none: types do not reach every caller. */
+const fields: { readonly [type: string]: string } = { text: "text", localImage: "path", localAudio: "path" }
+
 /** Tells why an item cannot be read. The server would put a text in its place, and the turn would go on. */
 const unreadable = (item: Item, look: Look | undefined): string | undefined => {
+  const field = fields[item.type]
+  if (field !== undefined && typeof Object(item)[field] !== "string") {
+    return `an item of type ${item.type} has no ${field}; make items with the functions of the module Input`
+  }
   switch (item.type) {
     case "image":
-      return "url" in item ? wrongUrl(item.url, "localImage") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localImage") : undefined
     case "audio":
-      return "url" in item ? wrongUrl(item.url, "localAudio") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localAudio") : undefined
     case "localImage":
     case "localAudio":
       return wrongPath(item.path, look)

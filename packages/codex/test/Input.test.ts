@@ -5,7 +5,15 @@ import * as Effect from "effect/Effect"
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
 const files = (path: string): Transport.PathKind =>
-  path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
+  path === "/a.png"
+    ? "file"
+    : path === "/empty.png"
+    ? "empty"
+    : path === "/closed"
+    ? "hidden"
+    : path === "/"
+    ? "directory"
+    : "missing"
 
 describe("what is sent", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
@@ -63,6 +71,9 @@ describe("what is refused", () => {
     ["null", null, /an item is a string/],
     ["undefined", undefined, /an item is a string/],
     ["an object without a type", {}, /an item is a string/],
+    ["a text without its text", { type: "text", content: "a" }, /of type text has no text/],
+    ["a local image without its path", ["a", { type: "localImage", url: "data:,a" }], /of type localImage has no path/],
+    ["an image with a URL that is none", { type: "image", url: null }, /begins with its scheme/],
     ["a list in a list", [["a"]], /an item is a string/],
     ["an image without data", Input.image("data:image/png;base64,"), /holds no data/],
     ["an image that is nothing but a scheme", Input.image("data:"), /holds no data/],
@@ -89,6 +100,7 @@ describe("what is refused", () => {
         const [item, detail] of [
           [Input.localImage("/b.png"), /"\/b\.png" does not exist/],
           [Input.localImage("/"), /"\/" is a directory/],
+          [Input.localImage("/empty.png"), /"\/empty\.png" is empty/],
           [Input.localAudio("/closed"), /"\/closed" cannot be read/]
         ] as const
       ) {

@@ -64,8 +64,8 @@ export class Transport extends Context.Service<Transport, {
   readonly look?: ((path: string) => PathKind) | undefined
 }>()("effect-codex/Transport") {}
 
-/** The kinds of what there is at a path; `"hidden"` if that cannot be seen. */
-export type PathKind = "file" | "directory" | "other" | "missing" | "hidden"
+/** The kinds of what there is at a path; `"empty"` for a file without content, `"hidden"` if it cannot be seen. */
+export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden"
 
 /**
  * The `receive` of a connection that has its messages as a Stream, one JSON text each. The Stream fails with the way the
