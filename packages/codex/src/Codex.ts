@@ -25,6 +25,7 @@ import * as Stream from "effect/Stream"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
+import { check } from "./model/check.ts"
 import type { ClientOptions } from "./model/ClientOptions.ts"
 import {
   type CodexConnectionError,
@@ -36,6 +37,7 @@ import {
 } from "./model/CodexError.ts"
 import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
+import * as optionChecks from "./model/optionChecks.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
 import { prepare as prepareTools } from "./model/Toolkits.ts"
@@ -220,7 +222,8 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
+      check(filter, optionChecks.threadList).pipe(
+        Effect.andThen(() => Options.supported(filter, client.metadata.serverVersion)),
         Effect.flatMap((params) => client.request("thread/list", params))
       )
 
@@ -298,8 +301,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         Effect.map(client.request("thread/unarchive", { threadId }), ({ thread }) => thread),
       threadDelete: (threadId) => Effect.asVoid(client.request("thread/delete", { threadId })),
       thread,
-      models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
-      account: (options = {}) => client.request("account/read", options),
+      models: (options = {}) =>
+        pages((cursor) =>
+          Effect.andThen(check(options, optionChecks.models), client.request("model/list", { ...options, cursor }))
+        ),
+      account: (options = {}) =>
+        Effect.andThen(check(options, optionChecks.account), client.request("account/read", options)),
       loginApiKey: (apiKey) =>
         Effect.suspend(() => {
           if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)

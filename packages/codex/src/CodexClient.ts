@@ -19,7 +19,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
-import { notPositive, positiveDuration } from "./base/options.ts"
+import { type Checks, findMistake, notPositive, positiveDuration, timeout } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -135,6 +135,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
   readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
+
+const requestOptions: Checks<RequestOptions> = {
+  timeout,
+  retry: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
+}
 
 /** The default of {@link RequestOptions.retry}. */
 const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
@@ -280,6 +285,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
       return session.metadata()
     },
     request: (method, ...[params, options]) => {
+      const mistake = options === undefined ? undefined : findMistake(options, requestOptions)
+      if (mistake !== undefined) return Effect.fail(new InvalidInputError(mistake))
       const read = decode(method)
       return send(method, params, (result) => {
         noteSubscription(method, params)
@@ -338,7 +345,7 @@ export interface LayerOptions<out R = never> extends ClientOptions.ClientOptions
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
+  Layer.unwrap(Effect.map(
     check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+    () => layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
   ))

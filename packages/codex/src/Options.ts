@@ -286,6 +286,7 @@ export const checkDirectory = (
 
 /** The options of a turn as the protocol has them. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
+  yield* check(options, checks.turn)
   const {
     approvalMode: _,
     buffer: ____,
@@ -296,7 +297,6 @@ export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
     whenBusy: ___,
     ...fields
   } = options
-  yield* check(options, checks.turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({
       field: "sandbox",

@@ -5,12 +5,14 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CodexClient } from "./CodexClient.ts"
 import * as Goal from "./Goal.ts"
 import * as Input from "./Input.ts"
+import { check } from "./model/check.ts"
 import {
   type CodexConnectionError,
   CodexTimeoutError,
@@ -25,6 +27,7 @@ import {
 } from "./model/CodexError.ts"
 import * as Limits from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
+import * as optionChecks from "./model/optionChecks.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
@@ -448,10 +451,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     turn,
     stream,
     notifications: router.thread(id),
-    read: (options) =>
-      Effect.map(
-        client.request("thread/read", { threadId: id, includeTurns: options?.includeTurns }),
-        ({ thread }) => thread
+    read: (options = {}) =>
+      check(options, optionChecks.read).pipe(
+        Effect.andThen(client.request("thread/read", { threadId: id, includeTurns: options.includeTurns })),
+        Effect.map(({ thread }) => thread)
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact,
@@ -468,7 +471,7 @@ const compactionStarts = Duration.seconds(30)
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined
 ): options is Options.TypedTurnOptions<A, RD> =>
-  options !== undefined && "output" in options && options.output !== undefined
+  Predicate.isObject(options) && "output" in options && options.output !== undefined
 
 /** The options without the Schema, and what the Schema comes to. */
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>

@@ -1,12 +1,12 @@
 /**
- * The names of the options of threads and turns, with a check for each.
+ * The names of the options of threads, turns, goals and lists, with a check for each.
  *
  * Fields of the protocol pass: the server checks their values. It ignores unknown names, and so they must fail here. The
  * types keep the tables complete.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
-import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
+import { anything, type Check, type Checks, flag, oneOf, timeout } from "../base/options.ts"
 import { serverRequests } from "./ClientOptions.ts"
 import * as Limits from "./Limits.ts"
 
@@ -132,4 +132,52 @@ export const turn: Checks<
   serviceTierForTurn: anything,
   summary: anything,
   turnTrigger: anything
+}
+
+/** Options of `startGoal` and `runGoal`. */
+export const goal = {
+  /** The server checks it. */
+  tokenBudget: anything,
+  whenBusy: oneOf("wait", "fail"),
+  limits: Limits.check,
+  subagents: oneOf("stop", "leave"),
+  startTimeout: timeout
+}
+
+/** Options of a handle's `read`, and of `threadRead`. */
+export const read = { includeTurns: flag }
+
+/** Options of `account`. */
+export const account = { refreshToken: flag }
+
+/** Filters of `models`. */
+export const models: Checks<Protocol.ModelListParams> = {
+  cursor: anything,
+  includeHidden: anything,
+  limit: anything,
+  modelProvider: anything
+}
+
+/** Filters of `threadList` and `threadListPage`. */
+export const threadList: Checks<Protocol.ThreadListParams> = {
+  ancestorThreadId: anything,
+  archived: anything,
+  attachedToThreadId: anything,
+  currentAccountOnly: anything,
+  cursor: anything,
+  cwd: anything,
+  excludedThreadIds: anything,
+  includeAttachedThreads: anything,
+  includedThreadIds: anything,
+  limit: anything,
+  modelProviders: anything,
+  originators: anything,
+  parentThreadId: anything,
+  projectId: anything,
+  searchTerm: anything,
+  sectionId: anything,
+  sortDirection: anything,
+  sortKey: anything,
+  sourceKinds: anything,
+  useStateDbOnly: anything
 }
