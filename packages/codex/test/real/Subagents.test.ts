@@ -229,20 +229,20 @@ describe("a sub-agent of a sub-agent", () => {
     }, { depth: 3 })))
 })
 
+const command = escalate("touch proof")
+
+/** Kills the server, which is started again. */
+const restart = Effect.gen(function*() {
+  const { codex, home } = yield* setup
+  const pid = yield* serverOf(home.codexHome)
+  yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+  yield* codex.client.closed
+})
+
+const restarting = (parent: Lines["parent"], serverRequests: ServerRequests.ServerRequestHandlers = {}) =>
+  family("v1", { parent }, { client: { restart: Schedule.spaced("1 millis"), serverRequests } })
+
 describe("a fork, after a restart of the server,", () => {
-  const command = escalate("touch proof")
-
-  /** Kills the server, which is started again. */
-  const restart = Effect.gen(function*() {
-    const { codex, home } = yield* setup
-    const pid = yield* serverOf(home.codexHome)
-    yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-    yield* codex.client.closed
-  })
-
-  const restarting = (parent: Lines["parent"], serverRequests: ServerRequests.ServerRequestHandlers = {}) =>
-    family("v1", { parent }, { client: { restart: Schedule.spaced("1 millis"), serverRequests } })
-
   it.live("asks its own handlers, also when its source was archived before its next use", () =>
     Effect.gen(function*() {
       const { codex, home } = yield* setup
