@@ -4,6 +4,7 @@ import { assert, describe } from "@effect/vitest"
 import { Codex } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { inBackground, scenario } from "./scenario.ts"
@@ -213,9 +214,38 @@ describe("an error after which the server tries again", () => {
       yield* server.notifyAll([completed])
       assert.isTrue((yield* Fiber.join(run))._tag === "Success")
       assert.lengthOf(logs, 1)
-      assert.match(logs[0]!, /^Warn.* turn-1 .*Reconnecting\.\.\. \[31m 2\/5: no such host\. .*`codex.account`/)
+      assert.match(logs[0]!, /^Warn.* turn-1 .*Reconnecting\.\.\.\\x1b\[31m 2\/5: no such host\. .*`codex.account`/)
       assert.strictEqual(yield* countOf("turn/interrupt"), 0)
     }), { logs, handlers: { "account/read": answeringAccount({ type: "apiKey" }, true) } })
+
+  scenario(
+    "is logged without keys, also where it is cut, and with ids that can be printed",
+    () =>
+      Effect.gen(function*() {
+        logs.length = 0
+        const { codex, server, settled, thread, threadId } = yield* setup
+        const key = "sk-0123456789abcdef"
+        yield* server.on("account/login/start", () => FakeAppServer.verbatim({ type: "apiKey" }))
+        yield* codex.loginApiKey(Redacted.make(key))
+        const id = "turn\u001b]0;\u009b"
+        yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id }) }))
+        const run = yield* inBackground(thread.run("go"))
+        yield* server.awaitRequest("turn/start")
+        const message = `${"x".repeat(390)}${key}`
+        yield* server.notifyAll([
+          Fixture.turnStarted(threadId, id),
+          { method: "error", params: { threadId, turnId: id, willRetry: true, error: { message } } }
+        ])
+        yield* server.awaitRequest("account/read")
+        yield* settled
+        yield* server.notifyAll([Fixture.turnCompleted(threadId, id)])
+        yield* Fiber.join(run)
+        assert.lengthOf(logs, 1)
+        assert.notInclude(logs[0]!, "sk-")
+        assert.include(logs[0]!, "turn\\x1b]0;\\x9b of")
+      }),
+    { logs, handlers: { "account/read": answeringAccount({ type: "apiKey" }, true) } }
+  )
 
   scenario("fails the turn where nobody is logged in, and the provider needs it", () =>
     Effect.gen(function*() {

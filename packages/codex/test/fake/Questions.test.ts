@@ -566,7 +566,8 @@ describe("a thread that nobody has told of", () => {
   scenario("is declined if the look-up fails or takes too long, and this is logged", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
-      assert.strictEqual(yield* ask("unknown"), "decline")
+      assert.strictEqual(yield* ask("unknown\u001b[2J"), "decline")
+      assert.isTrue(logs.every((line) => !line.includes("\u001b")))
       yield* server.on("thread/read", () => Effect.never)
       const asking = yield* inBackground(ask("silent"))
       yield* server.awaitRequest("thread/read", 1)
