@@ -100,6 +100,7 @@ type Look = (path: string) => PathKind
 const mistakenFor = {
   missing: "does not exist",
   directory: "is a directory",
+  empty: "is empty",
   other: "is not a regular file",
   hidden: "cannot be read"
 }
@@ -121,13 +122,20 @@ const wrongUrl = (url: string, local: string): string | undefined =>
     ? "the data: URL contains no data"
     : undefined
 
+/** The field that an item of a type must have. The types do not reach every caller. */
+const required: { readonly [type: string]: string } = { text: "text", localImage: "path", localAudio: "path" }
+
 /** Describes why the server cannot read an item. It would replace the item with a text, and continue. */
 const unreadable = (item: Item, look: Look | undefined): string | undefined => {
+  const field = required[item.type]
+  if (field !== undefined && typeof Object(item)[field] !== "string") {
+    return `an item of type ${item.type} has no ${field}; create items with the functions of the module Input`
+  }
   switch (item.type) {
     case "image":
-      return "url" in item ? wrongUrl(item.url, "localImage") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localImage") : undefined
     case "audio":
-      return "url" in item ? wrongUrl(item.url, "localAudio") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localAudio") : undefined
     case "localImage":
     case "localAudio":
       return wrongPath(item.path, look)

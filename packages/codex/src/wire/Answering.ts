@@ -85,8 +85,8 @@ const run = (request: Router.Incoming, params: unknown, { context, handler }: An
   )
 
 const annotations = (request: Router.Incoming): Record<string, unknown> => ({
-  ...(request.threadId === undefined ? {} : { "codex.thread.id": request.threadId }),
-  ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
+  ...(request.threadId === undefined ? {} : { "codex.thread.id": printable(request.threadId) }),
+  ...(request.turnId === undefined ? {} : { "codex.turn.id": printable(request.turnId) })
 })
 
 /** Encodes the response of a handler. A response that is not JSON is reported as an internal error. */

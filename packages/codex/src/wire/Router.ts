@@ -343,6 +343,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       new ExpectedTurn({
         follow: (follower) => follow(threadId, follower),
         turn: (turnId) => turns.get(threadId, turnId) ?? createTurn(threadId, turnId),
+        ended: (method) => idle.set(threadId, method),
         failure: () => failure
       }),
     follow,
