@@ -14,7 +14,7 @@ const untyped = (value: object) => Object(value)
 
 type Failing = Effect.Effect<unknown, CodexError.CodexError>
 
-/** What a call fails with; nothing of it has reached the server. */
+/** The error of a call that sent nothing to the server. */
 const refused = (call: (codex: Codex.Codex["Service"]) => Failing) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex

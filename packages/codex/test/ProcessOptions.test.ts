@@ -45,7 +45,7 @@ const program = (directory: string, says: string): string => {
   return path
 }
 
-/** What is started, without a binary of one's own in the environment. */
+/** Returns the command that is started if the environment names no binary. */
 const commandOf = (config: ProcessOptions.ProcessOptions) =>
   ProcessOptions.command({ env: { CODEX_PATH: undefined }, ...config })
 

@@ -18,7 +18,7 @@ const where = { conversationId: "thread", callId: "call" }
 
 const network = { enabled: true }
 
-/** What a set of handlers answers to what can be accepted, and to what can't. */
+/** The answers of a set of handlers to approvals, and to requests that can't be accepted. */
 const answers = (handlers: ServerRequests.AllHandlers) =>
   Effect.all({
     command: handlers["item/commandExecution/requestApproval"](place, context),
@@ -45,7 +45,7 @@ const answers = (handlers: ServerRequests.AllHandlers) =>
     attestation: Effect.flip(handlers["attestation/generate"]({}, context))
   }).pipe(Effect.map(({ attestation, refresh, ...rest }) => ({ ...rest, errors: [attestation._tag, refresh._tag] })))
 
-/** What nobody can make up. */
+/** Requests whose answers no handler can invent. */
 const invented = {
   input: { answers: {} },
   form: "decline",

@@ -131,7 +131,7 @@ const output = <A, B, RD>(
 ): Effect.Effect<OutputCodec<A, RD>, InvalidInputError> => {
   const open = openPlace(jsonSchema)
   if (open !== undefined) {
-    return Effect.fail(refused(`it does not say what JSON stands at ${open}, and needs a type with a JSON form there`))
+    return Effect.fail(refused(`it allows any JSON at ${open}; use a type with a JSON form there`))
   }
   const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec), { errors: "all" })
   return Effect.succeed({

@@ -1,4 +1,4 @@
-/** What the turns of a goal come to, whatever the order in which the server tells of them. */
+/** The result of a goal's turns, whatever the order of the server's messages. */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
@@ -49,7 +49,7 @@ const setup = Effect.gen(function*() {
       { goal: goal(status!) }
     ))
   const thread = yield* codex.threadStart()
-  /** Tells what happens on the thread, and waits until the client has seen it. */
+  /** Sends events of the thread, and waits until the client has read them. */
   const tell = (...events: ReadonlyArray<Fixture.Notification>) =>
     Effect.gen(function*() {
       const seen = yield* inBackground(Stream.runDrain(Stream.take(thread.notifications, events.length)))
@@ -64,7 +64,7 @@ const answers = ({ items }: TurnResult.TurnResult) =>
 
 const methods = (events: ReadonlyArray<Notification.Notification>) => events.map(({ method }) => method)
 
-/** What the client has sent of this method. */
+/** The client's requests of this method. */
 const sent = (method: string) =>
   Effect.map(
     FakeAppServer.FakeAppServer.use((server) => server.requests),

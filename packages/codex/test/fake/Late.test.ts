@@ -1,4 +1,4 @@
-/** What comes too late, or never. */
+/** Responses and events that arrive too late, or never. */
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert } from "@effect/vitest"
 import { Codex, CodexError } from "effect-codex"

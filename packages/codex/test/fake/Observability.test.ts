@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
-/** What the server is told of the trace, with a request that is made in a span. */
+/** The trace context that the server receives with a request in a span. */
 const traceOf = <E>(request: Effect.Effect<unknown, E, Codex.Codex>) =>
   Effect.gen(function*() {
     const server = yield* FakeAppServer.FakeAppServer

@@ -577,7 +577,7 @@ describe("on a shared server", () => {
         yield* server.awaitMessage(({ method, params }) =>
           method === "thread/read" && Predicate.hasProperty(params, "threadId") && params.threadId === stranger
         )
-        // What is asked later is answered.
+        // Later requests are answered.
         assert.strictEqual(yield* ask("child"), "accept")
         yield* Fiber.interrupt(asking)
       }

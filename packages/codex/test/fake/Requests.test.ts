@@ -205,7 +205,7 @@ describe("an overloaded server", () => {
         inBackground(Effect.exit(client.request("model/list", {}))))
       yield* server.awaitRequest("model/list", 39)
       yield* TestClock.adjust("249 millis")
-      // What was sent before this has arrived when it is answered.
+      // When this is answered, everything that was sent before has arrived.
       yield* client.request("account/read", {})
       const early = (yield* countOf(server, "model/list")) - 40
       assert.isTrue(0 < early && early < 40, `${early} of 40 came back before 250 ms`)

@@ -1,4 +1,4 @@
-/** What the real server does only in a race, or takes too long for. */
+/** Sub-agents in situations that the real server shows only in a race, or too slowly. */
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
 import { Codex, Router } from "effect-codex"

@@ -26,7 +26,7 @@ const gone = new CodexError.CodexConnectionError({
   reason: { _tag: "Exited", exitCode: 1, signal: null, stderr: "oops" }
 })
 
-/** What `turn/start` is answered with, after the whole turn, in one piece; then the connection dies. */
+/** Sends the whole turn and the response to `turn/start` in one piece, then ends the connection. */
 const wholeTurnThenDeath = Effect.gen(function*() {
   const { server, thread, threadId } = yield* setup
   yield* server.on("turn/start", (_, { id }) =>

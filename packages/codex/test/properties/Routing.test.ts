@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 
 const Text = Schema.String.check(Schema.isMaxLength(12))
 
-/** What happens in a turn, between its beginning and its end. */
+/** The events of a turn, between its start and its end. */
 const Step = Schema.Union([
   Schema.Struct({ step: Schema.Literal("delta"), text: Text }),
   Schema.Struct({

@@ -64,7 +64,7 @@ const Metrics = Schema.Struct({
 const attributesOf = (attributes: typeof Attributes.Type): Record<string, unknown> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-/** What was exported, by this program and by the app-server. */
+/** The exports of this program and of the app-server. */
 class Collector extends Context.Service<Collector, {
   readonly url: string
   /** Everything, as it came. */

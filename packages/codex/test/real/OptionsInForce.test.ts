@@ -52,7 +52,7 @@ describe("a thread that is loaded already", () => {
       })
       yield* resumed.run("second")
       assert.strictEqual((yield* model.awaitRequest(1)).model, "another-model")
-      // What is in force needs nothing.
+      // Options that are already in force need no request.
       yield* codex.threadResume(thread.id, { model: "another-model", cwd: `${home.codexHome}/`, sandbox: "readOnly" })
     }).pipe(echoing))
 

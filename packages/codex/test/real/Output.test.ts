@@ -25,7 +25,7 @@ const failure = <A, RD>(schema: Output.OutputSchema<A, RD>, answer: unknown) =>
     (error) => error._tag === "OutputDecodeError" ? Effect.succeed(error) : Effect.die(error)
   )
 
-/** What the model was told about its last answer. */
+/** The message to the model about its last answer. */
 const lastFormat = Effect.map(
   ScriptedModel.ScriptedModel.use((model) => model.requests),
   (requests) => requests.at(-1)?.outputFormat
@@ -325,7 +325,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("a Schema that the model
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What the types promise: checked by the compiler.
+// The compiler checks these types.
 // ---------------------------------------------------------------------------------------------------------------------
 
 const isTrue = <_ extends true>() => {}

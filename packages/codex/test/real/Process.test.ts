@@ -117,7 +117,7 @@ describe.concurrent("a process that is killed", () => {
       assert.include(first.message, "SIGKILL")
       assert.isTrue(CodexError.isRetryable(first))
       for (const error of errors) assert.strictEqual(error, first)
-      // What had arrived was delivered first.
+      // The events that had arrived were delivered first.
       assert.deepStrictEqual(deltas(seen), ["half a sen"])
 
       const later: ReadonlyArray<Effect.Effect<unknown, CodexError.CodexError>> = [

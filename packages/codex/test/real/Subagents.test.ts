@@ -134,7 +134,7 @@ for (const kind of kinds) {
         for (const event of events) {
           if ("params" in event && "threadId" in event.params) assert.strictEqual(event.params.threadId, thread.id)
         }
-        // Who comes later gets those that are there.
+        // A later consumer receives the sub-agents that exist.
         const again = yield* thread.children.pipe(Stream.take(1), Stream.runCollect)
         assert.deepStrictEqual(again.map(({ id }) => id), [child!.id])
         assert.strictEqual(thread.parentThreadId, undefined)

@@ -101,7 +101,7 @@ describe.concurrent("turns of one thread", () => {
       yield* model.enqueue(Reply.hang, Reply.message({ deltas: ["two", gate] }))
       const turn = yield* thread.turn("first")
       yield* model.awaitRequest(0)
-      // Who has joined and goes away does not end what is not theirs.
+      // A caller that joined a turn and leaves does not stop the turn.
       const joined = codex.thread(thread.id).stream("second", { whenBusy: "steer" })
       const seen = yield* joined.pipe(
         Stream.takeUntil((event) => event.method === "item/agentMessage/delta"),

@@ -32,13 +32,13 @@ const call = Effect.fnUntraced(function*(
   return yield* lastRequest
 })
 
-/** What the model was asked last. */
+/** The last request to the model. */
 const lastRequest = Effect.map(
   ScriptedModel.ScriptedModel.use((model) => model.requests),
   (requests) => requests.at(-1)!
 )
 
-/** What the model sees of one call: see {@link call}. */
+/** The output of one call, as the model sees it: see {@link call}. */
 const outputOf = (...args: Parameters<typeof call>) => Effect.map(call(...args), (request) => request.toolOutput())
 
 class Stock extends Context.Service<Stock, { readonly count: (article: string) => Effect.Effect<number> }>()(
@@ -214,7 +214,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
       for (const [args, issue] of issues) {
         assert.strictEqual(yield* outputOf(thread, "count", args), `Invalid parameters for the tool count: ${issue}`)
       }
-      // What is no JSON does not reach the client.
+      // Arguments that are not JSON do not reach the client.
       assert.include(yield* outputOf(thread, "count", "{"), "failed to parse function arguments")
     }).pipe(tenant, Effect.provide(CountingLayer)))
 
@@ -657,7 +657,7 @@ describe("programs without tools", () => {
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What the types promise: checked by the compiler.
+// The compiler checks these types.
 // ---------------------------------------------------------------------------------------------------------------------
 
 const isTrue = <_ extends true>() => {}

@@ -1,5 +1,5 @@
 /**
- * What must hold for every supported version of the server. In the normal tests it runs on the pinned one;
+ * The behaviour on every supported version of the server. The normal tests run on the pinned one;
  * `npm run test:versions` runs it on older ones, by way of CODEX_PATH.
  */
 import { Gate, Item, Reply, TestCodex } from "@effect-codex/testing"
