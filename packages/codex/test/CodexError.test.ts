@@ -263,7 +263,7 @@ describe("every error", () => {
     assert.strictEqual(turnFailed().result.items.length, 1)
   })
 
-  it("shortens what is long, and leaves the rest as the server said it", () => {
+  it("shortens long messages, and leaves the others as the server sent them", () => {
     const long = rpcError({ serverMessage: "x".repeat(10_000) })
     assert.isBelow(long.message.length, 600)
     assert.include(long.message, "(shortened)")
@@ -437,7 +437,7 @@ describe("isRetryable", () => {
     null,
     undefined
   ]
-  it("is what may pass by itself", () => {
+  it("is true for failures that may pass by themselves", () => {
     for (const error of retryable) assert.isTrue(CodexError.isRetryable(error), error.message)
   })
   it("is nothing that stays wrong", () => {

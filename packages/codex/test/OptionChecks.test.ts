@@ -64,7 +64,7 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
       }))
   }
 
-  it.effect("of a thread: handlers for what the server never asks", () =>
+  it.effect("of a thread: handlers for unknown methods", () =>
     Effect.gen(function*() {
       const error = yield* refused((codex) =>
         codex.threadStart({ serverRequests: untyped({ "item/commandExecution/approval": () => Effect.never }) })
@@ -94,7 +94,7 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     }))
 })
 
-describe("a Layer takes only what it can use", () => {
+describe("a Layer accepts only the options that it uses", () => {
   it.effect("a client over a Transport has no process", () =>
     Effect.gen(function*() {
       const layer = CodexClient.layerTransport(untyped({ codexPath: "/codex" }))

@@ -111,7 +111,7 @@ scenario(
   { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } }
 )
 
-scenario("who tries again at once when the connection is lost gets the next one", () =>
+scenario("callers that retry at once after a lost connection wait for the next one", () =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
     const server = yield* FakeAppServer.FakeAppServer

@@ -19,7 +19,7 @@ const models = Codex.Codex.use(({ client }) => client.request("model/list", {}))
 const tracer = Tracer.make({ span: (options) => Tracer.nativeTracer.span(options) })
 
 describe("the trace of a request", () => {
-  it.effect("says whether it is sampled", () =>
+  it.effect("carries the sampling decision", () =>
     Effect.gen(function*() {
       const traces = {
         yes: yield* traceOf(models),

@@ -168,7 +168,7 @@ describe("a handler", () => {
   /** Arrays in each other. */
   const nested = (depth: number): unknown => depth === 0 ? "deep" : [nested(depth - 1)]
 
-  it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
+  it.effect("that fails, dies, throws, or returns a value without a JSON form, is answered with an error", () =>
     Effect.gen(function*() {
       const circular: Record<string, unknown> = {}
       circular["self"] = circular
@@ -259,7 +259,7 @@ describe("a handler", () => {
       }).pipe(Effect.provide(Logger.layer([logger])))
     }))
 
-  it.effect("that takes its time holds nobody up", () =>
+  it.effect("that never ends does not block anything else", () =>
     Effect.gen(function*() {
       const slow = yield* hanging
       yield* withHandlers(
@@ -286,7 +286,7 @@ describe("a handler", () => {
       )
     }))
 
-  it.effect("is interrupted when the server needs no answer any more, and then gives none", () =>
+  it.effect("is interrupted when the server needs no answer any more, and then sends none", () =>
     Effect.gen(function*() {
       const slow = yield* hanging
       yield* withHandlers(
@@ -302,7 +302,7 @@ describe("a handler", () => {
       )
     }))
 
-  it.effect("that can't be interrupted gives no answer that is not needed", () =>
+  it.effect("that can't be interrupted sends no unneeded answer", () =>
     Effect.gen(function*() {
       const called = yield* Gate.make
       yield* withHandlers(
@@ -522,7 +522,7 @@ const lookUps = Effect.map(
     )
 )
 
-describe("a thread that nobody has told of", () => {
+describe("a thread of unknown parent", () => {
   const logs: Array<string> = []
   scenario(
     "is looked up, once and up to the top: the handlers of the nearest thread above answer",
@@ -566,7 +566,7 @@ describe("a thread that nobody has told of", () => {
 
 describe("on a shared server", () => {
   const logs: Array<string> = []
-  it.effect("only threads of this client, and what derives from them, are answered; the rest is silence", () =>
+  it.effect("only threads of this client, and those that derive from them, are answered; other requests get no answer", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex

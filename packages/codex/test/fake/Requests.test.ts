@@ -345,7 +345,7 @@ describe("a lost connection", () => {
       })
   )
 
-  scenario("that can't be restored fails who waits for it", () =>
+  scenario("that can't be restored fails its waiting callers", () =>
     Effect.gen(function*() {
       const { client, server } = yield* setup
       yield* server.on("initialize", () => Effect.never)
@@ -368,7 +368,7 @@ describe("a lost connection", () => {
     client: { requestTimeout: "1 hour", restart: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) }
   })
 
-  it.effect("by the end of the scope is the error that says so", () =>
+  it.effect("by the end of the scope fails every call with `Closed`", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const services = yield* Layer.buildWithScope(FakeAppServer.layerCodex(), scope)

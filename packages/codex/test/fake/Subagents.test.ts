@@ -100,7 +100,7 @@ describe("a thread of this client", () => {
     }))
 })
 
-describe("what is known of threads", () => {
+describe("the metadata of threads", () => {
   scenario("is forgotten when they are closed: a parent after its last sub-agent", () =>
     Effect.gen(function*() {
       const { gate, router, server, thread, turn } = yield* waiting

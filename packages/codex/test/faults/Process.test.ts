@@ -220,7 +220,7 @@ describe("the process ends", () => {
   }
 
   for (const [what, fields] of ends) {
-    it.live(`${what} while idle: the next call knows`, () =>
+    it.live(`${what} while idle: the next call fails`, () =>
       against(
         faulty("initialized", what),
         Effect.gen(function*() {
@@ -333,7 +333,7 @@ describe("survived", () => {
       })
     ))
 
-  it.live("an answer given twice, and to nobody", () =>
+  it.live("a duplicate response, and one to an unknown request", () =>
     against(
       faulty("skills/list", "twice"),
       Effect.gen(function*() {

@@ -8,7 +8,7 @@ const text = (text: string): Input.Item => ({ type: "text", text, text_elements:
 const files = (path: string): Transport.PathKind =>
   path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
 
-describe("what is sent", () => {
+describe("sent input", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
     ["a string", "hello", [text("hello")]],
     ["a text, like the string", Input.text("hello"), [text("hello")]],
@@ -51,7 +51,7 @@ describe("what is sent", () => {
     }))
 })
 
-describe("what is refused", () => {
+describe("refused input", () => {
   const external = Input.externalMessage({ toolName: "mail", content: "hi" })
   const table: ReadonlyArray<readonly [name: string, input: unknown, detail: RegExp]> = [
     ["an empty list", [], /list is empty/],

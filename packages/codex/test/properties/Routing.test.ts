@@ -135,7 +135,7 @@ const rawOf = (events: ReadonlyArray<Notification.Notification>) => events.map((
 
 describe("routing", () => {
   it.live.prop(
-    "gives each turn its events, in any interleaving, in any chunks, with any garbage between",
+    "routes each turn its events, in any interleaving, in any chunks, with any garbage between",
     { turns: Turns, order: Numbers, lengths: Numbers, garbage: Garbage },
     ({ garbage, lengths, order, turns }) =>
       Effect.gen(function*() {

@@ -56,7 +56,7 @@ describe("a thread that is loaded already", () => {
       yield* codex.threadResume(thread.id, { model: "another-model", cwd: `${home.codexHome}/`, sandbox: "readOnly" })
     }).pipe(echoing))
 
-  it.live("is not resumed with what can't be changed: instructions, config, model provider", () =>
+  it.live("is not resumed with options that can't be changed: instructions, config, model provider", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({

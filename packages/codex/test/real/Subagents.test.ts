@@ -54,7 +54,7 @@ for (const kind of kinds) {
         child: [escalate("touch proof"), Reply.text("I tried")]
       }, { client: { serverRequests: ServerRequests.acceptAll } })))
 
-    it.live("of a thread that accepts, under a client that declines: its command runs, and the handler knows who asks", () =>
+    it.live("of a thread that accepts, under a client that declines: its command runs, and the handler receives its origin", () =>
       Effect.gen(function*() {
         const { codex, home, router } = yield* setup
         const { asked, handlers } = accepting()

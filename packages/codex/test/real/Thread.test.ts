@@ -59,7 +59,7 @@ describe.concurrent("turns of one thread", () => {
       ])
     }).pipe(scripted))
 
-  it.live("that wait can be interrupted: they are never sent, and hold nobody up", () =>
+  it.live("that wait can be interrupted: they are never sent, and block nothing", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -198,7 +198,7 @@ describe.concurrent("interruption", () => {
       assert.strictEqual((yield* loser.run("next")).finalResponse, "next")
     }).pipe(patient))
 
-  it.live("by a consumer of thread.stream who has seen enough", () =>
+  it.live("by a consumer of thread.stream that stops early", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()

@@ -201,7 +201,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
       assert.strictEqual(yield* outputOf(thread, "count", { article: "lamp" }), `{"pieces":9,"on":null}`)
     }).pipe(tenant))
 
-  it.effect("tell the model what is wrong with its parameters, all of it", () =>
+  it.effect("report every mistake in the parameters to the model", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({ tools: counting })
@@ -515,7 +515,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
-  it.effect("may take classes, whatever they are called, and what refers to itself", () =>
+  it.effect("may take classes of any name, and recursive Schemas", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       class Tree extends Schema.Class<Tree>("@app/tree of~100%")({
@@ -583,7 +583,7 @@ describe("tools of a stored thread", () => {
   const first = answering("the first process")
   const second = answering("the second process")
 
-  it.live("are answered by who resumes or forks it", () =>
+  it.live("are answered by the caller that resumes or forks it", () =>
     Effect.gen(function*() {
       const home = yield* CodexHome.CodexHome
       const process = Codex.layer({ cwd: home.workspace, env: home.env })
@@ -622,7 +622,7 @@ describe("tools of a stored thread", () => {
 })
 
 describe("programs without tools", () => {
-  it.live("load of Effect's AI modules only the conversion of typed answers, and what it imports", () =>
+  it.live("load of Effect's AI modules only the conversion of typed answers, and its imports", () =>
     Effect.gen(function*() {
       const program = `
         import { registerHooks } from "node:module"
