@@ -10,7 +10,7 @@
  * const program = Effect.gen(function*() {
  *   const codex = yield* Codex.Codex
  *   const thread = yield* codex.threadStart()
- *   const result = yield* thread.run("Say hello in one sentence.")
+ *   const result = yield* thread.run("What does this project do?")
  *   yield* Console.log(result.finalResponse)
  * }).pipe(Effect.provide(Codex.layer()))
  * ```

@@ -30,7 +30,7 @@ import { detached } from "./wire/TurnStarts.ts"
 export interface Turn {
   readonly id: string
   readonly threadId: string
-  /** Emits the notifications of this turn, up to its `turn/completed`. Also a failed turn ends with it. */
+  /** Emits the notifications of this turn, up to its `turn/completed`, even if the turn fails. */
   readonly stream: Stream.Stream<Notification.Notification, TurnStreamError>
   /** Emits the text of the agent's messages in pieces. Fails with `TurnFailedError` if the turn fails. */
   readonly text: Stream.Stream<string, TurnError>

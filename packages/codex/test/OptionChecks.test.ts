@@ -16,7 +16,7 @@ const untyped = (value: object) => Object(value)
 
 type Failing = Effect.Effect<unknown, CodexError.CodexError>
 
-/** What a call fails with; nothing of it has reached the server. */
+/** The error of a call that sent nothing to the server. */
 const refused = (call: (codex: Codex.Codex["Service"]) => Failing) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
@@ -137,7 +137,7 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     }))
 })
 
-describe("a Layer takes only what it can use", () => {
+describe("a Layer accepts only the options that it uses", () => {
   it.effect("a client over a Transport has no process", () =>
     Effect.gen(function*() {
       const layer = CodexClient.layerTransport(untyped({ codexPath: "/codex" }))

@@ -39,8 +39,8 @@ export type Input = string | Item | ExternalMessage | ReadonlyArray<string | Ite
 export const text = (text: string): Item => ({ type: "text", text, text_elements: [] })
 
 /**
- * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; 0.169 refuses them with `InvalidRequest`. A `file:` URL
- * and one without data fail with `InvalidInputError`.
+ * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; servers from 0.169 on refuse them with
+ * `InvalidRequest`. A `file:` URL and one without data fail with `InvalidInputError`.
  */
 export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item => ({
   type: "image",
@@ -75,7 +75,7 @@ export const mention = (name: string, path: string): Item => ({ type: "mention",
 
 /**
  * Creates a message from outside, such as an e-mail or a web hook. The model sees it as the output of the tool `toolName`, not as
- * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. Needs Codex 0.151.0.
+ * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. It needs Codex 0.151.0.
  */
 export const externalMessage = (options: {
   readonly toolName: string

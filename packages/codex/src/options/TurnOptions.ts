@@ -20,7 +20,7 @@ export type WhenBusy = "wait" | "fail" | "steer"
  *
  * - `"unbounded"` keeps all of them, however slow the consumer is. A turn of 20,000 deltas takes about 10 MB.
  * - `"coalesce"` joins deltas of the same text when there are more than 256 events. No text and no other event is lost.
- * - `{ sliding: n }` keeps the newest n events, up to 2n for a moment. The result of `run` is complete all the same.
+ * - `{ sliding: n }` keeps the newest n events, up to 2n for a moment. The result of `run` is still complete.
  *
  * @category models
  */

@@ -19,7 +19,7 @@ const files = (path: string): Transport.PathKind =>
     ? "directory"
     : "missing"
 
-describe("what is sent", () => {
+describe("sent input", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
     ["a string", "hello", [text("hello")]],
     ["a text, like the string", Input.text("hello"), [text("hello")]],
@@ -63,7 +63,7 @@ describe("what is sent", () => {
     }))
 })
 
-describe("what is refused", () => {
+describe("refused input", () => {
   const external = Input.externalMessage({ toolName: "mail", content: "hi" })
   const table: ReadonlyArray<readonly [name: string, input: unknown, detail: RegExp]> = [
     ["an empty list", [], /list is empty/],

@@ -83,6 +83,13 @@ const depths: ReadonlyArray<number> = [
   10_000
 ]
 
+/** A value that throws when it is written as JSON. */
+const throwing = (error: unknown) => ({
+  toJSON: () => {
+    throw error
+  }
+})
+
 /** Numbers that JSON, an integer of 64 bits or a timer can't hold. */
 const oddNumbers: ReadonlyArray<number> = [
   0,
@@ -204,11 +211,6 @@ export class Anything {
 
   /** A value that JSON has no form for, or another one than expected. */
   private strange(): unknown {
-    const throwing = (error: unknown) => ({
-      toJSON: () => {
-        throw error
-      }
-    })
     return this.oneOf<() => unknown>([
       () => undefined,
       () => 1n,
@@ -219,7 +221,7 @@ export class Anything {
       () => new Uint8Array(3),
       () => new URL("data:,"),
       () => Object.create(null),
-      () => [, 1],
+      () => Array(2).fill(1, 1),
       () => ({ toJSON: () => undefined }),
       () => ({ toJSON: () => "\udfff" }),
       () => throwing(new Error("no")),
