@@ -6,7 +6,7 @@ import { check } from "../model/check.ts"
 import { InvalidInputError } from "../model/CodexError.ts"
 import type { PathKind } from "../model/Transport.ts"
 import * as ApprovalMode from "./ApprovalMode.ts"
-import { threadFork, threadResume, threadStart, turn } from "./checks.ts"
+import { threadFork, threadResume, threadStart, turn, typedTurn } from "./checks.ts"
 import type { Presets } from "./Presets.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { supported } from "./supported.ts"
@@ -79,6 +79,9 @@ export const checkDirectory = (
       })
     )
   })
+
+/** Fails with `InvalidInputError` if options of a typed turn are invalid. */
+export const checkTyped = (options: object): Effect.Effect<void, InvalidInputError> => check(options, typedTurn)
 
 /** Converts the options of a turn to parameters of the protocol. Fails for options that are invalid. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
