@@ -170,6 +170,9 @@ const notRedacted = new InvalidInputError({
   detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
 })
 
+/** The server would store such a key, and every later turn would fail. */
+const noKey = new InvalidInputError({ field: "apiKey", detail: "it is empty, or not a string" })
+
 /** @internal The service on a client. */
 export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(
   function*() {
@@ -295,6 +298,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         Effect.suspend(() => {
           if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
           const key = Redacted.value(apiKey)
+          if (typeof key !== "string" || key.trim() === "") return Effect.fail(noKey)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
         }),
