@@ -324,6 +324,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
             )
           }
           const key = Redacted.value(apiKey)
+          if (typeof key !== "string" || key.trim() === "") return invalidKey("it is empty, or not a string")
           if (key.length > maxSecret) return invalidKey(`it has ${key.length} characters, and so is no API key`)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))

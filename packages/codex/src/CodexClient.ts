@@ -286,9 +286,9 @@ export const wireTransport = <R = never>(
 
 /** @internal {@link layer} with the internal services. */
 export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
+  Layer.unwrap(Effect.map(
     check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+    () => wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
   ))
 
 /**

@@ -459,8 +459,12 @@ const isTyped = <A, RD>(
   Predicate.isObject(options) && "output" in options && options.output !== undefined
 
 /** Prepares the Schema of a typed turn. Returns it with the options of a plain turn. */
-const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptions<A, RD>) {
+  yield* Params.checkTyped(options)
+  const { output: schema, ...rest } = options
+  const output = yield* OutputCodec.make(schema)
+  return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
+})
 
 const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
   if (buffer === "coalesce") turn.events?.setBound(coalescing)

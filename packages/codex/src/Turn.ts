@@ -25,6 +25,8 @@ import { detached } from "./wire/TurnStarts.ts"
  * on, each at its own pace. After the end, a new consumer receives only the completion. Events that no consumer has received are
  * kept as long as the handle itself.
  *
+ * `run` and `interrupt` are Effects, not functions: `yield* turn.run`.
+ *
  * @category models
  */
 export interface Turn {

@@ -107,7 +107,7 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   [rpcError(place), ["refused turn/start (thread thread-7, turn turn-9)", "-32600: no."]],
   [rpcError({ threadId: "thread-7", reason: { _tag: "ThreadArchived" } }), ["(thread thread-7)", "`threadUnarchive`"]],
   [rpcError({ turnId: "turn-9", reason: { _tag: "NoActiveTurn" } }), ["(turn turn-9)", "start a new one"]],
-  [rpcError({ reason: { _tag: "MethodNotFound" } }), ["Update @openai/codex"]],
+  [rpcError({ reason: { _tag: "MethodNotFound" } }), ["Check the name", "`metadata.serverVersion`"]],
   [rpcError({ reason: { _tag: "ThreadBusyElsewhere" } }), ["Another process", "fork"]],
   [rpcError({ reason: { _tag: "TurnMismatch", runningTurnId: "turn-8" } }), ["Another turn is running"]],
   [rpcError({ reason: { _tag: "InputTooLarge" } }), ["Send less text"]],

@@ -57,7 +57,7 @@ export const connect = ({ reason, target }: { readonly reason: ConnectReason; re
       return compose(
         starting,
         ended(reason.detail),
-        "Install it with `npm install @openai/codex`, or name it in the option `codexPath` or the environment variable CODEX_PATH."
+        "Install it with `npm install @openai/codex`, or correct the option `codexPath` or the environment variable CODEX_PATH."
       )
     case "NotExecutable":
       return compose(
@@ -151,7 +151,7 @@ const rpcHint = (reason: RpcReason): string | undefined => {
     case "InvalidParams":
       return "Check the parameters against the protocol's types."
     case "MethodNotFound":
-      return "This server does not know the method (see `metadata.serverVersion`). Update @openai/codex."
+      return "Check the name of the method. If it is right, this server is too old or too new for it (see `metadata.serverVersion`)."
     case "Overloaded":
       return "Try again in a moment."
     case "RetryLimitExceeded":
@@ -304,9 +304,7 @@ export const turnFailed = (
     `${at(error)}:`,
     error.error === null ? "the server gave no reason." : ended(excerpt(error.error.message, 600)),
     typeof error.error?.additionalDetails === "string" && ended(excerpt(error.error.additionalDetails, 600)),
-    "\n",
-    turnHint(error.reason),
-    itemsOf(error.result)
+    `\n${compose(turnHint(error.reason), itemsOf(error.result))}`
   )
 
 const limits = {

@@ -49,7 +49,11 @@ export interface TurnOptions extends Presets, Omit<Protocol.TurnStartParams, "th
   readonly subagents?: "stop" | "leave" | undefined
   /** The time limit for the server to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
-  /** A Schema for the final answer. It makes the turn a typed one: see {@link TypedTurnOptions}. Default: none. */
+  /**
+   * A Schema for the final answer. It makes the turn a typed one: see {@link TypedTurnOptions}. If the compiler reports that a
+   * value is not assignable to `undefined` here, the value is no Effect Schema, or another option beside it is wrong.
+   * Default: none.
+   */
   readonly output?: undefined
   /** An id for the user's message, which the server repeats in the item of the message. Default: none. */
   readonly clientUserMessageId?: Protocol.TurnStartParams["clientUserMessageId"]

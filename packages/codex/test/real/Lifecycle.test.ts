@@ -145,7 +145,11 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
           assert.deepInclude(error, { reason: { _tag: "ThreadNotFound" }, method, threadId: nobody, code: -32600 })
           assert.include(error.message, nobody)
         }
-        assert.strictEqual((yield* refusal(codex.thread("nonsense").run("x"))).reason._tag, "InvalidRequest")
+        // No id at all, such as one that a user typed: the server refuses it with other words.
+        for (const id of ["nonsense", ""]) {
+          assert.strictEqual((yield* refusal(codex.thread(id).run("x"))).reason._tag, "ThreadNotFound")
+          assert.strictEqual((yield* refusal(codex.threadResume(id))).reason._tag, "ThreadNotFound")
+        }
       }))
 
     it.effect("of a thread that never had a turn", () =>
