@@ -6,6 +6,9 @@ const nested = (depth: number, inner: unknown = 1): unknown => depth === 0 ? inn
 
 const encoded = (message: object): unknown => JSON.parse(Result.getOrThrow(JsonRpc.encode(message)))
 
+const refusal = (code: number, message: unknown, data?: unknown) =>
+  JSON.parse(JsonRpc.encodeRefusal("7", { code, message: message as string, data })).error
+
 describe("what is written", () => {
   it("is well-formed: halves of surrogate pairs become U+FFFD, in keys too, and nothing else changes", () => {
     for (
@@ -55,8 +58,6 @@ describe("what is written", () => {
 
   it("has a refusal with an integer and a text, whatever the error holds: the server drops any other", () => {
     const deepest = Array.from({ length: 100_000 }).reduce<unknown>((inner) => [inner], 1)
-    const refusal = (code: number, message: unknown, data?: unknown) =>
-      JSON.parse(JsonRpc.encodeRefusal("7", { code, message: message as string, data })).error
     for (const code of [NaN, Infinity, 0.5, 1e300]) {
       assert.deepStrictEqual(refusal(code, "no"), { code: JsonRpc.ErrorCode.internalError, message: "no" })
     }

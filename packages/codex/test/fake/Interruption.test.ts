@@ -134,7 +134,10 @@ const settle = Effect.forEach(Array.from({ length: 30 }), () => Effect.yieldNow,
 
 /** Lets some time pass, and some steps of all fibers. */
 const pass = (time: number, steps: number) =>
-  Effect.andThen(time === 0 ? Effect.void : TestClock.adjust(time), Effect.forEach(Array.from({ length: steps }), () => Effect.yieldNow))
+  Effect.andThen(
+    time === 0 ? Effect.void : TestClock.adjust(time),
+    Effect.forEach(Array.from({ length: steps }), () => Effect.yieldNow)
+  )
 
 /** How many milliseconds pass until a fiber has ended; undefined if it has not by the limit. */
 const timeOf = Effect.fnUntraced(function*(fiber: Fiber.Fiber<unknown, unknown>, limit: number) {
