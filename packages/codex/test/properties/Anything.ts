@@ -219,7 +219,7 @@ export class Anything {
       () => new Uint8Array(3),
       () => new URL("data:,"),
       () => Object.create(null),
-      () => new Array(3),
+      () => Object.assign([], { 2: "after holes" }),
       () => ({ toJSON: () => undefined }),
       () => ({ toJSON: () => "\udfff" }),
       () => throwing(new Error("no")),
