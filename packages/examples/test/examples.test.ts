@@ -87,7 +87,7 @@ const prints: Readonly<
   "15_login": [
     /^account: +null$/m,
     /^open: +https:.*redirect_uri=/m,
-    "nobody logged in: Login server error: Login was not completed",
+    "not logged in: Login server error: Login was not completed",
     /^account: +null$/m
   ],
   "16_goal": [

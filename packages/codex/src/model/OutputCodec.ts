@@ -50,7 +50,7 @@ export interface OutputCodec<out A, out RD = never> {
   readonly decode: (result: TurnResult) => Effect.Effect<TypedResult<A>, OutputDecodeError, RD>
 }
 
-/** A Schema as the model takes it: its JSON Schema, and the codec of the answer. */
+/** A Schema in the form that the model supports: its JSON Schema, and the codec of the answer. */
 type Codec<A, RD> = {
   readonly jsonSchema: Protocol.JsonObject
   /** The first place that allows any value. */
@@ -59,9 +59,8 @@ type Codec<A, RD> = {
 }
 
 /**
- * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model is asked for an
- * object with one field, `value`, and the answer is unwrapped again. Fails with `InvalidInputError` if the model can't be
- * held to the Schema.
+ * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model returns an object with
+ * one field, `value`, and decoding unwraps it. Fails with `InvalidInputError` if the model does not support the Schema.
  */
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
@@ -71,7 +70,7 @@ export const make = Effect.fnUntraced(function*<A, RD>(
     Effect.try({
       try: (): Codec<B, RD> => {
         const { codec, jsonSchema: schemaOfValues } = toCodecOpenAI(schema)
-        // Its type says unknown values, but a JSON Schema is JSON.
+        // Its type has unknown values, but a JSON Schema is JSON.
         const jsonSchema = schemaOfValues as Protocol.JsonObject
         return { codec, jsonSchema, openPlace: openPlace(jsonSchema) }
       },
@@ -136,7 +135,7 @@ const output = <A, B, RD>(
   unwrap: (value: B) => A
 ): Effect.Effect<OutputCodec<A, RD>, InvalidInputError> => {
   if (open !== undefined) {
-    return Effect.fail(refused(`it does not say what JSON stands at ${open}, and needs a type with a JSON form there`))
+    return Effect.fail(refused(`it allows any JSON at ${open}; use a type with a JSON form there`))
   }
   const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec), { errors: "all" })
   return Effect.succeed({

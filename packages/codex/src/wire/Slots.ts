@@ -1,13 +1,13 @@
 /**
- * How many requests of a client may be in flight at once. The server queues about 128 messages and drops what comes beyond,
- * its own refusals too: such a request would never be answered.
+ * The limit of requests in flight. The server queues about 128 messages and drops further ones, including its own refusals, so
+ * that such a request would never get a response.
  */
 import * as Effect from "effect/Effect"
 import { Waiters } from "../base/Waiters.ts"
 
 /**
- * Requests that stay open for as long as something runs, those that feed it, and those that end or change a turn: they are in
- * flight besides the others, and never wait for them.
+ * Requests that take no slot and never wait for one: those that stay open while a command runs, those that send it input, and those
+ * that end or change a turn.
  */
 const unlimited: ReadonlySet<string> = new Set([
   "command/exec",
@@ -22,7 +22,7 @@ const unlimited: ReadonlySet<string> = new Set([
   "turn/steer"
 ])
 
-/** Whether a request of this method takes a slot. */
+/** Returns true if a request of this method takes a slot. */
 export const takesSlot = (method: string): boolean => !unlimited.has(method)
 
 export class Slots {
@@ -30,14 +30,14 @@ export class Slots {
   private readonly waiters = new Waiters()
   /** Requests that wait for their answer. */
   private live = 0
-  /** Requests that nobody waits for any more, but which the server may not have read: their bytes are still ours. */
+  /** Requests whose callers have gone, but which the server may not have read yet. */
   private unread = 0
 
   constructor(limit: number) {
     this.limit = limit
   }
 
-  /** One slot is always left for a request whose answer shows that the server has read the others. */
+  /** Keeps one slot free for a request whose response shows that the server has read the others. */
   private get isFull(): boolean {
     return this.live + Math.min(this.unread, this.limit - 1) >= this.limit
   }
@@ -60,7 +60,7 @@ export class Slots {
     this.admit()
   }
 
-  /** Nobody waits for the answer any more. Returns a function that frees the slot, for when the server has read the request. */
+  /** Notes that the caller has gone. Returns a function that frees the slot; call it when the server has read the request. */
   abandoned(): () => void {
     this.live--
     this.unread++

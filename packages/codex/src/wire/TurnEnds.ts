@@ -1,15 +1,16 @@
 /**
- * Ends turns whose end the server does not tell, and reports turns that can't go on.
+ * The end of turns whose completion does not arrive, and of turns that cannot continue.
  *
- * A turn usually ends with `turn/completed`. It also ends with its thread, and when the server says that the thread is idle: a
- * `thread/read` has to confirm that. Until then such a turn would be waited for without end.
+ * A turn usually ends with `turn/completed`. It also ends with its thread, and when the server reports that the thread is idle and
+ * `thread/read` confirms it. Otherwise its callers would wait forever.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { Deadlines } from "../base/Deadlines.ts"
+import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
 import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
@@ -23,34 +24,34 @@ const turnBegins = Duration.seconds(5)
 /** An answer that the agent has begun may be complete a little later than its turn. */
 const answerComes = Duration.seconds(1)
 
-/** What is said of a turn that has ended with a notification of this method. */
+/** Returns the message for a turn that ended with a notification of this method. */
 export const lostWith = (method: string): string =>
   method === "thread/status/changed"
-    ? "The server says that the thread is idle, but has not completed this turn. Run it again."
+    ? "The thread is idle, but the server has not completed this turn. Run it again."
     : `The thread is not loaded any more (${method}), and this turn was not completed. Resume the thread and run it again.`
 
-/** What is said of a turn that runs without a login. */
-const notLoggedIn = "Nobody is logged in, and the model provider needs an OpenAI account. "
+/** The message for a turn that runs without a login. */
+const notLoggedIn = "No account is logged in, and the model provider needs an OpenAI account. "
   + "Log in with `codex.loginApiKey` or `codex.loginChatgpt`, or configure another `model_provider`."
 
-/** Looks after the turns of one client. */
+/** The turns of one client whose completion may not arrive. */
 export const make = ({ controls, deadlines, fork, router, send }: {
   readonly router: Router["Service"]
   readonly deadlines: Deadlines
   readonly send: Send
   readonly controls: TurnControls
-  /** Runs what nobody waits for. */
+  /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): Watch => {
-  /** Turns that are being looked into. */
+  /** Turns that are being checked. */
   const suspects = new WeakSet<RunningTurn>()
-  /** Turns of which it was said already that the server tries again. */
+  /** Turns whose retries by the server have been logged. */
   const reported = new WeakSet<RunningTurn>()
 
   const ask = <A>(method: string, params: unknown, read: (result: unknown) => A) =>
     send(method, params, (result) => Exit.succeed(read(result)), { control: true })
 
-  /** Ends a turn if its thread is idle still. The answer is read in the reader, after all that was said before. */
+  /** Ends a turn if its thread is still idle. The response is read in the reader, after all earlier messages. */
   const confirm = (turn: RunningTurn, method: string): Effect.Effect<void> => {
     const { threadId } = turn
     const lose = () => {
@@ -66,11 +67,11 @@ export const make = ({ controls, deadlines, fork, router, send }: {
     )
   }
 
-  /** Fails a turn that can't succeed: nobody is logged in. */
+  /** Fails a turn that cannot succeed without a login. */
   const checkLogin = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.gen(function*() {
       if (yield* ask("account/read", {}, isLoggedIn)) return
-      // Another provider than that of the configuration may need no login.
+      // A provider other than the configured one may need no login.
       const provider = yield* ask("thread/read", { threadId: turn.threadId }, providerOf)
       if (provider !== "openai" || turn.ended) return
       turn.verdict = { message: notLoggedIn, codexErrorInfo: "unauthorized" }
@@ -95,11 +96,13 @@ export const make = ({ controls, deadlines, fork, router, send }: {
       reported.add(turn)
       const { threadId, turnId } = turn
       fork(Effect.andThen(
-        Effect.logWarning(
-          `Turn ${turnId} of thread ${threadId} met an error, and the server tries again: ${errorOf(params)} `
+        Effect.logWarning(printable(
+          `Turn ${turnId} of thread ${threadId} met an error, and the server tries again: ${
+            errorOf(params, router.errors.hide)
+          } `
             + "If this goes on, check the network, the login (`codex.account`) and the model provider; "
             + "interrupt the turn, or run it with `Effect.timeout`, to give up."
-        ),
+        )),
         checkLogin(turn)
       ))
     },
@@ -115,16 +118,15 @@ const statusOf = (result: unknown): unknown => fieldOf(fieldOf(fieldOf(result, "
 
 const providerOf = (result: unknown): unknown => fieldOf(fieldOf(result, "thread"), "modelProvider")
 
-/** False only where the server says so. */
+/** Returns false only if the server reports that a login is required and missing. */
 const isLoggedIn = (result: unknown): boolean =>
   fieldOf(result, "requiresOpenaiAuth") !== true || (fieldOf(result, "account") ?? null) !== null
 
-/** The error of an `error` notification, on one line and without control characters. */
-const errorOf = (params: unknown): string => {
-  const { additionalDetails, message }: Partial<Record<keyof Protocol.TurnError, unknown>> = Object(
-    fieldOf(params, "error")
+/** The error of an `error` notification, on one line. */
+const errorOf = (params: unknown, hide: Hide): string => {
+  const error = fieldOf(params, "error")
+  const parts = [fieldOf(error, "message"), fieldOf(error, "additionalDetails")].filter((part) =>
+    typeof part === "string"
   )
-  return [message, additionalDetails].filter((part) => typeof part === "string").join(": ")
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
+  return hide(parts.join(": ")).slice(0, 400).replaceAll(/\s+/g, " ").replace(/[^.]$/, "$&.")
 }

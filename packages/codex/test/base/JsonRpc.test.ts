@@ -9,7 +9,7 @@ const encoded = (message: object): unknown => JSON.parse(Result.getOrThrow(JsonR
 const refusal = (code: number, message: unknown, data?: unknown) =>
   JSON.parse(JsonRpc.encodeRefusal("7", { code, message: message as string, data })).error
 
-describe("what is written", () => {
+describe("encoded messages", () => {
   it("is well-formed: halves of surrogate pairs become U+FFFD, in keys too, and nothing else changes", () => {
     for (
       const text of [
@@ -47,7 +47,7 @@ describe("what is written", () => {
     assert.isBelow(performance.now() - start, 2000)
   })
 
-  it("has an answer, or says why it can't have one", () => {
+  it("returns the message, or the reason why there is none", () => {
     assert.strictEqual(Result.getOrThrow(JsonRpc.encodeAnswer("7", { a: 1 })), `{"id":7,"result":{"a":1}}`)
     for (const result of [() => 1, undefined, { toJSON: () => undefined }, 1n, Symbol("s"), nested(127)]) {
       assert.isTrue(Result.isFailure(JsonRpc.encodeAnswer("7", result)))

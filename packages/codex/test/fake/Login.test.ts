@@ -67,7 +67,7 @@ describe("a login", () => {
       assert.deepStrictEqual(yield* login.wait, completed("login-1"))
     }))
 
-  scenario("can be cancelled; who waits afterwards hears how it ended", () =>
+  scenario("can be cancelled; later callers of wait receive its end", () =>
     Effect.gen(function*() {
       const { codex, server } = yield* setup
       yield* server.on("account/login/start", () => browser("login-1"))

@@ -1,4 +1,4 @@
-/** What can go wrong with a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
+/** Faults of a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient, CodexError, Router } from "effect-codex"
 import * as Deferred from "effect/Deferred"
@@ -41,14 +41,14 @@ const processes = (mark: string): ReadonlyArray<number> =>
     }
   }).map(Number)
 
-/** What this process holds: open files, handles and timers, listeners. */
+/** The resources of this process: open files, handles and timers, listeners. */
 const held = (): ReadonlyArray<string> => [
   ...readdirSync("/proc/self/fd").map(() => "file"),
   ...process.getActiveResourcesInfo(),
   ...process.eventNames().flatMap((name) => process.listeners(name as "exit").map(() => `listener of ${String(name)}`))
 ]
 
-/** What is there more often than before. */
+/** The resources of which there are more than before. */
 const added = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
   const left = [...before]
   return held().filter((kind) => {
@@ -94,7 +94,7 @@ const models = CodexClient.CodexClient.use((client) => client.request("model/lis
 /** Fails to be built, with this. */
 const unbuildable = (fault: ReturnType<typeof faulty>) => Effect.flip(against(fault, Effect.void))
 
-/** What building fails with, in a directory of its own. */
+/** The error of building the Layer, in a directory of its own. */
 const inDirectory = (use: (directory: string) => Codex.LayerOptions) =>
   Effect.acquireUseRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "faults-"))),
@@ -222,7 +222,7 @@ describe("the process ends", () => {
   }
 
   for (const [what, fields] of ends) {
-    it.live(`${what} while idle: the next call knows`, () =>
+    it.live(`${what} while idle: the next call fails`, () =>
       against(
         faulty("initialized", what),
         Effect.gen(function*() {
@@ -335,7 +335,7 @@ describe("survived", () => {
       })
     ))
 
-  it.live("an answer given twice, and to nobody", () =>
+  it.live("a duplicate response, and one to an unknown request", () =>
     against(
       faulty("skills/list", "twice"),
       Effect.gen(function*() {

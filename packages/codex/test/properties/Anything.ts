@@ -82,6 +82,7 @@ const depths: ReadonlyArray<number> = [
   10_000
 ]
 
+/** A value that throws when it is written as JSON. */
 /** Numbers that JSON, an integer of 64 bits or a timer can't hold. */
 const oddNumbers: ReadonlyArray<number> = [
   0,
@@ -219,7 +220,7 @@ export class Anything {
       () => new Uint8Array(3),
       () => new URL("data:,"),
       () => Object.create(null),
-      () => Object.assign([], { 2: "after holes" }),
+      () => Array(2).fill(1, 1),
       () => ({ toJSON: () => undefined }),
       () => ({ toJSON: () => "\udfff" }),
       () => throwing(new Error("no")),

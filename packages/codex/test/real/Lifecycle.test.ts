@@ -50,7 +50,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       assert.strictEqual((yield* codex.threadRead(thread.id)).name, "grüß 🦀")
     }))
 
-  it.effect("is resumed under its id, and goes on", () =>
+  it.effect("is resumed under its id, and continues", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -223,7 +223,7 @@ describe("threadList", () => {
 })
 
 describe("a second process in the same home", () => {
-  it.live("resumes what the first has left, but not what it still holds", () =>
+  it.live("resumes the threads that the first has left, but not those that it still holds", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel
       const id = yield* withCodex((first) =>

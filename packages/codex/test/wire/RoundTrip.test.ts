@@ -1,10 +1,10 @@
 import { assert, it } from "@effect/vitest"
-import { Router } from "effect-codex"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Deadlines from "../../src/base/Deadlines.ts"
 import { roundTrip } from "../../src/wire/RoundTrip.ts"
+import * as Router from "../../src/wire/Router.ts"
 import { Slots } from "../../src/wire/Slots.ts"
 
 it.effect("an answer that cannot be read fails its request, and frees its slot once", () =>

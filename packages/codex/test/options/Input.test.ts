@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type CodexError, Input, type Transport } from "effect-codex"
+import type { CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Input from "../../src/options/Input.ts"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
@@ -8,9 +9,17 @@ const text = (text: string): Input.Item => ({ type: "text", text, text_elements:
 const spaced = `data:${" ".repeat(1_000_000)},x`
 
 const files = (path: string): Transport.PathKind =>
-  path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
+  path === "/a.png"
+    ? "file"
+    : path === "/empty.png"
+    ? "empty"
+    : path === "/closed"
+    ? "hidden"
+    : path === "/"
+    ? "directory"
+    : "missing"
 
-describe("what is sent", () => {
+describe("sent input", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
     ["a string", "hello", [text("hello")]],
     ["a text, like the string", Input.text("hello"), [text("hello")]],
@@ -54,7 +63,7 @@ describe("what is sent", () => {
     }))
 })
 
-describe("what is refused", () => {
+describe("refused input", () => {
   const external = Input.externalMessage({ toolName: "mail", content: "hi" })
   const table: ReadonlyArray<readonly [name: string, input: unknown, detail: RegExp]> = [
     ["an empty list", [], /list is empty/],
@@ -63,18 +72,21 @@ describe("what is refused", () => {
     ["blank texts", ["", Input.text(" ")], /text is empty/],
     ["an external message among others", ["a", external], /can't be combined/],
     ["an external message in a list of its own", [external], /can't be combined/],
-    ["a number", 7, /an item is a string/],
-    ["null", null, /an item is a string/],
-    ["undefined", undefined, /an item is a string/],
-    ["an object without a type", {}, /an item is a string/],
-    ["a list in a list", [["a"]], /an item is a string/],
-    ["an image without data", Input.image("data:image/png;base64,"), /holds no data/],
-    ["an image that is nothing but a scheme", Input.image("data:"), /holds no data/],
-    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /give the path to Input\.localImage/],
-    ["an image by its path", Input.image("a.png"), /give a path to Input\.localImage/],
+    ["a number", 7, /neither a string nor created/],
+    ["null", null, /neither a string nor created/],
+    ["undefined", undefined, /neither a string nor created/],
+    ["an object without a type", {}, /neither a string nor created/],
+    ["a text without its text", { type: "text", content: "a" }, /of type text has no text/],
+    ["a local image without its path", ["a", { type: "localImage", url: "data:,a" }], /of type localImage has no path/],
+    ["an image with a URL that is none", { type: "image", url: null }, /begins with its scheme/],
+    ["a list in a list", [["a"]], /neither a string nor created/],
+    ["an image without data", Input.image("data:image/png;base64,"), /contains no data/],
+    ["an image that is nothing but a scheme", Input.image("data:"), /contains no data/],
+    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /pass the path to Input\.localImage/],
+    ["an image by its path", Input.image("a.png"), /pass a path to Input\.localImage/],
     ["no URL", Input.image(""), /begins with its scheme/],
-    ["audio without data", Input.audio("data:audio/wav;base64, "), /holds no data/],
-    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /give the path to Input\.localAudio/]
+    ["audio without data", Input.audio("data:audio/wav;base64, "), /contains no data/],
+    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /pass the path to Input\.localAudio/]
   ]
   for (const [name, input, detail] of table) {
     it.effect(name, () =>
@@ -93,6 +105,7 @@ describe("what is refused", () => {
         const [item, detail] of [
           [Input.localImage("/b.png"), /"\/b\.png" does not exist/],
           [Input.localImage("/"), /"\/" is a directory/],
+          [Input.localImage("/empty.png"), /"\/empty\.png" is empty/],
           [Input.localAudio("/closed"), /"\/closed" cannot be read/]
         ] as const
       ) {

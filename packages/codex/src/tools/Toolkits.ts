@@ -7,13 +7,17 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { textOf } from "../base/text.ts"
-import { InvalidInputError } from "./CodexError.ts"
-import type { Handler } from "./ServerRequests.ts"
-import * as ServerVersion from "./ServerVersion.ts"
-import { type Call, type Handle, makeCall } from "./ToolCalls.ts"
-import { type Declaration, declare, flat, inNamespaces, namespaceOf } from "./ToolDeclaration.ts"
+import { InvalidInputError } from "../model/CodexError.ts"
+import type { Handler } from "../model/ServerRequests.ts"
+import * as ServerVersion from "../model/ServerVersion.ts"
+import { type Call, type Handle, makeCall } from "./Calls.ts"
+import { type Declaration, declare, flat, inNamespaces, namespaceOf } from "./Declaration.ts"
 
-/** Tools by name. */
+/**
+ * Tools by name.
+ *
+ * @category models
+ */
 export type ByName = Record<string, Tool.Any>
 
 /**
@@ -99,7 +103,7 @@ const checkHandlers = (input: unknown): Effect.Effect<void, InvalidInputError> =
         ? Effect.void
         : invalid("it is not a toolkit: pass Toolkit.make(...), or a toolkit with its handlers")
     }
-    // Another Effect of a toolkit tells its tools only when it runs.
+    // Any other Effect of a toolkit has no tools to look at before it runs.
     const missing = Object.values(tools ?? {}).filter(({ id }) => !context.mapUnsafe.has(id))
     return missing.length === 0
       ? Effect.void
@@ -111,7 +115,7 @@ const checkHandlers = (input: unknown): Effect.Effect<void, InvalidInputError> =
 
 const invalid = (detail: string) => Effect.fail(new InvalidInputError({ field: "tools", detail }))
 
-/** Tools of Codex that hide others of the same name. Which of them it offers depends on model and configuration. */
+/** Codex's own tools, which hide others of the same name. Model and configuration determine which of them it offers. */
 const ofCodex: ReadonlySet<string> = new Set([
   "apply_patch",
   "create_goal",
