@@ -87,8 +87,10 @@ const send = <A>(
     method,
     threadId,
     settle: (exit) => {
+      // What is read may throw, and is then settled once more.
+      const result = Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause)
       slots?.answered()
-      end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
+      end(result)
     }
   })
   const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)

@@ -179,6 +179,15 @@ describe("the account", () => {
       assert.notInclude(String(yield* Effect.exit(codex.loginApiKey(Redacted.make(key)))), key)
     }))
 
+  scenario("what is too long for an API key is refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      const error = yield* Effect.flip(codex.loginApiKey(Redacted.make("k".repeat(20_000))))
+      assert.deepInclude(error, { _tag: "InvalidInputError", field: "apiKey" })
+      assert.include(error.message, "20000 characters")
+      assert.lengthOf((yield* server.requests).filter(({ method }) => method === "account/login/start"), 0)
+    }))
+
   scenario("is read, renewed if asked, and left", () =>
     Effect.gen(function*() {
       const { codex, server } = yield* setup

@@ -139,6 +139,16 @@ describe("requests", () => {
       assert.strictEqual(yield* countOf(server, "model/list"), 0)
     }))
 
+  scenario("of a method that only a newer server knows have its result as it is", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* setup
+      yield* server.on("future/method", () => FakeAppServer.verbatim({ anything: [1] }))
+      const result = yield* client.request("future/method" as "model/list", {})
+      assert.deepStrictEqual<unknown>(result, { anything: [1] })
+      const error = yield* Effect.flip(client.request("toString" as "model/list", {}))
+      assert.strictEqual(error._tag, "CodexRpcError")
+    }))
+
   scenario("with a timeout that is none are refused before anything is sent", () =>
     Effect.gen(function*() {
       const { client, server } = yield* setup

@@ -2,12 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient, CodexError, Router } from "effect-codex"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -365,6 +367,40 @@ describe("survived", () => {
         assert.strictEqual((yield* Router.Router).stats().badLines, 1_000_000)
       })
     ))
+})
+
+describe("interruption", () => {
+  it.live("of all that waits for a server that has stopped reading ends within 3 seconds", () =>
+    Effect.gen(function*() {
+      const fault = faulty("model/list", "deaf")
+      yield* Effect.gen(function*() {
+        const codex = yield* Codex.Codex
+        const { client } = codex
+        const thread = codex.thread("thread")
+        // More than any pipe holds.
+        const large = "x".repeat(1_000_000)
+        const uses: ReadonlyArray<readonly [string, Effect.Effect<unknown, CodexError.CodexError>]> = [
+          ["request", client.request("skills/list", {})],
+          ["large request", client.request("fs/writeFile", { path: "/x", dataBase64: large })],
+          ["threadStart", codex.threadStart()],
+          ["run", thread.run("go")],
+          ["run on a busy thread", Effect.delay(thread.run("again"), "50 millis")],
+          ["large run", codex.thread("another").run(large)],
+          ["stream", Stream.runDrain(codex.thread("third").stream("go"))],
+          ["turn", codex.thread("fourth").turn("go")],
+          ["goal", codex.thread("fifth").runGoal("done")],
+          ["compact", codex.thread("sixth").compact]
+        ]
+        yield* Effect.ignore(client.request("model/list", {}, { timeout: "200 millis" }))
+        yield* Effect.forEach(uses, ([name, use]) =>
+          Effect.gen(function*() {
+            const [time, ended] = yield* Effect.timed(Effect.timeoutOption(Effect.exit(use), "300 millis"))
+            assert.isTrue(Option.isNone(ended), name)
+            assert.isBelow(Duration.toMillis(time), 3_000, name)
+          }), { concurrency: "unbounded", discard: true })
+      }).pipe(Effect.provide(fault.layer))
+      assert.deepStrictEqual(processes(fault.mark), [])
+    }))
 })
 
 describe("the end", () => {
