@@ -15,7 +15,7 @@ import * as JsonRpc from "../base/JsonRpc.ts"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../model/CodexError.ts"
 import type { Connection } from "../model/Transport.ts"
 import type { Router } from "./Router.ts"
-import { type Slots, takesSlot } from "./Slots.ts"
+import type { AllSlots, Slots } from "./Slots.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Request<A> {
@@ -39,13 +39,13 @@ export interface Wire {
   readonly deadlines: Deadlines
   readonly connection: Connection
   /** Limits the requests in flight; the handshake is before all others. */
-  readonly slots?: Slots | undefined
+  readonly slots?: AllSlots | undefined
 }
 
 /** Sends a request and waits for its answer. Where too many are in flight, it waits for a slot first. */
 export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) => {
-    const slots = request.control === true || !takesSlot(request.method) ? undefined : wire.slots
+    const slots = request.control === true ? undefined : wire.slots?.of(request.method)
     return slots === undefined || slots.tryTake()
       ? send(wire, request, slots, fiber)
       : Effect.uninterruptibleMask((interruptibly) => {
@@ -68,6 +68,7 @@ const send = <A>(
   interruptibly: (answer: Effect.Effect<A, RequestError>) => Effect.Effect<A, RequestError> = identity
 ): Effect.Effect<A, RequestError> => {
   const threadId = threadIdOf(params)
+  const untilAnswered = slots?.untilRead === true ? undefined : slots
   /** How it ended; the first end counts. */
   let ended: Exit.Exit<A, RequestError> | undefined
   let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
@@ -81,13 +82,13 @@ const send = <A>(
   }
   /** It was written, and its answer has not come. */
   const abandon = (late?: (result: unknown) => void) => {
-    if (ended === undefined) router.forget(id, { late, read: slots?.abandoned() })
+    if (ended === undefined) router.forget(id, { late, read: untilAnswered?.abandoned() })
   }
   const id = router.expect({
     method,
     threadId,
     settle: (exit) => {
-      slots?.answered()
+      untilAnswered?.answered()
       end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
     }
   })
@@ -98,7 +99,11 @@ const send = <A>(
     slots?.answered()
     return Effect.fail(message)
   }
-  if (ended !== undefined) return ended
+  if (ended !== undefined) {
+    if (untilAnswered === undefined) slots?.answered()
+    return ended
+  }
+  if (slots?.untilRead === true) router.whenRead(id, () => slots.answered())
   cancelDeadline = deadlines.add(timeout, () => {
     abandon(late)
     end(Exit.fail(timedOut(method, timeout, threadId)))
