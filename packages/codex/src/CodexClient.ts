@@ -43,7 +43,7 @@ import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
-import { Slots } from "./wire/Slots.ts"
+import { AllSlots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
@@ -169,9 +169,22 @@ export const make = Effect.fnUntraced(function*<R = never>(
     }
   }
   const deadlines = yield* Deadlines.make
-  const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
+  const prove = Effect.flatMap(connected, (connection) => {
+    const request = {
+      method: "thread/loaded/list",
+      params: { limit: 1 },
+      read: () => Exit.void,
+      timeout: requestTimeout
+    }
+    return roundTrip({ router, deadlines, connection }, request)
+  })
+  const slots = new AllSlots(
+    options.maxInFlight ?? ClientOptions.defaults.maxInFlight,
+    Effect.ignore(prove),
+    fork
+  )
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
   const send = <A>(
     method: string,

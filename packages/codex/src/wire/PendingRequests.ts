@@ -63,11 +63,16 @@ export class PendingRequests {
     return id
   }
 
+  /** Calls back when the server has shown that it has read a request: at once if it has. */
+  whenRead(id: number, read: () => void): void {
+    if (id <= this.lastRead) read()
+    else this.unread.set(id, read)
+  }
+
   /** Removes a request whose caller has gone. */
   forget(id: number, { late, read }: Forgotten = {}): void {
     if (!this.waiting.delete(id)) return
-    if (id <= this.lastRead) read?.()
-    else if (read !== undefined) this.unread.set(id, read)
+    if (read !== undefined) this.whenRead(id, read)
     if (late === undefined) return
     this.late.set(id, late)
     for (const oldest of this.late.keys()) {

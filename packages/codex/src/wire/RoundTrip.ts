@@ -15,7 +15,7 @@ import * as JsonRpc from "../base/JsonRpc.ts"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../model/CodexError.ts"
 import type { Connection } from "../model/Transport.ts"
 import type { Router } from "./Router.ts"
-import { type Slots, takesSlot } from "./Slots.ts"
+import type { AllSlots, Slots } from "./Slots.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Request<A> {
@@ -39,13 +39,13 @@ export interface Wire {
   readonly deadlines: Deadlines
   readonly connection: Connection
   /** Limits the requests in flight; the handshake is before all others. */
-  readonly slots?: Slots | undefined
+  readonly slots?: AllSlots | undefined
 }
 
 /** Sends a request, and waits for its response. If too many requests are in flight, it first waits for a slot. */
 export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) => {
-    const slots = request.control === true || !takesSlot(request.method) ? undefined : wire.slots
+    const slots = request.control === true ? undefined : wire.slots?.of(request.method)
     return slots === undefined || slots.tryTake()
       ? send(wire, request, slots, fiber)
       : Effect.uninterruptibleMask((interruptibly) => {
@@ -68,6 +68,7 @@ const send = <A>(
   interruptibly: (answer: Effect.Effect<A, RequestError>) => Effect.Effect<A, RequestError> = identity
 ): Effect.Effect<A, RequestError> => {
   const threadId = threadIdOf(params)
+  const untilAnswered = slots?.untilRead === true ? undefined : slots
   /** The end of the request; the first one counts. */
   let ended: Exit.Exit<A, RequestError> | undefined
   let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
@@ -81,7 +82,7 @@ const send = <A>(
   }
   /** True while the request is written, and its response has not arrived. */
   const abandon = (late?: (result: unknown) => void) => {
-    if (ended === undefined) router.forget(id, { late, read: slots?.abandoned() })
+    if (ended === undefined) router.forget(id, { late, read: untilAnswered?.abandoned() })
   }
   const id = router.expect({
     method,
@@ -89,7 +90,7 @@ const send = <A>(
     settle: (exit) => {
       // What is read may throw, and is then settled once more.
       const result = Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause)
-      slots?.answered()
+      untilAnswered?.answered()
       end(result)
     }
   })
@@ -100,7 +101,11 @@ const send = <A>(
     slots?.answered()
     return Effect.fail(message)
   }
-  if (ended !== undefined) return ended
+  if (ended !== undefined) {
+    if (untilAnswered === undefined) slots?.answered()
+    return ended
+  }
+  if (slots?.untilRead === true) router.whenRead(id, () => slots.answered())
   cancelDeadline = deadlines.add(timeout, () => {
     abandon(late)
     end(Exit.fail(timedOut(method, timeout, threadId)))

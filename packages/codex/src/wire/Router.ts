@@ -131,6 +131,8 @@ export class Router extends Context.Service<Router, {
   readonly expect: (pending: Pending) => number
   /** Removes a request whose caller has gone. */
   readonly forget: (id: number, forgotten?: Forgotten) => void
+  /** Calls back when the server has shown that it has read a request, or is gone. */
+  readonly whenRead: (id: number, read: () => void) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
@@ -339,6 +341,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return id
     },
     forget: (id, forgotten) => requests.forget(id, forgotten),
+    whenRead: (id, read) => requests.whenRead(id, read),
     expectTurn: (threadId) =>
       new ExpectedTurn({
         follow: (follower) => follow(threadId, follower),

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Codex, type Thread } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { echoing, idle, setup } from "./utils.ts"
 
 const many = { concurrency: "unbounded" } as const
@@ -55,4 +56,30 @@ describe("in flight", () => {
       assert.lengthOf(exits, 3000)
       assert.deepInclude(router.stats(), { ...idle, late: 0, strayAnswers: 0 })
     }).pipe(Effect.scoped, echoing), 240_000)
+
+  it.live("300 commands, which stay open, and 1,000 inputs for one are all answered", () =>
+    Effect.gen(function*() {
+      const { codex, router } = yield* setup
+      const { client } = codex
+      const exec = client.request("command/exec", { command: ["true"] })
+      const exits = yield* Effect.all(Array.from({ length: 300 }, () => exec), many)
+      assert.deepStrictEqual(exits.map(({ exitCode }) => exitCode), Array.from(exits, () => 0))
+      const processId = "cat"
+      const running = yield* Effect.forkChild(
+        client.request("command/exec", { command: ["cat"], processId, streamStdin: true, timeoutMs: 60_000 })
+      )
+      const write = (text: string, closeStdin = false) =>
+        client.request("command/exec/write", {
+          processId,
+          closeStdin,
+          deltaBase64: Buffer.from(text).toString("base64")
+        })
+      // The answer of another request shows that the command was read before.
+      yield* client.request("thread/loaded/list", {})
+      yield* Effect.all(Array.from({ length: 1000 }, () => write("x")), many)
+      yield* write("", true)
+      const { stdout } = yield* Fiber.join(running)
+      assert.strictEqual(stdout.length, 1000)
+      assert.deepInclude(router.stats(), { ...idle, late: 0, strayAnswers: 0 })
+    }).pipe(echoing), 120_000)
 })

@@ -5,19 +5,20 @@ import * as Exit from "effect/Exit"
 import * as Deadlines from "../../src/base/Deadlines.ts"
 import { roundTrip } from "../../src/wire/RoundTrip.ts"
 import * as Router from "../../src/wire/Router.ts"
-import { Slots } from "../../src/wire/Slots.ts"
+import { AllSlots } from "../../src/wire/Slots.ts"
 
 it.effect("an answer that cannot be read fails its request, and frees its slot once", () =>
   Effect.gen(function*() {
     const router = yield* Router.Router
-    const slots = new Slots(1)
+    const all = new AllSlots(1, Effect.void, () => {})
+    const slots = all.of("model/list")
     const connection = {
       receive: () => Effect.never,
       send: (message: string) =>
         Effect.sync(() => void router.accept([JSON.stringify({ id: JSON.parse(message).id, result: {} })]))
     }
     const exit = yield* Effect.exit(
-      roundTrip({ router, deadlines: yield* Deadlines.make, connection, slots }, {
+      roundTrip({ router, deadlines: yield* Deadlines.make, connection, slots: all }, {
         method: "model/list",
         params: {},
         read: () => {
