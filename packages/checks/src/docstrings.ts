@@ -125,7 +125,7 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    ["protocol", "codex", "recording", "testing", "cli"].flatMap((name) =>
+    ["protocol", "codex", "recording", "testing", "ai", "cli"].flatMap((name) =>
       checkDocstrings(join(root, "packages", name, "src"))
     )
   )

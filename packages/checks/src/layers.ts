@@ -13,7 +13,7 @@ import { filesBelow, readSource, type Source } from "./source.ts"
 const packages = [
   ["protocol"],
   ["codex"],
-  ["recording"],
+  ["recording", "ai"],
   ["testing"],
   ["cli"],
   ["bench", "examples"],
@@ -39,6 +39,10 @@ const folders: Readonly<Record<string, Folders>> = {
     timeline: [".", "timeline/browser", "node:"],
     "timeline/browser": [],
     internal: [".", "node:"]
+  },
+  ai: {
+    ".": ["internal"],
+    internal: []
   }
 }
 
@@ -88,8 +92,10 @@ const packageOf = (specifier: string): string | undefined => {
 /** Packages whose entry point loads all their modules. Our modules import single modules from them. */
 const barrels = new Set([
   "effect",
+  "effect/ai",
   "@effect/platform-node",
   "@effect-codex/protocol",
+  "@effect-codex/ai",
   "@effect-codex/recording",
   "@effect-codex/testing",
   "effect-codex"
