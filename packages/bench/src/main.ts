@@ -7,14 +7,21 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Delivery from "./Delivery.ts"
 import * as EndToEnd from "./EndToEnd.ts"
 import * as Firehose from "./Firehose.ts"
 import * as Imports from "./Imports.ts"
 import { render } from "./Measure.ts"
 import * as RoundTrip from "./RoundTrip.ts"
 
-const parts = { firehose: Firehose.run, requests: RoundTrip.run, turns: EndToEnd.run, imports: Imports.run }
-const partNames = ["firehose", "requests", "turns", "imports"] as const
+const parts = {
+  firehose: Firehose.run,
+  delivery: Delivery.run,
+  requests: RoundTrip.run,
+  turns: EndToEnd.run,
+  imports: Imports.run
+}
+const partNames = ["firehose", "delivery", "requests", "turns", "imports"] as const
 
 const bench = Command.make("bench", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the rows as JSON"), Flag.withDefault(false)),

@@ -11,7 +11,8 @@ import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type", "client", "router"])
 
 /** Whether a module is in a folder of internal modules. */
-const isHidden = (path: string): boolean => /^(internal|generated|timeline|wire|node|base)\//.test(path)
+const isHidden = (path: string): boolean =>
+  /^(internal|generated|wire|node|base|masking|record|replay|timeline|server)\//.test(path)
 
 /** Checks the public modules below a directory. */
 export const checkDocstrings = (src: string): ReadonlyArray<Problem> =>

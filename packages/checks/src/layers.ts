@@ -35,10 +35,23 @@ const folders: Readonly<Record<string, Folders>> = {
     base: []
   },
   recording: {
-    ".": ["timeline", "internal", "node:"],
-    timeline: [".", "timeline/browser", "node:"],
+    ".": ["record", "replay", "timeline", "masking", "format", "node:"],
+    record: ["masking", "format", "node:"],
+    replay: ["masking", "format", "node:"],
+    timeline: ["timeline/browser", "format", "node:"],
     "timeline/browser": [],
-    internal: [".", "node:"]
+    masking: ["format", "node:"],
+    format: ["node:"]
+  },
+  testing: {
+    ".": ["server", "script", "base", "node:"],
+    server: ["script"],
+    script: [],
+    base: []
+  },
+  cli: {
+    ".": ["commands"],
+    commands: ["node:"]
   },
   ai: {
     ".": ["internal"],
@@ -56,6 +69,29 @@ const targetOf = (src: string, file: string, specifier: string): string | undefi
   if (specifier.startsWith("#")) return "node"
   if (specifier.startsWith(".")) return dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
   return isBuiltin(specifier) ? "node:" : undefined
+}
+
+/** Checks that the rules of a package have an order: no folder may be below itself, directly or through others. */
+export const checkOrder = (file: string, allowed: Folders): ReadonlyArray<Problem> => {
+  const path: Array<string> = []
+  const done = new Set<string>()
+  const cycleFrom = (folder: string): ReadonlyArray<string> | undefined => {
+    if (path.includes(folder)) return [...path.slice(path.indexOf(folder)), folder]
+    if (done.has(folder)) return undefined
+    path.push(folder)
+    for (const below of allowed[folder] ?? []) {
+      const cycle = cycleFrom(below)
+      if (cycle !== undefined) return cycle
+    }
+    path.pop()
+    done.add(folder)
+    return undefined
+  }
+  for (const folder of Object.keys(allowed)) {
+    const cycle = cycleFrom(folder)
+    if (cycle !== undefined) return [{ file, line: 1, message: `the rules form a cycle: ${cycle.join(" -> ")}` }]
+  }
+  return []
 }
 
 /** Checks the imports between the folders of a package. */
@@ -146,8 +182,9 @@ export const checkPackages = (directory: string, order: Order = packages): Reado
 if (import.meta.main) {
   report("layers", [
     ...checkPackages(join(root, "packages")),
-    ...Object.entries(folders).flatMap(([folder, allowed]) =>
-      checkFolders(join(root, "packages", folder, "src"), allowed)
-    )
+    ...Object.entries(folders).flatMap(([folder, allowed]) => [
+      ...checkOrder(import.meta.filename, allowed),
+      ...checkFolders(join(root, "packages", folder, "src"), allowed)
+    ])
   ])
 }

@@ -34,6 +34,7 @@ import {
   type RequestError,
   type ThreadError
 } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
@@ -197,8 +198,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     /** The handle of a thread that the server has just loaded, or had loaded with other options. */
     const opened = (
       response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
-      handlers: ServerRequests.ServerRequestHandlers | undefined,
-      openedWith: FixedOptions | undefined
+      { handlers, limits, openedWith }: {
+        readonly handlers: ServerRequests.ServerRequestHandlers | undefined
+        readonly limits: Limits | undefined
+        readonly openedWith?: FixedOptions | undefined
+      }
     ) => {
       const { model, modelProvider, thread } = response
       const member = router.family.open(thread)
@@ -207,9 +211,14 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         const { baseInstructions, config, developerInstructions } = openedWith
         member.openedWith = { baseInstructions, config, developerInstructions }
       }
+      if (limits !== undefined) member.limits = limits
       if (handlers !== undefined) client.handle(thread.id, handlers)
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
+
+    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
+    const withoutTurns = () =>
+      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
       Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
@@ -228,7 +237,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, handlers, params)
+        return opened(response, { handlers, limits: options.limits, openedWith: params })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
         yield* Options.checkThread("threadResume", options, client.look)
@@ -238,8 +247,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
           const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
-          const response = yield* client.request("thread/resume", { ...params, threadId })
-          const thread = opened(response, handlers, wasLoaded ? undefined : params)
+          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
+          const thread = opened(response, {
+            handlers,
+            limits: options.limits,
+            openedWith: wasLoaded ? undefined : params
+          })
           const member = router.family.ensure(threadId)
           const changes = yield* OptionsInForce.bring(client, params, response, {
             wasLoaded,
@@ -253,8 +266,8 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         yield* Options.checkThread("threadFork", options, client.look)
         const params = yield* Options.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...params, threadId })
-        const fork = opened(response, handlers, params)
+        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
+        const fork = opened(response, { handlers, limits: options.limits, openedWith: params })
         const member = router.family.ensure(fork.id)
         router.family.fork(member, threadId)
         const changes = yield* OptionsInForce.bring(client, params, response, {

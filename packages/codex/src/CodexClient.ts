@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -29,6 +30,7 @@ import {
   InvalidInputError,
   type RequestError
 } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
@@ -43,6 +45,7 @@ import { Slots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
+import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
@@ -115,6 +118,8 @@ export class CodexClient extends Context.Service<CodexClient, {
    * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
    */
   readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
+  /** Limits for the turns of all threads. */
+  readonly limits: Limits | undefined
   /**
    * Tells what there is at a path on the server's machine; undefined where only the server can know. See
    * `Transport.look`.
@@ -122,6 +127,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly look: ((path: string) => PathKind) | undefined
   /** How sub-agents are kept within what the turns of their thread allow. */
   readonly subagents: Subagents.Subagents
+  /**
+   * Whether the server still sends this client the events of a thread that it has loaded: false from `thread/unsubscribe`
+   * until the thread is resumed. At most the latest 1,000 threads are remembered.
+   */
+  readonly isSubscribed: (threadId: string) => boolean
   /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
   readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
@@ -187,6 +197,20 @@ export const make = Effect.fnUntraced(function*<R = never>(
     declineAll
   )
   const { family } = router
+  const unsubscribed = new Set<string>()
+  /** Keeps track of the threads whose events the server leaves out. Runs in the reader. */
+  const noteSubscription = (method: Method, params: unknown) => {
+    if (method !== "thread/unsubscribe" && method !== "thread/resume") return
+    const threadId = Predicate.isObject(params) ? params["threadId"] : undefined
+    if (typeof threadId !== "string") return
+    unsubscribed.delete(threadId)
+    if (method === "thread/resume") return
+    unsubscribed.add(threadId)
+    for (const oldest of unsubscribed) {
+      if (unsubscribed.size <= 1000) break
+      unsubscribed.delete(oldest)
+    }
+  }
   const deadlines = yield* Deadlines.make
   const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
@@ -234,7 +258,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
   router.serve(
     yield* Answering.make({
       fork,
-      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      asks: (threadId) => family.asks(threadId),
+      // A sub-agent works within the turn of the outermost thread.
+      spanOf: (threadId) =>
+        threadId === undefined ? undefined : starts.spanOf(threadId) ?? starts.spanOf(family.rootOf(threadId)),
       find: Handlers.make({
         client: handlers,
         family,
@@ -245,13 +272,21 @@ export const make = Effect.fnUntraced(function*<R = never>(
       send: (message) => Effect.ignore(sendLine(message))
     })
   )
+  router.watch(TurnEnds.make({ router, deadlines, send, controls, fork }))
   yield* session.open
 
   return CodexClient.of({
     get metadata() {
       return session.metadata()
     },
-    request: (method, ...[params, options]) => send(method, params, decode(method), options),
+    request: (method, ...[params, options]) => {
+      const read = decode(method)
+      return send(method, params, (result) => {
+        noteSubscription(method, params)
+        return read(result)
+      }, options)
+    },
+    isSubscribed: (threadId) => !unsubscribed.has(threadId),
     notify: (method, params) => {
       const message = encode({ method, params })
       return typeof message === "string" ? sendLine(message) : Effect.fail(message)
@@ -270,6 +305,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family.release(member)
       }
     },
+    limits: options.limits,
     look,
     subagents,
     turns: { ...starts, ...controls }

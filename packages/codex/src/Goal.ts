@@ -7,7 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { oneOf } from "./base/options.ts"
 import type { CodexClient } from "./CodexClient.ts"
+import { check } from "./model/check.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
@@ -16,7 +18,9 @@ import {
   type StartTurnError,
   ThreadBusyError
 } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
+import type { TurnOptions } from "./Options.ts"
 import * as Turn from "./Turn.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
 import type { Router, StartedTurn } from "./wire/Router.ts"
@@ -49,6 +53,10 @@ export interface GoalOptions {
   readonly tokenBudget?: number | undefined
   /** What to do while a turn of the thread runs: await its end (the default), or fail with `ThreadBusyError`. */
   readonly whenBusy?: "wait" | "fail" | undefined
+  /** Limits of the whole goal; what they leave out, those of the thread and of the Layer say. Default: none. */
+  readonly limits?: Limits.Limits | undefined
+  /** What happens to the goal's sub-agents when it is stopped: `"stop"`, the default, or `"leave"`. */
+  readonly subagents?: "stop" | "leave" | undefined
   /** How long the server may take to start the first turn. Default: 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
 }
@@ -86,7 +94,8 @@ export interface Services {
   /** Starts a turn of the thread by other means than a request of its own, when the thread is free and loaded. */
   readonly begin: (
     starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
+    options?: Pick<TurnOptions, "limits" | "subagents">
   ) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>
 }
 
@@ -149,7 +158,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
 
   const pursue = (
     request: Request,
-    { startTimeout = "30 seconds", whenBusy }: GoalOptions,
+    { limits, startTimeout = "30 seconds", subagents, whenBusy }: GoalOptions,
     events: boolean
   ) => {
     const starting = Effect.gen(function*() {
@@ -185,7 +194,10 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       }
       return started
     })
-    return begin(starting, { whenBusy, steerable: true })
+    return Effect.andThen(
+      check({ limits, subagents }, { limits: Limits.check, subagents: oneOf("stop", "leave") }),
+      begin(starting, { whenBusy, steerable: true }, { limits, subagents })
+    )
   }
 
   return {

@@ -11,6 +11,7 @@ import type { Checks } from "./base/options.ts"
 import * as ApprovalModes from "./model/ApprovalMode.ts"
 import { check } from "./model/check.ts"
 import { InvalidInputError, UnsupportedByServerError } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import * as optionChecks from "./model/optionChecks.ts"
 import type { ServerRequestHandlers } from "./model/ServerRequests.ts"
 import * as ServerVersion from "./model/ServerVersion.ts"
@@ -43,6 +44,8 @@ export interface ThreadOptions<R = never, T extends Tools.ByName = {}, RT = neve
    * `tools` says who answers their calls, and can't add any.
    */
   readonly tools?: Tools.Input<T, RT> | undefined
+  /** Limits for the turns of this thread and of its forks; what they leave out, the Layer's say. Default: none. */
+  readonly limits?: Limits | undefined
 }
 
 /**
@@ -54,9 +57,12 @@ export interface ThreadStartOptions<R = never, T extends Tools.ByName = {}, RT =
   extends Omit<Protocol.ThreadStartParams, "sandbox">, ThreadOptions<R, T, RT>
 {}
 
-/** Whether the answer shall hold the turns of the thread, in place of `excludeTurns`. */
+/** Whether the response carries the turns of the thread, in place of `excludeTurns`. */
 interface IncludeTurns {
-  /** Whether the server loads the thread's turns with it. Default: the server's. Needs Codex 0.151.0. */
+  /**
+   * Whether the server's response carries all turns of the thread. The handle does not hold them: `thread.read` returns
+   * them at any time. Default: false; servers before 0.151.0 always send them, and setting it needs 0.151.0.
+   */
   readonly includeTurns?: boolean | undefined
 }
 
@@ -106,6 +112,13 @@ export interface TurnOptions extends Omit<Protocol.TurnStartParams, "threadId" |
   readonly whenBusy?: WhenBusy | undefined
   /** What is done with events that are not read: see {@link Buffer}. `run` keeps none. Default: `"unbounded"`. */
   readonly buffer?: Buffer | undefined
+  /** Limits of this turn; what they leave out, those of the thread and of the Layer say. Default: none. */
+  readonly limits?: Limits | undefined
+  /**
+   * What happens to the turn's sub-agents when it is stopped, by `interrupt`, a limit, or the interruption of the fiber that
+   * runs it: `"stop"`, the default, interrupts them too, `"leave"` lets them go on.
+   */
+  readonly subagents?: "stop" | "leave" | undefined
   /** How long the server may take to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
   /** A Schema here makes it a typed turn: its options are {@link TypedTurnOptions}. */
@@ -172,6 +185,10 @@ const needed = new Map(
   Object.entries(introduced).flatMap(([version, fields]) => fields.map((field) => [field, version] as const))
 )
 
+/** Whether a server of this version knows a field of the parameters. */
+export const isKnown = (field: string, serverVersion: string): boolean =>
+  ServerVersion.isAtLeast(serverVersion, needed.get(field) ?? "0.0.0")
+
 /** What a caller calls these fields. */
 const optionOf: { readonly [field: string]: string } = {
   toolOutput: "Input.externalMessage",
@@ -215,7 +232,7 @@ export const threadParams = Effect.fnUntraced(function*<
     & IncludeTurns
     & { readonly approvalPolicy?: unknown; readonly approvalsReviewer?: unknown; readonly tools?: unknown }
 >(options: O, serverVersion: string) {
-  const { approvalMode: _, includeTurns, sandbox, serverRequests: __, tools: ___, ...fields } = options
+  const { approvalMode: _, includeTurns, limits: __, sandbox, serverRequests: ___, tools: ____, ...fields } = options
   return yield* supported({
     ...fields,
     ...yield* approvals(options),
@@ -269,7 +286,16 @@ export const checkDirectory = (
 
 /** The options of a turn as the protocol has them. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
-  const { approvalMode: _, buffer: ____, sandbox, startTimeout: __, whenBusy: ___, ...fields } = options
+  const {
+    approvalMode: _,
+    buffer: ____,
+    limits: _____,
+    sandbox,
+    startTimeout: __,
+    subagents: ______,
+    whenBusy: ___,
+    ...fields
+  } = options
   yield* check(options, checks.turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({

@@ -33,6 +33,8 @@ interface Difference {
   readonly inForce?: unknown
   /** The fields of `thread/settings/update` that bring it into force; undefined if none does. */
   readonly update?: Changes | undefined
+  /** Whether nobody asked for it, and nothing is less safe without it. */
+  readonly isOptional?: boolean
 }
 
 /** Fields of `thread/settings/update`. */
@@ -72,12 +74,13 @@ export interface Known {
 export const bring = (
   client: CodexClient["Service"],
   asked: Asked,
-  response: Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
+  response: Response,
   { inherited = {}, opened = {}, wasLoaded }: Known
 ): Effect.Effect<Changes, RequestError | OptionsNotInForceError> =>
   Effect.suspend(() => {
     const differences = [
-      ...reportedDifferences(withInherited(asked, inherited), response),
+      ...reportedDifferences(asked, response, wasLoaded),
+      ...inheritedDifferences(asked, inherited, response),
       ...wasLoaded ? fixedDifferences(asked, opened) : []
     ]
     if (differences.length === 0) return Effect.succeed({})
@@ -86,7 +89,7 @@ export const bring = (
       Effect.fail(
         new OptionsNotInForceError({
           threadId,
-          options: differences.map(({ asked, inForce, option }) => ({ asked, inForce, option }))
+          options: differences.map(({ asked, inForce, option }) => ({ option, asked, inForce }))
         })
       )
     const fixed = differences.filter(({ update }) => update === undefined)
@@ -99,8 +102,11 @@ export const bring = (
       // It does not know the method, or does not let this thread be changed.
       Effect.catchTag(
         "CodexRpcError",
-        (error): Effect.Effect<never, RequestError | OptionsNotInForceError> =>
-          error.reason._tag === "Overloaded" ? Effect.fail(error) : fail(differences)
+        (error): Effect.Effect<Changes, RequestError | OptionsNotInForceError> => {
+          if (error.reason._tag === "Overloaded") return Effect.fail(error)
+          const required = differences.filter(({ isOptional }) => isOptional !== true)
+          return required.length === 0 ? Effect.succeed({}) : fail(required)
+        }
       )
     )
   })
@@ -113,53 +119,65 @@ const configKeys = {
   sandbox: ["sandbox_mode", "sandbox_workspace_write", "default_permissions", "permissions", "profile"]
 } as const
 
-/** The options that are asked for, and those that hold because nothing else is. */
-const withInherited = (asked: Asked, inherited: Settings): Asked & { readonly sandboxPolicy?: Settings["sandbox"] } => {
-  const isFree = (option: keyof typeof configKeys) =>
-    isUnset(asked[option]) && configKeys[option].every((key) => isUnset(asked.config?.[key]))
-  return {
-    ...asked,
-    ...(isFree("approvalPolicy") ? { approvalPolicy: inputOf(inherited.approvalPolicy) } : {}),
-    ...(isFree("approvalsReviewer") ? { approvalsReviewer: inherited.approvalsReviewer } : {}),
-    ...(isFree("model") ? { model: inherited.model } : {}),
-    ...(isFree("sandbox") && isUnset(asked.permissions) ? { sandboxPolicy: inherited.sandbox } : {})
-  }
-}
-
-/** What the server reports is what it takes. */
+/** The server takes what it reports. */
 const inputOf = (policy: Protocol.AskForApproval | undefined) => policy as Protocol.AskForApprovalInput | undefined
+const sandboxInputOf = (sandbox: Protocol.SandboxPolicy) => sandbox as Protocol.SandboxPolicyInput
 
-function* reportedDifferences(
-  asked: Asked & { readonly sandboxPolicy?: Settings["sandbox"] },
-  response: Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse
-): Generator<Difference> {
-  const compare = function*(
-    option: string,
-    value: unknown,
-    inForce: unknown,
-    changes?: Changes,
-    same: (a: unknown, b: unknown) => boolean = Equal.equals
-  ): Generator<Difference> {
-    if (!isUnset(value) && !same(value, inForce)) yield { option, asked: value, inForce, update: changes }
-  }
+type Response = Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse
+
+const isUnset = (value: unknown): value is null | undefined => value === undefined || value === null
+
+const compare = (
+  option: string,
+  asked: unknown,
+  inForce: unknown,
+  update?: Changes,
+  same: (a: unknown, b: unknown) => boolean = Equal.equals
+): ReadonlyArray<Difference> => isUnset(asked) || same(asked, inForce) ? [] : [{ option, asked, inForce, update }]
+
+/** Options that were asked for. Servers of other versions do not report all of them. */
+const reportedDifferences = (asked: Asked, response: Response, wasLoaded: boolean): ReadonlyArray<Difference> => {
   const { approvalPolicy, approvalsReviewer, cwd, model, permissions, runtimeWorkspaceRoots, sandbox, serviceTier } =
     asked
-  yield* compare("approvalPolicy", approvalPolicy, response.approvalPolicy, { approvalPolicy })
-  yield* compare("approvalsReviewer", approvalsReviewer, response.approvalsReviewer, { approvalsReviewer })
-  yield* compare("cwd", cwd, response.cwd, { cwd }, isSameDirectory)
-  yield* compare("model", model, response.model, { model })
-  yield* compare("modelProvider", asked.modelProvider, response.modelProvider)
-  yield* compare("permissions", permissions, response.activePermissionProfile?.id, { permissions })
-  yield* compare("runtimeWorkspaceRoots", runtimeWorkspaceRoots, response.runtimeWorkspaceRoots)
-  yield* compare("serviceTier", serviceTier, response.serviceTier, { serviceTier })
-  if (!isUnset(sandbox)) {
-    const sandboxPolicy = Sandbox.policyOf(sandbox)
-    yield* compare("sandbox", sandboxPolicy.type, response.sandbox.type, { sandboxPolicy })
-  } else if (asked.sandboxPolicy !== undefined) {
-    // What the server reports is what it takes.
-    const sandboxPolicy = asked.sandboxPolicy as Protocol.SandboxPolicyInput
-    yield* compare("sandbox", asked.sandboxPolicy, response.sandbox, { sandboxPolicy }, isSameSandbox)
+  const sandboxPolicy = isUnset(sandbox) ? undefined : Sandbox.policyOf(sandbox)
+  return [
+    ...compare("approvalPolicy", approvalPolicy, response.approvalPolicy, { approvalPolicy }),
+    ...compare("approvalsReviewer", approvalsReviewer, response.approvalsReviewer, { approvalsReviewer }),
+    ...compare("cwd", cwd, response.cwd, { cwd }, isSameDirectory),
+    ...compare("model", model, response.model, { model }),
+    ...compare("modelProvider", asked.modelProvider, response.modelProvider),
+    ...compare("permissions", permissions, response.activePermissionProfile?.id, { permissions }),
+    ...compare("runtimeWorkspaceRoots", runtimeWorkspaceRoots, response.runtimeWorkspaceRoots),
+    ...compare("serviceTier", serviceTier, response.serviceTier, { serviceTier }),
+    ...compare("sandbox", sandboxPolicy?.type, response.sandbox.type, { sandboxPolicy })
+  ].filter(({ inForce }) => inForce !== undefined || wasLoaded)
+}
+
+/** Options that hold because nothing else was asked for. */
+const inheritedDifferences = (asked: Asked, inherited: Settings, response: Response): ReadonlyArray<Difference> => {
+  const isFree = (option: keyof typeof configKeys) =>
+    isUnset(asked[option]) && configKeys[option].every((key) => isUnset(asked.config?.[key]))
+  const { approvalsReviewer, model, sandbox } = inherited
+  const approvalPolicy = inputOf(inherited.approvalPolicy)
+  const differences: Array<Difference> = []
+  if (isFree("approvalPolicy")) {
+    differences.push(...compare("approvalPolicy", approvalPolicy, response.approvalPolicy, { approvalPolicy }))
   }
+  if (isFree("approvalsReviewer")) {
+    differences.push(
+      ...compare("approvalsReviewer", approvalsReviewer, response.approvalsReviewer, { approvalsReviewer })
+    )
+  }
+  if (isFree("sandbox") && isUnset(asked.permissions) && sandbox !== undefined) {
+    const sandboxPolicy = sandboxInputOf(sandbox)
+    differences.push(...compare("sandbox", sandbox, response.sandbox, { sandboxPolicy }, isSameSandbox))
+  }
+  if (isFree("model") && isUnset(asked.modelProvider)) {
+    for (const difference of compare("model", model, response.model, { model })) {
+      differences.push({ ...difference, isOptional: true })
+    }
+  }
+  return differences
 }
 
 function* fixedDifferences({ personality, ...asked }: Asked, opened: FixedOptions): Generator<Difference> {
@@ -169,8 +187,6 @@ function* fixedDifferences({ personality, ...asked }: Asked, opened: FixedOption
   }
   if (!isUnset(personality)) yield { option: "personality", asked: personality, update: { personality } }
 }
-
-const isUnset = (value: unknown): value is null | undefined => value === undefined || value === null
 
 /** Whether two sandboxes allow the same. */
 const isSameSandbox = (a: unknown, b: unknown): boolean => {

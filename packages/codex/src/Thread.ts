@@ -23,6 +23,7 @@ import {
   type TurnError,
   type TypedRunError
 } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
@@ -195,10 +196,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** The connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  /** Whether the server has the thread loaded on this connection, and sends its events. */
+  const isLoaded = (connection: number): boolean => loaded === connection && client.isSubscribed(id)
+
+  /** Resumes the thread: a restarted server knows no threads, and after `thread/unsubscribe` it sends no events of a turn. */
   const load = (connection: number): Effect.Effect<void, StartTurnError> =>
     Effect.gen(function*() {
-      if (loaded === connection) return
       const before = family.get(id)
       const config = before?.openedWith.config
       const response = yield* client.request("thread/resume", {
@@ -215,28 +218,42 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   /** Starts a turn when the thread is free and loaded, and its sub-agents are within what the turn allows. */
   const startOn = (
-    request: Omit<ThreadRequest, "threadId" | "agent">,
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
     start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
-    options: object = {}
+    { limits, subagents }: Pick<Options.TurnOptions, "limits" | "subagents"> = {},
+    params: object = {}
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
-    Effect.gen(function*() {
-      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
-      let asked = loaded
-      let stopped = 0
-      const prepare = Effect.gen(function*() {
-        const connection = yield* client.connected
-        asked = connection
-        yield* load(connection)
-        stopped += yield* client.subagents.narrow(id, options)
-      })
-      const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
-        // The server was started again after it was asked, and so refused the turn.
-        while: (error) =>
-          error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
-      })
-      started.turn.stoppedBefore = stopped
-      return started
-    })
+    Effect.flatMap(
+      client.turns.acquire({
+        ...request,
+        threadId: id,
+        agent: { ...agent, model },
+        limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
+      }),
+      (thread) => {
+        let stopped = 0
+        const connected = Effect.catch(client.connected, (error) => thread.prepare(Effect.fail(error)))
+        const narrowed = Effect.map(client.subagents.narrow(id, params), (count) => {
+          stopped += count
+        })
+        const attempt: Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> = Effect.flatMap(connected, (asked) => {
+          const ready = isLoaded(asked) ? narrowed : Effect.andThen(load(asked), narrowed)
+          return Effect.catch(
+            Effect.andThen(thread.prepare(ready), start(thread)),
+            // The server was started again after it was asked, and so refused the turn.
+            (error) =>
+              error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
+                ? attempt
+                : Effect.fail(error)
+          )
+        })
+        return Effect.map(attempt, (started) => {
+          started.turn.stoppedBefore = stopped
+          started.turn.leavesSubagents = subagents === "leave"
+          return started
+        })
+      }
+    )
 
   /** A turn by its input. The scope stops it. */
   const start = (
@@ -245,7 +262,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     events: boolean
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const what = yield* Input.toTurnParams(input)
+      const what = yield* Input.toTurnParams(input, client.look)
       const how = yield* Options.turnParams(options)
       yield* Options.checkDirectory(options.cwd, client.look)
       const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
@@ -260,6 +277,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const started = yield* startOn(
         { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
         (thread) => thread.start(request),
+        options,
         params
       )
       bound(started, options.buffer)
@@ -269,10 +287,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       return started
     })
 
-  const begin = (
-    starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
-  ) => startOn(request, (thread) => thread.begin(starting))
+  const begin: Goal.Services["begin"] = (starting, request, options) =>
+    startOn(request, (thread) => thread.begin(starting), options)
 
   const goals = Goal.make({ client, router, begin }, id)
 

@@ -81,7 +81,7 @@ export const make = (client: CodexClient["Service"], { cursor, turn }: StartedTu
     text: unlessFailed(turn, Stream.filterMap(stream, textOf)),
     items: unlessFailed(turn, Stream.filterMap(stream, itemOf)),
     run: Deferred.await(turn.result),
-    steer: (input) => Effect.flatMap(Input.toItems(input), (items) => client.turns.steer(turn, items)),
+    steer: (input) => Effect.flatMap(Input.toItems(input, client.look), (items) => client.turns.steer(turn, items)),
     interrupt: client.turns.interrupt(turn)
   }
 }

@@ -14,6 +14,8 @@ export * as CodexError from "./CodexError.ts"
 export * as Goal from "./Goal.ts"
 /** What a turn is told. */
 export * as Input from "./Input.ts"
+/** How long a turn may take, and how much it may use. */
+export * as Limits from "./Limits.ts"
 /** Logging in. */
 export * as Login from "./Login.ts"
 /** What the server tells. */

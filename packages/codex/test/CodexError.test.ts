@@ -275,8 +275,13 @@ describe("every error", () => {
     Effect.gen(function*() {
       const secret = "sk-very-secret"
       const lines = "-----BEGIN KEY-----\nabcdefghijkl\n"
+      const basic = Buffer.from(`me:${secret}`).toString("base64")
       const env = { OPENAI_API_KEY: Redacted.make(secret), PRIVATE: Redacted.make(lines), PLAIN: secret }
-      const tell = "console.error(`My key is ${process.env.OPENAI_API_KEY}.\\n${process.env.PRIVATE}`); process.exit(3)"
+      const tell = `const { OPENAI_API_KEY: key, PRIVATE: lines } = process.env
+        console.error(\`My key is \${key}.\\n\${lines}\`)
+        console.error("Authorization: Basic", Buffer.from("me:" + key).toString("base64"))
+        console.error(JSON.stringify(JSON.stringify({ lines })))
+        process.exit(3)`
       const starts = [
         Codex.layer({ args: [process.execPath, "-e", tell], env }),
         Codex.layer({ args: ["/no/such/codex", secret], env }),
@@ -295,7 +300,10 @@ describe("every error", () => {
         for (const shown of [error.message, String(error), inspect(error, { depth: 9 }), JSON.stringify(error)]) {
           assert.notInclude(shown, secret)
           assert.notInclude(shown, "abcdefghijkl")
-          if (start === starts[0]) assert.include(shown, "My key is <redacted>.")
+          assert.notInclude(shown, basic)
+          if (start === starts[0]) {
+            for (const line of ["My key is <redacted>.", "Authorization: Basic"]) assert.include(shown, line)
+          }
         }
       }
       assert.include(logs.join(), "My key is <redacted>.")

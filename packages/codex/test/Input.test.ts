@@ -1,27 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Input } from "effect-codex"
+import { type CodexError, Input, type Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
+
+const files = (path: string): Transport.PathKind =>
+  path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
 
 describe("what is sent", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
     ["a string", "hello", [text("hello")]],
     ["a text, like the string", Input.text("hello"), [text("hello")]],
     ["an image", Input.image("data:image/png;base64,AA=="), [{ type: "image", url: "data:image/png;base64,AA==" }]],
-    ["an image in detail", Input.image("data:,", "high"), [{ type: "image", url: "data:,", detail: "high" }]],
+    ["an image in detail", Input.image("data:,a", "high"), [{ type: "image", url: "data:,a", detail: "high" }]],
     ["a local image", Input.localImage("/a.png"), [{ type: "localImage", path: "/a.png" }]],
     ["a local image in detail", Input.localImage("/a", "low"), [{ type: "localImage", path: "/a", detail: "low" }]],
-    ["audio", Input.audio("data:,"), [{ type: "audio", url: "data:," }]],
+    ["audio", Input.audio("data:,a"), [{ type: "audio", url: "data:,a" }]],
     ["local audio", Input.localAudio("/a.mp3"), [{ type: "localAudio", path: "/a.mp3" }]],
     ["a skill", Input.skill("s", "/s/SKILL.md"), [{ type: "skill", name: "s", path: "/s/SKILL.md" }]],
     ["a mention", Input.mention("m", "app://m"), [{ type: "mention", name: "m", path: "app://m" }]],
     [
       "a list, in its order",
-      ["a", Input.image("data:,"), "b", Input.text("c")],
-      [text("a"), { type: "image", url: "data:," }, text("b"), text("c")]
+      ["a", Input.image("data:,a"), "b", Input.text("c")],
+      [text("a"), { type: "image", url: "data:,a" }, text("b"), text("c")]
     ],
-    ["an empty text beside an image", ["", Input.image("data:,")], [text(""), { type: "image", url: "data:," }]],
+    ["an empty text beside an image", ["", Input.image("data:,a")], [text(""), { type: "image", url: "data:,a" }]],
     ["an empty text beside another", ["", "a"], [text(""), text("a")]],
     ["white space around a text", "  a\n", [text("  a\n")]]
   ]
@@ -50,7 +53,6 @@ describe("what is sent", () => {
 describe("what is refused", () => {
   const external = Input.externalMessage({ toolName: "mail", content: "hi" })
   const table: ReadonlyArray<readonly [name: string, input: unknown, detail: RegExp]> = [
-    ["an empty list", [], /list is empty/],
     ["an empty text", "", /text is empty/],
     ["a blank text", " \n\t", /text is empty/],
     ["blank texts", ["", Input.text(" ")], /text is empty/],
@@ -60,7 +62,14 @@ describe("what is refused", () => {
     ["null", null, /an item is a string/],
     ["undefined", undefined, /an item is a string/],
     ["an object without a type", {}, /an item is a string/],
-    ["a list in a list", [["a"]], /an item is a string/]
+    ["a list in a list", [["a"]], /an item is a string/],
+    ["an image without data", Input.image("data:image/png;base64,"), /holds no data/],
+    ["an image that is nothing but a scheme", Input.image("data:"), /holds no data/],
+    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /give the path to Input\.localImage/],
+    ["an image by its path", Input.image("a.png"), /give a path to Input\.localImage/],
+    ["no URL", Input.image(""), /begins with its scheme/],
+    ["audio without data", Input.audio("data:audio/wav;base64, "), /holds no data/],
+    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /give the path to Input\.localAudio/]
   ]
   for (const [name, input, detail] of table) {
     it.effect(name, () =>
@@ -71,6 +80,30 @@ describe("what is refused", () => {
         assert.match(error.message, detail)
       }))
   }
+
+  it.effect("an empty list for a turn that runs; a new turn goes on from the history", () =>
+    Effect.gen(function*() {
+      assert.match((yield* Effect.flip(Input.toItems([]))).message, /list is empty/)
+      assert.deepStrictEqual(yield* Input.toTurnParams([]), { input: [] })
+    }))
+
+  it.effect("a file that cannot be read, where files can be seen", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* Input.toItems(Input.localImage("/a.png"), files), [Input.localImage("/a.png")])
+      for (
+        const [item, detail] of [
+          [Input.localImage("/b.png"), /"\/b\.png" does not exist/],
+          [Input.localImage("/"), /"\/" is a directory/],
+          [Input.localAudio("/closed"), /"\/closed" cannot be read/]
+        ] as const
+      ) {
+        for (const convert of [Input.toItems, Input.toTurnParams]) {
+          const error = yield* Effect.flip<unknown, CodexError.InvalidInputError, never>(convert(["a", item], files))
+          assert.strictEqual(error.field, "input")
+          assert.match(error.message, detail)
+        }
+      }
+    }))
 
   it.effect("an external message that steers, or whose tool has no name", () =>
     Effect.gen(function*() {

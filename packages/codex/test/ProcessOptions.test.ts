@@ -209,7 +209,7 @@ describe("an option that can't be meant", () => {
     ["env.KEY", { env: { KEY: null } }],
     ["envMode", { envMode: "add" }],
     ["stderr", { stderr: "quiet" }],
-    ["clientInfo", { clientInfo: { name: " ", version: "1.0.0" } }],
+    ["clientInfo.name", { clientInfo: { name: " ", version: "1.0.0" } }],
     ["handshakeTimeout", { handshakeTimeout: "soon" }],
     ["requestTimeout", { requestTimeout: "soon" }],
     ["shutdownGrace", { shutdownGrace: "soon" }],

@@ -141,9 +141,9 @@ const prints: Readonly<
     offline,
     `recorded: ${hello} Say hello in one sentence.`,
     `replayed: ${hello} Say hello in one sentence.`,
-    "turn/start was asked with other parameters",
+    "the program sent turn/start with other parameters",
     /^ +recorded: "Say hello in one sentence\."$/m,
-    /^ +asked: +"Say goodbye\."$/m,
+    /^ +sent: +"Say goodbye\."$/m,
     /^\d+ messages to look at: .*greeting\.html$/m
   ],
   "30_typed_retry": ["not yet: Expected a valid Date at [\"date\"]", "released in 2026", "1 fixes"],
@@ -161,7 +161,15 @@ const prints: Readonly<
       /^span {3}codex\.turn \d+ ms.* gen_ai\.request\.model=gpt-5\.5 .*codex\.turn\.status=completed/m,
       /^metric codex\.turns 1 /m
     ]
-  }
+  },
+  "33_sub_agents": [
+    /^sub-agent \S+, sandbox readOnly$/m,
+    /^a sub-agent may not run .*touch proof/m,
+    "My helper is done.",
+    /^the turn {6}\d+ tokens$/m,
+    /^its helpers {3}\d+ tokens$/m,
+    "still running 0"
+  ]
 }
 
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {
@@ -214,6 +222,11 @@ describe.concurrent("examples", () => {
         "event: item/agentMessage/delta\n",
         "event: turn/completed\n"
       ])
+      // The response has begun with 200 by then: its last event says that the turn failed, or did not start.
+      const failed = yield* Effect.flatMap(ask("?question=hopeless"), ({ text }) => text)
+      assert.match(failed.trimEnd().split("\n\n").at(-1)!, /^event: failed\ndata: \{"message":".*contextWindowExceeded/)
+      const blank = yield* Effect.flatMap(ask("?question=%20"), ({ text }) => text)
+      assert.match(blank, /^event: failed\ndata: \{"message":".*the text is empty.*"\}\n\n$/)
       assert.strictEqual((yield* ask("")).status, 400)
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
 

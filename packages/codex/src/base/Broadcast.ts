@@ -1,9 +1,10 @@
 /**
- * Events of one writer for any number of readers, each at its own pace.
+ * A broadcast: events of one writer for any number of readers, each at its own pace.
  *
- * Each reader has a buffer of its own and takes the whole of it a step: what it has taken is held by nobody else. (One list
- * of batches for all readers looks cheaper, but a batch that V8 has moved to its old space keeps all later ones alive
- * until the next full garbage collection.)
+ * Each reader has its own buffer and takes all of it in one step, so that an event is garbage as soon as every reader has
+ * taken it. One list of batches for all readers looks cheaper, but a batch that V8 has moved to its old space keeps all
+ * later ones alive until the next full garbage collection. A `Queue` of Effect for each reader does the same work for more
+ * CPU; `npm run bench -- --only delivery` compares the two.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,26 +13,26 @@ import type * as Pull from "effect/Pull"
 import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 
-/** What to do with the events that a reader leaves unread. */
+/** A bound on the events that a reader leaves unread. */
 export interface Bound<A> {
-  /** So many are left alone. */
+  /** The number of unread events that may accumulate before `shrink` runs. */
   readonly limit: number
-  /** Makes fewer of more. */
+  /** Returns fewer events in place of these. */
   readonly shrink: (events: Array<A>) => Array<A>
 }
 
-/** A reader's place: it has the events since it was made, or was read last, until it is closed. */
+/** One reader's buffer: the events since it was made, or was last read, until it is closed. */
 export class Cursor<A, E> {
-  private readonly log: Broadcast<A, E>
+  private readonly broadcast: Broadcast<A, E>
   private events: Array<A> = []
-  /** How many events there may be before they are made fewer. */
+  /** The number of unread events at which the buffer shrinks next. */
   private room: number
   /** Wakes the reader that waits for events. */
   private wake: (() => void) | null = null
 
-  constructor(log: Broadcast<A, E>) {
-    this.log = log
-    this.room = log.bound.limit
+  constructor(broadcast: Broadcast<A, E>) {
+    this.broadcast = broadcast
+    this.room = broadcast.bound.limit
   }
 
   push(event: A): void {
@@ -40,9 +41,9 @@ export class Cursor<A, E> {
     if (this.wake !== null) this.wakeUp()
   }
 
-  /** Makes the events fewer. What is left may grow to twice its size before the next time, which keeps the work linear. */
+  /** Shrinks the buffer. What is left may double before the next time, which keeps the work linear. */
   shrink(): void {
-    const { limit, shrink } = this.log.bound
+    const { limit, shrink } = this.broadcast.bound
     if (this.events.length > limit) this.events = shrink(this.events)
     this.room = Math.max(limit, 2 * this.events.length)
   }
@@ -52,12 +53,12 @@ export class Cursor<A, E> {
     this.wake = null
   }
 
-  /** No more events are kept for this reader. */
+  /** Stops collecting events for this reader. */
   close(): void {
-    this.log.close(this)
+    this.broadcast.close(this)
   }
 
-  /** Takes all events there are; waits while there are none; ends as the log did. */
+  /** Takes all unread events; waits while there are none; ends as the broadcast did. */
   readonly pull: Pull.Pull<readonly [A, ...Array<A>], E> = Effect.withFiber((fiber) =>
     this.take() ?? Effect.callback((resume) => {
       let waits = true
@@ -75,41 +76,42 @@ export class Cursor<A, E> {
     })
   )
 
-  /** Takes events a batch at a time, and closes when the stream ends or is left. To be run once. */
+  /** The events, a batch at a time. Run it once: it closes this reader when it ends or its consumer leaves. */
   readonly stream: Stream.Stream<A, E> = Stream.ensuring(
     Stream.fromPull(Effect.succeed(this.pull)),
     Effect.sync(() => this.close())
   )
 
-  /** All events there are, or the end; undefined while there is neither. */
+  /** All unread events, or the end; undefined while there is neither. */
   private take(): Pull.Pull<readonly [A, ...Array<A>], E> | undefined {
     const { events } = this
     if (isNonEmpty(events)) {
       this.events = []
-      this.room = this.log.bound.limit
+      this.room = this.broadcast.bound.limit
       return Effect.succeed(events)
     }
-    const { exit } = this.log
+    const { exit } = this.broadcast
     return exit === null ? undefined : Exit.isSuccess(exit) ? Cause.done() : Effect.failCause(exit.cause)
   }
 }
 
+/** The writer's side, and the list of its readers. */
 export class Broadcast<A, E> {
-  /** How the log ended; null while it goes on. */
+  /** How the broadcast ended; null while it goes on. */
   exit: Exit.Exit<void, E> | null = null
 
-  /** What to do with unread events; by default they are kept, however many. */
+  /** The bound on unread events; by default there is none. */
   bound: Bound<A> = { limit: Infinity, shrink: (events) => events }
 
   private readonly cursors: Array<Cursor<A, E>> = []
 
-  /** Bounds what its readers leave unread, from now on. */
+  /** Bounds the unread events of all readers, present and later. */
   setBound(bound: Bound<A>): void {
     this.bound = bound
     for (const cursor of this.cursors) cursor.shrink()
   }
 
-  /** Whether somebody gets what is pushed. */
+  /** Whether there are readers. */
   get isFollowed(): boolean {
     return this.cursors.length > 0
   }
@@ -119,14 +121,14 @@ export class Broadcast<A, E> {
     for (let index = 0; index < this.cursors.length; index++) this.cursors[index]!.push(event)
   }
 
-  /** Ends the log: readers get what they have, then this exit. Only the first end counts. */
+  /** Ends the broadcast: readers take what they have, then end with this exit. Only the first end counts. */
   end(exit: Exit.Exit<void, E>): void {
     if (this.exit !== null) return
     this.exit = exit
     for (const cursor of this.cursors.splice(0)) cursor.wakeUp()
   }
 
-  /** A reader that gets what is pushed from now on. */
+  /** Returns a new reader, which gets the events pushed from now on. */
   cursor(): Cursor<A, E> {
     const cursor = new Cursor(this)
     if (this.exit === null) this.cursors.push(cursor)

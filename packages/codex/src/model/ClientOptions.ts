@@ -10,6 +10,7 @@ import * as options from "../base/options.ts"
 import { declineAll } from "./ApprovalHandlers.ts"
 import { check } from "./check.ts"
 import type { InvalidInputError } from "./CodexError.ts"
+import * as Limits from "./Limits.ts"
 import type * as ServerRequests from "./ServerRequests.ts"
 import { version } from "./version.ts"
 
@@ -41,6 +42,8 @@ export interface ClientOptions<out R = never> {
   readonly maxInFlight?: number | undefined
   /** Answers the server's requests: approvals, tool calls, user input. Default: `ServerRequests.declineAll`. */
   readonly serverRequests?: ServerRequests.ServerRequestHandlers<R> | undefined
+  /** Limits for the turns of all threads: see `Limits`. Default: none. */
+  readonly limits?: Limits.Limits | undefined
   /** Connects again by this schedule when the connection is lost. Default: `false`, a lost connection stays lost. */
   readonly restart?: Schedule.Schedule<unknown, unknown> | false | undefined
 }
@@ -85,6 +88,7 @@ export const checks: options.Checks<ClientOptions> = {
   requestTimeout: options.timeout,
   maxInFlight: options.count,
   serverRequests,
+  limits: Limits.check,
   restart: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
 }
 

@@ -139,7 +139,7 @@ export class Fold {
   static readonly wants = (method: unknown): boolean =>
     method === "item/completed" || method === "turn/completed" || method === "thread/tokenUsage/updated"
 
-  /** Adds one notification. Gives the result when it is the turn's completion. */
+  /** Adds one notification. Returns the result when it is the turn's completion. */
   add(event: Notification): TurnResult | undefined {
     switch (event.method) {
       case "item/completed":
@@ -150,7 +150,7 @@ export class Fold {
         this.used.add(event.params.tokenUsage)
         return undefined
       case "turn/completed":
-        return this.result(event.params.turn)
+        return this.complete(event.params.turn)
       default:
         return undefined
     }
@@ -166,7 +166,26 @@ export class Fold {
     return this.used.steps
   }
 
-  private result(turn: Protocol.Turn): TurnResult {
+  /** The result so far, of a turn that was interrupted. */
+  partial(): TurnResult {
+    return this.complete({ id: this.turnId, status: "interrupted", items: [] })
+  }
+
+  /** Whether there is an answer when the turn completes with this. */
+  hasAnswer(turn: Protocol.Turn): boolean {
+    return finalResponse(this.allItems(turn)) !== null
+  }
+
+  /** The items that were completed one by one, and those that the completion alone has. */
+  private allItems(turn: Protocol.Turn): ReadonlyArray<Protocol.ThreadItem> {
+    const ids = new Set(this.items.map(idOf))
+    const others = turn.items.filter((item) => !ids.has(idOf(item)))
+    return others.length === 0 ? this.items : [...this.items, ...others]
+  }
+
+  /** The result of the turn that completes with this. */
+  complete(turn: Protocol.Turn): TurnResult {
+    const items = this.allItems(turn)
     const { running, stopped, usage: subagents } = this.children()
     const { reported } = this
     return {
@@ -177,8 +196,8 @@ export class Fold {
       startedAt: turn.startedAt ?? null,
       completedAt: turn.completedAt ?? null,
       durationMs: turn.durationMs ?? null,
-      finalResponse: finalResponse(this.items),
-      items: this.items,
+      finalResponse: finalResponse(items),
+      items,
       usage: reported === null ? null : {
         last: reported.last,
         total: reported.total,
@@ -190,3 +209,5 @@ export class Fold {
     }
   }
 }
+
+const idOf = (item: Protocol.ThreadItem): unknown => "id" in item ? item.id : item

@@ -8,6 +8,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
 import { serverRequests } from "./ClientOptions.ts"
+import * as Limits from "./Limits.ts"
 
 const shared = {
   /** Checked where it is replaced by the fields of the protocol. */
@@ -28,6 +29,7 @@ const thread = {
   baseInstructions: anything,
   config: anything,
   developerInstructions: anything,
+  limits: Limits.check,
   modelProvider: anything,
   serverRequests,
   tools: anything
@@ -40,7 +42,7 @@ type Names<Fields, Own extends string> = {
   readonly [K in Exclude<keyof Fields, "threadId" | "excludeTurns"> | Own]?: unknown
 }
 
-type Thread<Fields, Own extends string = never> = Names<Fields, Presets | "serverRequests" | "tools" | Own>
+type Thread<Fields, Own extends string = never> = Names<Fields, Presets | "limits" | "serverRequests" | "tools" | Own>
 
 /** Options of `threadStart`. */
 export const threadStart: Checks<Thread<Protocol.ThreadStartParams>> = {
@@ -102,13 +104,15 @@ const buffer: Check = (value) => {
 export const turn: Checks<
   Names<
     Omit<Protocol.TurnStartParams, "input" | "toolOutput">,
-    Presets | "buffer" | "output" | "startTimeout" | "whenBusy"
+    Presets | "buffer" | "limits" | "output" | "startTimeout" | "subagents" | "whenBusy"
   >
 > = {
   ...shared,
   buffer,
+  limits: Limits.check,
   output: anything,
   startTimeout: timeout,
+  subagents: oneOf("stop", "leave"),
   whenBusy: oneOf("wait", "fail", "steer"),
   additionalContext: anything,
   clientUserMessageId: anything,

@@ -23,6 +23,8 @@ const { ErrorCode } = JsonRpc
 /** A request of the server that has no answer yet. */
 interface Running {
   fiber: Fiber.Fiber<void> | undefined
+  /** Runs when the request is forgotten. */
+  readonly ended: () => void
   readonly key: string
   /** Names the turn that it belongs to, if it belongs to one. */
   readonly turnKey: string | undefined
@@ -109,6 +111,8 @@ const failure = ({ key }: Router.Incoming, code: number, message: string, data?:
 export const make = Effect.fnUntraced(function*(options: {
   /** Finds the handler of a request; undefined if it is another client's to answer. */
   readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
+  /** A thread asks something. Returns a function for the end of the request. */
+  readonly asks: (threadId: string) => () => void
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
@@ -123,6 +127,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const add = ({ key, threadId, turnId }: Router.Incoming): Running => {
     const entry: Running = {
       fiber: undefined,
+      ended: threadId === undefined ? () => {} : options.asks(threadId),
       key,
       turnKey: turnId === undefined ? undefined : keyOf(threadId, turnId)
     }
@@ -138,6 +143,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const remove = (entry: Running): boolean => {
     if (running.get(entry.key) !== entry) return false
     running.delete(entry.key)
+    entry.ended()
     if (entry.turnKey !== undefined) {
       const ofTurn = byTurn.get(entry.turnKey)
       ofTurn?.delete(entry)

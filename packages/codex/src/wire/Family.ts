@@ -4,6 +4,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
+import type { Limits } from "../model/Limits.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
 import type { Settings } from "../model/Settings.ts"
@@ -23,6 +24,8 @@ export class Member {
   agentRole: string | null = null
   /** Handlers of requests that this client has bound to the thread. */
   handlers: ServerRequestHandlers | undefined = undefined
+  /** Limits that this client has set for the turns of the thread. */
+  limits: Limits | undefined = undefined
   /** Options that this client has opened the thread with, and that no answer reports. */
   openedWith: FixedOptions = {}
   /** Options in force, as far as they are known. */
@@ -57,6 +60,9 @@ export interface Facts {
   readonly source?: unknown
 }
 
+/** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
+export type OnMessage = (threadId: string, method: string, params: Notification.Raw) => void
+
 /** A chain of derivation has no more links than this, whatever the server says. */
 const maxDepth = 64
 
@@ -66,6 +72,10 @@ export class Family {
 
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
+  /** Those who watch every message of a thread and its sub-agents, for the limits of a turn. */
+  private readonly activity = new Map<string, Set<OnMessage>>()
+  /** How many requests of the server each thread waits for. */
+  private readonly asking = new Map<string, number>()
 
   /** How many threads are known. */
   get size(): number {
@@ -161,6 +171,43 @@ export class Family {
     }
   }
 
+  /** Calls back for each message of a thread and of its sub-agents. Returns a function that ends this. */
+  watchActivity(threadId: string, onMessage: OnMessage): () => void {
+    const watching = this.activity.get(threadId) ?? new Set()
+    this.activity.set(threadId, watching)
+    watching.add(onMessage)
+    return () => {
+      watching.delete(onMessage)
+      if (watching.size === 0 && this.activity.get(threadId) === watching) this.activity.delete(threadId)
+    }
+  }
+
+  /** A thread asks this client something. Returns a function for the end of the request. */
+  asks(threadId: string): () => void {
+    this.asking.set(threadId, (this.asking.get(threadId) ?? 0) + 1)
+    return () => {
+      const left = (this.asking.get(threadId) ?? 1) - 1
+      if (left === 0) this.asking.delete(threadId)
+      else this.asking.set(threadId, left)
+      this.touch(threadId, "", {})
+    }
+  }
+
+  /** Whether a thread, or a sub-agent of it, waits for an answer of this client. */
+  isAsked(threadId: string): boolean {
+    return Array.from(this.asking.keys()).some((id) =>
+      this.lineage(id).members.some((member) => member.threadId === threadId) || id === threadId
+    )
+  }
+
+  private touch(threadId: string, method: string, params: Notification.Raw): void {
+    let id: string | null | undefined = threadId
+    for (let depth = 0; typeof id === "string" && depth < maxDepth; depth++) {
+      for (const onMessage of this.activity.get(id) ?? []) onMessage(threadId, method, params)
+      id = this.members.get(id)?.parent
+    }
+  }
+
   /** Takes one notification. Runs in the reader. */
   observe(
     method: unknown,
@@ -169,6 +216,7 @@ export class Family {
     turnId: string | undefined
   ): void {
     if (threadId === undefined) return
+    if (this.activity.size > 0 && typeof method === "string") this.touch(threadId, method, params)
     switch (method) {
       case "item/started":
       case "item/completed":

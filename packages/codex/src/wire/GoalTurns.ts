@@ -13,6 +13,7 @@ import type { ChildTurns } from "./ChildTurns.ts"
 import type { Follower, StartedTurn } from "./Router.ts"
 import { RunningTurn, undecodable } from "./RunningTurn.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
+import { lostWith } from "./TurnEnds.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
@@ -26,7 +27,7 @@ export class GoalTurns implements Follower {
   private startedAt: number | null = null
 
   /** The turn that the server runs now. */
-  private running: string | null = null
+  private serverTurn: string | null = null
   /** How the last turn ended, or the one that failed. */
   private completion: Completion | null = null
 
@@ -57,9 +58,14 @@ export class GoalTurns implements Follower {
   /** The goal as one turn, when its first turn has started. */
   readonly first: Effect.Effect<StartedTurn, RequestError> = Deferred.await(this.firstTurn)
 
+  /** The goal as one turn, while a turn of the server runs. */
+  get running(): RunningTurn | null {
+    return this.current === null ? null : this.whole
+  }
+
   /** The turn that runs. */
   get current(): string | null {
-    return this.running
+    return this.serverTurn
   }
 
   /** Whether the goal can be paused: it is not over yet. */
@@ -75,7 +81,7 @@ export class GoalTurns implements Follower {
     Effect.suspend(() => {
       if (this.failure !== null) return Effect.fail(this.failure)
       if (this.whole?.ended === true) return Effect.fail(noActiveTurn(method, this.threadId))
-      if (this.running !== null && this.running !== except) return Effect.succeed(this.running)
+      if (this.serverTurn !== null && this.serverTurn !== except) return Effect.succeed(this.serverTurn)
       return Effect.andThen(Deferred.await(this.change), this.turn(method, except))
     })
 
@@ -94,6 +100,11 @@ export class GoalTurns implements Follower {
 
   offer(raw: Notification.Raw, turnId: string | undefined): void {
     switch (raw["method"]) {
+      case "thread/archived":
+      case "thread/closed":
+      case "thread/deleted":
+        // It may be between two turns: nothing else would end it.
+        return this.whole?.lose(lostWith(raw["method"]))
       case "turn/started":
       case "turn/completed":
       case "thread/goal/updated":
@@ -114,13 +125,13 @@ export class GoalTurns implements Follower {
   private onBoundary(event: Notification.Notification): void {
     switch (event.method) {
       case "turn/started":
-        this.running = event.params.turn.id
+        this.serverTurn = event.params.turn.id
         if (this.whole === null) this.begin(event)
         this.whole?.addRoot(event.params.turn.id)
         return this.changed()
       case "turn/completed":
         if (this.whole === null) return
-        this.running = null
+        this.serverTurn = null
         if (this.completion?.params.turn.status !== "failed") this.completion = event
         if (event.params.turn.status === "interrupted") this.isInterrupted = true
         this.changed()
@@ -150,7 +161,7 @@ export class GoalTurns implements Follower {
   /** Ends the one turn if the goal has ended. */
   private settle(): void {
     const { completion, whole } = this
-    if (whole === null || completion === null || this.running !== null || this.interrupting) return
+    if (whole === null || completion === null || this.serverTurn !== null || this.interrupting) return
     if (this.isOver || this.isInterrupted) {
       whole.offer(this.completed(completion, whole.turnId))
     } else if (!this.isTold) {

@@ -105,9 +105,11 @@ export class PendingRequests {
 
   /** Fails everything that waits. */
   fail(error: CodexConnectionError): void {
-    for (const pending of this.waiting.values()) pending.settle(Exit.fail(error))
+    // Settling one resumes its caller at once: by then nothing must be held.
+    const waiting = Array.from(this.waiting.values())
     this.waiting.clear()
     this.late.clear()
+    for (const pending of waiting) pending.settle(Exit.fail(error))
     this.readUpTo(this.lastId)
   }
 

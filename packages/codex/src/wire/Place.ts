@@ -13,7 +13,13 @@ const notifications: ReadonlyMap<string, Methods.Route> = Methods.serverNotifica
 const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
 
 /** Where a notification has its ids; undefined for a method that this version does not know. */
-export const notification = (method: unknown): Methods.Route | undefined => routeOf(notifications, method)
+export const notification = (method: unknown): Methods.Route | undefined => {
+  // Pieces of texts come in long rows: to compare is cheaper than to look up.
+  if (method !== latest.method) latest = { method, route: routeOf(notifications, method) }
+  return latest.route
+}
+
+let latest: { readonly method: unknown; readonly route: Methods.Route | undefined } = { method: "", route: undefined }
 
 /** The thread and the turn of a request of the server. */
 export const ofRequest = (
@@ -61,3 +67,18 @@ export const turnOf = (route: Methods.Route | undefined, params: Params): string
 const textOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
 
 const idOf = (value: unknown): string | undefined => Predicate.isObject(value) ? textOf(value["id"]) : undefined
+
+/** The notifications after which a thread is not loaded any more. */
+export const closing: ReadonlySet<unknown> = new Set<Methods.ServerNotificationMethod>([
+  "thread/archived",
+  "thread/closed",
+  "thread/deleted"
+])
+
+/** Whether a notification says that no turn of its thread runs. */
+export const saysIdle = (method: unknown, params: unknown): boolean => {
+  if (closing.has(method)) return true
+  if (method !== "thread/status/changed" || !Predicate.isObject(params)) return false
+  const { status } = params
+  return Predicate.isObject(status) && (status["type"] === "idle" || status["type"] === "systemError")
+}

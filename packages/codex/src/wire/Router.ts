@@ -22,6 +22,7 @@ import { Family } from "./Family.ts"
 import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
 import { RunningTurn } from "./RunningTurn.ts"
+import { RunningTurns } from "./RunningTurns.ts"
 import { ServerErrors } from "./ServerErrors.ts"
 import { type Notifications, Subscriptions } from "./Subscriptions.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -63,6 +64,18 @@ export interface Follower {
   readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
   /** The connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
+  /** The turn whose events it takes, while one runs. */
+  readonly running?: RunningTurn | null
+}
+
+/** What has to be looked into, because the server may say no more of it. Runs in the reader. */
+export interface Watch {
+  /** Turns of this thread run here, and a notification of that method says that none does. */
+  readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
+  /** The turn has met an error, and the server tries again. */
+  readonly retrying: (turn: RunningTurn, params: unknown) => void
+  /** The turn has completed, but the answer that the agent has begun is not complete. */
+  readonly unanswered: (turn: RunningTurn) => void
 }
 
 /** A turn as its starter holds it. */
@@ -134,6 +147,10 @@ export class Router extends Context.Service<Router, {
   readonly thread: (threadId: string) => Notifications
   /** Sets what answers requests of the server. */
   readonly serve: (server: Server) => void
+  /** Sets what looks after turns whose end the server does not report. */
+  readonly watch: (watch: Watch) => void
+  /** The running turns of a thread. */
+  readonly turnsOf: (threadId: string) => ReadonlyArray<RunningTurn>
   /** Builds the errors that the server reports. */
   readonly errors: ServerErrors
   /** Routes what a new connection brings, after a failure too. `hide` removes its secrets from errors. */
@@ -166,12 +183,16 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const errors = new ServerErrors()
   const requests = new PendingRequests(errors)
   const subscriptions = new Subscriptions()
-  /** Turns by thread, then by their own id: an id need not be unique over threads. */
-  const turns = new Map<string, Map<string, RunningTurn>>()
+  const turns = new RunningTurns()
   const family = new Family()
   const followers = new Map<string | undefined, Set<Follower>>()
   let failure: CodexConnectionError | undefined
   let server: Server | undefined
+  let watch: Watch | undefined
+  /** Threads of which the chunk said that no turn runs: its completion mostly comes right after. */
+  const idle = new Map<string, string>()
+  /** Turns that completed without an answer: it mostly comes in the same chunk. */
+  const held: Array<RunningTurn> = []
   let badLines = 0
   /** So many bad lines are worth the next warning: each tells of twice as many. */
   let nextWarning = 1
@@ -179,18 +200,29 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
     const turn = new RunningTurn(threadId, turnId, errors, family.turns)
-    const ofThread = turns.get(threadId) ?? new Map<string, RunningTurn>()
-    turns.set(threadId, ofThread.set(turnId, turn))
-    turn.whenEnded(() => {
-      ofThread.delete(turnId)
-      if (ofThread.size === 0 && turns.get(threadId) === ofThread) turns.delete(threadId)
-      server?.turnEnded(threadId, turnId)
-    })
+    turns.add(turn)
+    turn.onHeld = () => held.push(turn)
+    turn.whenEnded(() => server?.turnEnded(threadId, turnId))
     return turn
   }
 
-  const runningTurn = (threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined =>
-    threadId === undefined || turnId === undefined ? undefined : turns.get(threadId)?.get(turnId)
+  const turnsOf = (threadId: string): ReadonlyArray<RunningTurn> => [
+    ...turns.of(threadId),
+    ...Array.from(followers.get(threadId) ?? [], ({ running }) => running ?? []).flat()
+  ]
+
+  /** Looks into what the chunk has left open. */
+  const afterChunk = (): void => {
+    for (const [threadId, method] of idle) {
+      const running = turnsOf(threadId)
+      if (running.length > 0) watch?.idle(threadId, running, method)
+    }
+    idle.clear()
+    for (const turn of held.splice(0)) {
+      if (turn.isSpeaking && watch !== undefined) watch.unanswered(turn)
+      else turn.settle()
+    }
+  }
 
   const onNotification = (raw: Notification.Raw, text: string): void => {
     const method = raw["method"]
@@ -205,22 +237,41 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     // First: whoever hears of a message may ask for what it tells of the family.
     if (Predicate.isObject(params)) family.observe(method, params, threadId, turnId)
     let event: Notification.Notification | undefined
-    const turn = runningTurn(threadId, turnId)
-    if (turn !== undefined) event = turn.offer(raw)
-    else {
-      const following = followers.size === 0 ? undefined : followers.get(threadId)
-      if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
-      if (turnId !== undefined) {
-        if (method === "turn/completed") server?.turnEnded(threadId, turnId)
-      } else if (threadId === undefined && method === "account/rateLimits/updated") errors.rateLimits(params)
-    }
+    const turn = turns.get(threadId, turnId)
+    if (turn !== undefined) {
+      event = turn.offer(raw)
+      if (method === "error") onError([turn], params)
+    } else onUnclaimed(raw, text, method, params, threadId, turnId)
     // Last: until now the result of the turn was read.
     if (turnId !== undefined && method === "turn/completed") family.turns.endRoot(turnId)
     if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
-    if (method === "serverRequest/resolved" && Predicate.isObject(params)) {
-      const id = JsonRpc.idOf(params["requestId"])
+  }
+
+  /** What belongs to no claimed turn. */
+  const onUnclaimed = (
+    raw: Notification.Raw,
+    text: string,
+    method: unknown,
+    params: unknown,
+    threadId: string | undefined,
+    turnId: string | undefined
+  ): void => {
+    const following = followers.size === 0 ? undefined : followers.get(threadId)
+    if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
+    if (turnId !== undefined) {
+      if (method === "turn/completed") server?.turnEnded(threadId, turnId)
+      else if (method === "error" && threadId !== undefined) onError(turnsOf(threadId), params)
+    } else if (method === "serverRequest/resolved") {
+      const id = Predicate.isObject(params) ? JsonRpc.idOf(params["requestId"]) : undefined
       if (id !== undefined) server?.resolved(JsonRpc.idText(id, text, "params", "requestId"))
-    }
+    } else if (threadId === undefined) {
+      if (method === "account/rateLimits/updated") errors.rateLimits(params)
+    } else if (Place.saysIdle(method, params)) idle.set(threadId, String(method))
+  }
+
+  const onError = (turns: ReadonlyArray<RunningTurn>, params: unknown): void => {
+    if (!Predicate.isObject(params) || params["willRetry"] !== true) return
+    for (const turn of turns) watch?.retrying(turn, params)
   }
 
   const follow = (threadId: string | undefined, follower: Follower): () => void => {
@@ -272,6 +323,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
         badLines++
         problem ??= `a line of ${text.length} characters ${found}`
       }
+      if (idle.size > 0 || held.length > 0) afterChunk()
       if (problem === undefined) return undefined
       const counted = Metric.update(Telemetry.badLines, badLines - before)
       if (badLines < nextWarning) return counted
@@ -316,7 +368,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           adopt = onTurn
         },
         claim: (turnId, events) => {
-          const turn = runningTurn(threadId, turnId) ?? createTurn(threadId, turnId)
+          const turn = turns.get(threadId, turnId) ?? createTurn(threadId, turnId)
           const cursor = events ? turn.keepEvents().cursor() : null
           for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
           close()
@@ -327,13 +379,17 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       }
     },
     follow,
-    turn: runningTurn,
+    turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,
     globals: subscriptions.withoutTurn,
     thread: (threadId) => subscriptions.thread(threadId),
     serve: (handler) => {
       server = handler
     },
+    watch: (watcher) => {
+      watch = watcher
+    },
+    turnsOf,
     errors,
     family,
     open: (hide) => {
@@ -345,7 +401,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       failure = error
       server?.lost()
       requests.fail(error)
-      for (const ofThread of turns.values()) for (const turn of ofThread.values()) turn.fail(error)
+      for (const turn of turns.all) turn.fail(error)
       family.lost()
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
       subscriptions.fail(error)
@@ -355,8 +411,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       strayAnswers,
       pending: requests.size,
       late: requests.lateSize,
-      turns: sizes(turns),
-      followers: sizes(followers),
+      turns: turns.all.length,
+      followers: Array.from(followers.values(), ({ size }) => size).reduce((sum, size) => sum + size, 0),
       subscribers: subscriptions.count,
       threads: family.size,
       subagents: family.turns.size,
@@ -364,10 +420,6 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     })
   })
 })
-
-/** How many entries the values have together. */
-const sizes = (map: ReadonlyMap<unknown, { readonly size: number }>): number =>
-  Array.from(map.values()).reduce((sum, { size }) => sum + size, 0)
 
 /**
  * A Router of its own.

@@ -13,6 +13,7 @@ import type { TurnResult } from "../model/TurnResult.ts"
 export class ServerErrors {
   private hideOfConnection: Hide = (text) => text
   private readonly secrets = new Set<string>()
+  private hideSecrets: Hide = (text) => text
   /** When the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
   private resetsAt: number | null = null
 
@@ -23,10 +24,12 @@ export class ServerErrors {
 
   /** Hides a secret that was sent to the server in errors from now on. */
   keepSecret(secret: string): void {
+    if (this.secrets.has(secret)) return
     this.secrets.add(secret)
+    this.hideSecrets = hiding(Array.from(this.secrets))
   }
 
-  private readonly hide = (text: string): string => hiding(Array.from(this.secrets))(this.hideOfConnection(text))
+  private readonly hide = (text: string): string => this.hideSecrets(this.hideOfConnection(text))
 
   /** Reads `account/rateLimits/updated`. An update without windows changes nothing. */
   rateLimits(params: unknown): void {

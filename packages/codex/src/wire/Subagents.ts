@@ -35,8 +35,19 @@ export const make = ({ family, fork, send }: {
 }): Subagents => {
   const { turns } = family
 
-  /** It may have ended by now: then there is nothing to interrupt. */
-  const interruptTurn = ({ threadId, turnId }: ChildTurn) => Effect.ignore(send("turn/interrupt", { threadId, turnId }))
+  /** Turns that were interrupted already. */
+  const interrupted = new WeakSet<ChildTurn>()
+
+  const interruptTurn = (turn: ChildTurn): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (interrupted.has(turn)) return Effect.void
+      interrupted.add(turn)
+      const { threadId, turnId } = turn
+      return send("turn/interrupt", { threadId, turnId }).pipe(
+        // It has ended by now, or the connection has.
+        Effect.catch(() => Effect.sync(() => void interrupted.delete(turn)))
+      )
+    })
 
   const isAllowed = (threadId: string): boolean => {
     const outer = family.get(family.rootOf(threadId))?.settings
@@ -94,15 +105,20 @@ export const make = ({ family, fork, send }: {
     ended: (rootIds) =>
       Effect.suspend(() => {
         let releases: ReadonlyArray<() => void> = []
+        const release = () => {
+          for (const release of releases) release()
+          releases = []
+        }
         return Effect.callback<void>((resume) => {
           const check = () => {
-            if (rootIds.every((rootId) => turns.below(rootId).length === 0)) resume(Effect.void)
+            if (rootIds.some((rootId) => turns.below(rootId).length > 0)) return
+            release()
+            resume(Effect.void)
           }
           releases = rootIds.map((rootId) => turns.watch(rootId, { ended: check }))
           check()
-        }).pipe(Effect.ensuring(Effect.sync(() => {
-          for (const release of releases) release()
-        })))
+          return Effect.sync(release)
+        })
       }),
     narrow: (threadId, options) =>
       Effect.suspend(() => {

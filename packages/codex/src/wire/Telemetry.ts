@@ -4,6 +4,7 @@
  * Nothing happens per message: a request is counted when it ends, a turn when it starts and when it ends. Prompts,
  * answers, parameters and keys are in none of it; the messages of errors are.
  */
+import * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -77,12 +78,15 @@ const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
 }
 
+/** The method as metrics name it: those that the protocol does not have share one series, since there may be any number. */
+const known = (methods: ReadonlyMap<string, unknown>, method: string): string => methods.has(method) ? method : "_OTHER"
+
 /** Counts a request that has ended. */
 export const requestEnded = (
   method: string,
   exit: Exit.Exit<unknown, RequestError>,
   context: Context.Context<never>
-): void => requests(method, outcomeOf(exit)).updateUnsafe(1, context)
+): void => requests(known(Methods.clientRequests, method), outcomeOf(exit)).updateUnsafe(1, context)
 
 /**
  * Watches a request in a span of its own, whose trace the server is told. Where no tracer would show that span there is none,
@@ -142,7 +146,7 @@ export const serverRequest = (
           : code === undefined
           ? "success"
           : "refused"
-        return Metric.update(serverRequests(method, outcome), 1)
+        return Metric.update(serverRequests(known(Methods.serverRequests, method), outcome), 1)
       })
     ))
 
@@ -242,6 +246,7 @@ const statusOf = (
   if (Exit.isSuccess(exit)) return { status: exit.value.status }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error === undefined) return { status: "lost" }
+  if (error._tag === "TurnLimitError") return { status: "interrupted", error: `limit_${error.limit}` }
   return error._tag === "TurnFailedError"
     ? { status: "failed", error: failureKind(error.error?.codexErrorInfo) ?? error._tag }
     : { status: "lost", error: error._tag }

@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { CodexConnectionError, type RequestError } from "../model/CodexError.ts"
+import type { RequestError } from "../model/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
@@ -17,7 +17,13 @@ export interface Send {
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options?: { readonly timeout?: Duration.Input | undefined; readonly late?: (result: unknown) => void }
+    options?: {
+      readonly timeout?: Duration.Input | undefined
+      /** Takes a result that comes when the time is up. */
+      readonly late?: (result: unknown) => void
+      /** Whether it does not count among the requests in flight. */
+      readonly control?: boolean
+    }
   ): Effect.Effect<A, RequestError>
 }
 
@@ -89,16 +95,30 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
       Effect.andThen(turn.leavesSubagents ? Effect.void : subagents.ended(turn.roots)),
       Effect.timeoutOption(stopTimeout),
       // A turn that does not end in time is given up: the thread shall not stay blocked.
-      Effect.andThen(Effect.sync(() => turn.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))))
+      Effect.andThen(Effect.sync(() => turn.giveUp()))
     )
+
+  /** Turns that are being stopped, or were: a limit and the caller may both stop one. */
+  const endings = new WeakMap<RunningTurn, Fiber.Fiber<void>>()
+
+  /** Begins to stop a turn, in a fiber of its own: the one that was interrupted can't be timed any more. */
+  const ending = (turn: RunningTurn): Effect.Effect<Fiber.Fiber<void>> =>
+    Effect.suspend(() => {
+      const before = endings.get(turn)
+      if (before !== undefined) return Effect.succeed(before)
+      return Effect.tap(
+        Effect.forkDetach(end(turn)),
+        (fiber) => Effect.sync(() => endings.set(turn, fiber))
+      )
+    })
 
   const stop = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.suspend(() =>
-      turn.ended
+      // The sub-agents of a turn that was stopped may still be about to end.
+      turn.ended && !endings.has(turn)
         ? Effect.void
-        // In fibers of their own: the one that was interrupted can't be timed any more.
-        : Effect.forkDetach(end(turn)).pipe(
-          Effect.flatMap((ending) => Effect.forkDetach(Effect.timeoutOption(Fiber.await(ending), waitForStop))),
+        : ending(turn).pipe(
+          Effect.flatMap((fiber) => Effect.forkDetach(Effect.timeoutOption(Fiber.await(fiber), waitForStop))),
           Effect.flatMap(Fiber.await),
           Effect.asVoid
         )

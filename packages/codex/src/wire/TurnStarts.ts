@@ -16,6 +16,8 @@ import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
 import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/CodexError.ts"
+import type { TurnLimits } from "../model/Limits.ts"
+import * as Enforcement from "./Enforcement.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -50,6 +52,8 @@ export interface ThreadRequest {
   /** Whether the server lets others steer the turn. */
   readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined
+  /** The limits of the turn. */
+  readonly limits?: TurnLimits | undefined
 }
 
 /** A thread that no one else starts a turn on: until the scope closes or, once a turn was started, until that has ended. */
@@ -61,7 +65,7 @@ export interface AcquiredThread {
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
   /** Runs what the turn needs first, in its span. */
-  readonly prepare: <E extends StartTurnError>(effect: Effect.Effect<void, E>) => Effect.Effect<void, E>
+  readonly prepare: <A, E extends StartTurnError>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 export interface TurnStarts {
@@ -82,6 +86,7 @@ interface Occupant {
   /** Done when the turn has started; undefined if it could not be started. */
   readonly turn: Deferred.Deferred<RunningTurn | undefined>
   readonly steerable: boolean
+  readonly limits: TurnLimits | undefined
   watched?: Telemetry.WatchedTurn
   state: "idle" | "starting" | "started"
   /** Why the turn could not be started; that nobody wants it any more, as long as nothing else is known. */
@@ -126,6 +131,16 @@ export const make = ({ controls, fork, router, send }: {
     gate.release(threadId)
     Deferred.doneUnsafe(turn, Exit.succeed(undefined))
   }
+
+  /** Interrupts a turn that reaches one of its limits. */
+  const enforce = (turn: RunningTurn, limits: TurnLimits): Effect.Effect<void> =>
+    Effect.map(
+      Effect.forkDetach(Effect.flatMap(Enforcement.reached(turn, limits, router.family), (limit) => {
+        turn.limit = limit
+        return controls.stop(turn)
+      })),
+      (watching) => turn.whenEnded(() => watching.interruptUnsafe())
+    )
 
   const settle = (threadId: string, occupant: Occupant, exit: Exit.Exit<StartedTurn, StartTurnError>) => {
     if (Exit.isFailure(exit)) {
@@ -180,41 +195,52 @@ export const make = ({ controls, fork, router, send }: {
 
   const acquired = (threadId: string, occupant: Occupant, { span }: Telemetry.WatchedTurn): AcquiredThread => {
     const inSpan = Effect.withParentSpan(span, { captureStackTrace: false })
-    const prepare: AcquiredThread["prepare"] = (effect) =>
-      Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause)))
-    const begin: AcquiredThread["begin"] = (starting) =>
-      Effect.suspend(() => {
+    const begin: AcquiredThread["begin"] = (starting) => {
+      const settled = inSpan(Effect.onExit(starting, (exit) => {
+        const { limits } = occupant
+        settle(threadId, occupant, exit)
+        return limits === undefined || Exit.isFailure(exit) ? Effect.void : enforce(exit.value.turn, limits)
+      }))
+      const forked = Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {
         occupant.state = "starting"
-        const settled = Effect.onExit(starting, (exit) => Effect.sync(() => settle(threadId, occupant, exit)))
         // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-        return Effect.acquireRelease(
-          Effect.forkDetach(inSpan(settled), { startImmediately: true }),
-          abandon
+        return Effect.tap(
+          Effect.forkDetach(settled, { startImmediately: true }),
+          (fiber) => Scope.addFinalizer(scope, abandon(fiber))
         )
-      }).pipe(Effect.flatMap(Fiber.join))
-    return { begin, prepare, start: (request) => begin(write(request)) }
+      }))
+      return Effect.flatMap(forked, Fiber.join)
+    }
+    return {
+      begin,
+      prepare: (effect) =>
+        Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause))),
+      start: (request) => begin(write(request))
+    }
   }
 
-  const acquire: TurnStarts["acquire"] = ({ agent = {}, steerable, threadId, whenBusy }) =>
-    Effect.uninterruptibleMask((interruptibly) =>
-      Effect.gen(function*() {
-        const occupant: Occupant = {
-          turn: Deferred.makeUnsafe(),
-          steerable,
-          state: "idle",
-          failure: Exit.interrupt(),
-          isLeft: false
-        }
-        if (!gate.tryAcquire(threadId, occupant)) {
-          if (whenBusy === "fail") return yield* new ThreadBusyError({ threadId })
-          yield* Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant)))
-        }
-        yield* Effect.addFinalizer(() => leave(threadId, occupant))
-        const watched = yield* Telemetry.watchTurn(threadId, agent)
-        occupant.watched = watched
-        return acquired(threadId, occupant, watched)
-      })
-    )
+  const acquire: TurnStarts["acquire"] = ({ agent = {}, limits, steerable, threadId, whenBusy }) =>
+    Effect.uninterruptibleMask((interruptibly) => {
+      const occupant: Occupant = {
+        turn: Deferred.makeUnsafe(),
+        steerable,
+        limits,
+        state: "idle",
+        failure: Exit.interrupt(),
+        isLeft: false
+      }
+      const use = Effect.flatMap(Effect.scope, (scope) =>
+        Effect.andThen(
+          Scope.addFinalizer(scope, leave(threadId, occupant)),
+          Effect.map(Telemetry.watchTurn(threadId, agent), (watched) => {
+            occupant.watched = watched
+            return acquired(threadId, occupant, watched)
+          })
+        ))
+      if (gate.tryAcquire(threadId, occupant)) return use
+      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), use)
+    })
 
   const join: TurnStarts["join"] = (threadId, input, events) =>
     Effect.suspend(() => {

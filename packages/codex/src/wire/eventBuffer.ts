@@ -1,16 +1,16 @@
 /**
- * What is done with the events of a turn that a reader leaves unread: see `Options.Buffer`.
+ * The bounds on the unread events of a turn that the option `buffer` names: see `Options.Buffer`.
  */
 import type { Bound } from "../base/Broadcast.ts"
 import type * as Notification from "../model/Notification.ts"
 
-/** Keeps the newest. */
+/** Keeps the newest events. */
 export const sliding = (limit: number): Bound<Notification.Notification> => ({
   limit,
   shrink: (events) => events.slice(-limit)
 })
 
-/** Joins pieces of the same text that follow each other; all other events stay. */
+/** Joins consecutive pieces of the same text; keeps all other events. */
 export const coalescing: Bound<Notification.Notification> = {
   limit: 256,
   shrink: (events) => {
@@ -48,7 +48,7 @@ const deltas: ReadonlySet<string> = new Set<Delta["method"]>([
 
 const isDelta = (event: Notification.Notification): event is Delta => deltas.has(event.method)
 
-/** Names the text that a piece belongs to. */
+/** Identifies the text that a piece belongs to. */
 const textOf = ({ method, params }: Delta): string => {
   const part = "contentIndex" in params ? params.contentIndex : "summaryIndex" in params ? params.summaryIndex : 0
   return `${method} ${params.itemId} ${part}`

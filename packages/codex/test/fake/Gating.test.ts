@@ -73,6 +73,10 @@ describe("options that need a newer server", () => {
           yield* codex.threadFork("stored", { includeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/resume", 1), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/fork", 1), { threadId: "stored", excludeTurns: false })
+          yield* codex.threadResume("stored")
+          yield* codex.threadFork("stored", { includeTurns: undefined })
+          assert.deepStrictEqual(yield* paramsOf("thread/resume", 2), { threadId: "stored", excludeTurns: true })
+          assert.deepStrictEqual(yield* paramsOf("thread/fork", 2), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("turn/start"), {
             threadId: thread.id,
             input: [{ type: "text", text: "go", text_elements: [] }],

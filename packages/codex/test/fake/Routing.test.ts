@@ -98,12 +98,17 @@ describe("events of several turns", () => {
       assert.isUndefined((yield* Router.Router).turn("elsewhere", "turn-9"))
     }))
 
-  scenario("that come after the completion are nobody's", () =>
+  scenario("that come after the completion are nobody's, but for the answer", () =>
     Effect.gen(function*() {
       const { server, turns: [turn] } = yield* playing(1)
-      yield* server.notifyAll([completionOf(turn!), messageOf(turn!, "late"), completionOf(turn!)])
-      assert.deepStrictEqual((yield* turn!.run).items, [])
-      assert.deepStrictEqual(yield* texts(Stream.runCollect(turn!.stream)), ["turn/completed"])
+      yield* server.notifyAll([
+        completionOf(turn!),
+        messageOf(turn!, "late"),
+        messageOf(turn!, "too late"),
+        completionOf(turn!)
+      ])
+      assert.strictEqual((yield* turn!.run).finalResponse, "late")
+      assert.deepStrictEqual(yield* texts(Stream.runCollect(turn!.stream)), ["item/completed", "turn/completed"])
     }))
 })
 

@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { type CodexError } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
@@ -134,5 +136,32 @@ describe("options in force", () => {
       assert.deepStrictEqual(offers, [false, true, false, true])
     }).pipe(
       Effect.provide(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.spaced("1 millis") } }))
+    ))
+
+  it.live("survive a fork and a restart, also the sandbox that the server forgets", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const thread = yield* codex.threadStart({ sandbox: "workspaceWrite" })
+      yield* thread.run("first")
+      const fork = yield* codex.threadFork(thread.id)
+      assert.deepStrictEqual(fork.sandbox, thread.sandbox)
+      const pid = yield* serverOf(home.codexHome)
+      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+      yield* codex.client.closed
+      for (const handle of [thread, fork]) {
+        yield* handle.run("second")
+        assert.strictEqual(handle.sandbox?.type, "workspaceWrite")
+        const { sandbox } = yield* codex.client.request("thread/resume", { threadId: handle.id })
+        assert.strictEqual(sandbox.type, "workspaceWrite")
+      }
+    }).pipe(
+      Effect.provide(Layer.mergeAll(
+        TestCodex.layer({
+          script: TestCodex.echo,
+          home: { sandboxMode: "danger-full-access" },
+          client: { restart: Schedule.spaced("1 millis") }
+        }),
+        Logger.layer([])
+      ))
     ))
 })

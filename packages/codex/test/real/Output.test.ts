@@ -254,7 +254,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("an answer that does not
       if (error._tag !== "OutputDecodeError") return
       assert.deepStrictEqual([error.text, error.result.status], [null, "completed"])
       assert.include(error.message, "There is no final answer to decode")
-      assert.include(error.message, "refuses")
+      assert.include(error.message, "If the model refused to answer, rephrase the request.")
     }))
 
   it.effect("fails a Turn's run and a stream, after the events", () =>

@@ -595,12 +595,14 @@ describe("tools of a stored thread", () => {
       }).pipe(Effect.provide(Layer.merge(first.layer, process), { local: true }))
       yield* Effect.gen(function*() {
         const codex = yield* Codex.Codex
+        const bare = yield* codex.threadFork(threadId)
+        assert.strictEqual(yield* outputOf(bare, "who"), "No handler is registered for the tool who.")
         const fork = yield* codex.threadFork(threadId, { tools: second.toolkit })
         assert.strictEqual(yield* outputOf(fork, "who"), "the second process")
         const resumed = yield* codex.threadResume(threadId, { tools: second.toolkit })
         assert.strictEqual(yield* outputOf(resumed, "who"), "the second process")
-        const bare = yield* codex.threadFork(threadId)
-        assert.strictEqual(yield* outputOf(bare, "who"), "No handler is registered for the tool who.")
+        const inherited = yield* codex.threadFork(threadId)
+        assert.strictEqual(yield* outputOf(inherited, "who"), "the second process")
       }).pipe(Effect.provide(Layer.merge(second.layer, process), { local: true }))
     }).pipe(Effect.provide(CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer())))))
 

@@ -1,6 +1,6 @@
 /**
- * A headless Chromium, driven by Playwright. Which one: what the variable CHROMIUM names, or one by a usual name on PATH, or
- * the Chrome of a Mac or of Windows; else, on Linux for x64, the one inside the package `@sparticuz/chromium`.
+ * A headless Chromium, driven by Playwright: the program that the variable CHROMIUM names, or a Chromium on PATH, or the
+ * Chrome of macOS or Windows, or, on Linux for x64, the one inside the package `@sparticuz/chromium`.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -1,0 +1,130 @@
+/**
+ * Ends turns whose end the server does not tell, and reports turns that can't go on.
+ *
+ * A turn usually ends with `turn/completed`. It also ends with its thread, and when the server says that the thread is idle: a
+ * `thread/read` has to confirm that. Until then such a turn would be waited for without end.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import type { Deadlines } from "../base/Deadlines.ts"
+import type { Router, Watch } from "./Router.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+import type { Send, TurnControls } from "./TurnControls.ts"
+
+/** The completion of a turn may come a little later than the news that its thread is idle. */
+const completionComes = Duration.seconds(1)
+
+/** A turn that was accepted may take a while to begin; its thread is idle until then. */
+const turnBegins = Duration.seconds(5)
+
+/** An answer that the agent has begun may be complete a little later than its turn. */
+const answerComes = Duration.seconds(1)
+
+/** What is said of a turn that has ended with a notification of this method. */
+export const lostWith = (method: string): string =>
+  method === "thread/status/changed"
+    ? "The server says that the thread is idle, but has not completed this turn. Run it again."
+    : `The thread is not loaded any more (${method}), and this turn was not completed. Resume the thread and run it again.`
+
+/** What is said of a turn that runs without a login. */
+const notLoggedIn = "Nobody is logged in, and the model provider needs an OpenAI account. "
+  + "Log in with `codex.loginApiKey` or `codex.loginChatgpt`, or configure another `model_provider`."
+
+/** Looks after the turns of one client. */
+export const make = ({ controls, deadlines, fork, router, send }: {
+  readonly router: Router["Service"]
+  readonly deadlines: Deadlines
+  readonly send: Send
+  readonly controls: TurnControls
+  /** Runs what nobody waits for. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+}): Watch => {
+  /** Turns that are being looked into. */
+  const suspects = new WeakSet<RunningTurn>()
+  /** Turns of which it was said already that the server tries again. */
+  const reported = new WeakSet<RunningTurn>()
+
+  const ask = <A>(method: string, params: unknown, read: (result: unknown) => A) =>
+    send(method, params, (result) => Exit.succeed(read(result)), { control: true })
+
+  /** Ends a turn if its thread is idle still. The answer is read in the reader, after all that was said before. */
+  const confirm = (turn: RunningTurn, method: string): Effect.Effect<void> => {
+    const { threadId } = turn
+    const lose = () => {
+      if (router.turnsOf(threadId).includes(turn)) turn.lose(lostWith(method))
+    }
+    return ask("thread/read", { threadId }, (result) => {
+      suspects.delete(turn)
+      if (statusOf(result) !== "active") lose()
+    }).pipe(
+      Effect.catchTag("CodexRpcError", () => Effect.sync(lose)),
+      Effect.ignore,
+      Effect.ensuring(Effect.sync(() => suspects.delete(turn)))
+    )
+  }
+
+  /** Fails a turn that can't succeed: nobody is logged in. */
+  const checkLogin = (turn: RunningTurn): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      if (yield* ask("account/read", {}, isLoggedIn)) return
+      // Another provider than that of the configuration may need no login.
+      const provider = yield* ask("thread/read", { threadId: turn.threadId }, providerOf)
+      if (provider !== "openai" || turn.ended) return
+      turn.verdict = { message: notLoggedIn, codexErrorInfo: "unauthorized" }
+      yield* controls.stop(turn)
+    }).pipe(Effect.ignore)
+
+  return {
+    idle: (_, turns, method) => {
+      for (const turn of turns) {
+        if (method !== "thread/status/changed") turn.lose(lostWith(method))
+        else if (!suspects.has(turn)) {
+          suspects.add(turn)
+          const cancel = deadlines.add(turn.hasStarted ? completionComes : turnBegins, () => {
+            if (!turn.ended) fork(confirm(turn, method))
+          })
+          turn.whenEnded(cancel)
+        }
+      }
+    },
+    retrying: (turn, params) => {
+      if (reported.has(turn)) return
+      reported.add(turn)
+      const { threadId, turnId } = turn
+      fork(Effect.andThen(
+        Effect.logWarning(
+          `Turn ${turnId} of thread ${threadId} met an error, and the server tries again: ${errorOf(params)} `
+            + "If this goes on, check the network, the login (`codex.account`) and the model provider; "
+            + "interrupt the turn, or run it with `Effect.timeout`, to give up."
+        ),
+        checkLogin(turn)
+      ))
+    },
+    unanswered: (turn) => {
+      turn.whenEnded(deadlines.add(answerComes, () => turn.settle()))
+    }
+  }
+}
+
+const fieldOf = (value: unknown, field: string): unknown => Predicate.isObject(value) ? value[field] : undefined
+
+const statusOf = (result: unknown): unknown => fieldOf(fieldOf(fieldOf(result, "thread"), "status"), "type")
+
+const providerOf = (result: unknown): unknown => fieldOf(fieldOf(result, "thread"), "modelProvider")
+
+/** False only where the server says so. */
+const isLoggedIn = (result: unknown): boolean =>
+  fieldOf(result, "requiresOpenaiAuth") !== true || (fieldOf(result, "account") ?? null) !== null
+
+/** The error of an `error` notification, on one line and without control characters. */
+const errorOf = (params: unknown): string => {
+  const { additionalDetails, message }: Partial<Record<keyof Protocol.TurnError, unknown>> = Object(
+    fieldOf(params, "error")
+  )
+  return [message, additionalDetails].filter((part) => typeof part === "string").join(": ")
+    // eslint-disable-next-line no-control-regex
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
+}
