@@ -70,6 +70,13 @@ export const model = (
 ): Model.Model<"codex", LanguageModel.LanguageModel, Codex> =>
   Model.make("codex", name, layer({ ...options, model: name }))
 
+type Target = Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>
+
+/** The type of an Effect or a Stream with other options. */
+export type Overridden<Self> = Self extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, R>
+  : Self extends Effect.Effect<infer A, infer E, infer R> ? Effect.Effect<A, E, R>
+  : never
+
 /**
  * Sets options for the calls in an Effect or a Stream, above those of the Layer and of an outer `withConfigOverride`.
  *
@@ -86,16 +93,9 @@ export const model = (
  * @category configuration
  */
 export const withConfigOverride: {
-  (config: CallConfig): {
-    <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
-    <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R>
-  }
-  <A, E, R>(self: Effect.Effect<A, E, R>, config: CallConfig): Effect.Effect<A, E, R>
-  <A, E, R>(self: Stream.Stream<A, E, R>, config: CallConfig): Stream.Stream<A, E, R>
-} = dual(2, <A, E, R>(
-  self: Effect.Effect<A, E, R> | Stream.Stream<A, E, R>,
-  config: CallConfig
-): Effect.Effect<A, E, R> | Stream.Stream<A, E, R> => {
+  (config: CallConfig): <Self extends Target>(self: Self) => Overridden<Self>
+  <Self extends Target>(self: Self, config: CallConfig): Overridden<Self>
+} = dual(2, <Self extends Target>(self: Self, config: CallConfig) => {
   const merged = Effect.map(Config, (outer) => ({ ...outer, ...config }))
   return Stream.isStream(self)
     ? Stream.unwrap(Effect.map(merged, (config) => Stream.provideService(self, Config, config)))

@@ -195,7 +195,7 @@ export const make = Effect.fnUntraced(function*(
           [options.instructions === "base" ? "baseInstructions" : "developerInstructions"]: system,
           ...(tools.length === 0 ? {} : { tools: declarations(tools) })
         }),
-        { raw: reportsResponses(codex.metadata.serverVersion), lasting: { model, personality, serviceTier } }
+        { raw: reportsResponses(codex.metadata.serverVersion), lasting: Options.lastingOf({ model, personality, serviceTier }) }
       )
     },
     reopen: (ticket, place) => {
