@@ -1,10 +1,9 @@
 /** Common parts of the tests. */
-import { type ModelRequest, ScriptedModel, TestCodex } from "@effect-codex/testing"
-import { Codex, type CodexClient, type Router } from "effect-codex"
+import { type CodexHome, type ModelRequest, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { Codex, type CodexClient, Router } from "effect-codex"
 import type { LanguageModel, Response } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { CodexHome } from "@effect-codex/testing"
 import { CodexLanguageModel } from "../src/index.ts"
 
 export type Services =
@@ -24,7 +23,11 @@ export const onCodex = (
 
 /** The services of a test. */
 export const setup = Effect.gen(function*() {
-  return { codex: yield* Codex.Codex, model: yield* ScriptedModel.ScriptedModel }
+  return {
+    codex: yield* Codex.Codex,
+    model: yield* ScriptedModel.ScriptedModel,
+    router: yield* Router.Router
+  }
 })
 
 /** Tokens of a reply. */

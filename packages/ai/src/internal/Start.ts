@@ -8,9 +8,10 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type { Codex } from "effect-codex/Codex"
 import type * as AiError from "effect/ai/AiError"
 import type * as Tool from "effect/ai/Tool"
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as CodexError from "effect-codex/CodexError"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
@@ -63,9 +64,12 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     conversation.running = running
     yield* turn.stream.pipe(
       Stream.map((event): Incoming => ({ _tag: "Event", event })),
-      Stream.onExit(() => Effect.sync(() => {
-        running.isEnded = true
-      })),
+      Stream.onExit((exit) =>
+        Effect.sync(() => {
+          // Its reader ends before it when the model's scope closes.
+          running.isEnded = Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)
+        })
+      ),
       Stream.runIntoQueue(reader.incoming),
       Effect.forkIn(scope)
     )
