@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Asked } from "./Asked.ts"
 import * as Execution from "./Execution.ts"
 import * as Failure from "./Failure.ts"
 import * as Items from "./Items.ts"
@@ -106,6 +107,7 @@ export const make = ({ codex, options, scope, threads }: Services) => {
       incoming: yield* Queue.make<Incoming, CodexError.TurnStreamError | Cause.Done>(),
       parts: new Parts(),
       usage: new Usage(conversation.raw),
+      asked: new Asked(conversation.raw),
       isEnded: false
     }
     execute(conversation, reader, request)
@@ -128,7 +130,7 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     conversation.head = yield* Ticket.advance(conversation.head, [...results, ...after])
     if (after.length > 0) yield* running.turn.steer(Items.input(after))
     for (const result of results) {
-      if (conversation.asked.has(result.id)) conversation.calls.answer(result.id, ToolCodec.response(result))
+      if (running.asked.open.delete(result.id)) conversation.calls.answer(result.id, ToolCodec.response(result))
     }
     return { conversation, running }
   })

@@ -5,7 +5,6 @@
  * response, and with it which calls to wait for. With others a step ends when a call is open and nothing more comes.
  */
 import type * as CodexError from "effect-codex/CodexError"
-import type * as Notification from "effect-codex/Notification"
 import type * as AiError from "effect/ai/AiError"
 import { UnknownError } from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
@@ -22,8 +21,14 @@ import type { Draft, Style } from "./Parts.ts"
 import type { Conversation, RunningTurn, Threads } from "./Threads.ts"
 import * as Ticket from "./Ticket.ts"
 
-/** How long nothing may come before a step with an open call ends. */
-const quiet = "50 millis"
+/** How long nothing may come before a step with an open call ends, in milliseconds. */
+const quiet = 50
+
+/** Waits for the server, which does not follow the clock of a test. */
+const silence = Effect.callback<void>((resume) => {
+  const timer = setTimeout(() => resume(Effect.void), quiet)
+  return Effect.sync(() => clearTimeout(timer))
+})
 
 export interface Options {
   readonly method: string
@@ -35,45 +40,11 @@ export interface Options {
   readonly span: Tracer.Span
 }
 
-/** The calls of a step, and whether the response that contains them is complete. */
-class Asked {
-  /** The calls that the step has told of. */
-  readonly ids = new Set<string>()
-  private readonly names: ReadonlySet<string>
-  private readonly expected = new Set<string>()
-  private isComplete = false
-
-  constructor({ tools }: Style) {
-    this.names = new Set(tools.map(({ name }) => name))
-  }
-
-  add(event: Notification.Notification): void {
-    if (event.method === "item/started" && event.params.item.type === "dynamicToolCall") {
-      this.ids.add(event.params.item.id)
-    }
-    if (event.method === "rawResponse/completed") this.isComplete = true
-    if (event.method === "rawResponseItem/completed" && event.params.item.type === "function_call") {
-      const { call_id, name } = event.params.item
-      // The first call of the next response.
-      if (this.isComplete) this.expected.clear()
-      this.isComplete = false
-      if (this.names.has(name)) this.expected.add(call_id)
-    }
-  }
-
-  /** `"all"` if the model has spoken and all its calls are there, `"some"` if the turn may be waiting. */
-  state(raw: boolean): "none" | "some" | "all" {
-    if (this.ids.size === 0 || (raw && !this.isComplete)) return "none"
-    return raw && [...this.expected].every((id) => this.ids.has(id)) ? "all" : "some"
-  }
-}
-
 /** Returns the parts of a step. When the last one is emitted, the conversation is idle, parked or closed. */
 export const parts = (options: Options): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> => {
   const { conversation, method, running, style, threads } = options
-  const { incoming, turn, usage } = running
+  const { asked, incoming, turn, usage } = running
   const { thread } = conversation
-  const asked = new Asked(style)
 
   const stamped = ({ entry, part }: Draft): Effect.Effect<Response.StreamPartEncoded> => {
     if (entry === undefined) return Effect.succeed(part)
@@ -90,7 +61,7 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
   const stamp = (drafts: ReadonlyArray<Draft>) => Effect.forEach(drafts, stamped)
 
   const finish = (reason: "stop" | "tool-calls" | "other", status: string) =>
-    Effect.map(stamp(running.parts.close()), (closing): Page => {
+    Effect.map(stamp([...running.parts.close(), ...asked.flush()]), (closing): Page => {
       const id = `${thread.id}/${turn.id}`
       Telemetry.addGenAIAnnotations(options.span, {
         response: { id, model: thread.model ?? null, finishReasons: [reason] }
@@ -123,7 +94,7 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
   const park = Effect.gen(function*() {
     const page = yield* finish("tool-calls", "inProgress")
     if (options.call !== undefined) options.call.parked = { conversation, running }
-    yield* threads.park(conversation, asked.ids)
+    yield* threads.park(conversation)
     return page
   })
 
@@ -132,12 +103,18 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
       ? Effect.fail(Failure.make(method, new UnknownError({ description: `The turn ${turn.id} ended without a completion.` })))
       : failed(error)
 
-  const take = Queue.take(incoming)
+  const take = Effect.map(Queue.take(incoming), Option.some)
+
+  /** Takes what comes; nothing if the server is silent. A race with `take` could lose what it has taken. */
+  const takeUnlessSilent = Effect.flatMap(
+    Effect.raceFirst(Effect.as(Queue.peek(incoming), true), Effect.as(silence, false)),
+    (isThere) => isThere ? take : Effect.succeedNone
+  )
 
   const page: Effect.Effect<Page, AiError.AiError> = Effect.suspend(() => {
-    const state = style.executesTools ? "none" : asked.state(conversation.raw)
+    const state = style.executesTools ? "none" : asked.state
     if (state === "all") return park
-    return Effect.matchEffect(state === "none" ? Effect.map(take, Option.some) : Effect.timeoutOption(take, quiet), {
+    return Effect.matchEffect(state === "none" ? take : takeUnlessSilent, {
       onFailure: ended,
       onSuccess: Option.match({
         onNone: () => park,
@@ -150,10 +127,12 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
             case "Event": {
               const { event } = incoming
               usage.add(event)
-              asked.add(event)
-              return event.method === "turn/completed"
-                ? completed(event.params.turn.status)
-                : Effect.map(stamp(running.parts.add(event, style)), more)
+              asked.add(event, style.tools)
+              if (event.method === "turn/completed") return completed(event.params.turn.status)
+              const drafts = running.parts.add(event, style)
+              const isAsked = !style.executesTools && event.method === "item/started"
+                && event.params.item.type === "dynamicToolCall"
+              return Effect.map(stamp(isAsked ? asked.inOrder(event.params.item.id, drafts) : drafts), more)
             }
           }
         }

@@ -14,6 +14,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Queue from "effect/Queue"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { Asked } from "./Asked.ts"
 import * as CodexTools from "./CodexTools.ts"
 import * as Options from "./Options.ts"
 import type { Draft, Parts } from "./Parts.ts"
@@ -33,6 +34,7 @@ export interface RunningTurn {
   readonly incoming: Queue.Queue<Incoming, CodexError.TurnStreamError | Cause.Done>
   readonly parts: Parts
   readonly usage: Usage
+  readonly asked: Asked
   /** Whether the turn has ended, though a step may not have read that yet. */
   isEnded: boolean
 }
@@ -52,8 +54,6 @@ export interface Conversation {
   /** A conversation is busy during a step, parked while its turn waits for results, and idle between turns. */
   state: "busy" | "parked" | "idle" | "closed"
   running: RunningTurn | undefined
-  /** The calls that the turn waits for. */
-  asked: ReadonlySet<string>
   /** The id of the last turn. */
   turnId: string | undefined
   timer: Fiber.Fiber<void> | undefined
@@ -92,7 +92,7 @@ export interface Threads {
   /** Leaves a conversation to whoever continues it. */
   readonly rest: (conversation: Conversation) => void
   /** Leaves a turn to whoever brings the results that it waits for. It is stopped if nobody does in time. */
-  readonly park: (conversation: Conversation, asked: ReadonlySet<string>) => Effect.Effect<void>
+  readonly park: (conversation: Conversation) => Effect.Effect<void>
   /** Stops the turn of a conversation, and forgets its thread. */
   readonly close: (conversation: Conversation) => Effect.Effect<void>
 }
@@ -167,7 +167,6 @@ export const make = Effect.fnUntraced(function*(
         head: "",
         state: "busy",
         running: undefined,
-        asked: new Set(),
         turnId: undefined,
         timer: undefined
       }
@@ -203,8 +202,7 @@ export const make = Effect.fnUntraced(function*(
       const fork = codex.threadFork(threadId, {
         ...place,
         ephemeral: false,
-        lastTurnId: turnId,
-        includeTurns: false
+        lastTurnId: turnId
       })
       const resumeOrFork = Effect.flatMap(
         codex.threadRead(threadId, { includeTurns: true }),
@@ -225,10 +223,9 @@ export const make = Effect.fnUntraced(function*(
       conversation.running = undefined
       touch(conversation)
     },
-    park: (conversation, asked) =>
+    park: (conversation) =>
       Effect.suspend(() => {
         conversation.state = "parked"
-        conversation.asked = asked
         conversation.turnId = conversation.running?.turn.id
         const expire = Effect.suspend(() => {
           conversation.timer = undefined
