@@ -6,6 +6,8 @@ import type * as Tool from "effect/ai/Tool"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Content from "./Content.ts"
 import type { Parts } from "./Parts.ts"
@@ -31,6 +33,12 @@ export interface Handlers {
   /** Why a handler has failed, which is why the call fails. */
   failure: Cause.Cause<unknown> | undefined
 }
+
+/** Returns whether a tool takes parameters, as its toolkit decides. */
+export const accepting = ({ context }: Handlers) => (tool: Tool.Any, params: unknown): boolean =>
+  Exit.isSuccess(Effect.runSyncExit(
+    Effect.provideContext(Schema.decodeUnknownEffect(tool.parametersSchema)(params), context)
+  ))
 
 /** Returns an executor for the calls of one thread. What it has for the response goes to `offer`. */
 export const make = (

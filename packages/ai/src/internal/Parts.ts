@@ -20,8 +20,11 @@ export interface Style {
   readonly commentary: "reasoning" | "text" | "omit"
   /** The tools that the program has declared. */
   readonly tools: ReadonlyArray<Tool.Any>
-  /** Whether the tools are executed within the turn. */
-  readonly executesTools: boolean
+  /**
+   * Set if the tools are executed within the turn: tells whether a tool takes these parameters. Effect accepts no response
+   * with a call that does not fit.
+   */
+  readonly accepts: ((tool: Tool.Any, params: unknown) => boolean) | undefined
 }
 
 /** A text or reasoning that is being written. */
@@ -37,6 +40,8 @@ export class Parts {
   private readonly open = new Map<string, Open>()
   private readonly commentary = new Set<string>()
   private readonly activities = new Set<string>()
+  /** Calls with parameters that do not fit, which appear nowhere. */
+  private readonly refused = new Set<string>()
   /** Drafts that wait for the end of a text, so that the transcript has the order of the response. */
   private waiting: Array<Draft> = []
 
@@ -80,9 +85,10 @@ export class Parts {
     if (item.type === "dynamicToolCall") {
       const tool = style.tools.find(({ name }) => name === item.tool)
       const params = ToolCodec.decodeParams(tool, item.arguments)
-      return style.executesTools
-        ? this.executed(item.id, item.tool, params)
-        : asked(item.id, item.tool, params, item.arguments)
+      if (style.accepts === undefined) return asked(item.id, item.tool, params, item.arguments)
+      if (tool !== undefined && style.accepts(tool, params)) return this.executed(item.id, item.tool, params)
+      this.refused.add(item.id)
+      return []
     }
     const activity = CodexTools.activityOf(item)
     return activity?.startsKnown === true ? this.activity(activity, style) : []
@@ -145,6 +151,7 @@ export class Parts {
       readonly preliminary?: boolean
     }
   ): ReadonlyArray<Draft> {
+    if (this.refused.has(id)) return []
     const part = {
       type: "tool-result",
       id,

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import * as Calls from "./Calls.ts"
 import * as CodexTools from "./CodexTools.ts"
+import * as Execution from "./Execution.ts"
 import * as Failure from "./Failure.ts"
 import * as Options from "./Options.ts"
 import * as Parts from "./Parts.ts"
@@ -73,7 +74,7 @@ export const make = Effect.fnUntraced(function*(
       span,
       style: {
         tools,
-        executesTools: call?.handlers !== undefined,
+        accepts: call?.handlers && Execution.accepting(call.handlers),
         commentary: responseFormat.type === "json" && commentary === "text" ? "reasoning" : commentary
       }
     })

@@ -112,7 +112,7 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
   )
 
   const page: Effect.Effect<Page, AiError.AiError> = Effect.suspend(() => {
-    const state = style.executesTools ? "none" : asked.state
+    const state = style.accepts !== undefined ? "none" : asked.state
     if (state === "all") return park
     return Effect.matchEffect(state === "none" ? take : takeUnlessSilent, {
       onFailure: ended,
@@ -130,7 +130,7 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
               asked.add(event, style.tools)
               if (event.method === "turn/completed") return completed(event.params.turn.status)
               const drafts = running.parts.add(event, style)
-              const isAsked = !style.executesTools && event.method === "item/started"
+              const isAsked = style.accepts === undefined && event.method === "item/started"
                 && event.params.item.type === "dynamicToolCall"
               return Effect.map(stamp(isAsked ? asked.inOrder(event.params.item.id, drafts) : drafts), more)
             }
