@@ -109,11 +109,13 @@ layer(onCodex({ sandbox: "workspaceWrite" }, { home: { model: "gpt-5.5" } }))("C
 
   it.effect("a tool of another provider is refused", () =>
     Effect.gen(function*() {
-      const other = Toolkit.make(Tool.providerDefined({
-        id: "openai.web_search",
-        customName: "OpenAiWebSearch",
-        providerName: "web_search"
-      })(undefined))
+      const other = Toolkit.make(
+        Tool.providerDefined({
+          id: "openai.web_search",
+          customName: "OpenAiWebSearch",
+          providerName: "web_search"
+        })(undefined)
+      )
       const error = yield* Effect.flip(LanguageModel.generateText({ prompt: "go", toolkit: other }))
       assert.strictEqual(error.reason._tag, "InvalidRequestError")
     }))
@@ -123,7 +125,9 @@ const echo = fileURLToPath(new URL("./mcpServer.ts", import.meta.url))
 
 layer(onCodex({
   threadOptions: {
-    config: { mcp_servers: { echo: { command: process.execPath, args: [echo], default_tools_approval_mode: "approve" } } }
+    config: {
+      mcp_servers: { echo: { command: process.execPath, args: [echo], default_tools_approval_mode: "approve" } }
+    }
   }
 }))("MCP", (it) => {
   it.effect("calls appear with their results", () =>

@@ -14,6 +14,11 @@ const say = (text: string) => Prompt.userMessage({ content: [Prompt.textPart({ t
 
 const codexOn = { script: TestCodex.echo }
 
+/** Edits messages of a history. */
+const messages =
+  (edit: (message: Prompt.Message, index: number) => ReadonlyArray<Prompt.Message>) => (prompt: Prompt.Prompt) =>
+    Prompt.fromMessages(prompt.content.flatMap(edit))
+
 /** Asks, and returns the answer as the chat keeps it. */
 const ask = (chat: Chat.Chat, prompt: string) => Effect.map(chat.generateText({ prompt }), ({ text }) => text)
 
@@ -66,9 +71,6 @@ layer(onCodex({}, codexOn))("a chat", (it) => {
         const [request] = (yield* model.requests).slice(-2)
         assert.deepStrictEqual(seen(request!), expected)
       }))
-
-  const messages = (edit: (message: Prompt.Message, index: number) => ReadonlyArray<Prompt.Message>) =>
-  (prompt: Prompt.Prompt) => Prompt.fromMessages(prompt.content.flatMap(edit))
 
   edited("an edited user message", messages((message, index) => index === 1 ? [say("uno")] : [message]), [
     "user: uno",
@@ -148,7 +150,9 @@ layer(onCodex({}, codexOn))("a chat", (it) => {
       const { model } = yield* setup
       const chat = yield* Chat.empty
       yield* ask(chat, "one")
-      yield* chat.generateText({ prompt: [{ role: "system", content: "Now in French." }, { role: "user", content: "two" }] })
+      yield* chat.generateText({
+        prompt: [{ role: "system", content: "Now in French." }, { role: "user", content: "two" }]
+      })
       const requests = (yield* model.requests).slice(-2)
       assert.strictEqual(requests[1]!.threadId, requests[0]!.threadId)
       assert.strictEqual(requests[1]!.texts("developer").at(-1), "Now in French.")
@@ -207,10 +211,13 @@ describe("stored threads", () => {
       const home = yield* CodexHome.CodexHome
       const process = <A, E>(use: Effect.Effect<A, E, LanguageModel.LanguageModel>, options = stored) =>
         use.pipe(
-          Effect.provide(Layer.provide(
-            CodexLanguageModel.layer(options),
-            Codex.layer({ cwd: home.workspace, env: home.env })
-          ), { local: true })
+          Effect.provide(
+            Layer.provide(
+              CodexLanguageModel.layer(options),
+              Codex.layer({ cwd: home.workspace, env: home.env })
+            ),
+            { local: true }
+          )
         )
       const chat = yield* Chat.empty
       yield* process(ask(chat, "one"))

@@ -19,7 +19,10 @@ import * as Stream from "effect/Stream"
 import { type Answer, providers } from "./provider.ts"
 import { onCodex, seen, threadsOf, types } from "./utils.ts"
 
-const Double = Tool.make("double", { parameters: Schema.Struct({ n: Schema.FiniteFromString }), success: Schema.Finite })
+const Double = Tool.make("double", {
+  parameters: Schema.Struct({ n: Schema.FiniteFromString }),
+  success: Schema.Finite
+})
 const doubling = Toolkit.make(Double)
 const doubled = Effect.provide(doubling.toLayer({ double: ({ n }) => Effect.succeed(n * 2) }))
 
@@ -278,4 +281,3 @@ layer(onCodex({ toolExecution: "turn" }))("within the turn", (it) => {
       assert.include(requests.at(-1)!.toolOutput(), "ToolParameterValidationError")
     }))
 })
-

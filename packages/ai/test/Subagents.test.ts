@@ -1,4 +1,4 @@
-import { Reply, type ScriptedModel } from "@effect-codex/testing"
+import { type ModelRequest, Reply, type ScriptedModel } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
 import { LanguageModel, Tool, Toolkit } from "effect/ai"
 import * as Effect from "effect/Effect"
@@ -9,11 +9,11 @@ const count = Tool.make("count", { parameters: Schema.Struct({}), success: Schem
 const toolkit = Toolkit.make(count)
 const handled = Effect.provide(toolkit.toLayer({ count: () => Effect.succeed(42) }))
 
+const spawned = (request: ModelRequest.ModelRequest) => /"agent_id":\s*"([^"]+)"/.exec(request.toolOutput() ?? "")?.[1]
+
 /** The agent spawns a sub-agent, which calls the program's tool, and waits for it. */
 const family = (): ScriptedModel.Script => {
   let [parent, child] = [0, 0]
-  const spawned = (request: { readonly toolOutput: () => string | undefined }) =>
-    /"agent_id":\s*"([^"]+)"/.exec(request.toolOutput() ?? "")?.[1]
   return {
     respond: (request) => {
       if (request.parentThreadId !== undefined) {

@@ -37,10 +37,13 @@ layer(onCodex())("spans", (it) => {
       ) {
         yield* model.enqueue(Reply.text("there", usage))
         const spans = yield* spansOf(call)
-        assert.deepStrictEqual(spans.map(({ name, parent }) => [name, parent]).filter(([name]) => name !== "codex.request"), [
-          [`LanguageModel.${name}`, undefined],
-          ["codex.turn", `LanguageModel.${name}`]
-        ])
+        assert.deepStrictEqual(
+          spans.map(({ name, parent }) => [name, parent]).filter(([name]) => name !== "codex.request"),
+          [
+            [`LanguageModel.${name}`, undefined],
+            ["codex.turn", `LanguageModel.${name}`]
+          ]
+        )
         const [request] = (yield* model.requests).slice(-1)
         const [call_, turn] = spans.filter(({ name }) => name !== "codex.request")
         assert.deepInclude(call_?.attributes, {

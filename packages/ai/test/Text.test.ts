@@ -84,7 +84,9 @@ layer(onCodex())("text", (it) => {
       const requests = (yield* model.requests).slice(-2)
       assert.deepStrictEqual(requests.map(({ model }) => model), ["gpt-5", "gpt-5-codex"])
       assert.deepStrictEqual(
-        requests.map(({ body }) => body["reasoning"]).map((reasoning) => JSON.stringify(reasoning)?.match(/"effort":"(\w+)"/)?.[1]),
+        requests.map(({ body }) => body["reasoning"]).map((reasoning) =>
+          JSON.stringify(reasoning)?.match(/"effort":"(\w+)"/)?.[1]
+        ),
         ["high", "low"]
       )
     }))
@@ -98,7 +100,11 @@ layer(onCodex())("text", (it) => {
           content: [
             Prompt.textPart({ text: "What is this?" }),
             Prompt.filePart({ mediaType: "image/png", data: pixel }),
-            Prompt.filePart({ mediaType: "text/plain", fileName: "notes.txt", data: new TextEncoder().encode("a note") })
+            Prompt.filePart({
+              mediaType: "text/plain",
+              fileName: "notes.txt",
+              data: new TextEncoder().encode("a note")
+            })
           ]
         })
       ]

@@ -92,13 +92,14 @@ const comparable = ({ history, responses }: Effect.Success<ReturnType<typeof run
   }))
 })
 
+const finish = (reason: Response.FinishReason): Response.FinishPartEncoded => ({
+  type: "finish",
+  reason,
+  usage: { inputTokens: {}, outputTokens: {} }
+})
+
 /** A provider that is no Codex, and answers the same. */
 const stub = Effect.gen(function*() {
-  const finish = (reason: Response.FinishReason): Response.FinishPartEncoded => ({
-    type: "finish",
-    reason,
-    usage: { inputTokens: {}, outputTokens: {} }
-  })
   const answers: Array<Array<Response.PartEncoded>> = [
     [
       { type: "tool-call", id: "a", name: "count", params: { article: "lamp" } },
@@ -138,14 +139,17 @@ layer(onCodex())("a tool loop", (it) => {
       const requests = yield* model.requests
       assert.strictEqual(requests.length, 3)
       assert.strictEqual(new Set(yield* turnsOf).size, 1)
-      assert.deepStrictEqual(seen(requests[2]!).slice(2), [
-        "call count: {\"article\":\"lamp\"}",
-        "call count: {\"article\":\"chair\"}",
-        "output: {\"pieces\":4,\"tenant\":\"acme\"}",
-        "output: {\"pieces\":5,\"tenant\":\"acme\"}",
-        "call since: {\"after\":\"2026-01-01T00:00:00.000Z\"}",
-        "output: 2026-01-01T00:00:01.000Z"
-      ].map((line) => line.replace("output: 2026-01-01T00:00:01.000Z", "output: \"2026-01-01T00:00:01.000Z\"")))
+      assert.deepStrictEqual(
+        seen(requests[2]!).slice(2),
+        [
+          "call count: {\"article\":\"lamp\"}",
+          "call count: {\"article\":\"chair\"}",
+          "output: {\"pieces\":4,\"tenant\":\"acme\"}",
+          "output: {\"pieces\":5,\"tenant\":\"acme\"}",
+          "call since: {\"after\":\"2026-01-01T00:00:00.000Z\"}",
+          "output: 2026-01-01T00:00:01.000Z"
+        ].map((line) => line.replace("output: 2026-01-01T00:00:01.000Z", "output: \"2026-01-01T00:00:01.000Z\""))
+      )
 
       const other = yield* provided(Effect.provideServiceEffect(run("How many?"), LanguageModel.LanguageModel, stub))
       assert.deepStrictEqual(comparable(result), comparable(other))
@@ -294,7 +298,10 @@ const erased = Effect.provide(erasing.toLayer({ erase: ({ path }) => Effect.succ
 layer(onCodex({}, { script: TestCodex.echo }))("approval", (it) => {
   const begin = Effect.gen(function*() {
     const model = yield* ScriptedModel.ScriptedModel
-    yield* model.enqueue(Reply.functionCall({ callId: "e", name: "erase", arguments: { path: "a.txt" } }), Reply.text("ok"))
+    yield* model.enqueue(
+      Reply.functionCall({ callId: "e", name: "erase", arguments: { path: "a.txt" } }),
+      Reply.text("ok")
+    )
     const chat = yield* Chat.empty
     const response = yield* chat.generateText({ prompt: "Erase it.", toolkit: erasing })
     const request = response.content.find((part) => part.type === "tool-approval-request")

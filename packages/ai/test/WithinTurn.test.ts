@@ -35,8 +35,7 @@ const provided = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
         const tenant = yield* Tenant
         return article === "ghost" ? yield* new Broken({ message: `${tenant} has none` }) : { pieces: article.length }
       }),
-      sold: ({ on }) =>
-        on.getTime() < 0 ? Effect.fail(new Broken({ message: "too long ago" })) : Effect.succeed({ on })
+      sold: ({ on }) => on.getTime() < 0 ? Effect.fail(new Broken({ message: "too long ago" })) : Effect.succeed({ on })
     }))
   )
 

@@ -39,32 +39,40 @@ const finish = (reason: Response.FinishReason): Response.FinishPartEncoded => ({
   usage: { inputTokens: {}, outputTokens: {} }
 })
 
+const calls = ({ calls = [] }: Answer) => calls.map((call) => ({ type: "tool-call" as const, ...call }))
+
+const reason = (answer: Answer) => finish(answer.calls === undefined ? "stop" : "tool-calls")
+
 const stub: Provider = (answers) => (effect) =>
-  Effect.provideServiceEffect(effect, LanguageModel.LanguageModel, Effect.suspend(() => {
-    const left = [...answers]
-    const calls = ({ calls = [] }: Answer) => calls.map((call) => ({ type: "tool-call" as const, ...call }))
-    const next = Effect.sync(() => left.shift() ?? {})
-    const reason = (answer: Answer) => finish(answer.calls === undefined ? "stop" : "tool-calls")
-    return LanguageModel.make({
-      generateText: () =>
-        Effect.map(next, (answer): Array<Response.PartEncoded> => [
-          ...answer.text === undefined ? [] : [{ type: "text" as const, text: answer.text }],
-          ...calls(answer),
-          reason(answer)
-        ]),
-      streamText: () =>
-        Stream.unwrap(Effect.map(next, (answer) =>
-          Stream.fromIterable<Response.StreamPartEncoded>([
-            ...answer.text === undefined ? [] : [
-              { type: "text-start" as const, id: "1" },
-              { type: "text-delta" as const, id: "1", delta: answer.text },
-              { type: "text-end" as const, id: "1" }
-            ],
+  Effect.provideServiceEffect(
+    effect,
+    LanguageModel.LanguageModel,
+    Effect.suspend(() => {
+      const left = [...answers]
+      const next = Effect.sync(() => left.shift() ?? {})
+      return LanguageModel.make({
+        generateText: () =>
+          Effect.map(next, (answer): Array<Response.PartEncoded> => [
+            ...answer.text === undefined ? [] : [{ type: "text" as const, text: answer.text }],
             ...calls(answer),
             reason(answer)
-          ]).pipe(Stream.rechunk(1))
-        ))
+          ]),
+        streamText: () =>
+          Stream.unwrap(Effect.map(next, (answer) =>
+            Stream.fromIterable<Response.StreamPartEncoded>([
+              ...answer.text === undefined ? [] : [
+                { type: "text-start" as const, id: "1" },
+                { type: "text-delta" as const, id: "1", delta: answer.text },
+                { type: "text-end" as const, id: "1" }
+              ],
+              ...calls(answer),
+              reason(answer)
+            ]).pipe(Stream.rechunk(1))))
+      })
     })
-  }))
+  )
 
-export const providers: ReadonlyArray<readonly [name: string, provider: Provider]> = [["Codex", codex], ["a stub", stub]]
+export const providers: ReadonlyArray<readonly [name: string, provider: Provider]> = [["Codex", codex], [
+  "a stub",
+  stub
+]]

@@ -66,4 +66,5 @@ export const turnsOf = Effect.map(
 )
 
 /** The types of parts. */
-export const types = (parts: ReadonlyArray<{ readonly type: Response.AnyPart["type"] }>) => parts.map(({ type }) => type)
+export const types = (parts: ReadonlyArray<{ readonly type: Response.AnyPart["type"] }>) =>
+  parts.map(({ type }) => type)

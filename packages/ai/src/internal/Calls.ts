@@ -25,6 +25,8 @@ export interface Call {
   parked: { readonly conversation: Conversation; readonly running: RunningTurn | undefined } | undefined
 }
 
+const callWith = (handlers?: Handlers): Call => ({ handlers, parked: undefined })
+
 /** The call that runs. */
 export const CurrentCall: Context.Reference<Call | undefined> = Context.Reference<Call | undefined>(
   "@effect-codex/ai/CurrentCall",
@@ -51,9 +53,8 @@ export const wrap = (
 
   /** Prepares a call, and its options as Effect gets them. */
   const prepare = Effect.fnUntraced(function*(method: string, given: CallOptions) {
-    const call = (handlers?: Handlers): Call => ({ handlers, parked: undefined })
     if (!options.executesTools || given.disableToolCallResolution === true || given.toolkit === undefined) {
-      return { call: call(), given }
+      return { call: callWith(), given }
     }
     const toolkit = yield* resolve(given.toolkit)
     const asking = Object.values(toolkit.tools).find(({ needsApproval }) => Boolean(needsApproval))
@@ -76,7 +77,7 @@ export const wrap = (
       limit: typeof concurrency === "number" ? Semaphore.makeUnsafe(concurrency).withPermit : (effect) => effect,
       failure: undefined
     }
-    return { call: call(handlers), given: { ...given, toolkit } }
+    return { call: callWith(handlers), given: { ...given, toolkit } }
   })
 
   /** Ends a call that has failed: with the error of its handler, if that was the reason. */
@@ -91,8 +92,7 @@ export const wrap = (
         : Effect.void
     )
 
-  const effect = (method: string, run: Run<Effect.Effect<unknown, unknown, unknown>>) =>
-  (given: CallOptions) =>
+  const effect = (method: string, run: Run<Effect.Effect<unknown, unknown, unknown>>) => (given: CallOptions) =>
     Effect.flatMap(prepare(method, given), ({ call, given }) =>
       run(given).pipe(
         Effect.provideService(CurrentCall, call),
@@ -100,8 +100,7 @@ export const wrap = (
         Effect.catchCause((cause) => failed(call, cause))
       ))
 
-  const stream = (method: string, run: Run<Stream.Stream<unknown, unknown, unknown>>) =>
-  (given: CallOptions) =>
+  const stream = (method: string, run: Run<Stream.Stream<unknown, unknown, unknown>>) => (given: CallOptions) =>
     Stream.unwrap(Effect.map(prepare(method, given), ({ call, given }) =>
       run(given).pipe(
         Stream.provideService(CurrentCall, call),
@@ -111,9 +110,18 @@ export const wrap = (
 
   return {
     ...model,
-    generateText: around(model.generateText, (run: Run<Effect.Effect<unknown, unknown, unknown>>) => effect("generateText", run)),
-    generateObject: around(model.generateObject, (run: Run<Effect.Effect<unknown, unknown, unknown>>) => effect("generateObject", run)),
-    streamText: around(model.streamText, (run: Run<Stream.Stream<unknown, unknown, unknown>>) => stream("streamText", run))
+    generateText: around(
+      model.generateText,
+      (run: Run<Effect.Effect<unknown, unknown, unknown>>) => effect("generateText", run)
+    ),
+    generateObject: around(
+      model.generateObject,
+      (run: Run<Effect.Effect<unknown, unknown, unknown>>) => effect("generateObject", run)
+    ),
+    streamText: around(
+      model.streamText,
+      (run: Run<Stream.Stream<unknown, unknown, unknown>>) => stream("streamText", run)
+    )
   }
 }
 

@@ -32,7 +32,8 @@ export const text = (text: string): Text => ({ type: "text", text })
 /** Reads a part of a user message or of a tool's output. Fails for files that Codex does not take. */
 export const ofPart = (
   part: Prompt.TextPart | Prompt.FilePart
-): Effect.Effect<Content, AiError.InvalidUserInputError> => part.type === "text" ? Effect.succeed(text(part.text)) : ofFile(part)
+): Effect.Effect<Content, AiError.InvalidUserInputError> =>
+  part.type === "text" ? Effect.succeed(text(part.text)) : ofFile(part)
 
 const refuse = (description: string) => Effect.fail(new AiError.InvalidUserInputError({ description }))
 
@@ -50,7 +51,10 @@ const ofFile = (file: Prompt.FilePart): Effect.Effect<Content, AiError.InvalidUs
     return refuse(`${name} is a URL, which Codex does not fetch. Pass its bytes.`)
   }
   if (kind === "image" || kind === "audio") {
-    return Effect.succeed({ type: kind, url: url?.href ?? `data:${concrete[mediaType] ?? mediaType};base64,${base64(data)}` })
+    return Effect.succeed({
+      type: kind,
+      url: url?.href ?? `data:${concrete[mediaType] ?? mediaType};base64,${base64(data)}`
+    })
   }
   if (kind !== "text" && mediaType !== "application/json") {
     return refuse(`${name} can't be passed to Codex, which takes images, sound, text and JSON.`)
@@ -68,7 +72,8 @@ const urlOf = (data: Prompt.FilePart["data"]): URL | undefined => {
 
 const pathOf = (url: URL): string => decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:)/, "")
 
-const base64 = (data: Prompt.FilePart["data"]): string => data instanceof Uint8Array ? Base64.encode(data) : String(data)
+const base64 = (data: Prompt.FilePart["data"]): string =>
+  data instanceof Uint8Array ? Base64.encode(data) : String(data)
 
 /** Returns the text of a file. A string that is not Base64 is the text itself. */
 const decoded = (url: URL | undefined, data: Prompt.FilePart["data"]): string => {

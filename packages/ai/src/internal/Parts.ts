@@ -98,7 +98,9 @@ export class Parts {
     switch (item.type) {
       case "agentMessage": {
         const kind = item.phase === "commentary" ? style.commentary : "text"
-        return kind === "omit" ? [] : [...this.write(item.id, kind, this.rest(item.id, item.text)), ...this.end(item.id)]
+        return kind === "omit"
+          ? []
+          : [...this.write(item.id, kind, this.rest(item.id, item.text)), ...this.end(item.id)]
       }
       case "reasoning": {
         const written = this.open.has(item.id)

@@ -89,8 +89,7 @@ export const make = Effect.fnUntraced(function*(
         Effect.mapError((error) => aiError(method, error)),
         Effect.withParentSpan(given.span, { captureStackTrace: false })
       )
-      return Stream.tapError(Stream.unwrap(beginning), (error) =>
-        Effect.sync(() => refused.set(given.span, error)))
+      return Stream.tapError(Stream.unwrap(beginning), (error) => Effect.sync(() => refused.set(given.span, error)))
     })
 
   return {

@@ -6,10 +6,10 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type { Codex } from "effect-codex/Codex"
+import type * as CodexError from "effect-codex/CodexError"
 import type * as AiError from "effect/ai/AiError"
 import type * as Tool from "effect/ai/Tool"
 import * as Cause from "effect/Cause"
-import type * as CodexError from "effect-codex/CodexError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -53,6 +53,19 @@ export interface Services {
   readonly scope: Scope.Scope
 }
 
+/** Has the tools of a turn executed within it, if the call of the model brings their handlers. */
+const execute = (
+  { calls, thread }: Conversation,
+  { incoming, parts }: Pick<RunningTurn, "incoming" | "parts">,
+  { handlers }: Request
+): void => {
+  calls.executor = handlers && Execution.make(handlers, {
+    threadId: thread.id,
+    parts,
+    offer: (message) => Queue.offerUnsafe(incoming, message)
+  })
+}
+
 /** Starts a step. When the scope closes, a conversation that is still busy is closed. */
 export const make = ({ codex, options, scope, threads }: Services) => {
   /** Reads a turn into its queue, over all its steps. */
@@ -76,18 +89,6 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     )
     return { conversation, running }
   })
-
-  const execute = (
-    { calls, thread }: Conversation,
-    { incoming, parts }: Pick<RunningTurn, "incoming" | "parts">,
-    { handlers }: Request
-  ) => {
-    calls.executor = handlers && Execution.make(handlers, {
-      threadId: thread.id,
-      parts,
-      offer: (message) => Queue.offerUnsafe(incoming, message)
-    })
-  }
 
   /** Starts a turn with entries, of which the last ones are its input. */
   const startTurn = Effect.fnUntraced(function*(
@@ -146,9 +147,7 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     const seed = yield* Ticket.next("", { system, tools: request.toolSchemas, place, instructions, threadOptions })
 
     let busy: Conversation | undefined
-    yield* Effect.addFinalizer(() =>
-      busy === undefined || busy.state !== "busy" ? Effect.void : threads.close(busy)
-    )
+    yield* Effect.addFinalizer(() => busy === undefined || busy.state !== "busy" ? Effect.void : threads.close(busy))
     const claim = (conversation: Conversation) => {
       threads.claim(conversation)
       busy = conversation

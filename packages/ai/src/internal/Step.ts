@@ -100,7 +100,9 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
 
   const ended = (error: CodexError.TurnStreamError | Cause.Done): Effect.Effect<never, AiError.AiError> =>
     Cause.isDone(error)
-      ? Effect.fail(Failure.make(method, new UnknownError({ description: `The turn ${turn.id} ended without a completion.` })))
+      ? Effect.fail(
+        Failure.make(method, new UnknownError({ description: `The turn ${turn.id} ended without a completion.` }))
+      )
       : failed(error)
 
   const take = Effect.map(Queue.take(incoming), Option.some)
@@ -123,7 +125,9 @@ export const parts = (options: Options): Stream.Stream<Response.StreamPartEncode
             case "Drafts":
               return Effect.map(stamp(incoming.drafts()), more)
             case "HandlerFailed":
-              return Effect.fail(Failure.make(method, new UnknownError({ description: "The handler of a tool failed." })))
+              return Effect.fail(
+                Failure.make(method, new UnknownError({ description: "The handler of a tool failed." }))
+              )
             case "Event": {
               const { event } = incoming
               usage.add(event)

@@ -25,5 +25,8 @@ const unwrapped = <T, RD, RE>(
 ): Schema.ConstraintCodec<T, unknown, RD, RE> =>
   Schema.decodeTo<typeof type, typeof wrapped>(
     type,
-    SchemaTransformation.transform({ decode: ({ value }: { readonly value: T }) => value, encode: (value: T) => ({ value }) })
+    SchemaTransformation.transform({
+      decode: ({ value }: { readonly value: T }) => value,
+      encode: (value: T) => ({ value })
+    })
   )(wrapped)

@@ -97,6 +97,17 @@ export interface Threads {
   readonly close: (conversation: Conversation) => Effect.Effect<void>
 }
 
+/** Stops a turn, and waits for its end. */
+const stop = ({ turn }: RunningTurn): Effect.Effect<void> =>
+  Effect.ignore(turn.interrupt).pipe(
+    Effect.andThen(Effect.exit(turn.run)),
+    Effect.timeoutOption(waitForStop),
+    // In a fiber of its own: one that was interrupted can't be timed.
+    Effect.forkDetach,
+    Effect.flatMap(Fiber.await),
+    Effect.asVoid
+  )
+
 export const make = Effect.fnUntraced(function*(
   options: Options.Options
 ): Effect.fn.Return<Threads, never, Codex | Scope.Scope> {
@@ -111,16 +122,6 @@ export const make = Effect.fnUntraced(function*(
     kept.delete(conversation.thread.id)
     kept.set(conversation.thread.id, conversation)
   }
-
-  const stop = ({ turn }: RunningTurn): Effect.Effect<void> =>
-    Effect.ignore(turn.interrupt).pipe(
-      Effect.andThen(Effect.exit(turn.run)),
-      Effect.timeoutOption(waitForStop),
-      // In a fiber of its own: one that was interrupted can't be timed.
-      Effect.forkDetach,
-      Effect.flatMap(Fiber.await),
-      Effect.asVoid
-    )
 
   const close = (conversation: Conversation): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -194,7 +195,10 @@ export const make = Effect.fnUntraced(function*(
           [options.instructions === "base" ? "baseInstructions" : "developerInstructions"]: system,
           ...(tools.length === 0 ? {} : { tools: declarations(tools) })
         }),
-        { raw: reportsResponses(codex.metadata.serverVersion), lasting: Options.lastingOf({ model, personality, serviceTier }) }
+        {
+          raw: reportsResponses(codex.metadata.serverVersion),
+          lasting: Options.lastingOf({ model, personality, serviceTier })
+        }
       )
     },
     reopen: (ticket, place) => {

@@ -60,7 +60,9 @@ describe("every version", () => {
       const { model } = yield* setup
       yield* model.enqueue(Reply.text("{\"city\":\"Rome\"}"))
       const schema = Schema.Struct({ city: Schema.String })
-      assert.deepStrictEqual((yield* LanguageModel.generateObject({ prompt: "Where?", schema })).value, { city: "Rome" })
+      assert.deepStrictEqual((yield* LanguageModel.generateObject({ prompt: "Where?", schema })).value, {
+        city: "Rome"
+      })
     }).pipe(Effect.provide(onCodex())))
 
   it.live("branches a stored conversation", () =>
