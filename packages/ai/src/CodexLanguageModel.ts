@@ -30,8 +30,50 @@ import { type CallConfig, Config, type Options } from "./internal/Options.ts"
 import * as Provider from "./internal/Provider.ts"
 import * as StructuredOutput from "./internal/StructuredOutput.ts"
 import * as Threads from "./internal/Threads.ts"
+import type { Ticket } from "./internal/Ticket.ts"
 
 export { type CallConfig, Config, type Options, type ThreadOptions } from "./internal/Options.ts"
+export type { Ticket } from "./internal/Ticket.ts"
+
+/**
+ * The metadata of a response's end.
+ *
+ * @category models
+ */
+export type FinishMetadata = {
+  /** The thread of the conversation. */
+  readonly threadId: string
+  /** The turn that has ended, or that waits for results. */
+  readonly turnId: string
+  /** `"completed"`, `"interrupted"`, or `"inProgress"` if the turn waits for results. */
+  readonly status: string
+  /** The size of the model's context window in tokens; null if the server has not told it. */
+  readonly contextWindow: number | null
+}
+
+declare module "effect/ai/Response" {
+  export interface TextPartMetadata extends ProviderMetadata {
+    readonly codex?: Ticket | null
+  }
+  export interface TextEndPartMetadata extends ProviderMetadata {
+    readonly codex?: Ticket | null
+  }
+  export interface ToolCallPartMetadata extends ProviderMetadata {
+    readonly codex?: Ticket | null
+  }
+  export interface FinishPartMetadata extends ProviderMetadata {
+    readonly codex?: FinishMetadata | null
+  }
+}
+
+declare module "effect/ai/Prompt" {
+  export interface TextPartOptions extends ProviderOptions {
+    readonly codex?: Ticket | null
+  }
+  export interface ToolCallPartOptions extends ProviderOptions {
+    readonly codex?: Ticket | null
+  }
+}
 
 /**
  * Makes the service. Closing the scope stops turns that wait for results, and gives up the threads.

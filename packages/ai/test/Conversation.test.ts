@@ -5,10 +5,11 @@ import { Chat, LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { CodexLanguageModel } from "../src/index.ts"
-import { onCodex, seen, setup, threadsOf } from "./utils.ts"
+import { killServer, onCodex, seen, setup, threadsOf } from "./utils.ts"
 
 const say = (text: string) => Prompt.userMessage({ content: [Prompt.textPart({ text })] })
 
@@ -238,6 +239,46 @@ describe("stored threads", () => {
     }).pipe(
       Effect.provide(CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo))))
     ))
+})
+
+describe("a server that dies and is started again", () => {
+  const restarting = { client: { restart: Schedule.recurs(1) } }
+
+  for (const [name, options] of [["in memory", {}], ["stored", stored]] as const) {
+    it.live(`a conversation goes on, ${name}`, () =>
+      Effect.gen(function*() {
+        const { codex, model } = yield* setup
+        const home = yield* CodexHome.CodexHome
+        const chat = yield* Chat.empty
+        yield* ask(chat, "one")
+        const before = codex.client.connections()
+        yield* killServer(home.codexHome)
+        yield* Effect.repeat(codex.client.connected, { until: (connection) => connection > before })
+        yield* ask(chat, "two")
+        const [first, second] = yield* threadsOf
+        if (name === "stored") assert.strictEqual(second, first)
+        else assert.notStrictEqual(second, first)
+        const [request] = (yield* model.requests).slice(-1)
+        assert.deepStrictEqual(seen(request!), ["user: one", "assistant: one", "user: two"])
+      }).pipe(Effect.provide(onCodex(options, { ...codexOn, ...restarting }))))
+  }
+
+  it.live("results of a turn that has died become history", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const home = yield* CodexHome.CodexHome
+      const toolkit = Toolkit.make(Tool.make("noop", { success: Schema.String }))
+      yield* model.enqueue(Reply.functionCall({ name: "noop", arguments: {} }), Reply.text("done"))
+      const chat = yield* Chat.empty
+      const handled = Effect.provide(toolkit.toLayer({ noop: () => Effect.succeed("ok") }))
+      yield* handled(chat.generateText({ prompt: "go", toolkit }))
+      const before = codex.client.connections()
+      yield* killServer(home.codexHome)
+      yield* Effect.repeat(codex.client.connected, { until: (connection) => connection > before })
+      assert.strictEqual((yield* handled(chat.generateText({ prompt: [], toolkit }))).text, "done")
+      const [request] = (yield* model.requests).slice(-1)
+      assert.deepStrictEqual(seen(request!), ["user: go", "call noop: {}", "output: ok"])
+    }).pipe(Effect.provide(onCodex({}, restarting))))
 })
 
 layer(onCodex())("structured output", (it) => {

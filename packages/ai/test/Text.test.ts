@@ -1,9 +1,12 @@
-import { Gate, Item, Reply } from "@effect-codex/testing"
+import { CodexHome, Gate, Item, Reply } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import { LanguageModel, Prompt } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { CodexLanguageModel } from "../src/index.ts"
 import { onCodex, seen, setup, types, usage } from "./utils.ts"
 
@@ -121,6 +124,17 @@ layer(onCodex())("text", (it) => {
         assert.deepStrictEqual(request.imageUrls, [`data:image/png;base64,${Buffer.from(pixel).toString("base64")}`])
         assert.include(request.userTexts.join("\n"), "<file name=\"notes.txt\">\na note\n</file>")
       }
+      const local = Prompt.userMessage({
+        content: [Prompt.filePart({ mediaType: "image/png", data: pathToFileURL(yield* file) })]
+      })
+      yield* model.enqueue(Reply.text("a"), Reply.text("b"))
+      yield* LanguageModel.generateText({ prompt: [local] })
+      yield* LanguageModel.generateText({
+        prompt: [local, Prompt.assistantMessage({ content: [Prompt.textPart({ text: "a dot" })] }), ...first]
+      })
+      for (const request of (yield* model.requests).slice(-2)) {
+        assert.match(request.imageUrls[0] ?? "", /^data:image\/png;base64,/)
+      }
       const before = (yield* model.requests).length
       for (
         const [mediaType, data] of [
@@ -135,6 +149,13 @@ layer(onCodex())("text", (it) => {
       }
       assert.strictEqual((yield* model.requests).length, before)
     }))
+})
+
+/** The pixel in a file. */
+const file = Effect.map(CodexHome.CodexHome, ({ workspace }) => {
+  const path = join(workspace, "pixel.png")
+  writeFileSync(path, pixel)
+  return path
 })
 
 const pixel = Uint8Array.from(Buffer.from(

@@ -1,5 +1,6 @@
 import { Item, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
+import { Tools } from "effect-codex"
 import { Chat, LanguageModel, Prompt, Response, Tool, Toolkit } from "effect/ai"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -260,6 +261,43 @@ layer(onCodex())("a tool loop", (it) => {
         const error = yield* provided(Effect.flip(LanguageModel.generateText({ prompt: "hi", toolkit, toolChoice })))
         assert.strictEqual(error.reason._tag, "InvalidRequestError")
       }
+    }))
+})
+
+const crm = { name: "crm", description: "Our customers" }
+const others = Toolkit.make(
+  Tool.make("find", { success: Schema.String }).annotate(Tools.Namespace, crm),
+  Tool.dynamic("search", {
+    description: "Searches",
+    parameters: { type: "object", properties: { q: { type: "string" } } }
+  })
+)
+
+layer(onCodex())("other kinds of tools", (it) => {
+  it.effect("tools in a namespace, and tools with a JSON Schema", () =>
+    Effect.gen(function*() {
+      const { model } = yield* setup
+      yield* model.enqueue(
+        Reply.make([
+          Item.functionCall({ callId: "f", namespace: "crm", name: "find", arguments: {} }),
+          Item.functionCall({ callId: "s", name: "search", arguments: { q: "x" } })
+        ]),
+        Reply.text("done")
+      )
+      const chat = yield* Chat.empty
+      const handled = Effect.provide(others.toLayer({
+        find: () => Effect.succeed("found"),
+        search: (params) => Effect.succeed({ asked: params })
+      }))
+      const first = yield* handled(chat.generateText({ prompt: "go", toolkit: others }))
+      assert.deepStrictEqual(first.toolResults.map(({ result }) => result), ["found", { asked: { q: "x" } }])
+      assert.strictEqual((yield* handled(chat.generateText({ prompt: [], toolkit: others }))).text, "done")
+      const requests = yield* model.requests
+      assert.includeMembers([...requests[0]!.toolNames], ["crm.find", "search"])
+      assert.deepStrictEqual(["f", "s"].map((id) => requests[1]!.toolOutput(id)), [
+        "found",
+        "{\"asked\":{\"q\":\"x\"}}"
+      ])
     }))
 })
 

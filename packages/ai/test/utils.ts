@@ -4,6 +4,7 @@ import { Codex, type CodexClient, Router } from "effect-codex"
 import type { LanguageModel, Response } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { readFileSync } from "node:fs"
 import { CodexLanguageModel } from "../src/index.ts"
 
 export type Services =
@@ -68,3 +69,14 @@ export const turnsOf = Effect.map(
 /** The types of parts. */
 export const types = (parts: ReadonlyArray<{ readonly type: Response.AnyPart["type"] }>) =>
   parts.map(({ type }) => type)
+
+/** Kills the app-server with this CODEX_HOME. */
+export const killServer = (codexHome: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").trim().split(" ")
+    const server = children.map(Number).find((pid) =>
+      readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`CODEX_HOME=${codexHome}`)
+    )
+    if (server === undefined) throw new Error("no server runs")
+    process.kill(server, "SIGKILL")
+  })

@@ -16,8 +16,8 @@ import * as Calls from "./Calls.ts"
 import * as CodexTools from "./CodexTools.ts"
 import * as Execution from "./Execution.ts"
 import * as Failure from "./Failure.ts"
+import { fold } from "./fold.ts"
 import * as Options from "./Options.ts"
-import * as Parts from "./Parts.ts"
 import * as Start from "./Start.ts"
 import * as Step from "./Step.ts"
 import * as StructuredOutput from "./StructuredOutput.ts"
@@ -98,7 +98,7 @@ export const make = Effect.fnUntraced(function*(
       const isStructured = given.responseFormat.type === "json"
       return Effect.map(
         Stream.runCollect(stream(given, isStructured ? "generateObject" : "generateText")),
-        (parts) => Parts.fold(parts, isStructured)
+        (parts) => fold(parts, isStructured)
       )
     }
   }

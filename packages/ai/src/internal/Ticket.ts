@@ -10,13 +10,20 @@ import * as Base64 from "effect/encoding/Base64"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** A ticket, as it stands at `metadata.codex` of a part, and at `options.codex` of a prompt. */
-export interface Ticket {
+/**
+ * The state that travels with a conversation, in the metadata of its text and tool call parts. A chat keeps it as it keeps
+ * the texts; without it, the conversation goes on in a new thread.
+ *
+ * @category models
+ */
+export type Ticket = {
+  /** The thread that the part comes from. */
   readonly threadId: string
+  /** The turn that the part comes from. */
   readonly turnId: string
   /** The digest of the conversation up to the part. */
   readonly head: string
-  /** Whether the turn waits for the result of this call. */
+  /** Present if the turn waits for the result of this call. */
   readonly parked?: true
 }
 
