@@ -1,6 +1,6 @@
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Codex } from "effect-codex"
+import { Codex, CodexError } from "effect-codex"
 import { Chat, LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -241,6 +241,10 @@ describe("stored threads", () => {
     ))
 })
 
+/** Waits until a server that has died runs again: requests wait for it, but for those that it has received. */
+const started = (codex: Codex.Codex["Service"]) =>
+  Effect.retry(codex.client.request("thread/loaded/list", {}), { while: CodexError.isRetryable })
+
 describe("a server that dies and is started again", () => {
   const restarting = { client: { restart: Schedule.recurs(1) } }
 
@@ -251,9 +255,8 @@ describe("a server that dies and is started again", () => {
         const home = yield* CodexHome.CodexHome
         const chat = yield* Chat.empty
         yield* ask(chat, "one")
-        const before = codex.client.connections()
         yield* killServer(home.codexHome)
-        yield* Effect.repeat(codex.client.connected, { until: (connection) => connection > before })
+        yield* started(codex)
         yield* ask(chat, "two")
         const [first, second] = yield* threadsOf
         if (name === "stored") assert.strictEqual(second, first)
@@ -272,9 +275,8 @@ describe("a server that dies and is started again", () => {
       const chat = yield* Chat.empty
       const handled = Effect.provide(toolkit.toLayer({ noop: () => Effect.succeed("ok") }))
       yield* handled(chat.generateText({ prompt: "go", toolkit }))
-      const before = codex.client.connections()
       yield* killServer(home.codexHome)
-      yield* Effect.repeat(codex.client.connected, { until: (connection) => connection > before })
+      yield* started(codex)
       assert.strictEqual((yield* handled(chat.generateText({ prompt: [], toolkit }))).text, "done")
       const [request] = (yield* model.requests).slice(-1)
       assert.deepStrictEqual(seen(request!), ["user: go", "call noop: {}", "output: ok"])

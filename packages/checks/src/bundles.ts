@@ -57,7 +57,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "Codex.layer",
     code: using("effect-codex", "Codex.layer"),
-    limit: { ours: 330, effect: 150, zipped: 132 }
+    limit: { ours: 345, effect: 150, zipped: 135 }
   }
 ]
 

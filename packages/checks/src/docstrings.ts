@@ -4,6 +4,7 @@
  *     node packages/checks/src/docstrings.ts
  */
 import { join } from "node:path"
+import { checkOptions } from "./optionDocs.ts"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 
@@ -126,8 +127,8 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    ["protocol", "codex", "recording", "testing", "ai", "cli"].flatMap((name) =>
-      checkDocstrings(join(root, "packages", name, "src"))
-    )
+    ["protocol", "codex", "recording", "testing", "ai", "cli"]
+      .map((name) => join(root, "packages", name, "src"))
+      .flatMap((src) => [...checkDocstrings(src), ...checkOptions(src)])
   )
 }

@@ -28,8 +28,10 @@ export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
-    ".": ["wire", "node", "model", "base"],
-    wire: ["model", "base"],
+    ".": ["wire", "node", "options", "tools", "model", "base"],
+    wire: ["options", "model", "base"],
+    options: ["tools", "model", "base"],
+    tools: ["model", "base"],
     node: ["model", "base", "node:"],
     model: ["base"],
     base: []

@@ -1,7 +1,7 @@
 /**
- * The client of one app-server: its process, the handshake, and every method of the protocol as a typed request.
+ * The client of one app-server, with every method of the protocol as a typed request.
  *
- * Most programs use `Codex` above it. This is for the rest of the protocol's methods.
+ * Most programs use `Codex`, which is built on it. Use the client for methods that `Codex` does not cover.
  */
 import { layerStdio } from "#process"
 import * as Methods from "@effect-codex/protocol/Methods"
@@ -30,16 +30,18 @@ import {
   InvalidInputError,
   type RequestError
 } from "./model/CodexError.ts"
-import type { Limits } from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
+import type { Method, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
-import { type PathKind, Transport } from "./model/Transport.ts"
+import { Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
+import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
+import { Client } from "./wire/Client.ts"
 import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
-import * as Router from "./wire/Router.ts"
+import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
 import { Slots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
@@ -49,34 +51,7 @@ import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
-
-/** A method of the protocol that a client can call. */
-export type Method = Methods.ClientRequestMethod
-
-/** The parameters of a method. */
-export type Params<M extends Method> = Methods.ClientRequests[M]["params"]
-
-/** The answer to a method. */
-export type Response<M extends Method> = Methods.ClientRequests[M]["response"]
-
-/**
- * Options of one request.
- *
- * @category models
- */
-export interface RequestOptions {
-  /** How long to wait for the answer, and before for a server that is being started again. Default: `requestTimeout`. */
-  readonly timeout?: Duration.Input | undefined
-  /**
-   * When to send again what an overloaded server refused. Default: twice, after about 250 and 500 ms, if the request is
-   * safe to repeat; `false` for never. A schedule given here is followed whatever the method.
-   */
-  readonly retry?: Schedule.Schedule<unknown, RequestError> | false | undefined
-}
-
-/** The arguments of `request`: parameters are left out where the method has none, and are `{}` where all are optional. */
-export type RequestArgs<M extends Method> = undefined extends Params<M> ? [params?: Params<M>, options?: RequestOptions]
-  : [params: Params<M>, options?: RequestOptions]
+export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 
 /**
  * The client of one app-server.
@@ -84,10 +59,14 @@ export type RequestArgs<M extends Method> = undefined extends Params<M> ? [param
  * @category services
  */
 export class CodexClient extends Context.Service<CodexClient, {
-  /** What the server said of itself in the handshake; after a restart, in the last one. */
+  /** The server's response to the handshake; after a restart, to the last one. */
   readonly metadata: Metadata
   /**
-   * Calls a method of the protocol.
+   * Sends a request, and returns the response. `Methods.ClientRequests` of `@effect-codex/protocol` describes the methods.
+   *
+   * Fails with `CodexRpcError` if the server refuses the request, `CodexTimeoutError` if it does not respond in time,
+   * `CodexDecodeError` if the response does not match the protocol, `CodexConnectionError` if the connection is lost, and
+   * `InvalidInputError` if the parameters cannot be sent.
    *
    * @example
    * ```ts
@@ -102,47 +81,21 @@ export class CodexClient extends Context.Service<CodexClient, {
    * ```
    */
   readonly request: <M extends Method>(method: M, ...args: RequestArgs<M>) => Effect.Effect<Response<M>, RequestError>
-  /** Sends a notification. The protocol has one, `initialized`, which the client sends itself. */
+  /** Sends a notification. The protocol has only `initialized`, which the client sends itself. */
   readonly notify: (method: string, params?: unknown) => Effect.Effect<void, CodexConnectionError | InvalidInputError>
-  /** Every notification of the server, from the moment the stream is run. Fails when the connection is lost. */
+  /** Every notification from the server, from the moment the stream is run. Fails when the connection is lost. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
-  /** Ends when the connection does, with the way it ended. */
+  /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
-  /** How many connections there have been: 1, and one more for each restart. */
-  readonly connections: () => number
-  /** Waits for a connection, if the server is being started again, and tells its number. */
-  readonly connected: Effect.Effect<number, CodexConnectionError>
-  /**
-   * Answers requests of this thread with these handlers, and those of its sub-agents and forks. Methods without a handler
-   * fall back to the nearest thread above, then to the client's. The handlers hold until the thread is archived, deleted
-   * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
-   */
-  readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
-  /** Limits for the turns of all threads. */
-  readonly limits: Limits | undefined
-  /**
-   * Tells what there is at a path on the server's machine; undefined where only the server can know. See
-   * `Transport.look`.
-   */
-  readonly look: ((path: string) => PathKind) | undefined
-  /** How sub-agents are kept within what the turns of their thread allow. */
-  readonly subagents: Subagents.Subagents
-  /**
-   * Whether the server still sends this client the events of a thread that it has loaded: false from `thread/unsubscribe`
-   * until the thread is resumed. At most the latest 1,000 threads are remembered.
-   */
-  readonly isSubscribed: (threadId: string) => boolean
-  /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
-  readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
 
-/** The default of {@link RequestOptions.retry}. */
+/** The default schedule of `RequestOptions.retry`. */
 const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 2 })
 )
 
-/** What follows the first failure of an effect: nothing, or the effect again, as the schedule says. */
+/** Handles the first failure of an effect: runs the effect again by the schedule, or fails. */
 const again = <A>(
   effect: () => Effect.Effect<A, RequestError>,
   error: RequestError,
@@ -156,13 +109,13 @@ const again = <A>(
   return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect()), options)
 }
 
-/** Requests that change nothing: sending one twice does no harm. */
+/** Returns true for requests that change nothing, which are safe to send twice. */
 const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
 
-/** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
+/** Returns true if a request may be sent again. With `always`, the caller has declared every method safe to repeat. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
   error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
-  // With this code the server refuses before it looks at a request.
+  // With this code, the server has not processed the request.
   && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
@@ -172,23 +125,19 @@ const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Res
     : Exit.fail(new CodexDecodeError({ method, issue: describe(response.failure), raw: result }))
 }
 
-/**
- * Connects and shakes hands. The scope ends the connection.
- *
- * @category constructors
- */
+/** @internal Connects and performs the handshake. Closing the scope ends the connection. */
 export const make = Effect.fnUntraced(function*<R = never>(
   options: ClientOptions.ClientOptions<R> = {}
 ): Effect.fn.Return<
-  CodexClient["Service"],
+  CodexClient["Service"] & Client["Service"],
   ConnectError,
-  Transport | Router.Router | Scope.Scope | R
+  Transport | Wire.Router | Scope.Scope | R
 > {
   yield* ClientOptions.validate(options)
   const { look } = yield* Transport
-  const router = yield* Router.Router
+  const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
-  // The span in which the client is made has nothing to do with what it does later.
+  // Later work does not belong to the span in which the client is built.
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   const requestTimeout = Duration.fromInputUnsafe(options.requestTimeout ?? ClientOptions.defaults.requestTimeout)
 
@@ -237,7 +186,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
               { method, params, read, timeout, late, control, span }
             )
         )
-      // What succeeds at once pays for none of this.
+      // A request that succeeds at once pays for none of this.
       return Effect.catch(once(), (error) => {
         if (options.retry === false) return Effect.fail(error)
         return again(once, error, {
@@ -267,7 +216,12 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family,
         isShared: session.isShared,
         read: (threadId) =>
-          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
+          send(
+            "thread/read",
+            { threadId },
+            (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread),
+            { control: true }
+          )
       }),
       send: (message) => Effect.ignore(sendLine(message))
     })
@@ -275,7 +229,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   router.watch(TurnEnds.make({ router, deadlines, send, controls, fork }))
   yield* session.open
 
-  return CodexClient.of({
+  return {
     get metadata() {
       return session.metadata()
     },
@@ -309,8 +263,26 @@ export const make = Effect.fnUntraced(function*<R = never>(
     look,
     subagents,
     turns: { ...starts, ...controls }
-  })
+  }
 })
+
+/** A client with the internal services on which `Codex` is built. */
+type Services = CodexClient | Router.Router | Client | Wire.Router
+
+/** @internal {@link layerTransport} with the internal services. */
+export const wireTransport = <R = never>(
+  options: ClientOptions.ClientOptions<R> = {}
+): Layer.Layer<Services, ConnectError, Transport | R> =>
+  Layer.effectContext(
+    Effect.map(make(options), (client) => Context.make(CodexClient, client).pipe(Context.add(Client, client)))
+  ).pipe(Layer.provideMerge(Router.layerWire))
+
+/** @internal {@link layer} with the internal services. */
+export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
+  Layer.unwrap(Effect.as(
+    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
+    wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+  ))
 
 /**
  * A client over any Transport.
@@ -319,26 +291,21 @@ export const make = Effect.fnUntraced(function*<R = never>(
  */
 export const layerTransport = <R = never>(
   options: ClientOptions.ClientOptions<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> =>
-  Layer.effect(CodexClient, make(options)).pipe(Layer.provideMerge(Router.layer))
+): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> => wireTransport(options)
 
 /**
- * The options of a client and of the process that it starts. All may be left out.
+ * Options of {@link layer}: those of the client, and of the process that it starts. All are optional.
  *
  * @category models
  */
 export interface LayerOptions<out R = never> extends ClientOptions.ClientOptions<R>, ProcessOptions.ProcessOptions {}
 
 /**
- * A client of the `codex app-server` that it starts. Building the Layer starts the process and shakes hands; closing it
- * ends the process, and waits until it is gone.
+ * A client that starts `codex app-server`. Building the Layer starts the process and performs the handshake. Closing it ends the
+ * process, and waits until the process is gone.
  *
  * @category layers
  */
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
-    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
-  ))
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireProcess(options)

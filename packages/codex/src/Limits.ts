@@ -1,4 +1,4 @@
 /**
- * Limits of a turn: how long it may take, and how much it may use, before it is interrupted.
+ * Limits of a turn: the time, tokens and model requests after which it is interrupted.
  */
 export type { Limit, Limits } from "./model/Limits.ts"

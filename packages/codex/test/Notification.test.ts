@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Notification } from "effect-codex"
+import * as Notification from "../src/model/Notification.ts"
 
 const delta = { threadId: "t", turnId: "u", itemId: "i", delta: "x" }
 

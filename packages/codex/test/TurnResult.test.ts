@@ -1,9 +1,10 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Notification, TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Notification from "../src/model/Notification.ts"
+import * as TurnResult from "../src/model/TurnResult.ts"
 
 const message = (text: string, phase: string | null | undefined): Protocol.ThreadItem => {
   const { phase: _, ...item } = Fixture.agentMessage(text)

@@ -53,10 +53,13 @@ export interface Services {
   readonly scope: Scope.Scope
 }
 
+/** What receives the events of a turn. */
+type Reader = Pick<RunningTurn, "incoming" | "parts">
+
 /** Has the tools of a turn executed within it, if the call of the model brings their handlers. */
 const execute = (
   { calls, thread }: Conversation,
-  { incoming, parts }: Pick<RunningTurn, "incoming" | "parts">,
+  { incoming, parts }: Reader,
   { handlers }: Request
 ): void => {
   calls.executor = handlers && Execution.make(handlers, {
@@ -69,19 +72,20 @@ const execute = (
 /** Starts a step. When the scope closes, a conversation that is still busy is closed. */
 export const make = ({ codex, options, scope, threads }: Services) => {
   /** Reads a turn into its queue, over all its steps. */
-  const read = Effect.fnUntraced(function*(
-    conversation: Conversation,
-    reader: Omit<RunningTurn, "turn">,
-    turn: RunningTurn["turn"]
-  ) {
-    const running: RunningTurn = { ...reader, turn }
+  const read = Effect.fnUntraced(function*(conversation: Conversation, reader: Reader, turn: RunningTurn["turn"]) {
+    // A thread that was loaded again after a restart has lost what it was started with.
+    const raw = conversation.raw && conversation.connection === codex.metadata
+    const running: RunningTurn = { ...reader, turn, usage: new Usage(raw), asked: new Asked(raw), isLost: false }
     conversation.running = running
     yield* turn.stream.pipe(
-      Stream.map((event): Incoming => ({ _tag: "Event", event })),
+      Stream.map((event): Incoming => {
+        if (event.method === "turn/completed") running.isLost = event.params.turn.status !== "completed"
+        return { _tag: "Event", event }
+      }),
       Stream.onExit((exit) =>
         Effect.sync(() => {
           // Its reader ends before it when the model's scope closes.
-          running.isEnded = Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)
+          if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) running.isLost = true
         })
       ),
       Stream.runIntoQueue(reader.incoming),
@@ -104,12 +108,9 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     conversation.head = yield* Ticket.advance(conversation.head, [...added, ...input])
     yield* Items.inject(codex, conversation.thread.id, added)
     conversation.lasting = { ...conversation.lasting, ...lasting }
-    const reader: Omit<RunningTurn, "turn"> = {
+    const reader: Reader = {
       incoming: yield* Queue.make<Incoming, CodexError.TurnStreamError | Cause.Done>(),
-      parts: new Parts(),
-      usage: new Usage(conversation.raw),
-      asked: new Asked(conversation.raw),
-      isEnded: false
+      parts: new Parts()
     }
     execute(conversation, reader, request)
     const starting = conversation.thread.turn(Items.input(input), {
@@ -164,13 +165,13 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     if (ticket === undefined) return yield* fresh
     const reached = yield* Ticket.advance(seed, before)
     const kept = threads.get(ticket.threadId)
-    if (kept !== undefined && kept.connection !== codex.client.connections()) yield* threads.close(kept)
+    if (kept !== undefined && kept.connection !== codex.metadata) yield* threads.close(kept)
 
     if (kept !== undefined && kept.head === reached && kept.turnId === ticket.turnId) {
       const { running } = kept
       if (kept.state === "parked" && running !== undefined) {
         const isAnswered = results.some(({ isMissing }) => !isMissing) && after.every(({ role }) => role === "user")
-        if (isAnswered && !running.isEnded) {
+        if (isAnswered && !running.isLost) {
           claim(kept)
           execute(kept, running, request)
           return yield* answer(kept, running, transcript)

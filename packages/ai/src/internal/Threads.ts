@@ -2,9 +2,12 @@
  * The threads that a model keeps: each with the digest of its conversation, and with its turn while that runs or waits.
  */
 import { Codex } from "effect-codex/Codex"
+import type * as CodexClient from "effect-codex/CodexClient"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as Notification from "effect-codex/Notification"
+import type * as ServerRequests from "effect-codex/ServerRequests"
 import type * as Thread from "effect-codex/Thread"
+import * as Tools from "effect-codex/Tools"
 import type * as Turn from "effect-codex/Turn"
 import type * as Tool from "effect/ai/Tool"
 import type * as Cause from "effect/Cause"
@@ -12,10 +15,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Queue from "effect/Queue"
-import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Asked } from "./Asked.ts"
-import * as CodexTools from "./CodexTools.ts"
 import * as Options from "./Options.ts"
 import type { Draft, Parts } from "./Parts.ts"
 import type * as Ticket from "./Ticket.ts"
@@ -35,15 +36,15 @@ export interface RunningTurn {
   readonly parts: Parts
   readonly usage: Usage
   readonly asked: Asked
-  /** Whether the turn has ended, though a step may not have read that yet. */
-  isEnded: boolean
+  /** Whether the turn has ended without a result, though no step has read that yet. */
+  isLost: boolean
 }
 
 /** A thread that the model keeps. */
 export interface Conversation {
   readonly thread: Thread.Thread
-  /** The connection on which the thread was opened. */
-  readonly connection: number
+  /** The handshake of the connection on which the thread was opened. */
+  readonly connection: CodexClient.Metadata
   /** Whether the server reports each response of the model by itself. */
   readonly raw: boolean
   readonly calls: ToolCalls
@@ -131,11 +132,15 @@ export const make = Effect.fnUntraced(function*(
       if (kept.get(thread.id) === conversation) kept.delete(thread.id)
       return Effect.all([
         timer === undefined ? Effect.void : Fiber.interrupt(timer),
-        running === undefined || running.isEnded ? Effect.void : stop(running)
+        running === undefined || running.isLost ? Effect.void : stop(running)
       ], { concurrency: "unbounded" }).pipe(
         Effect.andThen(Effect.ignore(codex.client.request("thread/unsubscribe", { threadId: thread.id })))
       )
     })
+
+  /** Declares tools for their calls only: Effect asks for approval when a call is answered. */
+  const declarationsOf = (tools: ReadonlyArray<Tool.Any>) =>
+    Tools.declarations(tools.map((tool) => tool.setNeedsApproval(false)), codex.metadata.serverVersion)
 
   /** Closes conversations until there is room for another one. */
   const makeRoom: Effect.Effect<void> = Effect.suspend(() => {
@@ -148,18 +153,15 @@ export const make = Effect.fnUntraced(function*(
 
   /** Opens a thread, whose tool calls come here. */
   const open = <E>(
-    opening: Effect.Effect<Thread.Thread, E>,
+    opening: (serverRequests: ServerRequests.ServerRequestHandlers) => Effect.Effect<Thread.Thread, E>,
     how: { readonly raw: boolean; readonly lasting: Options.Lasting }
   ): Effect.Effect<Conversation, E> =>
     Effect.gen(function*() {
       yield* makeRoom
-      const connection = codex.client.connections()
-      const thread = yield* opening
-      const calls = new ToolCalls(thread.id)
-      codex.client.handle(thread.id, {
-        ...options.threadOptions?.serverRequests,
-        "item/tool/call": calls.handler
-      })
+      const connection = codex.metadata
+      const calls = new ToolCalls()
+      const thread = yield* opening({ ...options.threadOptions?.serverRequests, "item/tool/call": calls.handler })
+      calls.threadId = thread.id
       const conversation: Conversation = {
         ...how,
         thread,
@@ -183,37 +185,36 @@ export const make = Effect.fnUntraced(function*(
     get: (threadId) => kept.get(threadId),
     start: ({ lasting, place, system, tools }) => {
       const { model, personality, serviceTier } = lasting
-      return open(
-        codex.threadStart<never, Record<string, Declaration>>({
-          ...options.threadOptions,
-          ...place,
-          model,
-          personality,
-          serviceTier,
-          ephemeral: options.ephemeral ?? true,
-          experimentalRawEvents: true,
-          [options.instructions === "base" ? "baseInstructions" : "developerInstructions"]: system,
-          ...(tools.length === 0 ? {} : { tools: declarations(tools) })
-        }),
-        {
-          raw: reportsResponses(codex.metadata.serverVersion),
-          lasting: Options.lastingOf({ model, personality, serviceTier })
-        }
-      )
-    },
-    reopen: (ticket, place) => {
-      const { threadId, turnId } = ticket
-      const fork = codex.threadFork(threadId, {
-        ...place,
-        ephemeral: false,
-        lastTurnId: turnId
+      const start = (serverRequests: ServerRequests.ServerRequestHandlers) =>
+        Effect.flatMap(declarationsOf(tools), (dynamicTools) =>
+          codex.threadStart({
+            ...options.threadOptions,
+            ...place,
+            model,
+            personality,
+            serviceTier,
+            ephemeral: options.ephemeral ?? true,
+            experimentalRawEvents: true,
+            [options.instructions === "base" ? "baseInstructions" : "developerInstructions"]: system,
+            ...(tools.length === 0 ? {} : { dynamicTools }),
+            serverRequests
+          }))
+      return open(start, {
+        raw: reportsResponses(codex.metadata.serverVersion),
+        lasting: Options.lastingOf({ model, personality, serviceTier })
       })
-      const resumeOrFork = Effect.flatMap(
-        codex.threadRead(threadId, { includeTurns: true }),
-        ({ status, turns }) =>
-          turns.at(-1)?.id === turnId && status.type !== "active" ? codex.threadResume(threadId, place) : fork
-      )
-      return open(kept.has(threadId) ? fork : resumeOrFork, { raw: false, lasting: {} })
+    },
+    reopen: ({ threadId, turnId }, place) => {
+      const reopen = Effect.fnUntraced(function*(serverRequests: ServerRequests.ServerRequestHandlers) {
+        const opened = { ...place, serverRequests }
+        const fork = codex.threadFork(threadId, { ...opened, ephemeral: false, lastTurnId: turnId })
+        if (kept.has(threadId)) return yield* fork
+        const { status, turns } = yield* codex.threadRead(threadId, { includeTurns: true })
+        return yield* turns.at(-1)?.id === turnId && status.type !== "active"
+          ? codex.threadResume(threadId, opened)
+          : fork
+      })
+      return open(reopen, { raw: false, lasting: {} })
     },
     claim: (conversation) => {
       conversation.timer?.interruptUnsafe()
@@ -242,23 +243,3 @@ export const make = Effect.fnUntraced(function*(
     close
   }
 })
-
-/** A tool that nobody calls through its toolkit, so it requires nothing. */
-type Declaration = Tool.Tool<string, {
-  readonly parameters: Schema.Codec<unknown>
-  readonly success: Schema.Codec<unknown>
-  readonly failure: Schema.Codec<unknown>
-  readonly failureMode: Tool.FailureMode
-}>
-
-/** Returns tools for their declarations only: their calls are answered elsewhere, and Effect asks for their approval. */
-const declarations = (tools: ReadonlyArray<Tool.Any>) => ({
-  tools: Object.fromEntries(tools.map((tool) => [tool.name, declarationOf(tool)])),
-  handle: () => Effect.die("The calls of these tools are answered by the language model.")
-})
-
-const declarationOf = (tool: Tool.Any): Declaration => tool.setNeedsApproval(false) as Declaration
-
-/** Returns the tools that Codex has to be told of. */
-export const offered = (tools: ReadonlyArray<Tool.Any>): ReadonlyArray<Tool.Any> =>
-  tools.filter((tool) => !CodexTools.isCodexTool(tool))

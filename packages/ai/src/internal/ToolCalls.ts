@@ -15,12 +15,9 @@ export type Executor = (call: Protocol.DynamicToolCallParams) => Effect.Effect<P
 export class ToolCalls {
   /** Executes calls, for as long as a call of the model wants that. */
   executor: Executor | undefined
-  private readonly threadId: string
+  /** The thread that the calls belong to, once it is known. */
+  threadId: string | undefined
   private readonly responses = new Map<string, Deferred.Deferred<Protocol.DynamicToolCallResponse>>()
-
-  constructor(threadId: string) {
-    this.threadId = threadId
-  }
 
   /** Answers the server's requests. Those of sub-agents can't wait, because nobody would answer them. */
   readonly handler: ServerRequests.Handler<"item/tool/call"> = (call) =>

@@ -1,8 +1,8 @@
 /**
- * Run-time checks of options, for callers that types do not reach: JavaScript, and objects built elsewhere.
+ * Run-time checks of options, for callers that the types do not reach: JavaScript, and objects built elsewhere.
  *
- * A table holds one check for each option. A name outside the table is a mistake too: most often it is what another
- * library calls the option, and to ignore it would drop what the caller asked for.
+ * A table holds one check for each option. A name outside the table is a mistake too. Most often another library uses that
+ * name for the option, and ignoring it would drop a request of the caller.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -11,7 +11,7 @@ import * as Predicate from "effect/Predicate"
 /** Describes what is wrong with a value, or with a part of it; returns `undefined` for a valid one. */
 export type Check = (value: unknown) => string | Mistake | undefined
 
-/** A check for each option of `O`: TypeScript refuses a table that misses one, or has one too many. */
+/** A check for each option of `O`. TypeScript refuses a table with a missing or an extra one. */
 export type Checks<O> = { readonly [K in keyof O]-?: Check }
 
 /** A table of checks, whatever its options. */
@@ -50,7 +50,7 @@ export const duration: Check = (value) =>
 /** Accepts a duration of more than 0, in any form that `effect/Duration` reads. */
 export const timeout: Check = (value) => positiveDuration(value) === undefined ? notPositive : undefined
 
-/** Reads a duration of more than 0; `undefined` if it is none. */
+/** Reads a duration of more than 0. Returns `undefined` for any other value. */
 export const positiveDuration = (value: unknown): Duration.Duration | undefined => {
   const read = durationOf(value)
   return read === undefined || Duration.isZero(read) ? undefined : read
@@ -80,7 +80,7 @@ const durationOf = (value: unknown): Duration.Duration | undefined => {
     const isKnown = (unit: string) => Array.isArray(value) || units.has(unit)
     if (parts.length === 0 || parts.some(([unit, amount]) => Number.isNaN(amount) || !isKnown(unit))) return undefined
   }
-  // Any other value makes it fail.
+  // Returns `None` for any other value.
   const read = Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
   return read === undefined || Duration.isNegative(read) ? undefined : read
 }
@@ -96,7 +96,7 @@ export const findMistake = (options: unknown, checks: Table): Mistake | undefine
   return undefined
 }
 
-/** Says that a name is not known, and which one is nearest. */
+/** Returns the message for an unknown name, with the nearest known one. */
 export const unknownName = (name: string, kind: string, known: { readonly [name: string]: unknown }): string => {
   const alias = aliases.get(name)
   // An alias with a dot is no option, but the place where the value goes.
@@ -115,12 +115,12 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ["workingDirectory", "cwd"]
 ])
 
-/** The part of `options` that a table names. */
+/** Returns those of the `options` that a table names. */
 export const pick = <O extends object>(options: object, checks: Checks<O>): O =>
   // The names are those of `O`, and their values are checked before they are used.
   Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(checks, name))) as O
 
-/** The name that differs least, if it is similar at all. */
+/** Returns the most similar known name, if any is similar. */
 const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
   let best: { readonly name: string; readonly distance: number } | undefined
   const given = name.toLowerCase()
@@ -134,7 +134,7 @@ const nearest = (name: string, known: ReadonlyArray<string>): string | undefined
   return best?.name
 }
 
-/** How many letters have to be added, removed or replaced (Levenshtein). Names of any length are compared by their start. */
+/** Returns the Levenshtein distance of two names. Of a long `a`, only the first 100 letters count. */
 const editDistance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (const [i, letter] of Array.from(a.slice(0, 100)).entries()) {
@@ -147,7 +147,7 @@ const editDistance = (a: string, b: string): number => {
   return row[b.length]!
 }
 
-/** Shows a value that was to be chosen among few; never the inside of an object, which may hold keys. */
+/** Prints a value for an error message. Hides the contents of objects, which may hold keys. */
 const shown = (value: unknown): string =>
   typeof value === "string"
     ? JSON.stringify(value.slice(0, 100))

@@ -1,5 +1,5 @@
 /**
- * Limits of a turn, and how those of a turn, its thread and its client combine.
+ * Limits of a turn, and the combination of those of a turn, its thread and its client.
  */
 import * as Duration from "effect/Duration"
 import * as options from "../base/options.ts"
@@ -8,8 +8,8 @@ import * as options from "../base/options.ts"
  * Limits of a turn. A turn that reaches one is interrupted together with its sub-agents: `run` fails with `TurnLimitError`,
  * `stream` fails with it after its last event. A turn that completes in the meantime succeeds.
  *
- * Limits can be set for a turn, for a thread and for a Layer. The nearest setting wins, field by field; `Infinity` takes a
- * limit away. A thread's limits hold for the turns of its forks too, and those of a Layer for all its threads.
+ * Limits can be set for a turn, for a thread and for a Layer. The nearest setting wins, field by field; `Infinity` removes a
+ * limit. The limits of a thread also apply to its forks, and those of a Layer to all its threads.
  *
  * @example
  * ```ts
@@ -23,18 +23,18 @@ import * as options from "../base/options.ts"
  */
 export interface Limits {
   /**
-   * How long nothing may arrive from the turn or its sub-agents. Waiting for a handler of this program, such as a person's
+   * The longest time without any event of the turn or its sub-agents. Waiting for a handler of this program, such as a person's
    * approval, does not count. Default: no limit.
    */
   readonly idle?: Duration.Input | undefined
-  /** How long the turn may take, handlers included, from the moment when the server has accepted it. Default: no limit. */
+  /** The longest time for the turn, including handlers, from its acceptance by the server on. Default: no limit. */
   readonly duration?: Duration.Input | undefined
   /**
-   * How many tokens the model requests of the turn and its sub-agents may use, input and output together. Best effort: it
-   * is checked when the server reports usage, after each model request. Default: no limit.
+   * The largest number of tokens, input and output together, in the model requests of the turn and its sub-agents. Best effort:
+   * it is checked when the server reports usage, after each model request. Default: no limit.
    */
   readonly tokens?: number | undefined
-  /** How many model requests the turn and its sub-agents may make. Best effort, as `tokens`. Default: no limit. */
+  /** The largest number of model requests of the turn and its sub-agents. Best effort, like `tokens`. Default: no limit. */
   readonly steps?: number | undefined
 }
 
@@ -43,13 +43,13 @@ export type Limit = keyof Limits
 
 /** The limits of one turn. */
 export interface TurnLimits {
-  /** As {@link Limits.idle}, in milliseconds. `Infinity` if there is no limit, as for all of them. */
+  /** {@link Limits.idle} in milliseconds. Like all fields, `Infinity` if there is no limit. */
   readonly idle: number
-  /** As {@link Limits.duration}, in milliseconds. */
+  /** {@link Limits.duration} in milliseconds. */
   readonly duration: number
-  /** As {@link Limits.tokens}. */
+  /** The value of {@link Limits.tokens}. */
   readonly tokens: number
-  /** As {@link Limits.steps}. */
+  /** The value of {@link Limits.steps}. */
   readonly steps: number
 }
 
@@ -71,7 +71,7 @@ export const check: options.Check = (value) => {
 
 const millisOf = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
-/** The limits that hold, from settings with the nearest first; undefined if there are none. */
+/** Combines settings, the nearest first, to the limits of a turn. Returns undefined if there are none. */
 export const resolve = (settings: ReadonlyArray<Limits | undefined>): TurnLimits | undefined => {
   const nearest = <L extends Limit>(field: L): Limits[L] | undefined =>
     settings.find((limits) => limits?.[field] !== undefined)?.[field]

@@ -38,7 +38,7 @@ export interface McpToolApproval {
   readonly arguments: Protocol.Json | undefined
   /** The question to the user. */
   readonly message: string
-  /** How long Codex can remember an acceptance, beyond this call. */
+  /** The lifetimes for which Codex can remember an acceptance, beyond this call. */
   readonly persist: ReadonlyArray<"session" | "always">
 }
 
@@ -76,7 +76,7 @@ const isJsonObject = (value: Protocol.Json | undefined): value is Protocol.JsonO
  * Returns the MCP tool call that an elicitation asks approval for. Undefined if an MCP server elicits input from the user.
  *
  * The mark of an approval is part of `_meta`, which an MCP server can imitate. `serverName` can't be imitated, and accepting
- * such an elicitation only tells that server that its empty form was accepted. A form with fields is never an approval.
+ * such an elicitation only reports to that server that its empty form was accepted. A form with fields is never an approval.
  *
  * @category mcp
  */

@@ -49,16 +49,15 @@ export interface OutputCodec<out A, out RD = never> {
   readonly decode: (result: TurnResult) => Effect.Effect<TypedResult<A>, OutputDecodeError, RD>
 }
 
-/** A Schema as the model takes it: its JSON Schema, and the codec of the answer. */
+/** A Schema in the form that the model supports: its JSON Schema, and the codec of the answer. */
 type Codec<A, RD> = {
   readonly jsonSchema: Protocol.JsonObject
   readonly codec: Schema.ConstraintCodec<A, unknown, RD, unknown>
 }
 
 /**
- * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model is asked for an
- * object with one field, `value`, and the answer is unwrapped again. Fails with `InvalidInputError` if the model can't be
- * held to the Schema.
+ * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model returns an object with
+ * one field, `value`, and decoding unwraps it. Fails with `InvalidInputError` if the model does not support the Schema.
  */
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
@@ -68,7 +67,7 @@ export const make = Effect.fnUntraced(function*<A, RD>(
     Effect.try({
       try: (): Codec<B, RD> => {
         const { codec, jsonSchema } = toCodecOpenAI(schema)
-        // Its type says unknown values, but a JSON Schema is JSON.
+        // Its type has unknown values, but a JSON Schema is JSON.
         return { codec, jsonSchema: jsonSchema as Protocol.JsonObject }
       },
       catch: (error) => refused(error instanceof Error ? error.message : String(error))

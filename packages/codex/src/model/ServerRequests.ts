@@ -155,7 +155,7 @@ export const orElse: {
 
 /**
  * Runs a handler, as an Effect that always ends with an answer: in JavaScript, and from a cast, a handler may return
- * anything. Whatever is not an Effect dies with a message that says so.
+ * anything. Dies with a message about the handler if the value is not an Effect.
  */
 export const invoke = <R>(
   handler: AnyHandler<R>,

@@ -1,5 +1,5 @@
 /**
- * Answers the server's requests: each in a fiber of its own, never on the reader, and always.
+ * The responses to the server's requests. Each request runs in a fiber of its own, never on the reader, and always gets a response.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Cause from "effect/Cause"
@@ -30,7 +30,7 @@ interface Running {
   readonly turnKey: string | undefined
 }
 
-/** The line to send, and the error that it tells of. */
+/** The line to send, and the error that it reports. */
 interface Answer {
   readonly line: string
   readonly error?: JsonRpc.RpcError
@@ -62,7 +62,7 @@ const answer = (
   )
 }
 
-/** Runs a handler, which always comes to an answer. */
+/** Runs a handler. It always ends with a response. */
 const run = (request: Router.Incoming, params: unknown, { context, handler }: Answerer): Effect.Effect<Answer> =>
   ServerRequests.invoke(handler, params, context).pipe(
     Effect.flatMap((response) => answered(request, response)),
@@ -89,7 +89,7 @@ const annotations = (request: Router.Incoming): Record<string, unknown> => ({
   ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
 })
 
-/** What a handler answers; what JSON can't say is our own failure. */
+/** Encodes the response of a handler. A response that is not JSON is reported as an internal error. */
 const answered = (request: Router.Incoming, response: unknown): Effect.Effect<Answer> => {
   const line = JsonRpc.encodeAnswer(request.key, response ?? {})
   if (Result.isSuccess(line)) return Effect.succeed({ line: line.success })

@@ -1,6 +1,6 @@
 /**
- * The turns of sub-agents that run, each counted for the turn at the root of its family: who is to be stopped with that
- * turn, and what its sub-agents have used.
+ * The running turns of sub-agents, each assigned to the turn at the root of its family. That turn stops them, and its result
+ * includes their usage.
  */
 import * as Usage from "../model/Usage.ts"
 
@@ -26,7 +26,7 @@ export interface Snapshot {
   readonly stopped: number
 }
 
-/** Takes part in what happens below a root turn: see {@link ChildTurns.watch}. */
+/** Callbacks for the sub-agents of a root turn: see {@link ChildTurns.watch}. */
 export interface Watcher {
   /** A sub-agent has used tokens. */
   readonly used?: () => void
@@ -81,7 +81,7 @@ export class ChildTurns {
     return this.roots.size
   }
 
-  /** This client has started a turn, whose result tells of its sub-agents. */
+  /** Registers a turn of this client, whose result reports on its sub-agents. */
   claim(threadId: string, turnId: string): void {
     this.claimed.set(turnId, threadId)
   }
@@ -145,7 +145,7 @@ export class ChildTurns {
     return running.sort((a, b) => a.depth - b.depth)
   }
 
-  /** What the sub-agents of these root turns have come to. */
+  /** Returns the usage and the number of sub-agents of these root turns. */
   snapshot(rootIds: ReadonlyArray<string>): Snapshot {
     let { running, steps, stopped, usage } = nothing
     for (const rootId of rootIds) {
@@ -216,7 +216,7 @@ export class ChildTurns {
     return root
   }
 
-  /** Forgets a root that nobody can ask for any more. */
+  /** Removes a root that is not needed any more. */
   private release(rootId: string, root: Root): void {
     if (root.running.size > 0 || root.watchers.size > 0) return
     // A root turn that runs here is read at its end.

@@ -1,5 +1,5 @@
 /**
- * Watches a turn that has limits, and its sub-agents, until it ends or reaches one of them.
+ * The enforcement of limits: it watches a turn and its sub-agents until the turn ends or reaches a limit.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Clock from "effect/Clock"

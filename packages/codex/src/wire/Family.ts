@@ -1,6 +1,6 @@
 /**
- * The threads of one connection and how they derive from each other: which thread spawned a sub-agent, which was forked
- * from which, and what this client has bound to them. The reader feeds it each notification before anybody else sees it.
+ * The threads of one connection and their derivation: which thread spawned a sub-agent, which was forked from which, and the
+ * handlers, limits and options that this client has bound to them. The reader passes each notification to it first.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
@@ -14,7 +14,7 @@ import { ChildTurns } from "./ChildTurns.ts"
 /** A thread, with what is bound to it. */
 export class Member {
   readonly threadId: string
-  /** The thread that spawned this one; null if it is no sub-agent, undefined while nobody has told. */
+  /** The thread that spawned this one. Null if it is no sub-agent, undefined while that is unknown. */
   parent: string | null | undefined = undefined
   /** The thread that this one was forked from by this client. */
   source: string | undefined = undefined
@@ -63,7 +63,7 @@ export interface Facts {
 /** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
 export type OnMessage = (threadId: string, method: string, params: Notification.Raw) => void
 
-/** A chain of derivation has no more links than this, whatever the server says. */
+/** The longest chain of derivation that is followed, whatever the server reports. */
 const maxDepth = 64
 
 export class Family {
@@ -82,7 +82,7 @@ export class Family {
     return this.members.size
   }
 
-  /** What is known of a thread. */
+  /** Returns the facts about a thread. */
   get(threadId: string): Member | undefined {
     return this.members.get(threadId)
   }

@@ -1,6 +1,6 @@
 /**
- * The turns of a goal, made into one: the server starts turn after turn by itself until the goal is over; whoever follows
- * sees one turn, under the id of the first.
+ * The turns of a goal, combined into one. The server starts one turn after another until the goal ends; consumers see a single
+ * turn with the id of the first.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ export class GoalTurns implements Follower {
   /** How the last turn ended, or the one that failed. */
   private completion: Completion | null = null
 
-  /** Whether the server has told of the goal, and that it is over. */
+  /** True once the server has reported the goal, and once it has reported the end of the goal. */
   private isTold = false
   private isOver = false
 

@@ -1,6 +1,6 @@
 /**
- * Finds the handler of a server request: the asking thread's own, that of the nearest thread it derives from, then the
- * client's.
+ * The lookup of the handler of a server request: that of the asking thread, of the nearest thread from which it derives, then of
+ * the client.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -24,7 +24,7 @@ export interface Answerer {
   readonly context: ServerRequests.RequestContext
 }
 
-/** How long `thread/read` may take to tell the parent of a thread that asks. */
+/** The time limit for `thread/read`, which reports the parent of the asking thread. */
 const lookUpTimeout = "5 seconds"
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The requests of one client that wait for their answers, by id.
+ * The requests of one client that wait for their responses, by id.
  */
 import * as Exit from "effect/Exit"
 import type { Message } from "../base/JsonRpc.ts"
@@ -18,7 +18,7 @@ export interface Pending {
   readonly settle: (answer: Answer) => void
 }
 
-/** What becomes of a request that nobody waits for any more. */
+/** Callbacks for a request whose caller has gone. */
 export interface Forgotten {
   /** Takes a result that still comes, on this connection. */
   readonly late?: ((result: unknown) => void) | undefined
@@ -63,7 +63,7 @@ export class PendingRequests {
     return id
   }
 
-  /** Nobody waits for this answer any more. */
+  /** Removes a request whose caller has gone. */
   forget(id: number, { late, read }: Forgotten = {}): void {
     if (!this.waiting.delete(id)) return
     if (id <= this.lastRead) read?.()
@@ -76,7 +76,7 @@ export class PendingRequests {
     }
   }
 
-  /** Takes an answer; false if nobody waits for it. */
+  /** Accepts a response. Returns false if no request waits for it. */
   answer(message: Message): boolean {
     const id = message["id"]
     const error = message["error"] ?? undefined

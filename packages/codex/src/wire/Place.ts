@@ -1,8 +1,8 @@
 /**
- * The thread and the turn that a message belongs to.
+ * The thread and the turn to which a message belongs.
  *
- * The protocol's tables say where a known method has the ids. A method that this version does not know is looked at where
- * known ones have them.
+ * The protocol's tables contain the places of the ids for known methods. In messages with unknown methods, the ids are looked up
+ * in the usual places.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Predicate from "effect/Predicate"
@@ -12,7 +12,7 @@ type Params = { readonly [key: string]: unknown }
 const notifications: ReadonlyMap<string, Methods.Route> = Methods.serverNotifications
 const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
 
-/** Where a notification has its ids; undefined for a method that this version does not know. */
+/** Returns the places of the ids in a notification. Returns undefined for a method that this version does not know. */
 export const notification = (method: unknown): Methods.Route | undefined => {
   // Pieces of texts come in long rows: to compare is cheaper than to look up.
   if (method !== latest.method) latest = { method, route: routeOf(notifications, method) }
@@ -75,7 +75,7 @@ export const closing: ReadonlySet<unknown> = new Set<Methods.ServerNotificationM
   "thread/deleted"
 ])
 
-/** Whether a notification says that no turn of its thread runs. */
+/** Returns true if a notification reports that no turn of its thread runs. */
 export const saysIdle = (method: unknown, params: unknown): boolean => {
   if (closing.has(method)) return true
   if (method !== "thread/status/changed" || !Predicate.isObject(params)) return false

@@ -1,5 +1,5 @@
 /**
- * One request on one connection: it is registered, written, and awaited until its time is up.
+ * One request on one connection: it is registered and written, then waits for its response until its time limit.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -108,7 +108,7 @@ const send = <A>(
     else onEnd(ended)
   })
   return Effect.onError(interruptibly(Effect.andThen(connection.send(message), answer)), (cause) => {
-    // It could not be sent, or nobody waits any more.
+    // The request could not be sent, or its caller has gone.
     abandon()
     end(Exit.failCause(cause))
     return Effect.void

@@ -1,9 +1,9 @@
 /**
- * Who receives each incoming message: a response goes to its request, an event to its turn, its thread and those who
- * watch everything, a request of the server to its handler.
+ * The router of incoming messages: it passes a response to its request, an event to its turn, its thread and the consumers of all
+ * notifications, and a request of the server to its handler.
  *
- * The one reader of a connection feeds it, a chunk of messages at a time, and it does the least: parse, look up, push.
- * No Effect is run for a message, and nothing is kept that nobody can claim.
+ * The single reader of a connection passes it chunks of messages, and it only parses, looks up and pushes. It runs no Effect for a
+ * message, and keeps no event that cannot be claimed.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,7 @@ import type { Hide } from "../base/secrets.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { Accept } from "../model/Transport.ts"
+import { ExpectedTurn } from "./ExpectedTurn.ts"
 import { Family } from "./Family.ts"
 import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
@@ -40,9 +41,9 @@ export interface Incoming {
   readonly turnId: string | undefined
 }
 
-/** What answers requests of the server. */
+/** The part of the client that answers requests of the server. */
 export interface Server {
-  /** Takes a request. Returns at once; the answer goes its own way. */
+  /** Accepts a request. Returns at once; the response is sent later. */
   readonly request: (request: Incoming) => void
   /** The request with this key needs no answer any more. */
   readonly resolved: (key: string) => void
@@ -52,12 +53,12 @@ export interface Server {
   readonly lost: () => void
 }
 
-/** The events of a turn, from the place where its starter came in. */
+/** The events of a turn, from the point on at which its starter joined. */
 export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
 
 /**
- * Takes what belongs to no claimed turn. Runs in the reader, so a follower that stands before a request is written misses
- * nothing that comes of it.
+ * A consumer of notifications that belong to no claimed turn. It runs in the reader, so a follower that is registered before a
+ * request is written misses none of its notifications.
  */
 export interface Follower {
   /** Takes one notification, and the id of its turn if it has one. */
@@ -68,7 +69,7 @@ export interface Follower {
   readonly running?: RunningTurn | null
 }
 
-/** What has to be looked into, because the server may say no more of it. Runs in the reader. */
+/** Receives situations after which the server may send nothing more. Runs in the reader. */
 export interface Watch {
   /** Turns of this thread run here, and a notification of that method says that none does. */
   readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
@@ -82,36 +83,40 @@ export interface Watch {
 export interface StartedTurn {
   /** The events of the turn, and its result. */
   readonly turn: RunningTurn
-  /** Before the first event; null if events were not asked for. */
+  /** A cursor before the first event. Null if events were not requested. */
   readonly cursor: TurnCursor | null
 }
 
-/** Counters, for tests and metrics. Of what is held, all but `threads` are zero when idle. */
+/**
+ * Counters of a router, for metrics and tests. On an idle client, the numbers of held entries are zero, except for `threads`.
+ *
+ * @category models
+ */
 export interface Stats {
-  /** Messages that were no JSON object, or could not be routed. */
+  /** The number of messages so far that were no JSON object, or could not be routed. */
   readonly badLines: number
-  /** Answers to requests that nobody waits for. */
+  /** The number of responses so far without a waiting request. */
   readonly strayAnswers: number
-  /** Requests that wait for their answer. */
+  /** The number of requests that wait for their response. */
   readonly pending: number
-  /** Starts of turns that have timed out: if one is still answered, its turn is stopped. At most 256 are remembered. */
+  /** The number of starts of turns that timed out, at most 256. If the server still responds to one, its turn is stopped. */
   readonly late: number
-  /** Turns that are claimed and have not ended. */
+  /** The number of running turns of this client. */
   readonly turns: number
-  /** Followers of a thread, or of the account: starts in flight, goals, logins. */
+  /** The number of followers of a thread or the account: starts in flight, goals, logins. */
   readonly followers: number
-  /** Consumers of notifications. */
+  /** The number of consumers of notifications. */
   readonly subscribers: number
-  /** Threads that are known, with what is bound to them. They are forgotten when they are closed. */
+  /** The number of known threads. A closed thread is removed. */
   readonly threads: number
-  /** Turns of sub-agents that run. */
+  /** The number of running turns of sub-agents. */
   readonly subagents: number
-  /** Turns that are remembered for their sub-agents. */
+  /** The number of turns that are kept for their sub-agents. */
   readonly roots: number
 }
 
 /**
- * Routes what a connection brings. A client has one; it outlives a lost connection if the client restarts its server.
+ * The routing of one client. It outlives a lost connection if the client restarts its server.
  *
  * @category services
  */
@@ -123,7 +128,7 @@ export class Router extends Context.Service<Router, {
   readonly accept: Accept
   /** Registers a request before it is written, and returns its id. */
   readonly expect: (pending: Pending) => number
-  /** Nobody waits for this answer any more. */
+  /** Removes a request whose caller has gone. */
   readonly forget: (id: number, forgotten?: Forgotten) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
@@ -131,8 +136,8 @@ export class Router extends Context.Service<Router, {
    */
   readonly expectTurn: (threadId: string) => ExpectedTurn
   /**
-   * Follows a thread: what happens on it and belongs to no claimed turn, such as turns that start by themselves.
-   * Without a thread: what belongs to no thread at all. Returns a function that ends it.
+   * Follows the notifications of a thread that belong to no claimed turn, such as those of turns that start by themselves. Without
+   * a thread, it follows those that belong to no thread. Returns a function that ends it.
    */
   readonly follow: (threadId: string | undefined, follower: Follower) => () => void
   /** The threads of the connection, and how they derive from each other. */
@@ -145,34 +150,21 @@ export class Router extends Context.Service<Router, {
   readonly globals: Notifications
   /** Every notification of one thread from now on. */
   readonly thread: (threadId: string) => Notifications
-  /** Sets what answers requests of the server. */
+  /** Sets the part of the client that answers requests of the server. */
   readonly serve: (server: Server) => void
-  /** Sets what looks after turns whose end the server does not report. */
+  /** Sets the part of the client that ends turns whose end the server does not report. */
   readonly watch: (watch: Watch) => void
   /** The running turns of a thread. */
   readonly turnsOf: (threadId: string) => ReadonlyArray<RunningTurn>
   /** Builds the errors that the server reports. */
   readonly errors: ServerErrors
-  /** Routes what a new connection brings, after a failure too. `hide` removes its secrets from errors. */
+  /** Starts routing for a new connection, also after a failure. `hide` removes its secrets from errors. */
   readonly open: (hide?: Hide) => void
-  /** The connection is lost: everything that waits gets the error, after what had arrived. */
+  /** Fails everything that waits, after all messages that had arrived, because the connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
-  /** What is held now, and what was counted. */
+  /** Returns the number of held entries, and the counters. */
   readonly stats: () => Stats
-}>()("effect-codex/Router") {}
-
-/** A turn that a thread is expected to have. */
-export interface ExpectedTurn {
-  /**
-   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
-   * `onTurn` gets it in the reader, or the error if the connection is lost first.
-   */
-  readonly adopt: (onTurn: (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) => void
-  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
-  readonly claim: (turnId: string, events: boolean) => StartedTurn
-  /** Frees what was kept and not claimed. */
-  readonly close: () => void
-}
+}>()("effect-codex/wire/Router") {}
 
 /**
  * A Router that waits to be fed.
@@ -202,7 +194,11 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     const turn = new RunningTurn(threadId, turnId, errors, family.turns)
     turns.add(turn)
     turn.onHeld = () => held.push(turn)
-    turn.whenEnded(() => server?.turnEnded(threadId, turnId))
+    turn.whenEnded(() => {
+      server?.turnEnded(threadId, turnId)
+      // Also of a turn that ended without a completion.
+      family.turns.endRoot(turnId)
+    })
     return turn
   }
 
@@ -234,7 +230,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       threadId = Place.threadOf(route, params)
       turnId = Place.turnOf(route, params)
     }
-    // First: whoever hears of a message may ask for what it tells of the family.
+    // First, because consumers of the message may look at the family.
     if (Predicate.isObject(params)) family.observe(method, params, threadId, turnId)
     let event: Notification.Notification | undefined
     const turn = turns.get(threadId, turnId)
@@ -247,7 +243,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
   }
 
-  /** What belongs to no claimed turn. */
+  /** Handles a notification that belongs to no claimed turn. */
   const onUnclaimed = (
     raw: Notification.Raw,
     text: string,
@@ -342,42 +338,12 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return id
     },
     forget: (id, forgotten) => requests.forget(id, forgotten),
-    expectTurn: (threadId) => {
-      const kept = new Map<string, Array<Notification.Raw>>()
-      let adopt: ((turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) | undefined
-      const close = follow(threadId, {
-        offer: (raw, turnId) => {
-          if (turnId === undefined) return
-          if (adopt !== undefined && raw["method"] === "turn/started") {
-            const turn = createTurn(threadId, turnId)
-            turn.offer(raw)
-            close()
-            return adopt(Exit.succeed({ turn, cursor: null }))
-          }
-          const events = kept.get(turnId)
-          if (events === undefined) kept.set(turnId, [raw])
-          else events.push(raw)
-        },
-        fail: (error) => {
-          kept.clear()
-          adopt?.(Exit.fail(error))
-        }
-      })
-      return {
-        adopt: (onTurn) => {
-          adopt = onTurn
-        },
-        claim: (turnId, events) => {
-          const turn = turns.get(threadId, turnId) ?? createTurn(threadId, turnId)
-          const cursor = events ? turn.keepEvents().cursor() : null
-          for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
-          close()
-          if (failure !== undefined) turn.fail(failure)
-          return { turn, cursor }
-        },
-        close
-      }
-    },
+    expectTurn: (threadId) =>
+      new ExpectedTurn({
+        follow: (follower) => follow(threadId, follower),
+        turn: (turnId) => turns.get(threadId, turnId) ?? createTurn(threadId, turnId),
+        failure: () => failure
+      }),
     follow,
     turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,

@@ -1,5 +1,5 @@
 /**
- * A running turn: its result, folded while events pass, and the events themselves once somebody wants them.
+ * A running turn: its result, folded while events pass, and its events for their consumers.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -40,7 +40,7 @@ export class RunningTurn {
   /** Null for a turn that the server knows by its id. */
   control: TurnControl | null = null
 
-  /** The events; null as long as nobody asked for them. */
+  /** The events. Null until a consumer requests them. */
   events: Broadcast<Notification.Notification, TurnStreamError> | null = null
 
   /** Runs in the reader when the turn has completed without an answer, which may still be on its way: {@link settle} ends it. */
@@ -96,7 +96,7 @@ export class RunningTurn {
     children.claim(threadId, turnId)
   }
 
-  /** What the turn's sub-agents have come to so far. */
+  /** The usage and the number of the turn's sub-agents so far. */
   get subagents(): Snapshot {
     const snapshot = this.children.snapshot(this.roots)
     return this.stoppedBefore === 0
@@ -116,7 +116,7 @@ export class RunningTurn {
     this.holds.push(this.children.watch(this.turnId, { used: onUsage }))
   }
 
-  /** What the turn and its sub-agents have used so far. */
+  /** The usage of the turn and its sub-agents so far. */
   get used(): { readonly tokens: number; readonly steps: number } {
     const { steps, usage } = this.subagents
     return {
@@ -140,7 +140,7 @@ export class RunningTurn {
     else this.onEnd.push(f)
   }
 
-  /** The tokens of the whole turn so far; null if the server did not say. */
+  /** The tokens of the whole turn so far. Null if the server did not report them. */
   get tokens(): Protocol.TokenUsageBreakdown | null {
     return this.fold.tokens
   }

@@ -1,5 +1,5 @@
 /**
- * The errors that a server reports: refused requests and failed turns, with what the client has learned besides.
+ * Errors that a server reports: refused requests and failed turns, with related facts that the client knows.
  */
 import * as Predicate from "effect/Predicate"
 import { ErrorCode } from "../base/JsonRpc.ts"

@@ -1,6 +1,6 @@
 /**
- * How many requests of a client may be in flight at once. The server queues about 128 messages and drops what comes beyond,
- * its own refusals too: such a request would never be answered.
+ * The limit of requests in flight. The server queues about 128 messages and drops further ones, including its own refusals, so
+ * that such a request would never get a response.
  */
 import * as Effect from "effect/Effect"
 import { Waiters } from "../base/Waiters.ts"

@@ -1,6 +1,6 @@
 /**
- * Keeps the sub-agents of a thread within what its turns allow: they are interrupted with their turn, and none runs with
- * wider permissions than the turn that it works for.
+ * The control of sub-agents: they are interrupted with the turn that they work for, and none runs with wider permissions than that
+ * turn.
  */
 import * as Effect from "effect/Effect"
 import type { RequestError } from "../model/CodexError.ts"
@@ -30,7 +30,7 @@ export interface Subagents {
 export const make = ({ family, fork, send }: {
   readonly family: Family
   readonly send: SendPlain
-  /** Runs an effect that nobody waits for. */
+  /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): Subagents => {
   const { turns } = family

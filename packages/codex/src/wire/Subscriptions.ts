@@ -1,6 +1,6 @@
 /**
- * The consumers of notifications: of all, of those that belong to no turn, and of those of one thread. They cost nothing
- * while there are none.
+ * The consumers of notifications: of all, of those that belong to no turn, and of those of one thread. Without consumers, a
+ * notification costs nothing here.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -64,7 +64,7 @@ export class Subscriptions {
     this.threads.clear()
   }
 
-  /** The connection is lost: every consumer gets the error, after what had arrived. */
+  /** Fails every consumer, after all notifications that had arrived, because the connection is lost. */
   fail(error: CodexConnectionError): void {
     this.failure = error
     for (const events of [this.everything, this.globals, ...this.threads.values()]) events.end(Exit.fail(error))

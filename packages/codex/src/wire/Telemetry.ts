@@ -1,8 +1,8 @@
 /**
- * What can be seen of a client from outside: spans and metrics, named as OpenTelemetry does.
+ * Spans and metrics of a client, with the names of OpenTelemetry.
  *
- * Nothing happens per message: a request is counted when it ends, a turn when it starts and when it ends. Prompts,
- * answers, parameters and keys are in none of it; the messages of errors are.
+ * Nothing is measured per message: a request is counted when it ends, a turn when it starts and when it ends. Spans and metrics
+ * contain the messages of errors, but no prompts, answers, parameters or keys.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
@@ -67,7 +67,7 @@ export const restarts = counter("codex.restarts", "Restarts of the server")
 // Requests
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What kind of error this is, in one word. */
+/** Returns the kind of an error, in one word. */
 const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason._tag : error._tag
 
 /** How a request ended, in one word. */
@@ -150,7 +150,7 @@ export const serverRequest = (
       })
     ))
 
-/** What a span says of a method. */
+/** Returns the attributes of a span for a method. */
 export const rpc = (method: string) => ({ "rpc.system.name": "jsonrpc", "rpc.method": method })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ export const rpc = (method: string) => ({ "rpc.system.name": "jsonrpc", "rpc.met
 export const waiting = <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Metric.modify(waitingTurns, 1).pipe(Effect.andThen(wait), Effect.ensuring(Metric.modify(waitingTurns, -1)))
 
-/** Who runs a turn, as far as it is known. */
+/** The agent that runs a turn, as far as it is known. */
 export interface Agent {
   readonly model?: string | undefined
   readonly provider?: string | undefined

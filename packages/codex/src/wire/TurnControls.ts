@@ -1,5 +1,5 @@
 /**
- * Steering, interrupting and stopping turns that run.
+ * Controls of running turns: steer, interrupt and stop.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -58,7 +58,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
     const ask = (turnId: string): Effect.Effect<void, RequestError> =>
       turn.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
     return Effect.andThen(whenStarted(turn), Effect.suspend(() => ask(turn.turnId))).pipe(
-      // A review runs in a turn of another id, which the server tells only when it refuses.
+      // A review runs in a turn with another id, which the server reports only in its refusal.
       Effect.catchTag("CodexRpcError", (error) => {
         const active = error.reason._tag === "TurnMismatch" ? error.reason.runningTurnId : undefined
         return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
@@ -94,7 +94,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
       Effect.andThen(Effect.exit(Deferred.await(turn.result))),
       Effect.andThen(turn.leavesSubagents ? Effect.void : subagents.ended(turn.roots)),
       Effect.timeoutOption(stopTimeout),
-      // A turn that does not end in time is given up: the thread shall not stay blocked.
+      // A turn that does not end in time is given up, so that its thread is free again.
       Effect.andThen(Effect.sync(() => turn.giveUp()))
     )
 

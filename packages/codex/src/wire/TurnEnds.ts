@@ -1,15 +1,15 @@
 /**
- * Ends turns whose end the server does not tell, and reports turns that can't go on.
+ * The end of turns whose completion does not arrive, and of turns that cannot continue.
  *
- * A turn usually ends with `turn/completed`. It also ends with its thread, and when the server says that the thread is idle: a
- * `thread/read` has to confirm that. Until then such a turn would be waited for without end.
+ * A turn usually ends with `turn/completed`. It also ends with its thread, and when the server reports that the thread is idle and
+ * `thread/read` confirms it. Otherwise its callers would wait forever.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { Deadlines } from "../base/Deadlines.ts"
+import { printable } from "../base/printable.ts"
 import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
@@ -23,14 +23,14 @@ const turnBegins = Duration.seconds(5)
 /** An answer that the agent has begun may be complete a little later than its turn. */
 const answerComes = Duration.seconds(1)
 
-/** What is said of a turn that has ended with a notification of this method. */
+/** Returns the message for a turn that ended with a notification of this method. */
 export const lostWith = (method: string): string =>
   method === "thread/status/changed"
-    ? "The server says that the thread is idle, but has not completed this turn. Run it again."
+    ? "The thread is idle, but the server has not completed this turn. Run it again."
     : `The thread is not loaded any more (${method}), and this turn was not completed. Resume the thread and run it again.`
 
-/** What is said of a turn that runs without a login. */
-const notLoggedIn = "Nobody is logged in, and the model provider needs an OpenAI account. "
+/** The message for a turn that runs without a login. */
+const notLoggedIn = "No account is logged in, and the model provider needs an OpenAI account. "
   + "Log in with `codex.loginApiKey` or `codex.loginChatgpt`, or configure another `model_provider`."
 
 /** Looks after the turns of one client. */
@@ -39,7 +39,7 @@ export const make = ({ controls, deadlines, fork, router, send }: {
   readonly deadlines: Deadlines
   readonly send: Send
   readonly controls: TurnControls
-  /** Runs what nobody waits for. */
+  /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): Watch => {
   /** Turns that are being looked into. */
@@ -66,7 +66,7 @@ export const make = ({ controls, deadlines, fork, router, send }: {
     )
   }
 
-  /** Fails a turn that can't succeed: nobody is logged in. */
+  /** Fails a turn that cannot succeed without a login. */
   const checkLogin = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.gen(function*() {
       if (yield* ask("account/read", {}, isLoggedIn)) return
@@ -119,12 +119,11 @@ const providerOf = (result: unknown): unknown => fieldOf(fieldOf(result, "thread
 const isLoggedIn = (result: unknown): boolean =>
   fieldOf(result, "requiresOpenaiAuth") !== true || (fieldOf(result, "account") ?? null) !== null
 
-/** The error of an `error` notification, on one line and without control characters. */
+/** The error of an `error` notification. */
 const errorOf = (params: unknown): string => {
-  const { additionalDetails, message }: Partial<Record<keyof Protocol.TurnError, unknown>> = Object(
-    fieldOf(params, "error")
+  const error = fieldOf(params, "error")
+  const parts = [fieldOf(error, "message"), fieldOf(error, "additionalDetails")].filter((part) =>
+    typeof part === "string"
   )
-  return [message, additionalDetails].filter((part) => typeof part === "string").join(": ")
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
+  return printable(parts.join(": ")).replace(/\s+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
 }

@@ -1,8 +1,8 @@
 /**
- * Starts turns, one at a time for each thread.
+ * The start of turns, one at a time for each thread.
  *
- * Starting is a scoped acquisition in two steps: first the thread, for which a fiber may wait, then the turn. The scope gives
- * back what was acquired: a thread without a turn is free again, and a turn is stopped.
+ * It is a scoped acquisition in two steps: first of the thread, for which a fiber may wait, then of the turn. Closing the scope
+ * releases a thread without a turn, and stops a turn.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -23,12 +23,6 @@ import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
 
-/**
- * What to do while another turn of the thread runs: wait for its end, fail with `ThreadBusyError`, or steer that turn. A turn
- * that can't be steered, a review or a compaction, is waited for.
- */
-export type WhenBusy = "wait" | "fail" | "steer"
-
 /** A request that starts a turn. */
 export type TurnRequest =
   & (
@@ -48,7 +42,7 @@ const waitForLateStop = "2 seconds"
 /** How a thread is acquired. */
 export interface ThreadRequest {
   readonly threadId: string
-  readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
+  readonly whenBusy?: "wait" | "fail" | undefined
   /** Whether the server lets others steer the turn. */
   readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined
@@ -99,7 +93,7 @@ export const make = ({ controls, fork, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
   readonly controls: TurnControls
-  /** Runs what nobody waits for. */
+  /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): TurnStarts => {
   const gate = new ThreadGate<Occupant>()
@@ -116,7 +110,7 @@ export const make = ({ controls, fork, router, send }: {
           : Exit.succeed(expected.claim(turnId, events))
       }, {
         timeout,
-        // Nobody waits for this turn any more: it shall not run on, to be steered by the next one.
+        // The caller has gone. Without this, the turn would continue, and the next one would steer it.
         late: (result) => {
           const turnId = turnIdOf(result)
           if (turnId !== undefined) fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
@@ -265,7 +259,7 @@ export const make = ({ controls, fork, router, send }: {
 }
 
 /**
- * Runs a scoped acquisition whose result outlives its caller. Only a failure, or an interruption, gives back what was acquired.
+ * Runs a scoped acquisition whose result outlives its caller. Only a failure or an interruption closes the scope.
  */
 export const detached = <A, E, R>(
   acquisition: Effect.Effect<A, E, R | Scope.Scope>

@@ -197,7 +197,7 @@ describe("an error after which the server tries again", () => {
       yield* server.notifyAll([completed])
       assert.isTrue((yield* Fiber.join(run))._tag === "Success")
       assert.lengthOf(logs, 1)
-      assert.match(logs[0]!, /^Warn.* turn-1 .*Reconnecting\.\.\. \[31m 2\/5: no such host\. .*`codex.account`/)
+      assert.match(logs[0]!, /^Warn.* turn-1 .*Reconnecting\.\.\.\\x1b\[31m 2\/5: no such host\. .*`codex.account`/)
       assert.strictEqual(yield* countOf("turn/interrupt"), 0)
     }), { logs, handlers: { "account/read": answeringAccount({ type: "apiKey" }, true) } })
 

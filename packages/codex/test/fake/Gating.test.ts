@@ -4,6 +4,7 @@ import { Codex, Input } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { internalClient } from "../internals.ts"
 import { scenario } from "./scenario.ts"
 
 /** What needs 0.151.0: how to ask for it, and what the refusal calls it. */
@@ -109,7 +110,8 @@ describe("options that need a newer server", () => {
         yield* server.on("initialize", initialize)
         yield* server.crash()
         yield* codex.client.closed
-        yield* codex.client.connected
+        const client = yield* internalClient
+        yield* client.connected
         assert.strictEqual(codex.metadata.serverVersion, "0.169.0")
         assert.strictEqual(codex.client.metadata.serverVersion, "0.169.0")
         yield* resume

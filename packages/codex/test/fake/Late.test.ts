@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { internalClient } from "../internals.ts"
 import { inBackground, scenario } from "./scenario.ts"
 
 /** A turn whose start is answered when nobody waits any more. */
@@ -118,10 +119,11 @@ scenario("who tries again at once when the connection is lost gets the next one"
     yield* thread.run("one")
     yield* server.on("model/list", () => Effect.never)
     yield* server.enqueue([yield* Gate.make])
-    const models = codex.client.request("model/list", {})
+    const client = yield* internalClient
+    const models = client.request("model/list", {})
     const { run } = yield* thread.turn("two")
     const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
-      yield* inBackground(Effect.catch(models, () => codex.client.connected)),
+      yield* inBackground(Effect.catch(models, () => client.connected)),
       yield* inBackground(Effect.catch(models, () => thread.read())),
       yield* inBackground(Effect.catch(run, () => thread.run("three"))),
       yield* inBackground(Effect.catch(run, () => thread.run("four"))),

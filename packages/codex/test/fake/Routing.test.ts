@@ -1,12 +1,14 @@
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexError, type Notification, Router, type Turn } from "effect-codex"
+import { Codex, CodexError, type Notification, type Turn } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import * as Router from "../../src/wire/Router.ts"
+import { internalRouter } from "../internals.ts"
 import { alive, collectGarbage, heapUsed } from "./gc.ts"
 import { collecting, idle, inBackground, liveScenario, scenario } from "./scenario.ts"
 
@@ -95,7 +97,7 @@ describe("events of several turns", () => {
         events.map(({ method }) => method)
       )
       yield* idle
-      assert.isUndefined((yield* Router.Router).turn("elsewhere", "turn-9"))
+      assert.isUndefined((yield* internalRouter).turn("elsewhere", "turn-9"))
     }))
 
   scenario("that come after the completion are nobody's, but for the answer", () =>

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import { internalRouter } from "../internals.ts"
 import { idle, inBackground, liveScenario, scenario } from "./scenario.ts"
 
 /** A thread whose turns the test plays by hand. */
@@ -583,7 +584,7 @@ describe("turns of one thread", () => {
   scenario("keep no events of the one that they could not steer", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
-      const router = yield* Router.Router
+      const router = yield* internalRouter
       const gates = [yield* Gate.make, yield* Gate.make] as const
       yield* server.enqueue(["a", gates[0]])
       const one = yield* inBackground(thread.run("one"))

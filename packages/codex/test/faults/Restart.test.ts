@@ -1,13 +1,14 @@
 /** A lost process is started again, and the program goes on where it was. */
 import { Reply, Step, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { CodexClient, CodexError } from "effect-codex"
+import { CodexError } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { internalClient } from "../internals.ts"
 import { idle, processesOf, serverOf, serversOf, setup } from "../real/utils.ts"
 
 const restarting = (restart: Schedule.Schedule<unknown>, script = TestCodex.echo) =>
@@ -25,7 +26,7 @@ describe("restart", () => {
   it.live(`goes on ${kills} times, killed between turns and within them`, () =>
     Effect.gen(function*() {
       const { codex, home, model, router } = yield* setup
-      const client = yield* CodexClient.CodexClient
+      const client = yield* internalClient
       const thread = yield* codex.threadStart()
       yield* thread.run("first")
       for (let round = 0; round < kills; round++) {

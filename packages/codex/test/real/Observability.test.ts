@@ -20,6 +20,7 @@ import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
+import { internalClient } from "../internals.ts"
 import { serverOf, setup } from "./utils.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -343,7 +344,7 @@ describe("metrics", () => {
         yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
         yield* codex.client.closed
         assert.strictEqual((yield* Fiber.join(running))._tag, "CodexConnectionError")
-        assert.strictEqual(yield* codex.client.connected, 2)
+        assert.strictEqual(yield* (yield* internalClient).connected, 2)
       }).pipe(Effect.provide(TestCodex.layer({ client: { restart: Schedule.recurs(3) } })))
       yield* flush
       assert.strictEqual(yield* Collector.metric("codex.restarts"), 1)

@@ -6,10 +6,10 @@ import type * as Tool from "effect/ai/Tool"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { InvalidInputError } from "./CodexError.ts"
+import { InvalidInputError } from "../model/CodexError.ts"
+import { DeferLoading, Namespace } from "./Annotations.ts"
 import * as EffectTool from "./EffectTool.ts"
-import { DeferLoading, Namespace } from "./ToolAnnotations.ts"
-import { jsonSchemaOf, placeWithoutJson } from "./ToolParameters.ts"
+import { jsonSchemaOf, placeWithoutJson } from "./Parameters.ts"
 
 /** The declaration of a tool, with its namespace. */
 export type Declaration = Protocol.FunctionDynamicToolSpec & { readonly namespace: Namespace["Service"] | undefined }

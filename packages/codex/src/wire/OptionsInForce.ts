@@ -1,18 +1,18 @@
 /**
- * Compares the options of `threadResume` and `threadFork` with those in force. A server that has the thread loaded already
- * ignores most of them; and not every sandbox survives a fork, or a resume after a restart. What differs is brought into
+ * The comparison of the options of `threadResume` and `threadFork` with those in force. A server that has the thread loaded
+ * ignores most options, and not every sandbox survives a fork, or a resume after a restart. Options that differ are brought into
  * force, or the call fails.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import type { CodexClient } from "./CodexClient.ts"
-import { OptionsNotInForceError, type RequestError } from "./model/CodexError.ts"
-import { isWithin, type Settings, update } from "./model/Settings.ts"
-import * as Sandbox from "./Sandbox.ts"
-import type { FixedOptions } from "./wire/Family.ts"
+import { OptionsNotInForceError, type RequestError } from "../model/CodexError.ts"
+import type { SendRequest } from "../model/Request.ts"
+import { isWithin, type Settings, update } from "../model/Settings.ts"
+import * as Sandbox from "../options/Sandbox.ts"
+import type { FixedOptions } from "./Family.ts"
 
-/** The options that are compared, as the protocol has them. */
+/** The options to compare, as fields of the protocol. */
 export type Asked = FixedOptions & {
   readonly approvalPolicy?: Protocol.AskForApprovalInput | null | undefined
   readonly approvalsReviewer?: Protocol.ApprovalsReviewer | null | undefined
@@ -31,48 +31,48 @@ interface Difference {
   readonly option: string
   readonly asked: unknown
   readonly inForce?: unknown
-  /** The fields of `thread/settings/update` that bring it into force; undefined if none does. */
+  /** The fields of `thread/settings/update` that bring it into force. Undefined if there are none. */
   readonly update?: Changes | undefined
-  /** Whether nobody asked for it, and nothing is less safe without it. */
+  /** True for an option that was not requested, and without which nothing is less safe. */
   readonly isOptional?: boolean
 }
 
 /** Fields of `thread/settings/update`. */
 export type Changes = Omit<Protocol.ThreadSettingsUpdateParams, "threadId">
 
-/** Options that no answer reports. */
+/** Options that no response reports. */
 const unreported = ["baseInstructions", "developerInstructions", "config", "personality"] as const
 
 /**
- * Whether the server has the thread loaded already, as far as the options make it matter. Asked before the thread is
- * resumed, because the answer of `thread/resume` does not tell.
+ * Returns true if the server has the thread loaded. Sends a request only if the options make that matter, and before the thread
+ * is resumed, because the response of `thread/resume` does not contain it.
  */
 export const isLoaded = (
-  client: CodexClient["Service"],
+  request: SendRequest,
   threadId: string,
   asked: Asked
 ): Effect.Effect<boolean> =>
   unreported.every((option) => isUnset(asked[option]))
     ? Effect.succeed(false)
-    : client.request("thread/read", { threadId }).pipe(
+    : request("thread/read", { threadId }).pipe(
       Effect.map(({ thread }) => thread.status.type !== "notLoaded"),
-      // The request that follows fails for the same reason, and says so better.
+      // The next request fails for the same reason, with a better error.
       Effect.orElseSucceed(() => false)
     )
 
-/** What is known of a thread beside the options that are asked for. */
+/** Facts about a thread that determine which of its options are in force. */
 export interface Known {
-  /** Whether the server had the thread loaded before. */
+  /** True if the server had the thread loaded before. */
   readonly wasLoaded: boolean
-  /** The options that the loaded thread was opened with, if this client did. */
+  /** The options with which this client opened the loaded thread. Undefined if another client opened it. */
   readonly opened?: FixedOptions | undefined
-  /** Options that hold where none are asked for: those of a fork's source, or of the thread before a restart. */
+  /** Options that apply unless others are requested: those of a fork's source, or of the thread before a restart. */
   readonly inherited?: Settings | undefined
 }
 
-/** Brings the options into force, and returns the fields of those that had to be changed. */
+/** Brings the requested options into force. Returns the fields that had to be changed. */
 export const bring = (
-  client: CodexClient["Service"],
+  request: SendRequest,
   asked: Asked,
   response: Response,
   { inherited = {}, opened = {}, wasLoaded }: Known
@@ -98,8 +98,8 @@ export const bring = (
       {},
       ...differences.map(({ update }) => update)
     )
-    return Effect.as(client.request("thread/settings/update", { ...fields, threadId }), fields).pipe(
-      // It does not know the method, or does not let this thread be changed.
+    return Effect.as(request("thread/settings/update", { ...fields, threadId }), fields).pipe(
+      // The server does not know the method, or refuses to change this thread.
       Effect.catchTag(
         "CodexRpcError",
         (error): Effect.Effect<Changes, RequestError | OptionsNotInForceError> => {
@@ -111,7 +111,7 @@ export const bring = (
     )
   })
 
-/** Fields of `config` that say the same as an option. */
+/** Fields of `config` with the same meaning as an option. */
 const configKeys = {
   approvalPolicy: ["approval_policy"],
   approvalsReviewer: ["approvals_reviewer"],
@@ -119,7 +119,7 @@ const configKeys = {
   sandbox: ["sandbox_mode", "sandbox_workspace_write", "default_permissions", "permissions", "profile"]
 } as const
 
-/** The server takes what it reports. */
+/** Converts reported values to requested ones. The server accepts every value that it reports. */
 const inputOf = (policy: Protocol.AskForApproval | undefined) => policy as Protocol.AskForApprovalInput | undefined
 const sandboxInputOf = (sandbox: Protocol.SandboxPolicy) => sandbox as Protocol.SandboxPolicyInput
 
@@ -135,7 +135,7 @@ const compare = (
   same: (a: unknown, b: unknown) => boolean = Equal.equals
 ): ReadonlyArray<Difference> => isUnset(asked) || same(asked, inForce) ? [] : [{ option, asked, inForce, update }]
 
-/** Options that were asked for. Servers of other versions do not report all of them. */
+/** Returns the requested options that differ. Servers of other versions do not report all of them. */
 const reportedDifferences = (asked: Asked, response: Response, wasLoaded: boolean): ReadonlyArray<Difference> => {
   const { approvalPolicy, approvalsReviewer, cwd, model, permissions, runtimeWorkspaceRoots, sandbox, serviceTier } =
     asked
@@ -153,7 +153,7 @@ const reportedDifferences = (asked: Asked, response: Response, wasLoaded: boolea
   ].filter(({ inForce }) => inForce !== undefined || wasLoaded)
 }
 
-/** Options that hold because nothing else was asked for. */
+/** Returns the inherited options that differ, unless another value was requested. */
 const inheritedDifferences = (asked: Asked, inherited: Settings, response: Response): ReadonlyArray<Difference> => {
   const isFree = (option: keyof typeof configKeys) =>
     isUnset(asked[option]) && configKeys[option].every((key) => isUnset(asked.config?.[key]))
@@ -188,7 +188,7 @@ function* fixedDifferences({ personality, ...asked }: Asked, opened: FixedOption
   if (!isUnset(personality)) yield { option: "personality", asked: personality, update: { personality } }
 }
 
-/** Whether two sandboxes allow the same. */
+/** Returns true if two sandboxes allow the same. */
 const isSameSandbox = (a: unknown, b: unknown): boolean => {
   const [one, other] = [update(undefined, { sandbox: a }), update(undefined, { sandbox: b })]
   return isWithin(one, other) && isWithin(other, one)

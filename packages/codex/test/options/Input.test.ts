@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type CodexError, Input, type Transport } from "effect-codex"
+import type { CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Input from "../../src/options/Input.ts"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
@@ -58,18 +59,18 @@ describe("what is refused", () => {
     ["blank texts", ["", Input.text(" ")], /text is empty/],
     ["an external message among others", ["a", external], /can't be combined/],
     ["an external message in a list of its own", [external], /can't be combined/],
-    ["a number", 7, /an item is a string/],
-    ["null", null, /an item is a string/],
-    ["undefined", undefined, /an item is a string/],
-    ["an object without a type", {}, /an item is a string/],
-    ["a list in a list", [["a"]], /an item is a string/],
-    ["an image without data", Input.image("data:image/png;base64,"), /holds no data/],
-    ["an image that is nothing but a scheme", Input.image("data:"), /holds no data/],
-    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /give the path to Input\.localImage/],
-    ["an image by its path", Input.image("a.png"), /give a path to Input\.localImage/],
+    ["a number", 7, /neither a string nor created/],
+    ["null", null, /neither a string nor created/],
+    ["undefined", undefined, /neither a string nor created/],
+    ["an object without a type", {}, /neither a string nor created/],
+    ["a list in a list", [["a"]], /neither a string nor created/],
+    ["an image without data", Input.image("data:image/png;base64,"), /contains no data/],
+    ["an image that is nothing but a scheme", Input.image("data:"), /contains no data/],
+    ["an image by its file: URL", ["a", Input.image("file:///a.png")], /pass the path to Input\.localImage/],
+    ["an image by its path", Input.image("a.png"), /pass a path to Input\.localImage/],
     ["no URL", Input.image(""), /begins with its scheme/],
-    ["audio without data", Input.audio("data:audio/wav;base64, "), /holds no data/],
-    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /give the path to Input\.localAudio/]
+    ["audio without data", Input.audio("data:audio/wav;base64, "), /contains no data/],
+    ["audio by its file: URL", Input.audio("FILE:///a.wav"), /pass the path to Input\.localAudio/]
   ]
   for (const [name, input, detail] of table) {
     it.effect(name, () =>

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ApprovalMode, Options, Sandbox } from "effect-codex"
+import type { ApprovalMode, CodexError, Options } from "effect-codex"
 import * as Effect from "effect/Effect"
+import { threadParams, turnParams } from "../../src/options/params.ts"
+import * as Sandbox from "../../src/options/Sandbox.ts"
+import { supported } from "../../src/options/supported.ts"
 
 const version = "0.169.0"
 
@@ -23,8 +26,8 @@ describe("Sandbox", () => {
         const [mode, policy] = table[sandbox]
         assert.strictEqual(yield* Sandbox.toMode(sandbox), mode)
         assert.deepStrictEqual(yield* Sandbox.toPolicy(sandbox), policy)
-        assert.deepStrictEqual(yield* Options.threadParams({ sandbox }, version), { sandbox: mode })
-        assert.deepStrictEqual(yield* Options.turnParams({ sandbox }), { sandboxPolicy: policy })
+        assert.deepStrictEqual(yield* threadParams({ sandbox }, version), { sandbox: mode })
+        assert.deepStrictEqual(yield* turnParams({ sandbox }), { sandboxPolicy: policy })
       }))
   }
 
@@ -32,7 +35,7 @@ describe("Sandbox", () => {
     it.effect(`refuses ${JSON.stringify(sandbox)}, and names what there is`, () =>
       Effect.gen(function*() {
         const wrong = sandbox as Sandbox.Sandbox
-        const refusals: ReadonlyArray<Effect.Effect<unknown, Options.OptionsError>> = [
+        const refusals: ReadonlyArray<Effect.Effect<unknown, CodexError.ThreadError>> = [
           Sandbox.toMode(wrong),
           Sandbox.toPolicy(wrong)
         ]
@@ -52,15 +55,15 @@ describe("ApprovalMode", () => {
   it.effect("is the protocol's policy, and its reviewer", () =>
     Effect.gen(function*() {
       const autoReview = { approvalPolicy: "on-request", approvalsReviewer: "auto_review" } as const
-      assert.deepStrictEqual(yield* Options.threadParams({ approvalMode: "autoReview" }, version), autoReview)
-      assert.deepStrictEqual(yield* Options.turnParams({ approvalMode: "denyAll" }), { approvalPolicy: "never" })
+      assert.deepStrictEqual(yield* threadParams({ approvalMode: "autoReview" }, version), autoReview)
+      assert.deepStrictEqual(yield* turnParams({ approvalMode: "denyAll" }), { approvalPolicy: "never" })
     }))
 
   for (const mode of ["never", "auto_review", "", "toString", 7]) {
     it.effect(`refuses ${JSON.stringify(mode)}, and names what there is`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(
-          Options.threadParams({ approvalMode: mode as ApprovalMode.ApprovalMode }, version)
+          threadParams({ approvalMode: mode as ApprovalMode.ApprovalMode }, version)
         )
         assert.deepInclude(error, { _tag: "InvalidInputError", field: "approvalMode" })
         assert.include(error.message, `${JSON.stringify(mode)} is not one of denyAll, autoReview.`)
@@ -71,9 +74,9 @@ describe("ApprovalMode", () => {
 describe("options", () => {
   it.effect("send nothing that was not said", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* Options.threadParams({}, version), {})
-      assert.deepStrictEqual(yield* Options.turnParams({}), {})
-      const params = yield* Options.turnParams({ model: undefined, approvalMode: undefined, sandbox: undefined })
+      assert.deepStrictEqual(yield* threadParams({}, version), {})
+      assert.deepStrictEqual(yield* turnParams({}), {})
+      const params = yield* turnParams({ model: undefined, approvalMode: undefined, sandbox: undefined })
       assert.strictEqual(JSON.stringify(params), "{}")
     }))
 
@@ -87,7 +90,7 @@ describe("options", () => {
         baseInstructions: null,
         serverRequests: {}
       }
-      assert.deepStrictEqual(yield* Options.threadParams(start, version), {
+      assert.deepStrictEqual(yield* threadParams(start, version), {
         model: "m",
         cwd: "/w",
         config: { a: 1 },
@@ -95,7 +98,7 @@ describe("options", () => {
         baseInstructions: null
       })
       assert.deepStrictEqual(
-        yield* Options.turnParams({
+        yield* turnParams({
           effort: "high",
           summary: "auto",
           whenBusy: "fail",
@@ -111,40 +114,40 @@ describe("options", () => {
       for (
         const [includeTurns, params] of [[true, { excludeTurns: false }], [false, { excludeTurns: true }]] as const
       ) {
-        assert.deepStrictEqual(yield* Options.threadParams({ includeTurns }, version), params)
+        assert.deepStrictEqual(yield* threadParams({ includeTurns }, version), params)
       }
-      assert.deepStrictEqual(yield* Options.threadParams({ includeTurns: undefined }, version), {})
+      assert.deepStrictEqual(yield* threadParams({ includeTurns: undefined }, version), {})
     }))
 
   const contradictions: ReadonlyArray<
-    readonly [name: string, params: Effect.Effect<unknown, Options.OptionsError>, field: string, other: string]
+    readonly [name: string, params: Effect.Effect<unknown, CodexError.ThreadError>, field: string, other: string]
   > = [
     [
       "approvalMode and approvalPolicy, of a thread",
-      Options.threadParams({ approvalMode: "denyAll", approvalPolicy: "on-request" }, version),
+      threadParams({ approvalMode: "denyAll", approvalPolicy: "on-request" }, version),
       "approvalMode",
       "approvalPolicy"
     ],
     [
       "approvalMode and approvalPolicy, of a turn",
-      Options.turnParams({ approvalMode: "denyAll", approvalPolicy: null }),
+      turnParams({ approvalMode: "denyAll", approvalPolicy: null }),
       "approvalMode",
       "approvalPolicy"
     ],
     [
       "approvalMode and approvalsReviewer",
-      Options.turnParams({ approvalMode: "autoReview", approvalsReviewer: "user" }),
+      turnParams({ approvalMode: "autoReview", approvalsReviewer: "user" }),
       "approvalMode",
       "approvalsReviewer"
     ],
     [
       "sandbox and sandboxPolicy",
-      Options.turnParams({ sandbox: "readOnly", sandboxPolicy: { type: "dangerFullAccess" } }),
+      turnParams({ sandbox: "readOnly", sandboxPolicy: { type: "dangerFullAccess" } }),
       "sandbox",
       "sandboxPolicy"
     ],
-    ["a buffer of nothing", Options.turnParams({ buffer: { sliding: 0 } }), "buffer", "not 0"],
-    ["a buffer of a half", Options.turnParams({ buffer: { sliding: 0.5 } }), "buffer", "not 0.5"]
+    ["a buffer of nothing", turnParams({ buffer: { sliding: 0 } }), "buffer", "not 0"],
+    ["a buffer of a half", turnParams({ buffer: { sliding: 0.5 } }), "buffer", "not 0.5"]
   ]
   for (const [name, params, field, other] of contradictions) {
     it.effect(`that contradict each other are refused: ${name}`, () =>
@@ -158,11 +161,11 @@ describe("options", () => {
   it.effect("that the server does not know yet are refused, unless they say nothing", () =>
     Effect.gen(function*() {
       for (const params of [{ turnTrigger: undefined }, { serviceTierForTurn: null }, { model: "m" }]) {
-        assert.strictEqual(yield* Options.supported(params, "0.130.0"), params)
+        assert.strictEqual(yield* supported(params, "0.130.0"), params)
       }
-      const error = yield* Effect.flip(Options.supported({ model: "m", turnTrigger: "automation" }, "0.130.0"))
+      const error = yield* Effect.flip(supported({ model: "m", turnTrigger: "automation" }, "0.130.0"))
       assert.deepInclude(error, { feature: "turnTrigger", needs: "0.151.0", has: "0.130.0" })
-      const old = yield* Effect.flip(Options.threadParams({ includeTurns: false }, "unknown"))
+      const old = yield* Effect.flip(threadParams({ includeTurns: false }, "unknown"))
       assert.deepInclude(old, { _tag: "UnsupportedByServerError", feature: "includeTurns" })
     }))
 })

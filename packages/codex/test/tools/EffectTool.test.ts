@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { AiError, Tool, Toolkit } from "effect/ai"
 import * as Schema from "effect/Schema"
-import * as EffectTool from "../../src/model/EffectTool.ts"
+import * as EffectTool from "../../src/tools/EffectTool.ts"
 
 const plain = Tool.make("plain", { description: "Plain" })
 const described = Tool.make("described", {

@@ -15,23 +15,23 @@ const ProviderDefined: typeof Tool.ProviderDefinedTypeId = "~effect/ai/Tool/Prov
 
 const Dynamic: typeof Tool.DynamicTypeId = "~effect/ai/Tool/Dynamic"
 
-/** Whether a model provider runs the tool. */
+/** Returns true if a model provider runs the tool. */
 export const isProviderDefined = (tool: Tool.Any): boolean => Predicate.hasProperty(tool, ProviderDefined)
 
-/** The JSON Schema of a dynamic tool; undefined for tools whose parameters are a Schema. */
+/** Returns the JSON Schema of a dynamic tool. Returns undefined for tools whose parameters are a Schema. */
 export const dynamicSchema = (tool: Tool.Any): JsonSchema.JsonSchema | undefined =>
   Predicate.hasProperty(tool, Dynamic) ? (tool as Tool.AnyDynamic).jsonSchema : undefined
 
-/** The description of a tool: its own, or that of its parameters. */
+/** Returns the description of a tool: its own, or that of its parameters. */
 export const descriptionOf = (tool: Tool.Any): string | undefined =>
   tool.description ?? SchemaAST.resolveDescription(tool.parametersSchema.ast)
 
 const isAiErrorTag: AiError["_tag"] = "AiError"
 
-/** Whether a toolkit itself has failed, rather than the handler of a tool. */
+/** Returns true if the toolkit itself failed, rather than the handler of a tool. */
 export const isAiError = (error: unknown): error is AiError => Predicate.isTagged(error, isAiErrorTag)
 
-/** The annotation of a toolkit's failures that tells where a failure comes from: the same reference as `Toolkit.FailureOrigin`. */
+/** The annotation of a toolkit's failures with their origin: the same reference as `Toolkit.FailureOrigin`. */
 export const FailureOrigin: Context.Reference<Tool.FailureOrigin> = Context.Reference<Tool.FailureOrigin>(
   "effect/ai/Toolkit/FailureOrigin",
   { defaultValue: () => "result" }

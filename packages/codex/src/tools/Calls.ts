@@ -15,9 +15,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import type { Params, Response } from "../model/ServerRequests.ts"
+import { Timeout } from "./Annotations.ts"
 import * as EffectTool from "./EffectTool.ts"
-import type { Params, Response } from "./ServerRequests.ts"
-import { Timeout } from "./ToolAnnotations.ts"
 
 type ToolParams = Params<"item/tool/call">
 

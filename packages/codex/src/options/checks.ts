@@ -1,17 +1,18 @@
 /**
- * The names of the options of threads and turns, with a check for each.
+ * Run-time checks of the options of threads and turns.
  *
- * Fields of the protocol pass: the server checks their values. It ignores unknown names, and so they must fail here. The
- * types keep the tables complete.
+ * The server checks the values of protocol fields, so they pass here. It ignores unknown names, so those fail here. The types
+ * keep the tables complete.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
-import { serverRequests } from "./ClientOptions.ts"
-import * as Limits from "./Limits.ts"
+import { serverRequests } from "../model/ClientOptions.ts"
+import * as Limits from "../model/Limits.ts"
+import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
+import type { TurnOptions } from "./TurnOptions.ts"
 
 const shared = {
-  /** Checked where it is replaced by the fields of the protocol. */
+  /** `ApprovalMode.toParams` checks it. */
   approvalMode: anything,
   approvalPolicy: anything,
   approvalsReviewer: anything,
@@ -19,7 +20,7 @@ const shared = {
   model: anything,
   permissions: anything,
   runtimeWorkspaceRoots: anything,
-  /** Checked where it is replaced by a field of the protocol. */
+  /** `Sandbox.toMode` and `Sandbox.toPolicy` check it. */
   sandbox: anything,
   serviceTier: anything
 }
@@ -35,17 +36,8 @@ const thread = {
   tools: anything
 }
 
-/** The names of presets, which stand for fields of the protocol. */
-type Presets = "approvalMode" | "sandbox"
-
-type Names<Fields, Own extends string> = {
-  readonly [K in Exclude<keyof Fields, "threadId" | "excludeTurns"> | Own]?: unknown
-}
-
-type Thread<Fields, Own extends string = never> = Names<Fields, Presets | "limits" | "serverRequests" | "tools" | Own>
-
-/** Options of `threadStart`. */
-export const threadStart: Checks<Thread<Protocol.ThreadStartParams>> = {
+/** Checks of the options of `threadStart`. */
+export const threadStart: Checks<ThreadStartOptions> = {
   ...thread,
   allowProviderModelFallback: anything,
   daybreakEnabled: anything,
@@ -63,8 +55,8 @@ export const threadStart: Checks<Thread<Protocol.ThreadStartParams>> = {
   threadSource: anything
 }
 
-/** Options of `threadResume`. */
-export const threadResume: Checks<Thread<Protocol.ThreadResumeParams, "includeTurns">> = {
+/** Checks of the options of `threadResume`. */
+export const threadResume: Checks<ThreadResumeOptions> = {
   ...thread,
   includeTurns: anything,
   history: anything,
@@ -73,8 +65,8 @@ export const threadResume: Checks<Thread<Protocol.ThreadResumeParams, "includeTu
   personality: anything
 }
 
-/** Options of `threadFork`. */
-export const threadFork: Checks<Thread<Protocol.ThreadForkParams, "includeTurns">> = {
+/** Checks of the options of `threadFork`. */
+export const threadFork: Checks<ThreadForkOptions> = {
   ...thread,
   includeTurns: anything,
   attachToSource: anything,
@@ -88,7 +80,7 @@ export const threadFork: Checks<Thread<Protocol.ThreadForkParams, "includeTurns"
   threadSource: anything
 }
 
-/** The server starts a turn with an empty effort, and the turn never completes. */
+/** Refuses an empty effort: the server would start the turn, and never complete it. */
 const effort: Check = (value) => value === "" ? "it is empty; leave it out for the default of the model" : undefined
 
 const buffer: Check = (value) => {
@@ -100,13 +92,8 @@ const buffer: Check = (value) => {
     : `sliding takes a whole number of events above 0, not ${String(sliding)}`
 }
 
-/** Options of `run`, `turn` and `stream`. */
-export const turn: Checks<
-  Names<
-    Omit<Protocol.TurnStartParams, "input" | "toolOutput">,
-    Presets | "buffer" | "limits" | "output" | "startTimeout" | "subagents" | "whenBusy"
-  >
-> = {
+/** Checks of the options of `run`, `turn` and `stream`. */
+export const turn: Checks<TurnOptions> = {
   ...shared,
   buffer,
   limits: Limits.check,
@@ -119,7 +106,7 @@ export const turn: Checks<
   collaborationMode: anything,
   cyberAccessProgram: anything,
   disabledPluginIds: anything,
-  effort: effort,
+  effort,
   environments: anything,
   multiAgentMode: anything,
   outputSchema: anything,

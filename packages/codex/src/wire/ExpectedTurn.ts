@@ -1,0 +1,76 @@
+/**
+ * A turn that a thread is expected to have: from before its start is written until it is claimed. The events of unknown turns of
+ * the thread are kept until then.
+ */
+import * as Exit from "effect/Exit"
+import type { CodexConnectionError } from "../model/CodexError.ts"
+import type * as Notification from "../model/Notification.ts"
+import type { Follower, StartedTurn } from "./Router.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+
+/** The functions of the Router that an expected turn uses. */
+export interface Routes {
+  /** Follows the thread. Returns a function that ends it. */
+  readonly follow: (follower: Follower) => () => void
+  /** The turn with this id; from now on its events go there. */
+  readonly turn: (turnId: string) => RunningTurn
+  /** Why there is no connection. */
+  readonly failure: () => CodexConnectionError | undefined
+}
+
+/** Receives the turn, or the error if the connection is lost first. */
+type OnTurn = (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void
+
+/** A turn that has no name yet. */
+export class ExpectedTurn {
+  private readonly routes: Routes
+  private readonly kept = new Map<string, Array<Notification.Raw>>()
+  private onTurn: OnTurn | null = null
+
+  /** Frees what was kept and not claimed. */
+  readonly close: () => void
+
+  constructor(routes: Routes) {
+    this.routes = routes
+    this.close = routes.follow({
+      offer: (raw, turnId) => {
+        if (turnId !== undefined) this.offer(raw, turnId)
+      },
+      fail: (error) => {
+        this.kept.clear()
+        this.onTurn?.(Exit.fail(error))
+      }
+    })
+  }
+
+  /**
+   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
+   * `onTurn` receives it in the reader.
+   */
+  adopt(onTurn: OnTurn): void {
+    this.onTurn = onTurn
+  }
+
+  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
+  claim(turnId: string, events: boolean): StartedTurn {
+    const turn = this.routes.turn(turnId)
+    const cursor = events ? turn.keepEvents().cursor() : null
+    for (const raw of this.kept.get(turnId) ?? []) turn.offer(raw)
+    this.close()
+    const failure = this.routes.failure()
+    if (failure !== undefined) turn.fail(failure)
+    return { turn, cursor }
+  }
+
+  private offer(raw: Notification.Raw, turnId: string): void {
+    if (this.onTurn !== null && raw["method"] === "turn/started") {
+      const turn = this.routes.turn(turnId)
+      turn.offer(raw)
+      this.close()
+      return this.onTurn(Exit.succeed({ turn, cursor: null }))
+    }
+    const events = this.kept.get(turnId)
+    if (events === undefined) this.kept.set(turnId, [raw])
+    else events.push(raw)
+  }
+}
