@@ -15,7 +15,7 @@
  *     prompt: "Which files are here?",
  *     toolkit: Toolkit.make(CodexTool.Shell)
  *   })
- *   return response.toolResults.map(({ result }) => result.output)
+ *   return response.toolResults.flatMap((part) => part.isFailure ? [] : [part.result.output])
  * })
  * ```
  */
