@@ -1,7 +1,7 @@
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Codex, CodexError } from "effect-codex"
-import { Chat, LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
+import { Chat, LanguageModel, Prompt, type Response, Tool, Toolkit } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
@@ -158,6 +158,24 @@ layer(onCodex({}, codexOn))("a chat", (it) => {
       assert.strictEqual(requests[1]!.threadId, requests[0]!.threadId)
       assert.strictEqual(requests[1]!.texts("developer").at(-1), "Now in French.")
       assert.deepStrictEqual(seen(requests[1]!), ["user: one", "assistant: one", "user: two"])
+    }))
+
+  it.effect("goes on as soon as the finish is there, also before the stream has ended", () =>
+    Effect.gen(function*() {
+      const parts: Array<Response.StreamPart<{}>> = []
+      const answers = yield* LanguageModel.streamText({ prompt: "one" }).pipe(
+        Stream.tap((part) => Effect.sync(() => parts.push(part))),
+        Stream.filter(({ type }) => type === "finish"),
+        Stream.mapEffect(() =>
+          LanguageModel.generateText({
+            prompt: Prompt.concat(Prompt.concat(Prompt.make("one"), Prompt.fromResponseParts(parts)), "two")
+          })
+        ),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(answers.map(({ text }) => text), ["two"])
+      const [first, second] = (yield* threadsOf).slice(-2)
+      assert.strictEqual(second, first)
     }))
 
   it.effect("a model that was set for one call does not stay for the next", () =>

@@ -1,6 +1,6 @@
 import { CodexHome, Gate, Item, Reply } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
-import { LanguageModel, Prompt } from "effect/ai"
+import { LanguageModel, Model, Prompt } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -71,6 +71,18 @@ layer(onCodex())("text", (it) => {
         metadata?.type === "response-metadata" ? metadata.id : undefined,
         `${request?.threadId}/${request?.turnId}`
       )
+    }))
+
+  it.effect("as a Model it has the names of the provider and of the model", () =>
+    Effect.gen(function*() {
+      const { model } = yield* setup
+      yield* model.enqueue(Reply.text("hi"))
+      const names = yield* Effect.gen(function*() {
+        yield* LanguageModel.generateText({ prompt: "hi" })
+        return [yield* Model.ProviderName, yield* Model.ModelName]
+      }).pipe(Effect.provide(CodexLanguageModel.model("gpt-5.5", { effort: "low" })))
+      assert.deepStrictEqual(names, ["codex", "gpt-5.5"])
+      assert.strictEqual((yield* model.requests).at(-1)?.model, "gpt-5.5")
     }))
 
   it.effect("the options of a call reach the model", () =>

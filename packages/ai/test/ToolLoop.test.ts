@@ -267,6 +267,7 @@ layer(onCodex())("a tool loop", (it) => {
 const crm = { name: "crm", description: "Our customers" }
 const others = Toolkit.make(
   Tool.make("find", { success: Schema.String }).annotate(Tools.Namespace, crm),
+  Tool.make("big", { parameters: Schema.Struct({ n: Schema.BigInt }), success: Schema.BigInt }),
   Tool.dynamic("search", {
     description: "Searches",
     parameters: { type: "object", properties: { q: { type: "string" } } }
@@ -280,23 +281,26 @@ layer(onCodex())("other kinds of tools", (it) => {
       yield* model.enqueue(
         Reply.make([
           Item.functionCall({ callId: "f", namespace: "crm", name: "find", arguments: {} }),
-          Item.functionCall({ callId: "s", name: "search", arguments: { q: "x" } })
+          Item.functionCall({ callId: "s", name: "search", arguments: { q: "x" } }),
+          Item.functionCall({ callId: "b", name: "big", arguments: { n: "21" } })
         ]),
         Reply.text("done")
       )
       const chat = yield* Chat.empty
       const handled = Effect.provide(others.toLayer({
         find: () => Effect.succeed("found"),
+        big: ({ n }) => Effect.succeed(n * 2n),
         search: (params) => Effect.succeed({ asked: params })
       }))
       const first = yield* handled(chat.generateText({ prompt: "go", toolkit: others }))
-      assert.deepStrictEqual(first.toolResults.map(({ result }) => result), ["found", { asked: { q: "x" } }])
+      assert.sameDeepMembers(first.toolResults.map(({ result }) => result), ["found", { asked: { q: "x" } }, 42n])
       assert.strictEqual((yield* handled(chat.generateText({ prompt: [], toolkit: others }))).text, "done")
       const requests = yield* model.requests
       assert.includeMembers([...requests[0]!.toolNames], ["crm.find", "search"])
-      assert.deepStrictEqual(["f", "s"].map((id) => requests[1]!.toolOutput(id)), [
+      assert.deepStrictEqual(["f", "s", "b"].map((id) => requests[1]!.toolOutput(id)), [
         "found",
-        "{\"asked\":{\"q\":\"x\"}}"
+        "{\"asked\":{\"q\":\"x\"}}",
+        "\"42\""
       ])
     }))
 })

@@ -67,7 +67,7 @@ const concrete: { readonly [mediaType: string]: string } = { "image/*": "image/j
 
 const urlOf = (data: Prompt.FilePart["data"]): URL | undefined => {
   if (data instanceof URL) return data
-  return typeof data === "string" && /^(data|https?|file):/.test(data) ? new URL(data) : undefined
+  return typeof data === "string" && /^(data|https?|file):/.test(data) && URL.canParse(data) ? new URL(data) : undefined
 }
 
 const pathOf = (url: URL): string => decodeURIComponent(url.pathname).replace(/^\/(?=[A-Za-z]:)/, "")

@@ -7,6 +7,7 @@ import type { RequestError } from "effect-codex/CodexError"
 import * as Input from "effect-codex/Input"
 import * as Effect from "effect/Effect"
 import type * as Content from "./Content.ts"
+import { stringify } from "./json.ts"
 import * as Transcript from "./Transcript.ts"
 
 /** Returns messages of the user as the input of a turn. */
@@ -51,7 +52,7 @@ const itemOf = (codex: Codex["Service"], entry: Transcript.Entry): Effect.Effect
         type: "function_call",
         call_id: entry.id,
         name: entry.name,
-        arguments: JSON.stringify(entry.params) ?? "{}"
+        arguments: stringify(entry.params) ?? "{}"
       })
     case "Result":
       return Effect.map(

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import * as Calls from "./Calls.ts"
 import * as CodexTools from "./CodexTools.ts"
+import * as Declarations from "./Declarations.ts"
 import * as Execution from "./Execution.ts"
 import * as Failure from "./Failure.ts"
 import { fold } from "./fold.ts"
@@ -40,6 +41,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Provider, never, Codex | Scope.Scope> {
   const codex = yield* Codex
   const scope = yield* Effect.scope
+  const declare = yield* Declarations.make
   const start = Start.make({ codex, threads, options, scope })
   /** Requests that were refused, by the span of their call. */
   const refused = new WeakMap<Tracer.Span, AiError.AiError>()
@@ -54,12 +56,10 @@ export const make = Effect.fnUntraced(function*(
       operation: { name: "chat" },
       request: { model: config.model ?? null }
     })
-    const offered = tools.filter((tool) => !CodexTools.isCodexTool(tool))
     const { conversation, running } = yield* start({
       transcript: yield* Transcript.read(given.prompt),
       config,
-      tools: offered,
-      toolSchemas: yield* schemasOf(offered),
+      declarations: yield* declare(tools.filter((tool) => !CodexTools.isCodexTool(tool))),
       outputSchema: responseFormat.type === "json" ? yield* outputSchemaOf(responseFormat.schema) : undefined,
       handlers: call?.handlers
     })
@@ -122,12 +122,6 @@ const toolsOf = (
     ? Effect.fail(Failure.invalidRequest("toolChoice", "Codex decides itself whether it calls a tool. Use \"auto\"."))
     : Effect.succeed(tools)
 }
-
-const schemasOf = (tools: ReadonlyArray<Tool.Any>): Effect.Effect<unknown, AiError.InvalidRequestError> =>
-  Effect.try({
-    try: () => tools.map((tool) => [tool.name, Tool.getDescription(tool), Tool.getJsonSchema(tool)]),
-    catch: (error) => Failure.invalidRequest("toolkit", `The parameters of a tool have no JSON Schema: ${error}`)
-  })
 
 const outputSchemaOf = (
   schema: Parameters<typeof StructuredOutput.transform>[0]

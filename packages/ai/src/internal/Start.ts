@@ -8,7 +8,6 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type { Codex } from "effect-codex/Codex"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as AiError from "effect/ai/AiError"
-import type * as Tool from "effect/ai/Tool"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,6 +16,7 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Asked } from "./Asked.ts"
+import type { Declarations } from "./Declarations.ts"
 import * as Execution from "./Execution.ts"
 import * as Failure from "./Failure.ts"
 import * as Items from "./Items.ts"
@@ -32,9 +32,7 @@ export interface Request {
   readonly transcript: Transcript.Transcript
   readonly config: Options.CallConfig
   /** The tools of the program that Codex offers to the model. */
-  readonly tools: ReadonlyArray<Tool.Any>
-  /** The JSON Schemas of these tools: with other ones, the model would have seen another conversation. */
-  readonly toolSchemas: unknown
+  readonly declarations: Declarations
   readonly outputSchema: Protocol.Json | undefined
   readonly handlers: Execution.Handlers | undefined
 }
@@ -145,19 +143,26 @@ export const make = ({ codex, options, scope, threads }: Services) => {
     const place = Options.placeOf(config, options.threadOptions)
     const lasting = Options.lastingOf(config)
     const { instructions, threadOptions } = options
-    const seed = yield* Ticket.next("", { system, tools: request.toolSchemas, place, instructions, threadOptions })
+    const { declarations } = request
+    // Handlers make no other conversation.
+    const rest = { ...threadOptions, serverRequests: undefined }
+    const seed = yield* Ticket.next("", { system, declarations, place, instructions, rest })
 
-    let busy: Conversation | undefined
-    yield* Effect.addFinalizer(() => busy === undefined || busy.state !== "busy" ? Effect.void : threads.close(busy))
+    const owner: { conversation?: Conversation } = {}
+    // The next call may have the conversation by then.
+    yield* Effect.addFinalizer(() => {
+      const { conversation } = owner
+      return conversation?.state === "busy" && conversation.owner === owner ? threads.close(conversation) : Effect.void
+    })
     const claim = (conversation: Conversation) => {
-      threads.claim(conversation)
-      busy = conversation
+      threads.claim(conversation, owner)
+      owner.conversation = conversation
       return conversation
     }
     const opened = <E>(opening: Effect.Effect<Conversation, E>) => Effect.uninterruptible(Effect.map(opening, claim))
 
     const fresh = Effect.gen(function*() {
-      const conversation = yield* opened(threads.start({ place, lasting, system, tools: request.tools }))
+      const conversation = yield* opened(threads.start({ place, lasting, system, declarations }))
       conversation.head = seed
       return yield* startTurn(conversation, [...before, ...results], request)
     })

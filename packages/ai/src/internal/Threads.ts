@@ -7,9 +7,7 @@ import type * as CodexError from "effect-codex/CodexError"
 import type * as Notification from "effect-codex/Notification"
 import type * as ServerRequests from "effect-codex/ServerRequests"
 import type * as Thread from "effect-codex/Thread"
-import * as Tools from "effect-codex/Tools"
 import type * as Turn from "effect-codex/Turn"
-import type * as Tool from "effect/ai/Tool"
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,6 +15,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Asked } from "./Asked.ts"
+import type { Declarations } from "./Declarations.ts"
 import * as Options from "./Options.ts"
 import type { Draft, Parts } from "./Parts.ts"
 import type * as Ticket from "./Ticket.ts"
@@ -55,6 +54,8 @@ export interface Conversation {
   /** A conversation is busy during a step, parked while its turn waits for results, and idle between turns. */
   state: "busy" | "parked" | "idle" | "closed"
   running: RunningTurn | undefined
+  /** Names the step that has the conversation, or had it last. */
+  owner: object | undefined
   /** The id of the last turn. */
   turnId: string | undefined
   timer: Fiber.Fiber<void> | undefined
@@ -66,7 +67,7 @@ export interface Opening {
   readonly lasting: Options.Lasting
   readonly system: string | undefined
   /** The tools of the program that Codex offers to the model. */
-  readonly tools: ReadonlyArray<Tool.Any>
+  readonly declarations: Declarations
 }
 
 /** How long a call that was interrupted waits for the end of its turn. */
@@ -89,7 +90,7 @@ export interface Threads {
     place: Options.Place
   ) => Effect.Effect<Conversation, CodexError.OpenThreadError>
   /** Takes a conversation for a step, at once. */
-  readonly claim: (conversation: Conversation) => void
+  readonly claim: (conversation: Conversation, owner: object) => void
   /** Leaves a conversation to whoever continues it. */
   readonly rest: (conversation: Conversation) => void
   /** Leaves a turn to whoever brings the results that it waits for. It is stopped if nobody does in time. */
@@ -138,10 +139,6 @@ export const make = Effect.fnUntraced(function*(
       )
     })
 
-  /** Declares tools for their calls only: Effect asks for approval when a call is answered. */
-  const declarationsOf = (tools: ReadonlyArray<Tool.Any>) =>
-    Tools.declarations(tools.map((tool) => tool.setNeedsApproval(false)), codex.metadata.serverVersion)
-
   /** Closes conversations until there is room for another one. */
   const makeRoom: Effect.Effect<void> = Effect.suspend(() => {
     if (kept.size < maxThreads) return Effect.void
@@ -170,6 +167,7 @@ export const make = Effect.fnUntraced(function*(
         head: "",
         state: "busy",
         running: undefined,
+        owner: undefined,
         turnId: undefined,
         timer: undefined
       }
@@ -183,22 +181,21 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     get: (threadId) => kept.get(threadId),
-    start: ({ lasting, place, system, tools }) => {
+    start: ({ declarations, lasting, place, system }) => {
       const { model, personality, serviceTier } = lasting
       const start = (serverRequests: ServerRequests.ServerRequestHandlers) =>
-        Effect.flatMap(declarationsOf(tools), (dynamicTools) =>
-          codex.threadStart({
-            ...options.threadOptions,
-            ...place,
-            model,
-            personality,
-            serviceTier,
-            ephemeral: options.ephemeral ?? true,
-            experimentalRawEvents: true,
-            [options.instructions === "base" ? "baseInstructions" : "developerInstructions"]: system,
-            ...(tools.length === 0 ? {} : { dynamicTools }),
-            serverRequests
-          }))
+        codex.threadStart({
+          ...options.threadOptions,
+          ...place,
+          model,
+          personality,
+          serviceTier,
+          ephemeral: options.ephemeral ?? true,
+          experimentalRawEvents: true,
+          [options.instructions === "base" ? "baseInstructions" : "developerInstructions"]: system,
+          ...(declarations.length === 0 ? {} : { dynamicTools: declarations }),
+          serverRequests
+        })
       return open(start, {
         raw: reportsResponses(codex.metadata.serverVersion),
         lasting: Options.lastingOf({ model, personality, serviceTier })
@@ -206,7 +203,7 @@ export const make = Effect.fnUntraced(function*(
     },
     reopen: ({ threadId, turnId }, place) => {
       const reopen = Effect.fnUntraced(function*(serverRequests: ServerRequests.ServerRequestHandlers) {
-        const opened = { ...place, serverRequests }
+        const opened = { ...place, limits: options.threadOptions?.limits, serverRequests }
         const fork = codex.threadFork(threadId, { ...opened, ephemeral: false, lastTurnId: turnId })
         if (kept.has(threadId)) return yield* fork
         const { status, turns } = yield* codex.threadRead(threadId, { includeTurns: true })
@@ -216,7 +213,8 @@ export const make = Effect.fnUntraced(function*(
       })
       return open(reopen, { raw: false, lasting: {} })
     },
-    claim: (conversation) => {
+    claim: (conversation, owner) => {
+      conversation.owner = owner
       conversation.timer?.interruptUnsafe()
       conversation.timer = undefined
       conversation.state = "busy"

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { canonical } from "./json.ts"
 
 /**
  * The state that travels with a conversation, in the metadata of its text and tool call parts. A chat keeps it as it keeps
@@ -41,13 +42,6 @@ export const ofMessage = ({ content }: Prompt.AssistantMessage): Ticket | undefi
   const tickets = content.flatMap(({ options }) => Option.toArray(decode(options["codex"])))
   return tickets.at(-1)
 }
-
-/** Returns a value as JSON with sorted keys: storing a conversation may change their order. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => a < b ? -1 : 1))
-      : inner)
 
 /** Returns the digest of a conversation that goes on with a value. */
 export const next = (head: string, value: unknown): Effect.Effect<string> =>

@@ -8,6 +8,7 @@ import type * as AiError from "effect/ai/AiError"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Content from "./Content.ts"
+import { stringify } from "./json.ts"
 import * as Ticket from "./Ticket.ts"
 
 /** A message of someone, in one or several pieces. */
@@ -178,4 +179,4 @@ const result = (part: Prompt.ToolResultPart): Effect.Effect<Result, AiError.Inva
 
 /** Returns a result as the text that the model sees, if it is not made of other content. */
 export const textOf = ({ result }: Pick<Result, "result">): string =>
-  typeof result === "string" ? result : result === undefined || result === null ? "Done." : JSON.stringify(result)
+  typeof result === "string" ? result : result === undefined || result === null ? "Done." : stringify(result) ?? "Done."
