@@ -275,6 +275,25 @@ const others = Toolkit.make(
 )
 
 layer(onCodex())("other kinds of tools", (it) => {
+  it.effect("a call whose arguments are no JSON is Codex's to refuse; the other one of the response is asked", () =>
+    Effect.gen(function*() {
+      const { model } = yield* setup
+      yield* model.enqueue(
+        Reply.make([
+          Item.functionCall({ callId: "bad", name: "count", arguments: "{" }),
+          Item.functionCall({ callId: "good", name: "count", arguments: { article: "lamp" } })
+        ]),
+        Reply.text("done")
+      )
+      const chat = yield* Chat.empty
+      const first = yield* provided(chat.generateText({ prompt: "go", toolkit }))
+      assert.deepStrictEqual(first.toolCalls.map(({ id }) => id), ["good"])
+      assert.strictEqual((yield* provided(chat.generateText({ prompt: [], toolkit }))).text, "done")
+      const [request] = (yield* model.requests).slice(-1)
+      assert.strictEqual(request!.toolOutput("good"), "{\"pieces\":4,\"tenant\":\"acme\"}")
+      assert.isString(request!.toolOutput("bad"))
+    }))
+
   it.effect("tools in a namespace, and tools with a JSON Schema", () =>
     Effect.gen(function*() {
       const { model } = yield* setup
@@ -295,7 +314,7 @@ layer(onCodex())("other kinds of tools", (it) => {
       const first = yield* handled(chat.generateText({ prompt: "go", toolkit: others }))
       assert.sameDeepMembers(first.toolResults.map(({ result }) => result), ["found", { asked: { q: "x" } }, 42n])
       assert.strictEqual((yield* handled(chat.generateText({ prompt: [], toolkit: others }))).text, "done")
-      const requests = yield* model.requests
+      const requests = (yield* model.requests).slice(-2)
       assert.includeMembers([...requests[0]!.toolNames], ["crm.find", "search"])
       assert.deepStrictEqual(["f", "s", "b"].map((id) => requests[1]!.toolOutput(id)), [
         "found",
