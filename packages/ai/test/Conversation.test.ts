@@ -1,8 +1,9 @@
-import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Codex, CodexError } from "effect-codex"
 import { Chat, LanguageModel, Prompt, type Response, Tool, Toolkit } from "effect/ai"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
@@ -162,18 +163,23 @@ layer(onCodex({}, codexOn))("a chat", (it) => {
 
   it.effect("goes on as soon as the finish is there, also before the stream has ended", () =>
     Effect.gen(function*() {
+      const { model } = yield* setup
+      const gate = yield* Gate.make
+      yield* model.enqueue(Reply.text("one"), Reply.after(gate, Reply.text("two")))
       const parts: Array<Response.StreamPart<{}>> = []
-      const answers = yield* LanguageModel.streamText({ prompt: "one" }).pipe(
+      const next = Effect.suspend(() =>
+        LanguageModel.generateText({
+          prompt: Prompt.concat(Prompt.concat(Prompt.make("one"), Prompt.fromResponseParts(parts)), "two")
+        })
+      )
+      const fibers = yield* LanguageModel.streamText({ prompt: "one" }).pipe(
         Stream.tap((part) => Effect.sync(() => parts.push(part))),
         Stream.filter(({ type }) => type === "finish"),
-        Stream.mapEffect(() =>
-          LanguageModel.generateText({
-            prompt: Prompt.concat(Prompt.concat(Prompt.make("one"), Prompt.fromResponseParts(parts)), "two")
-          })
-        ),
+        Stream.mapEffect(() => Effect.tap(Effect.forkScoped(next), gate.arrived)),
         Stream.runCollect
       )
-      assert.deepStrictEqual(answers.map(({ text }) => text), ["two"])
+      yield* gate.open
+      assert.strictEqual((yield* Fiber.join(fibers[0]!)).text, "two")
       const [first, second] = (yield* threadsOf).slice(-2)
       assert.strictEqual(second, first)
     }))
