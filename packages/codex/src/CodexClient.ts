@@ -19,7 +19,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
-import { notPositive, positiveDuration } from "./base/options.ts"
+import { type Checks, findMistake, notPositive, positiveDuration, timeout } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -88,6 +88,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
 }>()("effect-codex/CodexClient") {}
+
+const requestOptions: Checks<RequestOptions> = {
+  timeout,
+  retry: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
+}
 
 /** The default schedule of `RequestOptions.retry`. */
 const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
@@ -234,6 +239,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
       return session.metadata()
     },
     request: (method, ...[params, options]) => {
+      const mistake = options === undefined ? undefined : findMistake(options, requestOptions)
+      if (mistake !== undefined) return Effect.fail(new InvalidInputError(mistake))
       const read = decode(method)
       return send(method, params, (result) => {
         noteSubscription(method, params)

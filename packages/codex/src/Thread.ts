@@ -6,11 +6,13 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
+import { check } from "./model/check.ts"
 import {
   type CodexConnectionError,
   type OpenThreadError,
@@ -28,6 +30,7 @@ import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type * as Options from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
 import { toTurnParams } from "./options/Input.ts"
 import * as Params from "./options/params.ts"
 import { supported } from "./options/supported.ts"
@@ -197,6 +200,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   const { family } = router
 
+  /** The thread and those from which it derives, with what is bound to them: the family forgets them when they are closed. */
+  let lineage = family.lineage(id).members
+  const known = () => {
+    const [before] = lineage
+    const member = family.get(id)
+    if (before === undefined || member === before || member?.isOpened === true) lineage = family.lineage(id).members
+    return lineage
+  }
+
   /** The number of the connection in which the thread is loaded. */
   let loaded = client.connections()
 
@@ -206,15 +218,18 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   /** Resumes the thread. A restarted server has no threads loaded, and after `thread/unsubscribe` it sends no events. */
   const load = (connection: number): Effect.Effect<void, StartTurnError> =>
     Effect.gen(function*() {
-      const before = family.get(id)
-      const config = before?.openedWith.config
+      const [before] = known()
+      const undo = family.restore(id, lineage)
       const response = yield* client.request("thread/resume", {
+        ...OptionsInForce.withoutTurns(client.metadata.serverVersion),
         threadId: id,
         // The server stores all other options.
-        ...(config === undefined || config === null ? {} : { config })
-      })
+        config: before?.openedWith.config
+      }).pipe(Effect.onError(() => Effect.sync(undo)))
       const inherited = before?.settings
       const changes = yield* OptionsInForce.bring(client.request, {}, response, { wasLoaded: false, inherited })
+      // The notification that it was closed may have arrived meanwhile.
+      family.restore(id, lineage)
       const member = family.open(response.thread)
       member.settings = Settings.update(Settings.update(inherited, response), changes)
       loaded = connection
@@ -232,7 +247,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         ...request,
         threadId: id,
         agent: { ...agent, model },
-        limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
+        limits: Limits.resolve([limits, ...known().map(({ limits }) => limits), client.limits])
       }),
       (thread) => {
         let stopped = 0
@@ -423,10 +438,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     turn,
     stream,
     notifications: router.thread(id),
-    read: (options) =>
-      Effect.map(
-        client.request("thread/read", { threadId: id, includeTurns: options?.includeTurns }),
-        ({ thread }) => thread
+    read: (options = {}) =>
+      check(options, optionChecks.read).pipe(
+        Effect.andThen(client.request("thread/read", { threadId: id, includeTurns: options.includeTurns })),
+        Effect.map(({ thread }) => thread)
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact,
@@ -440,7 +455,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined
 ): options is Options.TypedTurnOptions<A, RD> =>
-  options !== undefined && "output" in options && options.output !== undefined
+  Predicate.isObject(options) && "output" in options && options.output !== undefined
 
 /** Prepares the Schema of a typed turn. Returns it with the options of a plain turn. */
 const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>

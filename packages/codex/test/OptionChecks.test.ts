@@ -9,6 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setup } from "./real/utils.ts"
 
+const client = { name: "test", version: "1" }
+
 /** The same value without its type. */
 const untyped = (value: object) => Object(value)
 
@@ -63,6 +65,47 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
         if (field === "output") assert.include(error.message, "outputSchema")
       }))
   }
+
+  const others: ReadonlyArray<readonly [field: string, call: (codex: Codex.Codex["Service"]) => Failing]> = [
+    ["includeTurn", (codex) => codex.threadRead("thread", untyped({ includeTurn: true }))],
+    ["includeTurns", (codex) => codex.thread("thread").read(untyped({ includeTurns: "yes" }))],
+    ["sort", (codex) => Stream.runDrain(codex.threadList(untyped({ sort: "createdAt" })))],
+    ["pageSize", (codex) => codex.threadListPage(untyped({ pageSize: 5 }))],
+    ["hidden", (codex) => Stream.runDrain(codex.models(untyped({ hidden: true })))],
+    ["refresh", (codex) => codex.account(untyped({ refresh: true }))],
+    ["timeoutMs", (codex) => codex.client.request("model/list", {}, untyped({ timeoutMs: 5 }))],
+    ["retry", (codex) => codex.client.request("model/list", {}, untyped({ retry: 5 }))],
+    ["budget", (codex) => codex.thread("thread").startGoal("go on", untyped({ budget: 5 }))],
+    ["startTimeout", (codex) => codex.thread("thread").runGoal("go on", { startTimeout: Number.NaN })],
+    ["whenBusy", (codex) => codex.thread("thread").goal.resume(untyped({ whenBusy: "steer" }))],
+    ["options", (codex) => codex.thread("thread").run("go", untyped(new Map([["sandbox", "readOnly"]])))],
+    ["options", (codex) => codex.thread("thread").run("go", JSON.parse("null"))],
+    ["options", (codex) => codex.thread("thread").goal.resume(JSON.parse("null"))],
+    ["options", () => Effect.provide(Effect.void, Codex.layer(JSON.parse("null")))],
+    [
+      "clientInfo.titel",
+      () => Effect.provide(Effect.void, Codex.layer(untyped({ clientInfo: { ...client, titel: "" } })))
+    ]
+  ]
+  for (const [field, call] of others) {
+    it.effect(`${field}: ${String(call).slice("(codex) => codex.".length)}`, () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* refused(call)).field, field)
+      }))
+  }
+
+  it.effect("of a thread: what an instance inherits would be ignored", () =>
+    Effect.gen(function*() {
+      class Shared {
+        readonly model = "gpt-5.5"
+        get cwd(): string {
+          return "/project"
+        }
+      }
+      const error = yield* refused((codex) => codex.threadStart(new Shared()))
+      assert.strictEqual(error.field, "cwd")
+      assert.include(error.message, "on the object itself")
+    }))
 
   it.effect("of a thread: handlers for what the server never asks", () =>
     Effect.gen(function*() {

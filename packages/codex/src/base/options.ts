@@ -87,13 +87,29 @@ const durationOf = (value: unknown): Duration.Duration | undefined => {
 
 /** Finds the first mistake: a name that the table does not have, or a value that its check refuses. */
 export const findMistake = (options: unknown, checks: Table): Mistake | undefined => {
-  if (!Predicate.isObject(options)) return { field: "options", detail: `${shown(options)} is not an object of options` }
+  if (!Predicate.isObject(options) || Symbol.iterator in options) {
+    return { field: "options", detail: `${shown(options)} is not an object of options` }
+  }
+  const inherited = nameInherited(options, checks)
+  if (inherited !== undefined) {
+    return {
+      field: inherited,
+      detail: "the object inherits it, and so it would be ignored; set it on the object itself"
+    }
+  }
   for (const [field, value] of Object.entries(options)) {
     if (value === undefined) continue
     const found = Object.hasOwn(checks, field) ? checks[field]!(value) : unknownName(field, "an option", checks)
     if (found !== undefined) return typeof found === "string" ? { field, detail: found } : found
   }
   return undefined
+}
+
+/** Returns the name of an option that an object inherits, such as the getter of a class. */
+const nameInherited = (options: object, checks: Table): string | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(options)
+  if (prototype === Object.prototype || prototype === null) return undefined
+  return Object.keys(checks).find((name) => name in options && !Object.hasOwn(options, name))
 }
 
 /** Returns the message for an unknown name, with the nearest known one. */

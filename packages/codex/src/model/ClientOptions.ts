@@ -70,7 +70,12 @@ const clientInfo: options.Check = (value) => {
     if (typeof text === "string" && text.trim() !== "") continue
     return { field: `clientInfo.${part}`, detail: "it is empty; the server refuses clients without it" }
   }
-  return undefined
+  const mistake = options.findMistake(value, {
+    name: options.anything,
+    version: options.anything,
+    title: options.anything
+  })
+  return mistake === undefined ? undefined : { ...mistake, field: `clientInfo.${mistake.field}` }
 }
 
 /** Accepts an object whose names are methods of the server, and whose values are functions. */

@@ -101,6 +101,7 @@ type Look = (path: string) => PathKind
 const mistakenFor = {
   missing: "does not exist",
   directory: "is a directory",
+  empty: "is empty",
   other: "is not a regular file",
   hidden: "cannot be read"
 }
@@ -110,22 +111,32 @@ const wrongPath = (path: string, look: Look | undefined): string | undefined => 
   return kind === "file" ? undefined : `the file ${JSON.stringify(path)} ${mistakenFor[kind]}`
 }
 
+/** Returns the data of a `data:` URL, which begins after the first comma. */
+const dataOf = (url: string): string => url.includes(",") ? url.slice(url.indexOf(",") + 1) : ""
+
 const wrongUrl = (url: string, local: string): string | undefined =>
   /^file:/i.test(url)
     ? `the server reads no file: URLs; pass the path to Input.${local}`
     : !/^[a-z][a-z0-9+.-]*:/i.test(url)
     ? `a URL begins with its scheme, such as data:; pass a path to Input.${local}`
-    : /^data:[^,]*,?\s*$/i.test(url)
+    : /^data:/i.test(url) && dataOf(url).trim() === ""
     ? "the data: URL contains no data"
     : undefined
 
+/** The field that an item of a type must have. The types do not reach every caller. */
+const required: { readonly [type: string]: string } = { text: "text", localImage: "path", localAudio: "path" }
+
 /** Describes why the server cannot read an item. It would replace the item with a text, and continue. */
 const unreadable = (item: Item, look: Look | undefined): string | undefined => {
+  const field = required[item.type]
+  if (field !== undefined && typeof Object(item)[field] !== "string") {
+    return `an item of type ${item.type} has no ${field}; create items with the functions of the module Input`
+  }
   switch (item.type) {
     case "image":
-      return "url" in item ? wrongUrl(item.url, "localImage") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localImage") : undefined
     case "audio":
-      return "url" in item ? wrongUrl(item.url, "localAudio") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localAudio") : undefined
     case "localImage":
     case "localAudio":
       return wrongPath(item.path, look)

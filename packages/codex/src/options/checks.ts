@@ -1,11 +1,12 @@
 /**
- * Run-time checks of the options of threads and turns.
+ * Run-time checks of the options of threads, turns, goals and lists.
  *
  * The server checks the values of protocol fields, so they pass here. It ignores unknown names, so those fail here. The types
  * keep the tables complete.
  */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
-import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
+import { anything, type Check, type Checks, flag, oneOf, timeout } from "../base/options.ts"
 import { serverRequests } from "../model/ClientOptions.ts"
 import * as Limits from "../model/Limits.ts"
 import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
@@ -119,4 +120,52 @@ export const turn: Checks<TurnOptions> = {
   serviceTierForTurn: anything,
   summary: anything,
   turnTrigger: anything
+}
+
+/** Options of `startGoal` and `runGoal`. */
+export const goal = {
+  /** The server checks it. */
+  tokenBudget: anything,
+  whenBusy: oneOf("wait", "fail"),
+  limits: Limits.check,
+  subagents: oneOf("stop", "leave"),
+  startTimeout: timeout
+}
+
+/** Options of a handle's `read`, and of `threadRead`. */
+export const read = { includeTurns: flag }
+
+/** Options of `account`. */
+export const account = { refreshToken: flag }
+
+/** Filters of `models`. */
+export const models: Checks<Protocol.ModelListParams> = {
+  cursor: anything,
+  includeHidden: anything,
+  limit: anything,
+  modelProvider: anything
+}
+
+/** Filters of `threadList` and `threadListPage`. */
+export const threadList: Checks<Protocol.ThreadListParams> = {
+  ancestorThreadId: anything,
+  archived: anything,
+  attachedToThreadId: anything,
+  currentAccountOnly: anything,
+  cursor: anything,
+  cwd: anything,
+  excludedThreadIds: anything,
+  includeAttachedThreads: anything,
+  includedThreadIds: anything,
+  limit: anything,
+  modelProviders: anything,
+  originators: anything,
+  parentThreadId: anything,
+  projectId: anything,
+  searchTerm: anything,
+  sectionId: anything,
+  sortDirection: anything,
+  sortKey: anything,
+  sourceKinds: anything,
+  useStateDbOnly: anything
 }

@@ -6,6 +6,7 @@ import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { textOf } from "../base/text.ts"
 import { InvalidInputError } from "../model/CodexError.ts"
 import type { Handler } from "../model/ServerRequests.ts"
 import * as ServerVersion from "../model/ServerVersion.ts"
@@ -82,7 +83,15 @@ export const prepare = Effect.fnUntraced(function*<T extends ByName, RT, R>(
   const dynamicTools = yield* declarations(tools, serverVersion)
   const takes = { audio: !isOld(serverVersion) }
   for (const tool of tools) {
-    calls.set(tool.name, { namespace: namespaceOf(tool)?.name, run: makeCall(tool, handle, takes) })
+    const run = yield* Effect.try({
+      try: () => makeCall(tool, handle, takes),
+      catch: (error) =>
+        new InvalidInputError({
+          field: "tools",
+          detail: `a Schema of the tool ${JSON.stringify(tool.name)} can't be used (${textOf(error)})`
+        })
+    })
+    calls.set(tool.name, { namespace: namespaceOf(tool)?.name, run })
   }
   return {
     dynamicTools,

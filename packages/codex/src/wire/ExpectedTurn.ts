@@ -5,6 +5,7 @@
 import * as Exit from "effect/Exit"
 import type { CodexConnectionError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
+import * as Place from "./Place.ts"
 import type { Follower, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 
@@ -14,6 +15,8 @@ export interface Routes {
   readonly follow: (follower: Follower) => () => void
   /** The turn with this id; from now on its events go there. */
   readonly turn: (turnId: string) => RunningTurn
+  /** Reports that no turn of the thread runs, after the last event of a turn: the method of the notification that said so. */
+  readonly ended: (method: string) => void
   /** Why there is no connection. */
   readonly failure: () => CodexConnectionError | undefined
 }
@@ -26,6 +29,8 @@ export class ExpectedTurn {
   private readonly routes: Routes
   private readonly kept = new Map<string, Array<Notification.Raw>>()
   private onTurn: OnTurn | null = null
+  /** The method of the notification that said, after all events of turns, that no turn runs. */
+  private endedBy: string | null = null
 
   /** Frees what was kept and not claimed. */
   readonly close: () => void
@@ -35,6 +40,7 @@ export class ExpectedTurn {
     this.close = routes.follow({
       offer: (raw, turnId) => {
         if (turnId !== undefined) this.offer(raw, turnId)
+        else if (Place.saysIdle(raw["method"], raw["params"])) this.endedBy = String(raw["method"])
       },
       fail: (error) => {
         this.kept.clear()
@@ -57,12 +63,14 @@ export class ExpectedTurn {
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const raw of this.kept.get(turnId) ?? []) turn.offer(raw)
     this.close()
+    if (this.endedBy !== null) this.routes.ended(this.endedBy)
     const failure = this.routes.failure()
     if (failure !== undefined) turn.fail(failure)
     return { turn, cursor }
   }
 
   private offer(raw: Notification.Raw, turnId: string): void {
+    this.endedBy = null
     if (this.onTurn !== null && raw["method"] === "turn/started") {
       const turn = this.routes.turn(turnId)
       turn.offer(raw)

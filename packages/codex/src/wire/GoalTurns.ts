@@ -10,6 +10,7 @@ import { ErrorCode } from "../base/JsonRpc.ts"
 import { type CodexConnectionError, CodexDecodeError, CodexRpcError, type RequestError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import type { ChildTurns } from "./ChildTurns.ts"
+import * as Place from "./Place.ts"
 import type { Follower, StartedTurn } from "./Router.ts"
 import { RunningTurn, undecodable } from "./RunningTurn.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
@@ -99,12 +100,10 @@ export class GoalTurns implements Follower {
     })
 
   offer(raw: Notification.Raw, turnId: string | undefined): void {
-    switch (raw["method"]) {
-      case "thread/archived":
-      case "thread/closed":
-      case "thread/deleted":
-        // It may be between two turns: nothing else would end it.
-        return this.whole?.lose(lostWith(raw["method"]))
+    const { method, params } = raw
+    // It may be between two turns: nothing else would end it.
+    if (Place.saysUnloaded(method, params)) return this.whole?.lose(lostWith(String(method)))
+    switch (method) {
       case "turn/started":
       case "turn/completed":
       case "thread/goal/updated":

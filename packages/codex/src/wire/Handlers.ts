@@ -6,6 +6,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { printable } from "../base/printable.ts"
 import { declineAll } from "../model/ApprovalHandlers.ts"
 import type * as ServerRequests from "../model/ServerRequests.ts"
 import type { Family } from "./Family.ts"
@@ -110,9 +111,9 @@ export const make = ({ client, family, isShared, read }: {
         if (told) return find
         if (isShared()) return leave(question, "thread/read did not tell the thread above it")
         return Effect.as(
-          Effect.logWarning(
+          Effect.logWarning(printable(
             `Declined ${method}: thread/read did not tell which thread ${unknown} belongs to, so no handler is responsible.`
-          ),
+          )),
           answerer(declineAll[method])
         )
       })
@@ -123,6 +124,6 @@ export const make = ({ client, family, isShared, read }: {
 
 const leave = ({ method, threadId }: Question, why: string): Effect.Effect<undefined> =>
   Effect.as(
-    Effect.logInfo(`Left ${method} of thread ${threadId} to another client of the shared server: ${why}.`),
+    Effect.logInfo(printable(`Left ${method} of thread ${threadId} to another client of the shared server: ${why}.`)),
     undefined
   )

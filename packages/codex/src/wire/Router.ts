@@ -15,6 +15,7 @@ import type { Cursor } from "../base/Broadcast.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
+import { textOf } from "../base/text.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { Accept } from "../model/Transport.ts"
@@ -304,7 +305,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     try {
       return route(text)
     } catch (defect) {
-      return `cannot be handled (${printable(String(defect)).slice(0, 200)})`
+      return `cannot be handled (${printable(textOf(defect)).slice(0, 200)})`
     }
   }
 
@@ -342,6 +343,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       new ExpectedTurn({
         follow: (follower) => follow(threadId, follower),
         turn: (turnId) => turns.get(threadId, turnId) ?? createTurn(threadId, turnId),
+        ended: (method) => idle.set(threadId, method),
         failure: () => failure
       }),
     follow,
@@ -388,8 +390,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 })
 
 /**
- * A Router of its own.
+ * A new Router for each client. Without `fresh`, all clients of one program would share a single one.
  *
  * @category layers
  */
-export const layer: Layer.Layer<Router> = Layer.effect(Router, make)
+export const layer: Layer.Layer<Router> = Layer.fresh(Layer.effect(Router, make))

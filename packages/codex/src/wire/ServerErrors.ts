@@ -29,7 +29,8 @@ export class ServerErrors {
     this.hideSecrets = hiding(Array.from(this.secrets))
   }
 
-  private readonly hide = (text: string): string => this.hideSecrets(this.hideOfConnection(text))
+  /** Hides the secrets of the connection, and those that were sent, in a text of the server. */
+  readonly hide: Hide = (text) => this.hideSecrets(this.hideOfConnection(text))
 
   /** Reads `account/rateLimits/updated`. An update without windows changes nothing. */
   rateLimits(params: unknown): void {

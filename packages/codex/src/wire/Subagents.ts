@@ -3,6 +3,7 @@
  * turn.
  */
 import * as Effect from "effect/Effect"
+import { printable } from "../base/printable.ts"
 import type { RequestError } from "../model/CodexError.ts"
 import * as ThreadSettings from "../model/Settings.ts"
 import type { ChildTurn } from "./ChildTurns.ts"
@@ -55,11 +56,11 @@ export const make = ({ family, fork, send }: {
   }
 
   const warn = (threadId: string) =>
-    Effect.logWarning(
+    Effect.logWarning(printable(
       `Interrupted the sub-agent ${threadId}: it ran with wider permissions than the turn of thread ${
         family.rootOf(threadId)
       } that it works for.`
-    )
+    ))
 
   turns.mayRun = ({ threadId }) => isAllowed(threadId)
   turns.onUnwanted = (turn, isStopped) =>

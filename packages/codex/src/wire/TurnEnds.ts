@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { Deadlines } from "../base/Deadlines.ts"
 import { printable } from "../base/printable.ts"
+import type { Hide } from "../base/secrets.ts"
 import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
@@ -95,11 +96,13 @@ export const make = ({ controls, deadlines, fork, router, send }: {
       reported.add(turn)
       const { threadId, turnId } = turn
       fork(Effect.andThen(
-        Effect.logWarning(
-          `Turn ${turnId} of thread ${threadId} met an error, and the server tries again: ${errorOf(params)} `
+        Effect.logWarning(printable(
+          `Turn ${turnId} of thread ${threadId} met an error, and the server tries again: ${
+            errorOf(params, router.errors.hide)
+          } `
             + "If this goes on, check the network, the login (`codex.account`) and the model provider; "
             + "interrupt the turn, or run it with `Effect.timeout`, to give up."
-        ),
+        )),
         checkLogin(turn)
       ))
     },
@@ -119,11 +122,11 @@ const providerOf = (result: unknown): unknown => fieldOf(fieldOf(result, "thread
 const isLoggedIn = (result: unknown): boolean =>
   fieldOf(result, "requiresOpenaiAuth") !== true || (fieldOf(result, "account") ?? null) !== null
 
-/** The error of an `error` notification. */
-const errorOf = (params: unknown): string => {
+/** The error of an `error` notification, on one line. */
+const errorOf = (params: unknown, hide: Hide): string => {
   const error = fieldOf(params, "error")
   const parts = [fieldOf(error, "message"), fieldOf(error, "additionalDetails")].filter((part) =>
     typeof part === "string"
   )
-  return printable(parts.join(": ")).replace(/\s+/g, " ").slice(0, 400).replace(/[^.]$/, "$&.")
+  return hide(parts.join(": ")).slice(0, 400).replaceAll(/\s+/g, " ").replace(/[^.]$/, "$&.")
 }

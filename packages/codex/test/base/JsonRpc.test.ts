@@ -52,6 +52,26 @@ describe("what is written", () => {
     const deep = { code: 1, message: "no", data: nested(130) }
     assert.strictEqual(JsonRpc.encodeRefusal(`"q"`, deep), `{"id":"q","error":{"code":1,"message":"no"}}`)
   })
+
+  it("has a refusal with an integer and a text, whatever the error holds: the server drops any other", () => {
+    const deepest = Array.from({ length: 100_000 }).reduce<unknown>((inner) => [inner], 1)
+    const refusal = (code: number, message: unknown, data?: unknown) =>
+      JSON.parse(JsonRpc.encodeRefusal("7", { code, message: message as string, data })).error
+    for (const code of [NaN, Infinity, 0.5, 1e300]) {
+      assert.deepStrictEqual(refusal(code, "no"), { code: JsonRpc.ErrorCode.internalError, message: "no" })
+    }
+    for (const message of [undefined, 7, {}, Symbol("s"), Object.create(null), deepest]) {
+      assert.isString(refusal(1, message).message)
+      assert.isString(refusal(1, message, 1n).message)
+    }
+    const throwing = {
+      toJSON: () => {
+        throw Object.create(null)
+      }
+    }
+    assert.isTrue(Result.isFailure(JsonRpc.encode({ throwing })))
+    assert.deepStrictEqual(refusal(1, "no", throwing), { code: 1, message: "no" })
+  })
 })
 
 const text = (line: string, ...path: [string, ...Array<string>]) => {

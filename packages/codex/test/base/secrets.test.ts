@@ -118,6 +118,21 @@ describe("the work of finding", () => {
     { arbitrary: { runs: 100 } }
   )
 
+  it("is linear for long secrets that repeat themselves, and finds them all the same", () => {
+    for (const secret of ["x".repeat(16_000), "xy".repeat(8_000), `${"x".repeat(16_000)}y`]) {
+      for (
+        const text of ["x".repeat(300_000), `${"xy".repeat(150_000)} x`, `a${secret}${secret}b${"x".repeat(300_000)}`]
+      ) {
+        assert.isAtMost(working([secret])(text), text.length * 300)
+        // Where one occurrence overlaps the next, they are hidden together.
+        const [first = ""] = text.split(secret)
+        const hidden = hiding([secret])(text)
+        assert.notInclude(hidden, secret)
+        assert.isTrue(hidden.startsWith(first.slice(0, text.indexOf(secret))), "what stands before is kept")
+      }
+    }
+  })
+
   it("does not grow with the number of secrets", () => {
     const text = "the quick brown fox jumps over the lazy dog ".repeat(1000)
     const names = Array.from({ length: 2000 }, (_, index) => `${index * 7919}-secret-${index}`)

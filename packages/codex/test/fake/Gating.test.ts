@@ -78,6 +78,10 @@ describe("options that need a newer server", () => {
           yield* codex.threadFork("stored", { includeTurns: undefined })
           assert.deepStrictEqual(yield* paramsOf("thread/resume", 2), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/fork", 2), { threadId: "stored", excludeTurns: true })
+          yield* server.on("thread/unsubscribe", () => ({ status: "unsubscribed" }))
+          yield* codex.client.request("thread/unsubscribe", { threadId: "stored" })
+          yield* codex.thread("stored").run("resumes by itself")
+          assert.deepStrictEqual(yield* paramsOf("thread/resume", 3), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("turn/start"), {
             threadId: thread.id,
             input: [{ type: "text", text: "go", text_elements: [] }],

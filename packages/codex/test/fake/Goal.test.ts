@@ -233,6 +233,26 @@ describe("a goal fails", () => {
       assert.deepStrictEqual(methods(yield* Fiber.join(stream)), ["turn/started", "item/completed", "turn/completed"])
     }))
 
+  for (
+    const unloaded of [
+      { method: "thread/closed", params: { threadId } },
+      { method: "thread/status/changed", params: { threadId, status: { type: "notLoaded" } } }
+    ] as const
+  ) {
+    scenario(
+      `between two turns, when its thread is not loaded any more: ${unloaded.method}`,
+      () =>
+        Effect.gen(function*() {
+          const { tell, thread } = yield* setup
+          const goal = yield* thread.startGoal("go on")
+          yield* tell(said("turn-1", "half"), completed("turn-1"), unloaded)
+          const error = yield* Effect.flip(goal.run)
+          assert(error._tag === "TurnFailedError")
+          assert.strictEqual(error.result.finalResponse, "half")
+        })
+    )
+  }
+
   scenario("when the connection is lost", () =>
     Effect.gen(function*() {
       const { server, tell, thread } = yield* setup

@@ -1,8 +1,10 @@
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex } from "effect-codex"
+import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Tracer from "effect/Tracer"
 
 /** What the server is told of the trace, with a request that is made in a span. */
@@ -46,5 +48,26 @@ describe("the trace of a request", () => {
       assert.include(JSON.stringify(own.trace), own.span.traceId)
       assert.notInclude(JSON.stringify(own.trace), own.span.spanId)
       assert.isUndefined(yield* traceOf(Effect.updateContext(models, Context.omit(Tracer.ParentSpan))))
+    }))
+})
+
+describe("log lines", () => {
+  it.effect("go to standard error where that is wanted", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const write = (stream: string) => (...line: ReadonlyArray<unknown>) =>
+        void lines.push(`${stream} ${line.join(" ")}`)
+      yield* Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        yield* server.write("no JSON\n")
+        yield* models
+      }).pipe(
+        Effect.provide(FakeAppServer.layerCodex()),
+        Effect.provideService(Logger.LogToStderr, true),
+        Effect.provideService(Console.Console, { ...console, log: write("out"), error: write("err") }),
+        Effect.provide(Logger.layer([Logger.defaultLogger]))
+      )
+      assert.lengthOf(lines, 1)
+      assert.match(lines[0]!, /^err .*bad lines so far/)
     }))
 })

@@ -5,8 +5,19 @@ import * as Input from "../../src/options/Input.ts"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
+/** A million spaces: a regular expression that tries all ways to divide them would take hours. */
+const spaced = `data:${" ".repeat(1_000_000)},x`
+
 const files = (path: string): Transport.PathKind =>
-  path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
+  path === "/a.png"
+    ? "file"
+    : path === "/empty.png"
+    ? "empty"
+    : path === "/closed"
+    ? "hidden"
+    : path === "/"
+    ? "directory"
+    : "missing"
 
 describe("what is sent", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
@@ -27,7 +38,8 @@ describe("what is sent", () => {
     ],
     ["an empty text beside an image", ["", Input.image("data:,a")], [text(""), { type: "image", url: "data:,a" }]],
     ["an empty text beside another", ["", "a"], [text(""), text("a")]],
-    ["white space around a text", "  a\n", [text("  a\n")]]
+    ["white space around a text", "  a\n", [text("  a\n")]],
+    ["an image after much white space", Input.image(spaced), [{ type: "image", url: spaced }]]
   ]
   for (const [name, input, items] of table) {
     it.effect(name, () =>
@@ -63,6 +75,9 @@ describe("what is refused", () => {
     ["null", null, /neither a string nor created/],
     ["undefined", undefined, /neither a string nor created/],
     ["an object without a type", {}, /neither a string nor created/],
+    ["a text without its text", { type: "text", content: "a" }, /of type text has no text/],
+    ["a local image without its path", ["a", { type: "localImage", url: "data:,a" }], /of type localImage has no path/],
+    ["an image with a URL that is none", { type: "image", url: null }, /begins with its scheme/],
     ["a list in a list", [["a"]], /neither a string nor created/],
     ["an image without data", Input.image("data:image/png;base64,"), /contains no data/],
     ["an image that is nothing but a scheme", Input.image("data:"), /contains no data/],
@@ -95,6 +110,7 @@ describe("what is refused", () => {
         const [item, detail] of [
           [Input.localImage("/b.png"), /"\/b\.png" does not exist/],
           [Input.localImage("/"), /"\/" is a directory/],
+          [Input.localImage("/empty.png"), /"\/empty\.png" is empty/],
           [Input.localAudio("/closed"), /"\/closed" cannot be read/]
         ] as const
       ) {

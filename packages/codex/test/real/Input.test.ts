@@ -58,6 +58,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       yield* Effect.sync(() => writeFileSync(join(home.workspace, "relative.png"), Buffer.from(pixel, "base64")))
+      yield* Effect.sync(() => writeFileSync(join(home.workspace, "empty.png"), ""))
       const thread = yield* codex.threadStart()
       yield* thread.run(["what is this?", Input.localImage("relative.png")])
       const requests = yield* model.requests
@@ -67,6 +68,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
           Input.localImage(join(home.workspace, "none.png")),
           Input.localImage(home.workspace),
           Input.localAudio("none.wav"),
+          Input.localImage("empty.png"),
           Input.image(`file://${join(home.workspace, "relative.png")}`),
           Input.image("data:image/png;base64,")
         ]
