@@ -29,7 +29,8 @@ export interface ExternalMessage {
 }
 
 /**
- * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message.
+ * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message. A turn
+ * that starts with an empty list continues from the thread's history.
  *
  * @category models
  */
@@ -169,6 +170,7 @@ export const toTurnParams = (
   input: Input,
   look?: Look
 ): Effect.Effect<Pick<Protocol.TurnStartParams, "input" | "toolOutput">, InvalidInputError> => {
+  if (isList(input) && input.length === 0) return Effect.succeed({ input: [] })
   if (!isExternal(input)) return Effect.map(toItems(input, look), (input) => ({ input }))
   if (input.toolName.trim() === "") return invalid("the toolName of an external message is blank")
   return Effect.succeed({
