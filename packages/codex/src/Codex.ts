@@ -10,7 +10,7 @@
  * const program = Effect.gen(function*() {
  *   const codex = yield* Codex.Codex
  *   const thread = yield* codex.threadStart()
- *   const result = yield* thread.run("Say hello in one sentence.")
+ *   const result = yield* thread.run("What does this project do?")
  *   yield* Console.log(result.finalResponse)
  * }).pipe(Effect.provide(Codex.layer()))
  * ```
@@ -22,9 +22,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
+import { check } from "./model/check.ts"
 import {
   type CodexConnectionError,
   type ConnectError,
@@ -40,8 +42,9 @@ import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
 import type { Transport } from "./model/Transport.ts"
 import type * as Options from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
 import * as Params from "./options/params.ts"
-import { isKnown, supported } from "./options/supported.ts"
+import { supported } from "./options/supported.ts"
 import type { ThreadOptions } from "./options/ThreadOptions.ts"
 import type * as Router from "./Router.ts"
 import * as Thread from "./Thread.ts"
@@ -78,8 +81,8 @@ export class Codex extends Context.Service<Codex, {
   ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
   /**
    * Starts a thread with the history of another one (`thread/fork`), and returns its handle. The other thread stays unchanged.
-   * Its handlers and limits also apply to the fork, unless the options have their own. Fails with `OptionsNotInForceError` if
-   * the server does not accept an option.
+   * Its handlers, limits and `config` also apply to the fork, unless the options have their own. Fails with
+   * `OptionsNotInForceError` if the server does not accept an option.
    */
   readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
@@ -183,10 +186,7 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
-const notRedacted = new InvalidInputError({
-  field: "apiKey",
-  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
-})
+const invalidKey = (detail: string) => Effect.fail(new InvalidInputError({ field: "apiKey", detail }))
 
 /** @internal The service on a client. */
 export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(
@@ -230,20 +230,23 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       const { model, modelProvider, thread } = response
       const member = router.family.open(thread)
       member.settings = Settings.update(member.settings, response)
-      if (openedWith !== undefined) {
-        const { baseInstructions, config, developerInstructions } = openedWith
-        member.openedWith = { baseInstructions, config, developerInstructions }
-      }
+      if (openedWith !== undefined) member.openedWith = openedWith
       if (limits !== undefined) member.limits = limits
       if (handlers !== undefined) client.handle(thread.id, handlers)
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
-    /** Leaves the turns out of a response: handles do not hold them, and a long thread has megabytes of them. */
-    const withoutTurns = () => isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+    const withoutTurns = () => OptionsInForce.withoutTurns(client.metadata.serverVersion)
+
+    /** A thread that this client has open. A restarted server does not know what holds on it. */
+    const openedBefore = (threadId: string) => {
+      const member = router.family.get(threadId)
+      return member?.isOpened === true && !member.isClosed ? member : undefined
+    }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      Effect.suspend(() => supported(filter, client.metadata.serverVersion)).pipe(
+      check(filter, optionChecks.threadList).pipe(
+        Effect.andThen(() => supported(filter, client.metadata.serverVersion)),
         Effect.flatMap((params) => client.request("thread/list", params))
       )
 
@@ -259,7 +262,11 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, { handlers, limits: options.limits, openedWith: params })
+        return opened(response, {
+          handlers,
+          limits: options.limits,
+          openedWith: OptionsInForce.inherit({}, params)
+        })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
         yield* Params.checkThread("threadResume", options, client.look)
@@ -268,17 +275,25 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
+          const { openedWith: fixed = {}, settings: inherited } = openedBefore(threadId) ?? {}
           const wasLoaded = yield* OptionsInForce.isLoaded(client.request, threadId, params)
-          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
+          const openedWith = OptionsInForce.inherit(fixed, params)
+          const response = yield* client.request("thread/resume", {
+            ...withoutTurns(),
+            ...params,
+            config: openedWith.config,
+            threadId
+          })
           const thread = opened(response, {
             handlers,
             limits: options.limits,
-            openedWith: wasLoaded ? undefined : params
+            openedWith: wasLoaded ? undefined : openedWith
           })
           const member = router.family.ensure(threadId)
           const changes = yield* OptionsInForce.bring(client.request, params, response, {
             wasLoaded,
-            opened: member.openedWith
+            opened: fixed,
+            inherited
           })
           member.settings = Settings.update(member.settings, changes)
           return thread
@@ -288,10 +303,16 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         yield* Params.checkThread("threadFork", options, client.look)
         const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
-        const fork = opened(response, { handlers, limits: options.limits, openedWith: params })
-        const member = router.family.ensure(fork.id)
+        const openedWith = OptionsInForce.inherit(router.family.get(threadId)?.openedWith, params)
+        const response = yield* client.request("thread/fork", {
+          ...withoutTurns(),
+          ...params,
+          config: openedWith.config,
+          threadId
+        })
+        const member = router.family.open(response.thread)
         router.family.fork(member, threadId)
+        const fork = opened(response, { handlers, limits: options.limits, openedWith })
         const changes = yield* OptionsInForce.bring(client.request, params, response, {
           wasLoaded: false,
           inherited: router.family.get(threadId)?.settings
@@ -307,12 +328,22 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         Effect.map(client.request("thread/unarchive", { threadId }), ({ thread }) => thread),
       threadDelete: (threadId) => Effect.asVoid(client.request("thread/delete", { threadId })),
       thread,
-      models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
-      account: (options = {}) => client.request("account/read", options),
+      models: (options = {}) =>
+        pages((cursor) =>
+          Effect.andThen(check(options, optionChecks.models), client.request("model/list", { ...options, cursor }))
+        ),
+      account: (options = {}) =>
+        Effect.andThen(check(options, optionChecks.account), client.request("account/read", options)),
       loginApiKey: (apiKey) =>
         Effect.suspend(() => {
-          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
+          if (!Redacted.isRedacted(apiKey)) {
+            return invalidKey(
+              "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+            )
+          }
           const key = Redacted.value(apiKey)
+          if (typeof key !== "string" || key.trim() === "") return invalidKey("it is empty, or not a string")
+          if (key.length > maxSecret) return invalidKey(`it has ${key.length} characters, and so is no API key`)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
         }),

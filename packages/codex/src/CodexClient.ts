@@ -19,7 +19,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
-import { notPositive, pick, positiveDuration } from "./base/options.ts"
+import { type Checks, findMistake, notPositive, pick, positiveDuration, timeout } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -46,7 +46,7 @@ import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
-import { Slots } from "./wire/Slots.ts"
+import { AllSlots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
@@ -95,6 +95,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly connection: Stream.Stream<ConnectionState>
 }>()("effect-codex/CodexClient") {}
 
+const requestOptions: Checks<RequestOptions> = {
+  timeout,
+  retry: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
+}
+
 /** The default schedule of `RequestOptions.retry`. */
 const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
   Schedule.jittered,
@@ -125,7 +130,10 @@ const mayRepeat = (method: string, error: RequestError, always: boolean): boolea
   && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
-  const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
+  const entry: Methods.ClientRequestEntry<Response<M>> | undefined = Methods.clientRequests.get(method)
+  // A newer server may know a method that the types do not.
+  if (entry === undefined) return Exit.succeed(result as Response<M>)
+  const response = Methods.decode(entry.response, result)
   return Result.isSuccess(response)
     ? Exit.succeed(response.success)
     : Exit.fail(new CodexDecodeError({ method, issue: describe(response.failure), raw: result }))
@@ -167,9 +175,22 @@ export const make = Effect.fnUntraced(function*<R = never>(
     }
   }
   const deadlines = yield* Deadlines.make
-  const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
+  const prove = Effect.flatMap(connected, (connection) => {
+    const request = {
+      method: "thread/loaded/list",
+      params: { limit: 1 },
+      read: () => Exit.void,
+      timeout: requestTimeout
+    }
+    return roundTrip({ router, deadlines, connection }, request)
+  })
+  const slots = new AllSlots(
+    options.maxInFlight ?? ClientOptions.defaults.maxInFlight,
+    Effect.ignore(prove),
+    fork
+  )
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
   const send = <A>(
     method: string,
@@ -253,6 +274,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
       return session.metadata()
     },
     request: (method, ...[params, options]) => {
+      const mistake = options === undefined ? undefined : findMistake(options, requestOptions)
+      if (mistake !== undefined) return Effect.fail(new InvalidInputError(mistake))
       const read = decode(method)
       return send(method, params, (result) => {
         noteSubscription(method, params)
@@ -305,9 +328,9 @@ export const wireTransport = <R = never>(
 
 /** @internal {@link layer} with the internal services. */
 export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
+  Layer.unwrap(Effect.map(
     check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+    () => wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
   ))
 
 /**

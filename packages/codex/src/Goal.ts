@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { oneOf } from "./base/options.ts"
+import type { Checks } from "./base/options.ts"
 import { check } from "./model/check.ts"
 import {
   CodexTimeoutError,
@@ -17,9 +17,10 @@ import {
   type StartTurnError,
   ThreadBusyError
 } from "./model/CodexError.ts"
-import * as Limits from "./model/Limits.ts"
+import type * as Limits from "./model/Limits.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type { TurnOptions } from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
 import * as Turn from "./Turn.ts"
 import type { Client } from "./wire/Client.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
@@ -184,7 +185,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
               })
             )
         }),
-        // What may have begun is not left to itself.
+        // A turn may have started, so it is interrupted.
         Effect.tapCause(() =>
           Effect.ensuring(Effect.ignore(Effect.timeoutOption(stop(turns), stopTimeout)), Effect.sync(unfollow))
         )
@@ -197,10 +198,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       }
       return started
     })
-    return Effect.andThen(
-      check({ limits, subagents }, { limits: Limits.check, subagents: oneOf("stop", "leave") }),
-      begin(starting, { whenBusy, steerable: true }, { limits, subagents })
-    )
+    return begin(starting, { whenBusy, steerable: true }, { limits, subagents })
   }
 
   return {
@@ -215,7 +213,8 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
     stored: {
       read: Effect.map(client.request("thread/goal/get", { threadId }), ({ goal }) => goal ?? null),
       pause: set({ status: "paused" }),
-      resume: (options = {}) => Turn.start(client, pursue({}, options, true)),
+      resume: (options = {}) =>
+        Effect.andThen(checkOptions(options), () => Turn.start(client, pursue({}, options, true))),
       clear
     }
   }
@@ -224,9 +223,18 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
 /** Checks a new goal, and returns its fields. */
 const requestOf = (
   objective: string,
-  { tokenBudget }: GoalOptions
+  options: GoalOptions
 ): Effect.Effect<Request, InvalidInputError> =>
-  Effect.map(checked(objective), (objective) => tokenBudget === undefined ? { objective } : { objective, tokenBudget })
+  Effect.andThen(checkOptions(options), () =>
+    Effect.map(checked(objective), (objective) => {
+      const { tokenBudget } = options
+      return tokenBudget === undefined ? { objective } : { objective, tokenBudget }
+    }))
+
+const checkOptions = (options: GoalOptions) => {
+  const checks: Checks<GoalOptions> = optionChecks.goal
+  return check(options, checks)
+}
 
 /** The server's limit, in characters. */
 const maxLength = 4000

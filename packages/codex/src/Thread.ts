@@ -6,12 +6,14 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { newId } from "./base/ids.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
+import { check } from "./model/check.ts"
 import {
   type CodexConnectionError,
   type OpenThreadError,
@@ -30,9 +32,10 @@ import { isAtLeast } from "./model/ServerVersion.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
 import type * as Options from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
 import { toTurnParams } from "./options/Input.ts"
 import * as Params from "./options/params.ts"
-import { isKnown, supported } from "./options/supported.ts"
+import { supported } from "./options/supported.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
 import type { Client } from "./wire/Client.ts"
@@ -70,9 +73,10 @@ export interface Thread {
   /** The working directory in force for the next turn. Undefined like `sandbox`. */
   readonly cwd: string | undefined
   /**
-   * Runs a turn (`turn/start`), and returns its result. An interruption, also by `Effect.timeout` or `Effect.race`, interrupts
-   * the turn on the server and waits until it has ended. Fails with `TurnFailedError` if the turn fails, and with
-   * `TurnLimitError` if it reaches a limit. A turn that is interrupted in another way succeeds with status `"interrupted"`.
+   * Runs a turn (`turn/start`), and returns its result. Interrupting its fiber, for example with `Effect.timeout` or
+   * `Effect.race`, interrupts the turn on the server and waits for its end, for at most three seconds. Fails with
+   * `TurnFailedError` if the turn fails, and with `TurnLimitError` if it reaches a limit. A turn that is interrupted in another
+   * way succeeds with status `"interrupted"`.
    *
    * @example
    * ```ts
@@ -82,7 +86,7 @@ export interface Thread {
    * const program = Effect.gen(function*() {
    *   const codex = yield* Codex.Codex
    *   const thread = yield* codex.threadStart()
-   *   const result = yield* thread.run("Say hello in one sentence.", { sandbox: "readOnly" })
+   *   const result = yield* thread.run("What does this project do?", { sandbox: "readOnly" })
    *   return result.finalResponse
    * })
    * ```
@@ -199,6 +203,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   const { family } = router
 
+  /** The thread and those from which it derives, with what is bound to them: the family forgets them when they are closed. */
+  let lineage = family.lineage(id).members
+  const known = () => {
+    const [before] = lineage
+    const member = family.get(id)
+    if (before === undefined || member === before || member?.isOpened === true) lineage = family.lineage(id).members
+    return lineage
+  }
+
   /** The number of the connection in which the thread is loaded. */
   let loaded = client.connections()
 
@@ -211,24 +224,29 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
    */
   const load = (connection: number): Effect.Effect<boolean, StartTurnError> =>
     Effect.gen(function*() {
-      const before = family.get(id)
-      const config = before?.openedWith.config
+      const [before] = known()
+      const undo = family.restore(id, lineage)
       const response = yield* client.request("thread/resume", {
+        ...OptionsInForce.withoutTurns(client.metadata.serverVersion),
         threadId: id,
-        ...(isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}),
         // The server stores all other options.
-        ...(config === undefined || config === null ? {} : { config })
-      }).pipe(Effect.catchIf(
-        (error) => client.survives() && error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound",
-        (error) =>
-          client.request("thread/read", { threadId: id }).pipe(
-            Effect.flatMap(({ thread }) => thread.ephemeral ? Effect.fail(error) : Effect.succeed(undefined)),
-            Effect.catchTag("CodexRpcError", () => Effect.fail(error))
-          )
-      ))
+        config: before?.openedWith.config
+      }).pipe(
+        Effect.catchIf(
+          (error) => client.survives() && error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound",
+          (error) =>
+            client.request("thread/read", { threadId: id }).pipe(
+              Effect.flatMap(({ thread }) => thread.ephemeral ? Effect.fail(error) : Effect.succeed(undefined)),
+              Effect.catchTag("CodexRpcError", () => Effect.fail(error))
+            )
+        ),
+        Effect.onError(() => Effect.sync(undo))
+      )
       if (response === undefined) return false
       const inherited = before?.settings
       const changes = yield* OptionsInForce.bring(client.request, {}, response, { wasLoaded: false, inherited })
+      // The notification that it was closed may have arrived meanwhile.
+      family.restore(id, lineage)
       const member = family.open(response.thread)
       member.settings = Settings.update(Settings.update(inherited, response), changes)
       loaded = connection
@@ -247,7 +265,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
         ...request,
         threadId: id,
         agent: { ...agent, model },
-        limits: Limits.resolve([limits, ...family.lineage(id).members.map(({ limits }) => limits), client.limits])
+        limits: Limits.resolve([limits, ...known().map(({ limits }) => limits), client.limits])
       }),
       (thread) => {
         let stopped = 0
@@ -448,10 +466,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     turn,
     stream,
     notifications: router.thread(id),
-    read: (options) =>
-      Effect.map(
-        client.request("thread/read", { threadId: id, includeTurns: options?.includeTurns }),
-        ({ thread }) => thread
+    read: (options = {}) =>
+      check(options, optionChecks.read).pipe(
+        Effect.andThen(client.request("thread/read", { threadId: id, includeTurns: options.includeTurns })),
+        Effect.map(({ thread }) => thread)
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact,
@@ -474,11 +492,15 @@ const withMessageId = (params: Protocol.TurnStartParams, serverVersion: string):
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined
 ): options is Options.TypedTurnOptions<A, RD> =>
-  options !== undefined && "output" in options && options.output !== undefined
+  Predicate.isObject(options) && "output" in options && options.output !== undefined
 
 /** Prepares the Schema of a typed turn. Returns it with the options of a plain turn. */
-const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptions<A, RD>) {
+  yield* Params.checkTyped(options)
+  const { output: schema, ...rest } = options
+  const output = yield* OutputCodec.make(schema)
+  return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
+})
 
 const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
   if (buffer === "coalesce") turn.events?.setBound(coalescing)

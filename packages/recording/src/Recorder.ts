@@ -23,7 +23,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Recording from "./format/Recording.ts"
 import { Masker } from "./masking/Masker.ts"
-import type * as Masking from "./masking/Options.ts"
+import * as Masking from "./masking/Options.ts"
 import { Log } from "./record/Log.ts"
 
 /**
@@ -48,6 +48,10 @@ export const make = Effect.fnUntraced(function*(
   file: string,
   options: Options = {}
 ): Effect.fn.Return<Transport.Transport["Service"], Recording.RecordingError, Scope.Scope> {
+  const unknown = Masking.unknownOption(options)
+  if (unknown !== undefined) {
+    return yield* new Recording.RecordingError({ file, detail: `${unknown} is not an option of a recorder` })
+  }
   const target = yield* Effect.acquireRelease(
     open(file),
     ({ descriptor, identity }) =>

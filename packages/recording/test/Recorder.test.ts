@@ -46,6 +46,16 @@ const levelsOf = (value: unknown): number => {
 }
 
 describe("a recorder", () => {
+  it.effect("refuses an option that it does not have, before it touches the file", () =>
+    Effect.gen(function*() {
+      const file = yield* TemporaryFile.make("run.jsonl")
+      const misspelled = Object({ secret: ["hunter2hunter2"] })
+      const error = yield* Effect.flip(record(file, [], misspelled))
+      assert(error._tag === "RecordingError")
+      assert.include(error.message, "secret is not an option")
+      assert.isFalse(Fs.existsSync(file))
+    }))
+
   it.effect("goes on after a message that is nested too deeply, in either direction", () =>
     Effect.gen(function*() {
       const file = yield* TemporaryFile.make("run.jsonl")

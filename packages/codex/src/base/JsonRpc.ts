@@ -6,6 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import { textOf } from "./text.ts"
 
 /** The error codes of JSON-RPC, and the two of the app-server. */
 export const ErrorCode = {
@@ -110,14 +111,18 @@ export const encodeAnswer = (id: string, result: unknown, maxBytes?: number): Re
   return Result.isSuccess(json) ? sayable(`{"id":${id},"result":${json.success}}`, maxBytes) : json
 }
 
-/** Encodes an error response to a request from the server, whose id is passed as text. Leaves out `data` that cannot be encoded. */
+/**
+ * Encodes an error response to a request from the server, whose id is passed as text. Leaves out `data` that cannot be encoded. The
+ * server drops an error whose code is not an integer or whose message is not a string.
+ */
 export const encodeRefusal = (id: string, { code, data, message }: RpcError): string => {
+  const error = { code: Number.isSafeInteger(code) ? code : ErrorCode.internalError, message: textOf(message) }
   const refusal = (error: RpcError) =>
     Result.flatMap(stringify(error), (json) => sayable(`{"id":${id},"error":${json}}`))
-  return Result.getOrElse(
-    refusal(data === undefined ? { code, message } : { code, message, data }),
-    () => Result.getOrElse(refusal({ code, message: String(message) }), () => `{"id":${id},"error":{"code":${code}}}`)
-  )
+  // A message may be too long to be escaped.
+  const shortest = () => `{"id":${id},"error":{"code":${error.code},"message":""}}`
+  const withoutData = () => Result.getOrElse(refusal(error), shortest)
+  return data === undefined ? withoutData() : Result.getOrElse(refusal({ ...error, data }), withoutData)
 }
 
 const stringify = (value: unknown): Result.Result<string, string> => {
@@ -126,7 +131,7 @@ const stringify = (value: unknown): Result.Result<string, string> => {
     const json: string | undefined = JSON.stringify(value)
     return json === undefined ? Result.fail(`JSON has no form for it (${typeof value})`) : Result.succeed(json)
   } catch (error) {
-    return Result.fail(`it can't be written as JSON (${error})`)
+    return Result.fail(`it can't be written as JSON (${textOf(error)})`)
   }
 }
 

@@ -47,18 +47,28 @@ export class Lines<B extends Uint8Array> {
 
   /** Adds a piece, and returns the lines that end in it. */
   push(piece: B): Array<string> {
-    const lines: Array<string> = []
+    const last = piece.lastIndexOf(lineFeed)
+    let begun: Array<string> = []
     let start = 0
-    let end: number
-    while ((end = piece.indexOf(lineFeed, start)) >= 0) {
-      if (this.size === 0) lines.push(this.decode(piece, start, end))
-      else {
-        this.keep(piece, start, end)
-        lines.push(...this.end())
-      }
-      start = end + 1
+    if (this.size > 0 && last >= 0) {
+      start = piece.indexOf(lineFeed) + 1
+      this.keep(piece, 0, start - 1)
+      begun = this.end()
     }
-    if (start < piece.length) this.keep(piece, start, piece.length)
+    const whole = start <= last ? this.split(piece, start, last) : []
+    if (last + 1 < piece.length) this.keep(piece, last + 1, piece.length)
+    return begun.length === 0 ? whole : begun.concat(whole)
+  }
+
+  /** Decodes whole lines. To decode all of them at once, and split the text, costs less than to decode each. */
+  private split(piece: B, start: number, last: number): Array<string> {
+    if (last - start <= this.limit) return this.codec.decode(piece, start, last).split("\n")
+    const lines: Array<string> = []
+    for (let at = start; at <= last;) {
+      const end = piece.indexOf(lineFeed, at)
+      lines.push(this.decode(piece, at, end))
+      at = end + 1
+    }
     return lines
   }
 

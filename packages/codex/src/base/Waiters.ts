@@ -8,6 +8,11 @@ import * as Effect from "effect/Effect"
 export class Waiters {
   private readonly waiting = new Set<() => void>()
 
+  /** How many fibers wait. */
+  get size(): number {
+    return this.waiting.size
+  }
+
   /**
    * Waits for a grant. Waiting can be interrupted; if the interruption comes right after the grant, `giveBack` runs, so
    * that the grant is not lost.

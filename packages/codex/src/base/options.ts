@@ -87,7 +87,16 @@ const durationOf = (value: unknown): Duration.Duration | undefined => {
 
 /** Finds the first mistake: a name that the table does not have, or a value that its check refuses. */
 export const findMistake = (options: unknown, checks: Table): Mistake | undefined => {
-  if (!Predicate.isObject(options)) return { field: "options", detail: `${shown(options)} is not an object of options` }
+  if (!Predicate.isObject(options) || Symbol.iterator in options) {
+    return { field: "options", detail: `${shown(options)} is not an object of options` }
+  }
+  const inherited = nameInherited(options, checks)
+  if (inherited !== undefined) {
+    return {
+      field: inherited,
+      detail: "the object inherits it, and so it would be ignored; set it on the object itself"
+    }
+  }
   for (const [field, value] of Object.entries(options)) {
     if (value === undefined) continue
     const found = Object.hasOwn(checks, field) ? checks[field]!(value) : unknownName(field, "an option", checks)
@@ -96,23 +105,44 @@ export const findMistake = (options: unknown, checks: Table): Mistake | undefine
   return undefined
 }
 
+/** Returns the name of an option that an object inherits, such as the getter of a class. */
+const nameInherited = (options: object, checks: Table): string | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(options)
+  if (prototype === Object.prototype || prototype === null) return undefined
+  return Object.keys(checks).find((name) => name in options && !Object.hasOwn(options, name))
+}
+
 /** Returns the message for an unknown name, with the nearest known one. */
 export const unknownName = (name: string, kind: string, known: { readonly [name: string]: unknown }): string => {
-  const alias = aliases.get(name)
-  // An alias with a dot is no option, but the place where the value goes.
-  const meant = alias !== undefined && (alias.includes(".") || Object.hasOwn(known, alias))
-    ? alias
-    : nearest(name, Object.keys(known))
+  const isThere = (alias: string) => alias.startsWith("codex.") || Object.hasOwn(known, alias.split(".", 1)[0]!)
+  const meant = aliases.get(name)?.find(isThere) ?? nearest(name, Object.keys(known))
   return `${name} is not ${kind}${meant === undefined ? "" : `; did you mean ${meant}?`}`
 }
 
-/** The names that other SDKs for Codex use, where they are not similar to ours. */
-const aliases: ReadonlyMap<string, string> = new Map([
-  ["apiKey", "codex.loginApiKey"],
-  ["baseUrl", "config.openai_base_url"],
-  ["codexPathOverride", "codexPath"],
-  ["modelReasoningEffort", "effort"],
-  ["workingDirectory", "cwd"]
+/**
+ * Names that other SDKs, or other calls of ours, use for an option. The first alternative that a call has is suggested. One
+ * with a dot is a field of an option, or a function.
+ */
+const aliases: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["additionalDirectories", ["config.sandbox_workspace_write.writable_roots"]],
+  ["apiKey", ["codex.loginApiKey"]],
+  ["approvalPolicy", ["config.approval_policy"]],
+  ["baseUrl", ["config.openai_base_url"]],
+  ["codexPathOverride", ["codexPath"]],
+  ["effort", ["config.model_reasoning_effort"]],
+  ["instructions", ["developerInstructions"]],
+  ["maxTokens", ["tokens", "limits.tokens"]],
+  ["maxTurns", ["steps", "limits.steps"]],
+  ["mcpServers", ["config.mcp_servers"]],
+  ["model", ["config.model"]],
+  ["modelReasoningEffort", ["effort", "config.model_reasoning_effort"]],
+  ["networkAccessEnabled", ["config.sandbox_workspace_write.network_access"]],
+  ["sandbox", ["config.sandbox_mode"]],
+  ["sandboxMode", ["sandbox", "config.sandbox_mode"]],
+  ["systemPrompt", ["baseInstructions"]],
+  ["timeout", ["requestTimeout", "duration", "limits.duration"]],
+  ["webSearchMode", ["config.web_search"]],
+  ["workingDirectory", ["cwd"]]
 ])
 
 /** Returns those of the `options` that a table names. */

@@ -27,6 +27,9 @@ export interface Decoding {
 /** A shorter secret may be part of any text: hiding it would reveal more than it hides. */
 export const minLength = 6
 
+/** The most characters of a secret. A longer text takes too long to look for, and is no key or token. */
+export const maxSecret = 16_384
+
 /** Levels of JSON within JSON, or of repeated percent-encoding, that are undone. */
 const maxLevels = 6
 
@@ -231,11 +234,26 @@ export class KnownSecrets {
     this.work += text.length
     const found: Array<Span> = []
     if (text.length < minLength) return found
+    /** The work for each long needle; undefined once it was searched for in another way. */
+    const spent = new Map<Needle, number | undefined>()
     let hash = hashOf(text)
     for (let start = 0;; start++) {
       if (this.marks[hash & 0xffff] === 1) {
         for (const needle of this.needles.get(hash) ?? []) {
-          this.work += needle.text.length
+          const { length } = needle.text
+          if (length > comparedPerCharacter) {
+            const work = spent.has(needle) ? spent.get(needle) : 0
+            if (work === undefined) continue
+            // A needle that repeats itself, like the text, costs its length at every position.
+            const isSlow = work + length > comparedPerCharacter * text.length
+            spent.set(needle, isSlow ? undefined : work + length)
+            if (isSlow) {
+              this.work += length + text.length
+              found.push(...occurrences(needle, text))
+              continue
+            }
+          }
+          this.work += length
           if (text.startsWith(needle.text, start)) found.push(spanOf(text, start, needle))
         }
       }
@@ -244,6 +262,33 @@ export class KnownSecrets {
       hash = shift(hash - Math.imul(text.charCodeAt(start), baseOfFirst), text.charCodeAt(next))
     }
   }
+}
+
+/** Characters of a needle that are compared for each character of a text, before it is searched for in another way. */
+const comparedPerCharacter = 64
+
+/** All occurrences of a needle, in time that is linear in both (Knuth, Morris and Pratt). Those that overlap are one span. */
+const occurrences = (needle: Needle, text: string): ReadonlyArray<Span> => {
+  const pattern = needle.text
+  /** For each prefix of the pattern, how much of its beginning is its end, too. */
+  const borders = new Uint32Array(pattern.length)
+  for (let at = 1, border = 0; at < pattern.length; at++) {
+    while (border > 0 && pattern.charCodeAt(at) !== pattern.charCodeAt(border)) border = borders[border - 1]!
+    if (pattern.charCodeAt(at) === pattern.charCodeAt(border)) border++
+    borders[at] = border
+  }
+  const spans: Array<Span> = []
+  for (let at = 0, matched = 0; at < text.length; at++) {
+    while (matched > 0 && text.charCodeAt(at) !== pattern.charCodeAt(matched)) matched = borders[matched - 1]!
+    if (text.charCodeAt(at) === pattern.charCodeAt(matched)) matched++
+    if (matched < pattern.length) continue
+    matched = borders[matched - 1]!
+    const span = spanOf(text, at - pattern.length + 1, needle)
+    const last = spans.at(-1)
+    if (last !== undefined && span.start <= last.end) spans[spans.length - 1] = { start: last.start, end: span.end }
+    else spans.push(span)
+  }
+  return spans
 }
 
 const spanOf = (text: string, at: number, { sharesAfter, sharesBefore, text: { length } }: Needle): Span => {

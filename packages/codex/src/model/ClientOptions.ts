@@ -37,7 +37,7 @@ export interface ClientOptions<out R = never> {
   /**
    * The largest number of requests in flight. Further requests wait until one is answered, because the server silently drops
    * requests when more than about 128 arrive at once. Requests that stay open, such as `command/exec`, and requests that steer
-   * or interrupt a turn do not count. Default: 100.
+   * or interrupt a turn do not count; at most 16 of them are sent before the server has read them. Default: 100.
    */
   readonly maxInFlight?: number | undefined
   /**
@@ -70,7 +70,12 @@ const clientInfo: options.Check = (value) => {
     if (typeof text === "string" && text.trim() !== "") continue
     return { field: `clientInfo.${part}`, detail: "it is empty; the server refuses clients without it" }
   }
-  return undefined
+  const mistake = options.findMistake(value, {
+    name: options.anything,
+    version: options.anything,
+    title: options.anything
+  })
+  return mistake === undefined ? undefined : { ...mistake, field: `clientInfo.${mistake.field}` }
 }
 
 /** Accepts an object whose names are methods of the server, and whose values are functions. */

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as definitions from "../base/definitions.ts"
+import { textOf } from "../base/text.ts"
 import { InvalidInputError, OutputDecodeError } from "./CodexError.ts"
 import type { TurnResult } from "./TurnResult.ts"
 
@@ -52,6 +53,8 @@ export interface OutputCodec<out A, out RD = never> {
 /** A Schema in the form that the model supports: its JSON Schema, and the codec of the answer. */
 type Codec<A, RD> = {
   readonly jsonSchema: Protocol.JsonObject
+  /** The first place that allows any value. */
+  readonly openPlace: string | undefined
   readonly codec: Schema.ConstraintCodec<A, unknown, RD, unknown>
 }
 
@@ -66,11 +69,13 @@ export const make = Effect.fnUntraced(function*<A, RD>(
   const convert = <B>(schema: OutputSchema<B, RD>) =>
     Effect.try({
       try: (): Codec<B, RD> => {
-        const { codec, jsonSchema } = toCodecOpenAI(schema)
+        const { codec, jsonSchema: schemaOfValues } = toCodecOpenAI(schema)
         // Its type has unknown values, but a JSON Schema is JSON.
-        return { codec, jsonSchema: jsonSchema as Protocol.JsonObject }
+        const jsonSchema = schemaOfValues as Protocol.JsonObject
+        return { codec, jsonSchema, openPlace: openPlace(jsonSchema) }
       },
-      catch: (error) => refused(error instanceof Error ? error.message : String(error))
+      // A Schema may also be nested more deeply than the stack is.
+      catch: (error) => refused(error instanceof Error ? error.message : textOf(error))
     })
   return yield* Effect.matchEffect(convert(schema), {
     onFailure: () =>
@@ -126,12 +131,11 @@ const first = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B | undefined): B 
 }
 
 const output = <A, B, RD>(
-  { codec, jsonSchema }: Codec<B, RD>,
+  { codec, jsonSchema, openPlace: open }: Codec<B, RD>,
   unwrap: (value: B) => A
 ): Effect.Effect<OutputCodec<A, RD>, InvalidInputError> => {
-  const open = openPlace(jsonSchema)
   if (open !== undefined) {
-    return Effect.fail(refused(`it does not say what JSON stands at ${open}, and needs a type with a JSON form there`))
+    return Effect.fail(refused(`it allows any JSON at ${open}; use a type with a JSON form there`))
   }
   const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec), { errors: "all" })
   return Effect.succeed({
@@ -148,10 +152,16 @@ const output = <A, B, RD>(
       if (result.finalResponse === null) {
         return Effect.fail(failed("there is no final answer"))
       }
-      return Effect.mapBoth(decode(result.finalResponse), {
-        onFailure: (error) => failed(error.message),
-        onSuccess: (value) => ({ ...result, output: unwrap(value) })
-      })
+      return decode(result.finalResponse).pipe(
+        Effect.mapBoth({
+          onFailure: (error) => failed(error.message),
+          onSuccess: (value) => ({ ...result, output: unwrap(value) })
+        }),
+        // The answer is nested more deeply than the stack is.
+        Effect.catchDefect((defect) =>
+          defect instanceof RangeError ? Effect.fail(failed(defect.message)) : Effect.die(defect)
+        )
+      )
     }
   })
 }

@@ -74,11 +74,11 @@ export class Transport extends Context.Service<Transport, {
 }>()("effect-codex/Transport") {}
 
 /**
- * The kind of file at a path. `"hidden"` if it cannot be inspected.
+ * The kind of file at a path: `"empty"` for a file without content, `"hidden"` if it cannot be inspected.
  *
  * @category models
  */
-export type PathKind = "file" | "directory" | "other" | "missing" | "hidden"
+export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden"
 
 /**
  * Creates the `receive` of a connection from a Stream of messages, one JSON text each. The Stream fails with the reason why the

@@ -9,6 +9,7 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { CodexConnectError } from "../model/CodexError.ts"
+import type { PathKind } from "../model/Transport.ts"
 
 type Environment = { readonly [name: string]: string }
 
@@ -66,7 +67,7 @@ export const locate = (
 const named = (option: string, program: string, place: Place): Effect.Effect<Binary, CodexConnectError> =>
   Effect.flatMap(locate(program, { ...place, option }), (path) => {
     const found = look(path)
-    if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
+    if (found === "file" || found === "empty") return Effect.succeed({ path: nativeOf(path) ?? path })
     if (found === "missing") return notFound(path, `${option} names a file that does not exist`)
     const detail = `${option} names ${mistakenFor[found]}`
     return Effect.fail(new CodexConnectError({ reason: { _tag: "NotExecutable", detail }, target: path }))
@@ -82,17 +83,17 @@ const mistakenFor = {
 }
 
 /** Returns the kind of file at a path, or `hidden` if it cannot be inspected. */
-export const look = (path: string): "file" | "directory" | "other" | "missing" | "hidden" => {
+export const look = (path: string): PathKind => {
   try {
     const stats = Fs.statSync(path, { throwIfNoEntry: false })
     if (stats === undefined) return "missing"
-    return stats.isFile() ? "file" : stats.isDirectory() ? "directory" : "other"
+    return stats.isFile() ? stats.size === 0 ? "empty" : "file" : stats.isDirectory() ? "directory" : "other"
   } catch {
     return "hidden"
   }
 }
 
-const isFile = (path: string): boolean => look(path) === "file"
+const isFile = (path: string): boolean => ["file", "empty"].includes(look(path))
 
 const isExecutable = (path: string): boolean => {
   try {

@@ -5,15 +5,12 @@ import * as Effect from "effect/Effect"
 import type { Buffer } from "node:buffer"
 import { Lines } from "../base/Lines.ts"
 import { printable } from "../base/printable.ts"
-import type { Hide } from "../base/secrets.ts"
+import { type Hide, maxSecret } from "../base/secrets.ts"
 import { codec } from "./bytes.ts"
 
 /** The largest number of lines, and of their characters together, that are kept. */
 const maxLines = 40
 const maxLength = 16_384
-
-/** The longest secret that is recognized if it begins in the part of a line that is shown. */
-const maxSecret = 16_384
 
 const shortened = "… (shortened)"
 

@@ -29,7 +29,8 @@ export interface ExternalMessage {
 }
 
 /**
- * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message.
+ * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message. A turn
+ * that starts with an empty list continues from the thread's history.
  *
  * @category models
  */
@@ -39,8 +40,8 @@ export type Input = string | Item | ExternalMessage | ReadonlyArray<string | Ite
 export const text = (text: string): Item => ({ type: "text", text, text_elements: [] })
 
 /**
- * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; 0.169 refuses them with `InvalidRequest`. A `file:` URL
- * and one without data fail with `InvalidInputError`.
+ * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; servers from 0.169 on refuse them with
+ * `InvalidRequest`. A `file:` URL and one without data fail with `InvalidInputError`.
  */
 export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item => ({
   type: "image",
@@ -75,7 +76,7 @@ export const mention = (name: string, path: string): Item => ({ type: "mention",
 
 /**
  * Creates a message from outside, such as an e-mail or a web hook. The model sees it as the output of the tool `toolName`, not as
- * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. Needs Codex 0.151.0.
+ * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. It needs Codex 0.151.0.
  */
 export const externalMessage = (options: {
   readonly toolName: string
@@ -100,6 +101,7 @@ type Look = (path: string) => PathKind
 const mistakenFor = {
   missing: "does not exist",
   directory: "is a directory",
+  empty: "is empty",
   other: "is not a regular file",
   hidden: "cannot be read"
 }
@@ -109,22 +111,32 @@ const wrongPath = (path: string, look: Look | undefined): string | undefined => 
   return kind === "file" ? undefined : `the file ${JSON.stringify(path)} ${mistakenFor[kind]}`
 }
 
+/** Returns the data of a `data:` URL, which begins after the first comma. */
+const dataOf = (url: string): string => url.includes(",") ? url.slice(url.indexOf(",") + 1) : ""
+
 const wrongUrl = (url: string, local: string): string | undefined =>
   /^file:/i.test(url)
     ? `the server reads no file: URLs; pass the path to Input.${local}`
     : !/^[a-z][a-z0-9+.-]*:/i.test(url)
     ? `a URL begins with its scheme, such as data:; pass a path to Input.${local}`
-    : /^data:[^,]*,?\s*$/i.test(url)
+    : /^data:/i.test(url) && dataOf(url).trim() === ""
     ? "the data: URL contains no data"
     : undefined
 
+/** The field that an item of a type must have. The types do not reach every caller. */
+const required: { readonly [type: string]: string } = { text: "text", localImage: "path", localAudio: "path" }
+
 /** Describes why the server cannot read an item. It would replace the item with a text, and continue. */
 const unreadable = (item: Item, look: Look | undefined): string | undefined => {
+  const field = required[item.type]
+  if (field !== undefined && typeof Object(item)[field] !== "string") {
+    return `an item of type ${item.type} has no ${field}; create items with the functions of the module Input`
+  }
   switch (item.type) {
     case "image":
-      return "url" in item ? wrongUrl(item.url, "localImage") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localImage") : undefined
     case "audio":
-      return "url" in item ? wrongUrl(item.url, "localAudio") : undefined
+      return "url" in item ? wrongUrl(String(item.url), "localAudio") : undefined
     case "localImage":
     case "localAudio":
       return wrongPath(item.path, look)
@@ -158,6 +170,7 @@ export const toTurnParams = (
   input: Input,
   look?: Look
 ): Effect.Effect<Pick<Protocol.TurnStartParams, "input" | "toolOutput">, InvalidInputError> => {
+  if (isList(input) && input.length === 0) return Effect.succeed({ input: [] })
   if (!isExternal(input)) return Effect.map(toItems(input, look), (input) => ({ input }))
   if (input.toolName.trim() === "") return invalid("the toolName of an external message is blank")
   return Effect.succeed({

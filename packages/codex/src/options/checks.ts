@@ -1,15 +1,17 @@
 /**
- * Run-time checks of the options of threads and turns.
+ * Run-time checks of the options of threads, turns, goals and lists.
  *
  * The server checks the values of protocol fields, so they pass here. It ignores unknown names, so those fail here. The types
  * keep the tables complete.
  */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
-import { anything, type Check, type Checks, oneOf, timeout } from "../base/options.ts"
+import * as Schema from "effect/Schema"
+import { anything, type Check, type Checks, flag, oneOf, timeout } from "../base/options.ts"
 import { serverRequests } from "../model/ClientOptions.ts"
 import * as Limits from "../model/Limits.ts"
 import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
-import type { TurnOptions } from "./TurnOptions.ts"
+import type { TurnOptions, TypedTurnOptions } from "./TurnOptions.ts"
 
 const shared = {
   /** `ApprovalMode.toParams` checks it. */
@@ -92,6 +94,10 @@ const buffer: Check = (value) => {
     : `sliding takes a whole number of events above 0, not ${String(sliding)}`
 }
 
+/** Refuses an Effect Schema, which as JSON is another schema, or none. */
+const outputSchema: Check = (value) =>
+  Schema.isSchema(value) ? "it is an Effect Schema; pass it as `output`, and the answer is decoded" : undefined
+
 /** Checks of the options of `run`, `turn` and `stream`. */
 export const turn: Checks<TurnOptions> = {
   ...shared,
@@ -109,7 +115,7 @@ export const turn: Checks<TurnOptions> = {
   effort,
   environments: anything,
   multiAgentMode: anything,
-  outputSchema: anything,
+  outputSchema,
   parentTurnId: anything,
   personality: anything,
   responsesapiClientMetadata: anything,
@@ -119,4 +125,57 @@ export const turn: Checks<TurnOptions> = {
   serviceTierForTurn: anything,
   summary: anything,
   turnTrigger: anything
+}
+
+const { outputSchema: _, ...untypedOnly } = turn
+
+/** Checks of the options of a typed turn, which cannot join a turn that was started without its Schema. */
+export const typedTurn: Checks<TypedTurnOptions<unknown>> = { ...untypedOnly, whenBusy: oneOf("wait", "fail") }
+
+/** Options of `startGoal` and `runGoal`. */
+export const goal = {
+  /** The server checks it. */
+  tokenBudget: anything,
+  whenBusy: oneOf("wait", "fail"),
+  limits: Limits.check,
+  subagents: oneOf("stop", "leave"),
+  startTimeout: timeout
+}
+
+/** Options of a handle's `read`, and of `threadRead`. */
+export const read = { includeTurns: flag }
+
+/** Options of `account`. */
+export const account = { refreshToken: flag }
+
+/** Filters of `models`. */
+export const models: Checks<Protocol.ModelListParams> = {
+  cursor: anything,
+  includeHidden: anything,
+  limit: anything,
+  modelProvider: anything
+}
+
+/** Filters of `threadList` and `threadListPage`. */
+export const threadList: Checks<Protocol.ThreadListParams> = {
+  ancestorThreadId: anything,
+  archived: anything,
+  attachedToThreadId: anything,
+  currentAccountOnly: anything,
+  cursor: anything,
+  cwd: anything,
+  excludedThreadIds: anything,
+  includeAttachedThreads: anything,
+  includedThreadIds: anything,
+  limit: anything,
+  modelProviders: anything,
+  originators: anything,
+  parentThreadId: anything,
+  projectId: anything,
+  searchTerm: anything,
+  sectionId: anything,
+  sortDirection: anything,
+  sortKey: anything,
+  sourceKinds: anything,
+  useStateDbOnly: anything
 }

@@ -6,6 +6,7 @@ import type * as Tool from "effect/ai/Tool"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { textOf } from "../base/text.ts"
 import { InvalidInputError } from "../model/CodexError.ts"
 import { DeferLoading, Namespace } from "./Annotations.ts"
 import * as EffectTool from "./EffectTool.ts"
@@ -48,37 +49,37 @@ export const declare = (tool: Tool.Any): Effect.Effect<Declaration, InvalidInput
   if (deferLoading && namespace === undefined) {
     return refuse("has the annotation Tools.DeferLoading, which also requires a Tools.Namespace")
   }
-  const withoutJson = EffectTool.dynamicSchema(tool) === undefined
-    ? placeWithoutJson(tool.parametersSchema.ast)
-    : undefined
-  if (withoutJson !== undefined) {
-    return refuse(
-      `has a parameter without a JSON form, at ${withoutJson}: `
-        + "use a type that has one, or annotate its Schema with toCodecJson"
-    )
-  }
-  return Effect.flatMap(
-    Effect.try({
-      try: () => jsonSchemaOf(tool),
-      catch: (error) =>
-        new InvalidInputError({
-          field: "tools",
-          detail: `the parameters of the tool ${JSON.stringify(tool.name)} have no JSON Schema (${error})`
-        })
-    }),
-    (inputSchema) =>
-      inputSchema["type"] === "object"
-        ? Effect.succeed({
-          type: "function",
-          name: tool.name,
-          description: EffectTool.descriptionOf(tool) ?? "",
-          // A JSON Schema is JSON, which its type does not say.
-          inputSchema: inputSchema as Protocol.JsonObject,
-          ...(deferLoading ? { deferLoading } : {}),
-          namespace
-        })
-        : refuse("must take an object as its parameters, such as a Schema.Struct")
-  )
+  const unusable = (error: unknown) =>
+    new InvalidInputError({
+      field: "tools",
+      detail: `the parameters of the tool ${JSON.stringify(tool.name)} have no JSON Schema (${textOf(error)})`
+    })
+  return Effect.gen(function*() {
+    const withoutJson = yield* Effect.try({
+      try: () => EffectTool.dynamicSchema(tool) === undefined ? placeWithoutJson(tool.parametersSchema.ast) : undefined,
+      // A Schema may be nested more deeply than the stack is.
+      catch: unusable
+    })
+    if (withoutJson !== undefined) {
+      return yield* refuse(
+        `has a parameter without a JSON form, at ${withoutJson}: `
+          + "use a type that has one, or annotate its Schema with toCodecJson"
+      )
+    }
+    const inputSchema = yield* Effect.try({ try: () => jsonSchemaOf(tool), catch: unusable })
+    if (inputSchema["type"] !== "object") {
+      return yield* refuse("must take an object as its parameters, such as a Schema.Struct")
+    }
+    return {
+      type: "function",
+      name: tool.name,
+      description: EffectTool.descriptionOf(tool) ?? "",
+      // A JSON Schema is JSON, which its type does not say.
+      inputSchema: inputSchema as Protocol.JsonObject,
+      ...(deferLoading ? { deferLoading } : {}),
+      namespace
+    }
+  })
 }
 
 /** Groups tools by namespace, as servers from 0.150 on take them. */

@@ -97,8 +97,8 @@ const run = (
   )
 
 const annotations = (request: Router.Incoming): Record<string, unknown> => ({
-  ...(request.threadId === undefined ? {} : { "codex.thread.id": request.threadId }),
-  ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
+  ...(request.threadId === undefined ? {} : { "codex.thread.id": printable(request.threadId) }),
+  ...(request.turnId === undefined ? {} : { "codex.turn.id": printable(request.turnId) })
 })
 
 /** Encodes the response of a handler. A response that cannot be encoded is reported as an internal error. */
@@ -226,7 +226,11 @@ export const make = Effect.fnUntraced(function*(options: {
       resolved(request.key)
       const entry = add(request)
       const fiber = options.fork(
-        answer(request, options).pipe(
+        Effect.suspend(() => answer(request, options)).pipe(
+          // What dies outside of the handler, such as a logger of the program, must not cost the answer.
+          Effect.catchDefect(() =>
+            Effect.succeed(failure(request, ErrorCode.internalError, "The client could not answer"))
+          ),
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
           Effect.flatMap((answer) =>
             answer === undefined ? Effect.sync(() => void remove(entry)) : answerTo(entry, answer)

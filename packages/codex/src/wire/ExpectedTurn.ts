@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
+import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
 import type { Caught, Follower, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
@@ -16,11 +17,13 @@ import type { RunningTurn } from "./RunningTurn.ts"
 export interface Routes {
   /** Follows the thread. Returns a function that ends it. */
   readonly follow: (follower: Follower) => () => void
-  /** The turn with this id; from now on its events go there. */
+  /** Returns the turn with this id, which receives its events from now on. */
   readonly turn: (turnId: string) => RunningTurn
-  /** Hands a turn an event that was kept for it. */
+  /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
-  /** Why there is no connection. */
+  /** Reports that no turn of the thread runs, after the last event of a turn: the method of the notification that said so. */
+  readonly ended: (method: string) => void
+  /** The error of the lost connection. */
   readonly failure: () => CodexConnectionError | undefined
 }
 
@@ -31,19 +34,22 @@ type OnTurn = (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void
 export interface Findable {
   /** The `clientUserMessageId` of the start. */
   readonly clientId: string
-  /** Whether the turn's events are wanted. */
+  /** True if the turn's events are wanted. */
   readonly events: boolean
 }
 
 /**
- * A start whose response was lost with the connection: the turn, if it was found on the next connection. Undefined if it was not
- * started. Then it can be sent again; `isSubscribed` is false if the server does not send the events of the thread.
+ * The outcome of a start whose response was lost with the connection: the turn, if the next connection shows it. Undefined if it has
+ * not started; then it can be sent again. `isSubscribed` is false if the server does not send the events of the thread.
  */
-export type Outcome = { readonly started: StartedTurn | undefined; readonly isSubscribed: boolean }
+export interface Outcome {
+  readonly started: StartedTurn | undefined
+  readonly isSubscribed: boolean
+}
 
 const gap = Symbol("gap")
 
-/** A turn that has no name yet. */
+/** A turn whose id is not known yet. */
 export class ExpectedTurn {
   private readonly routes: Routes
   /** The events of turns, and where some may be missing. */
@@ -53,8 +59,10 @@ export class ExpectedTurn {
   private lost:
     | { readonly error: CodexConnectionError; readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError> }
     | null = null
+  /** The method of the notification that said, after all events of turns, that no turn runs. */
+  private endedBy: string | null = null
 
-  /** Frees what was kept and not claimed. */
+  /** Frees the events that were kept and not claimed. */
   readonly close: () => void
 
   constructor(routes: Routes, findable?: Findable) {
@@ -63,6 +71,7 @@ export class ExpectedTurn {
     this.close = routes.follow({
       offer: (raw, turnId) => {
         if (turnId !== undefined) this.offer(raw, turnId)
+        else if (Place.saysIdle(raw["method"], raw["params"])) this.endedBy = String(raw["method"])
       },
       fail: (error) => {
         this.kept.clear()
@@ -95,7 +104,7 @@ export class ExpectedTurn {
     this.onTurn = onTurn
   }
 
-  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
+  /** Claims the turn with this id, and the events that arrived before. Must be called in the reader, when it parses the response. */
   claim(turnId: string, events: boolean): StartedTurn {
     const turn = this.routes.turn(turnId)
     const cursor = events ? turn.keepEvents().cursor() : null
@@ -104,12 +113,14 @@ export class ExpectedTurn {
       else this.routes.offer(turn, event)
     }
     this.close()
+    if (this.endedBy !== null) this.routes.ended(this.endedBy)
     const failure = this.routes.failure()
     if (failure !== undefined) turn.fail(failure)
     return { turn, cursor }
   }
 
   private offer(raw: Notification.Raw, turnId: string): void {
+    this.endedBy = null
     if (this.onTurn !== null && raw["method"] === "turn/started") {
       const turn = this.routes.turn(turnId)
       turn.offer(raw)

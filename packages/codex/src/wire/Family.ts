@@ -103,6 +103,25 @@ export class Family {
     return member
   }
 
+  /**
+   * A thread is loaded again by the holder of what it was, itself first, then those above. If it was forgotten meanwhile,
+   * what was bound to them holds again. Returns a function for when it could not be loaded.
+   */
+  restore(threadId: string, before: ReadonlyArray<Member>): () => void {
+    const known = this.members.get(threadId)
+    if (before.length === 0 || known === before[0] || known?.isOpened === true) return () => {}
+    const member = this.ensure(threadId)
+    const fromTop = before.toReversed()
+    member.handlers = Object.assign({}, ...fromTop.map(({ handlers }) => handlers), known?.handlers)
+    member.limits = Object.assign({}, ...fromTop.map(({ limits }) => limits))
+    member.openedWith = before[0]!.openedWith
+    return () => {
+      if (known === undefined && !member.isOpened && this.members.get(threadId) === member) {
+        this.members.delete(threadId)
+      }
+    }
+  }
+
   /** Takes the facts of a thread: after this its parent is known. */
   learn({ agentNickname, agentRole, id, parentThreadId, source }: Facts): Member {
     const member = this.ensure(id)
@@ -270,17 +289,19 @@ export class Family {
   }
 
   /**
-   * The connection is lost. Threads that this client has opened keep what is bound to them: a restarted server gets them
-   * back on their next use. Sub-agents ended with their server.
+   * The connection is lost. Threads that this client has opened keep what is bound to them and to those they derive from: a
+   * restarted server gets them back on their next use. Sub-agents ended with their server.
    */
   lost(): void {
     this.turns.lost()
-    for (const member of this.members.values()) {
-      if (member.isClosed || !(member.isOpened || member.handlers !== undefined)) this.members.delete(member.threadId)
-    }
+    const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
-      for (const derived of member.derived) if (!this.members.has(derived.threadId)) member.derived.delete(derived)
+      if (isInUse(member)) { for (const above of this.lineage(member.threadId).members) needed.add(above) }
+    }
+    for (const member of this.members.values()) {
+      if (!needed.has(member)) this.members.delete(member.threadId)
+      for (const derived of member.derived) if (!needed.has(derived)) member.derived.delete(derived)
     }
   }
 
@@ -375,5 +396,9 @@ const pathOf = (source: unknown): unknown => {
 /** The last part of a path such as `/root/helper`. */
 const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
 
-/** Whether the thread, or one that derives from it, is loaded. */
-const isNeeded = (member: Member): boolean => member.isLoaded || Array.from(member.derived).some(isNeeded)
+/** Whether the thread is loaded, or is loaded again on its next use. */
+const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
+  isLoaded || (!isClosed && (isOpened || handlers !== undefined))
+
+/** Whether the thread, or one that derives from it, is in use. */
+const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)

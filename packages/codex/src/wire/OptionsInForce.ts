@@ -10,6 +10,7 @@ import { OptionsNotInForceError, type RequestError } from "../model/CodexError.t
 import type { SendRequest } from "../model/Request.ts"
 import { isWithin, type Settings, update } from "../model/Settings.ts"
 import * as Sandbox from "../options/Sandbox.ts"
+import { isKnown } from "../options/supported.ts"
 import type { FixedOptions } from "./Family.ts"
 
 /** The options to compare, as fields of the protocol. */
@@ -59,6 +60,17 @@ export const isLoaded = (
       // The next request fails for the same reason, with a better error.
       Effect.orElseSucceed(() => false)
     )
+
+/** Leaves the turns out of a response, if the server supports that: a long thread has megabytes of them. */
+export const withoutTurns = (serverVersion: string): { readonly excludeTurns?: true } =>
+  isKnown("excludeTurns", serverVersion) ? { excludeTurns: true } : {}
+
+/** The fixed options that a thread is opened with: the requested ones, then those of the thread or of its source. */
+export const inherit = (before: FixedOptions = {}, asked: Asked): FixedOptions => ({
+  baseInstructions: asked.baseInstructions ?? before.baseInstructions,
+  config: asked.config ?? before.config,
+  developerInstructions: asked.developerInstructions ?? before.developerInstructions
+})
 
 /** Facts about a thread that determine which of its options are in force. */
 export interface Known {
@@ -125,6 +137,10 @@ const sandboxInputOf = (sandbox: Protocol.SandboxPolicy) => sandbox as Protocol.
 
 type Response = Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse
 
+/** The permission profile in force: null if it is none, undefined if the server does not report it. */
+const profileOf = ({ activePermissionProfile: profile }: Response): string | null | undefined =>
+  isUnset(profile) ? profile : profile.id
+
 const isUnset = (value: unknown): value is null | undefined => value === undefined || value === null
 
 const compare = (
@@ -146,7 +162,7 @@ const reportedDifferences = (asked: Asked, response: Response, wasLoaded: boolea
     ...compare("cwd", cwd, response.cwd, { cwd }, isSameDirectory),
     ...compare("model", model, response.model, { model }),
     ...compare("modelProvider", asked.modelProvider, response.modelProvider),
-    ...compare("permissions", permissions, response.activePermissionProfile?.id, { permissions }),
+    ...compare("permissions", permissions, profileOf(response), { permissions }),
     ...compare("runtimeWorkspaceRoots", runtimeWorkspaceRoots, response.runtimeWorkspaceRoots),
     ...compare("serviceTier", serviceTier, response.serviceTier, { serviceTier }),
     ...compare("sandbox", sandboxPolicy?.type, response.sandbox.type, { sandboxPolicy })
@@ -195,7 +211,12 @@ const isSameSandbox = (a: unknown, b: unknown): boolean => {
 }
 
 /** A relative path is resolved by the server, so it always differs, and is set again. */
-const isSameDirectory = (asked: unknown, inForce: unknown): boolean => {
-  const [a, b] = [asked, inForce].map((path) => String(path).replace(/(?<=.)[/\\]+$/, ""))
-  return a === b
+const isSameDirectory = (asked: unknown, inForce: unknown): boolean =>
+  withoutSlash(String(asked)) === withoutSlash(String(inForce))
+
+/** The path without slashes at its end, but for the root. */
+const withoutSlash = (path: string): string => {
+  let end = path.length
+  while (end > 1 && (path[end - 1] === "/" || path[end - 1] === "\\")) end--
+  return path.slice(0, end)
 }

@@ -5,6 +5,7 @@
  * in the usual places.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 
 type Params = { readonly [key: string]: unknown }
@@ -14,7 +15,7 @@ const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
 
 /** Returns the places of the ids in a notification. Returns undefined for a method that this version does not know. */
 export const notification = (method: unknown): Methods.Route | undefined => {
-  // Pieces of texts come in long rows: to compare is cheaper than to look up.
+  // Deltas arrive in long runs, and a comparison is cheaper than a look-up.
   if (method !== latest.method) latest = { method, route: routeOf(notifications, method) }
   return latest.route
 }
@@ -69,16 +70,26 @@ const textOf = (value: unknown): string | undefined => typeof value === "string"
 const idOf = (value: unknown): string | undefined => Predicate.isObject(value) ? textOf(value["id"]) : undefined
 
 /** The notifications after which a thread is not loaded any more. */
-export const closing: ReadonlySet<unknown> = new Set<Methods.ServerNotificationMethod>([
+const closing: ReadonlySet<unknown> = new Set<Methods.ServerNotificationMethod>([
   "thread/archived",
   "thread/closed",
   "thread/deleted"
 ])
 
-/** Returns true if a notification reports that no turn of its thread runs. */
-export const saysIdle = (method: unknown, params: unknown): boolean => {
-  if (closing.has(method)) return true
-  if (method !== "thread/status/changed" || !Predicate.isObject(params)) return false
+/** The status of a thread, if a notification reports it. */
+const statusOf = (method: unknown, params: unknown): unknown => {
+  if (method !== "thread/status/changed" || !Predicate.isObject(params)) return undefined
   const { status } = params
-  return Predicate.isObject(status) && (status["type"] === "idle" || status["type"] === "systemError")
+  return Predicate.isObject(status) ? status["type"] : undefined
 }
+
+/** Whether a notification says that its thread is not loaded any more. */
+export const saysUnloaded = (method: unknown, params: unknown): boolean =>
+  closing.has(method) || statusOf(method, params) === "notLoaded"
+
+/** The statuses of a thread on which no turn runs. */
+const idle: ReadonlySet<unknown> = new Set<Protocol.ThreadStatus["type"]>(["idle", "notLoaded", "systemError"])
+
+/** Whether a notification says that no turn of its thread runs. */
+export const saysIdle = (method: unknown, params: unknown): boolean =>
+  closing.has(method) || idle.has(statusOf(method, params))

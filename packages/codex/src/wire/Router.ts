@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import type { Cursor } from "../base/Broadcast.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
+import { textOf } from "../base/text.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { Accept, Connection } from "../model/Transport.ts"
@@ -153,6 +154,8 @@ export class Router extends Context.Service<Router, {
   readonly expect: (pending: Pending) => number
   /** Removes a request whose caller has gone. */
   readonly forget: (id: number, forgotten?: Forgotten) => void
+  /** Calls back when the server has shown that it has read a request, or is gone. */
+  readonly whenRead: (id: number, read: () => void) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
@@ -366,7 +369,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     try {
       return route(text)
     } catch (defect) {
-      return `cannot be handled (${printable(String(defect)).slice(0, 200)})`
+      return `cannot be handled (${printable(textOf(defect)).slice(0, 200)})`
     }
   }
 
@@ -400,6 +403,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return id
     },
     forget: (id, forgotten) => requests.forget(id, forgotten),
+    whenRead: (id, read) => requests.whenRead(id, read),
     expectTurn: (threadId, findable) =>
       new ExpectedTurn({
         follow: (follower) => follow(threadId, follower),
@@ -408,6 +412,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           if (turn.seen?.isCut !== true) turn.offer(raw)
           else filtered(turn, turn.seen, raw, (each) => turn.offer(each))
         },
+        ended: (method) => idle.set(threadId, method),
         failure: () => failure
       }, findable),
     follow,
@@ -469,7 +474,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 })
 
 /**
- * A Router of its own.
+ * A Router.
  *
  * @category layers
  */

@@ -14,7 +14,7 @@ export class ServerErrors {
   private hideOfConnection: Hide = (text) => text
   private readonly secrets = new Set<string>()
   private hideSecrets: Hide = (text) => text
-  /** When the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
+  /** The time at which the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
   private resetsAt: number | null = null
 
   /** Hides the secrets of a connection in errors from now on. */
@@ -29,7 +29,8 @@ export class ServerErrors {
     this.hideSecrets = hiding(Array.from(this.secrets))
   }
 
-  private readonly hide = (text: string): string => this.hideSecrets(this.hideOfConnection(text))
+  /** Hides the secrets of the connection, and those that were sent, in a text of the server. */
+  readonly hide: Hide = (text) => this.hideSecrets(this.hideOfConnection(text))
 
   /** Reads `account/rateLimits/updated`. An update without windows changes nothing. */
   rateLimits(params: unknown): void {

@@ -3,6 +3,7 @@
  * turn.
  */
 import * as Effect from "effect/Effect"
+import { printable } from "../base/printable.ts"
 import type { RequestError } from "../model/CodexError.ts"
 import * as ThreadSettings from "../model/Settings.ts"
 import type { ChildTurn } from "./ChildTurns.ts"
@@ -44,7 +45,7 @@ export const make = ({ family, fork, send }: {
       interrupted.add(turn)
       const { threadId, turnId } = turn
       return send("turn/interrupt", { threadId, turnId }).pipe(
-        // It has ended by now, or the connection has.
+        // The turn or the connection has ended by now.
         Effect.catch(() => Effect.sync(() => void interrupted.delete(turn)))
       )
     })
@@ -55,17 +56,17 @@ export const make = ({ family, fork, send }: {
   }
 
   const warn = (threadId: string) =>
-    Effect.logWarning(
+    Effect.logWarning(printable(
       `Interrupted the sub-agent ${threadId}: it ran with wider permissions than the turn of thread ${
         family.rootOf(threadId)
       } that it works for.`
-    )
+    ))
 
   turns.mayRun = ({ threadId }) => isAllowed(threadId)
   turns.onUnwanted = (turn, isStopped) =>
     fork(isStopped ? interruptTurn(turn) : Effect.andThen(interruptTurn(turn), warn(turn.threadId)))
 
-  /** Applies options to a sub-agent that is idle. False if the server does not take them. */
+  /** Applies options to an idle sub-agent. Returns false if the server does not accept them. */
   const apply = (child: Member, { approvalPolicy, approvalsReviewer, sandbox }: ThreadSettings.Settings) => {
     const { threadId } = child
     return send("thread/settings/update", { threadId, sandboxPolicy: sandbox, approvalPolicy, approvalsReviewer }).pipe(
@@ -92,7 +93,7 @@ export const make = ({ family, fork, send }: {
   return {
     interrupt: (rootIds, first) =>
       Effect.suspend(() => {
-        // Before the root turn ends: its result counts them as stopped.
+        // This runs before the root turn ends, because its result counts them as stopped.
         for (const rootId of rootIds) turns.stop(rootId)
         const children = Effect.suspend(() =>
           Effect.forEach(rootIds.flatMap((rootId) => turns.stop(rootId)), interruptTurn, {

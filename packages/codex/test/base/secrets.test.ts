@@ -29,7 +29,7 @@ const encodings: Readonly<Record<string, (secret: string) => string>> = {
   "in base64 of JSON": (secret) => base64(json(secret))
 }
 
-/** What a reader can still decode of a text. */
+/** The texts that a reader can decode from a text. */
 const readable = (text: string): string =>
   [
     ...decodings(text).map(({ text }) => text),
@@ -117,6 +117,21 @@ describe("the work of finding", () => {
     },
     { arbitrary: { runs: 100 } }
   )
+
+  it("is linear for long secrets that repeat themselves, and finds them all the same", () => {
+    for (const secret of ["x".repeat(16_000), "xy".repeat(8_000), `${"x".repeat(16_000)}y`]) {
+      for (
+        const text of ["x".repeat(300_000), `${"xy".repeat(150_000)} x`, `a${secret}${secret}b${"x".repeat(300_000)}`]
+      ) {
+        assert.isAtMost(working([secret])(text), text.length * 300)
+        // Where one occurrence overlaps the next, they are hidden together.
+        const [first = ""] = text.split(secret)
+        const hidden = hiding([secret])(text)
+        assert.notInclude(hidden, secret)
+        assert.isTrue(hidden.startsWith(first.slice(0, text.indexOf(secret))), "what stands before is kept")
+      }
+    }
+  })
 
   it("does not grow with the number of secrets", () => {
     const text = "the quick brown fox jumps over the lazy dog ".repeat(1000)

@@ -4,6 +4,7 @@ import { assert, describe } from "@effect/vitest"
 import { Codex } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { inBackground, scenario } from "./scenario.ts"
@@ -17,7 +18,7 @@ const setup = Effect.gen(function*() {
   const thread = yield* codex.threadStart()
   const threadId = thread.id
   yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id: turnId }) }))
-  const status = (type: "idle" | "systemError" | "active") => ({
+  const status = (type: "idle" | "systemError" | "active" | "notLoaded") => ({
     method: "thread/status/changed" as const,
     params: { threadId, status: type === "active" ? { type, activeFlags: [] } : { type } }
   })
@@ -37,7 +38,7 @@ const setup = Effect.gen(function*() {
   return { server, codex, thread, threadId, status, read, started, message, completed, settled, countOf }
 })
 
-describe("a turn ends as failed, with what it had,", () => {
+describe("a turn ends as failed, with its partial result,", () => {
   for (const method of ["thread/closed", "thread/archived", "thread/deleted"] as const) {
     scenario(`when its thread does: ${method}; the thread is free`, () =>
       Effect.gen(function*() {
@@ -54,7 +55,7 @@ describe("a turn ends as failed, with what it had,", () => {
       }))
   }
 
-  for (const type of ["idle", "systemError"] as const) {
+  for (const type of ["idle", "systemError", "notLoaded"] as const) {
     scenario(`when the thread is ${type}, and thread/read confirms it`, () =>
       Effect.gen(function*() {
         const { countOf, read, server, started, status, thread } = yield* setup
@@ -78,6 +79,22 @@ describe("a turn ends as failed, with what it had,", () => {
       }))
   }
 
+  for (const method of ["thread/closed", "thread/status/changed"] as const) {
+    scenario(`when ${method} says so before the server answers the start`, () =>
+      Effect.gen(function*() {
+        const { read, server, settled, started, status, thread, threadId } = yield* setup
+        yield* read("idle")
+        const end = method === "thread/closed" ? { method, params: { threadId } } : status("idle")
+        yield* server.on("turn/start", () =>
+          Effect.as(server.notifyAll([started, end]), { turn: Fixture.turn({ id: turnId }) }))
+        const run = yield* inBackground(Effect.flip(thread.run("go")))
+        yield* server.awaitRequest("turn/start")
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(run))._tag, "TurnFailedError")
+      }))
+  }
+
   scenario("when it never begins on a thread that is idle", () =>
     Effect.gen(function*() {
       const { read, server, settled, status, thread } = yield* setup
@@ -93,7 +110,7 @@ describe("a turn ends as failed, with what it had,", () => {
     }))
 })
 
-describe("a turn that completes right after the news that its thread is idle", () => {
+describe("a turn that completes right after its thread was reported idle", () => {
   scenario("is not looked into", () =>
     Effect.gen(function*() {
       const { completed, countOf, message, server, settled, started, status, thread } = yield* setup
@@ -201,7 +218,36 @@ describe("an error after which the server tries again", () => {
       assert.strictEqual(yield* countOf("turn/interrupt"), 0)
     }), { logs, handlers: { "account/read": answeringAccount({ type: "apiKey" }, true) } })
 
-  scenario("fails the turn where nobody is logged in, and the provider needs it", () =>
+  scenario(
+    "is logged without keys, also where it is cut, and with ids that can be printed",
+    () =>
+      Effect.gen(function*() {
+        logs.length = 0
+        const { codex, server, settled, thread, threadId } = yield* setup
+        const key = "sk-0123456789abcdef"
+        yield* server.on("account/login/start", () => FakeAppServer.verbatim({ type: "apiKey" }))
+        yield* codex.loginApiKey(Redacted.make(key))
+        const id = "turn\u001b]0;\u009b"
+        yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id }) }))
+        const run = yield* inBackground(thread.run("go"))
+        yield* server.awaitRequest("turn/start")
+        const message = `${"x".repeat(390)}${key}`
+        yield* server.notifyAll([
+          Fixture.turnStarted(threadId, id),
+          { method: "error", params: { threadId, turnId: id, willRetry: true, error: { message } } }
+        ])
+        yield* server.awaitRequest("account/read")
+        yield* settled
+        yield* server.notifyAll([Fixture.turnCompleted(threadId, id)])
+        yield* Fiber.join(run)
+        assert.lengthOf(logs, 1)
+        assert.notInclude(logs[0]!, "sk-")
+        assert.include(logs[0]!, "turn\\x1b]0;\\x9b of")
+      }),
+    { logs, handlers: { "account/read": answeringAccount({ type: "apiKey" }, true) } }
+  )
+
+  scenario("fails the turn if there is no login, and the provider needs one", () =>
     Effect.gen(function*() {
       const { run, server, threadId } = yield* retrying
       yield* server.awaitRequest("turn/interrupt")

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { internalClient } from "../internals.ts"
 import { scenario } from "./scenario.ts"
 
-/** What needs 0.151.0: how to ask for it, and what the refusal calls it. */
+/** The options that need 0.151.0: a call with each, and its name in the error. */
 const features: ReadonlyArray<
   readonly [feature: string, ask: (codex: Codex.Codex["Service"]) => Effect.Effect<unknown, unknown>]
 > = [
@@ -78,6 +78,10 @@ describe("options that need a newer server", () => {
           yield* codex.threadFork("stored", { includeTurns: undefined })
           assert.deepStrictEqual(yield* paramsOf("thread/resume", 2), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/fork", 2), { threadId: "stored", excludeTurns: true })
+          yield* server.on("thread/unsubscribe", () => ({ status: "unsubscribed" }))
+          yield* codex.client.request("thread/unsubscribe", { threadId: "stored" })
+          yield* codex.thread("stored").run("resumes by itself")
+          assert.deepStrictEqual(yield* paramsOf("thread/resume", 3), { threadId: "stored", excludeTurns: true })
           const start: { readonly [name: string]: unknown } = Object(yield* paramsOf("turn/start"))
           assert.match(String(start["clientUserMessageId"]), /^[0-9a-f]{32}$/)
           assert.deepStrictEqual(start, {

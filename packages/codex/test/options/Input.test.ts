@@ -5,10 +5,21 @@ import * as Input from "../../src/options/Input.ts"
 
 const text = (text: string): Input.Item => ({ type: "text", text, text_elements: [] })
 
-const files = (path: string): Transport.PathKind =>
-  path === "/a.png" ? "file" : path === "/closed" ? "hidden" : path === "/" ? "directory" : "missing"
+/** A million spaces: a regular expression that tries all ways to divide them would take hours. */
+const spaced = `data:${" ".repeat(1_000_000)},x`
 
-describe("what is sent", () => {
+const files = (path: string): Transport.PathKind =>
+  path === "/a.png"
+    ? "file"
+    : path === "/empty.png"
+    ? "empty"
+    : path === "/closed"
+    ? "hidden"
+    : path === "/"
+    ? "directory"
+    : "missing"
+
+describe("sent input", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
     ["a string", "hello", [text("hello")]],
     ["a text, like the string", Input.text("hello"), [text("hello")]],
@@ -27,7 +38,8 @@ describe("what is sent", () => {
     ],
     ["an empty text beside an image", ["", Input.image("data:,a")], [text(""), { type: "image", url: "data:,a" }]],
     ["an empty text beside another", ["", "a"], [text(""), text("a")]],
-    ["white space around a text", "  a\n", [text("  a\n")]]
+    ["white space around a text", "  a\n", [text("  a\n")]],
+    ["an image after much white space", Input.image(spaced), [{ type: "image", url: spaced }]]
   ]
   for (const [name, input, items] of table) {
     it.effect(name, () =>
@@ -51,10 +63,9 @@ describe("what is sent", () => {
     }))
 })
 
-describe("what is refused", () => {
+describe("refused input", () => {
   const external = Input.externalMessage({ toolName: "mail", content: "hi" })
   const table: ReadonlyArray<readonly [name: string, input: unknown, detail: RegExp]> = [
-    ["an empty list", [], /list is empty/],
     ["an empty text", "", /text is empty/],
     ["a blank text", " \n\t", /text is empty/],
     ["blank texts", ["", Input.text(" ")], /text is empty/],
@@ -64,6 +75,9 @@ describe("what is refused", () => {
     ["null", null, /neither a string nor created/],
     ["undefined", undefined, /neither a string nor created/],
     ["an object without a type", {}, /neither a string nor created/],
+    ["a text without its text", { type: "text", content: "a" }, /of type text has no text/],
+    ["a local image without its path", ["a", { type: "localImage", url: "data:,a" }], /of type localImage has no path/],
+    ["an image with a URL that is none", { type: "image", url: null }, /begins with its scheme/],
     ["a list in a list", [["a"]], /neither a string nor created/],
     ["an image without data", Input.image("data:image/png;base64,"), /contains no data/],
     ["an image that is nothing but a scheme", Input.image("data:"), /contains no data/],
@@ -83,6 +97,12 @@ describe("what is refused", () => {
       }))
   }
 
+  it.effect("an empty list for a turn that runs; a new turn goes on from the history", () =>
+    Effect.gen(function*() {
+      assert.match((yield* Effect.flip(Input.toItems([]))).message, /list is empty/)
+      assert.deepStrictEqual(yield* Input.toTurnParams([]), { input: [] })
+    }))
+
   it.effect("a file that cannot be read, where files can be seen", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Input.toItems(Input.localImage("/a.png"), files), [Input.localImage("/a.png")])
@@ -90,6 +110,7 @@ describe("what is refused", () => {
         const [item, detail] of [
           [Input.localImage("/b.png"), /"\/b\.png" does not exist/],
           [Input.localImage("/"), /"\/" is a directory/],
+          [Input.localImage("/empty.png"), /"\/empty\.png" is empty/],
           [Input.localAudio("/closed"), /"\/closed" cannot be read/]
         ] as const
       ) {

@@ -133,7 +133,7 @@ describe.concurrent("the result", () => {
       assert.deepInclude(router.stats(), idle)
     }).pipe(scripted))
 
-  it.live("of a cut answer may be tried again; what the model itself says may not", () =>
+  it.live("of a cut answer is retryable; text of the model is never taken for one", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const cuts = [Reply.cut, Reply.message({ deltas: ["half a sen", Step.cut] })]
@@ -150,7 +150,7 @@ describe.concurrent("the result", () => {
       assert.deepStrictEqual(refused.reason, { _tag: "Other", kind: "other" }, refused.message)
     }).pipe(scripted))
 
-  it.live("of an exhausted usage limit says when it resets", () =>
+  it.live("of an exhausted usage limit contains the time of its reset", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -184,7 +184,7 @@ describe.concurrent("the result", () => {
       }
     }).pipe(scripted))
 
-  it.live("is the same however often, and whoever consumes the events", () =>
+  it.live("is the same however often it is read, and whoever consumes the events", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -271,7 +271,7 @@ describe.concurrent("the streams", () => {
       assert.strictEqual((yield* turn.run).finalResponse, "one two three")
     }).pipe(scripted))
 
-  it.live("keep all of it for a first consumer who comes after the end", () =>
+  it.live("keep all events for a first consumer after the end", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -304,7 +304,7 @@ describe.concurrent("the streams", () => {
       assert.deepStrictEqual(deltas(yield* Fiber.join(slow)), ["one ", "two"])
     }).pipe(scripted))
 
-  it.live("may be left: the turn goes on", () =>
+  it.live("may be left: the turn continues", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -364,7 +364,7 @@ describe.concurrent("the streams", () => {
 })
 
 describe.concurrent("steer", () => {
-  it.live("gives the running turn more input, in place of what the agent is saying", () =>
+  it.live("adds input to the running turn, and cuts off the agent's message", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -420,7 +420,7 @@ describe.concurrent("steer", () => {
 })
 
 describe.concurrent("interrupt", () => {
-  it.live("ends the turn, with what it had come to", () =>
+  it.live("ends the turn, with its partial result", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()

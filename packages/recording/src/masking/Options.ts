@@ -19,3 +19,9 @@ export interface Options {
   /** Further replacements in every text, such as `[[/ticket-\d+/g, "ticket-0"]]`. Patterns must be global. */
   readonly replace?: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> | undefined
 }
+
+const known: { readonly [K in keyof Options]-?: true } = { config: true, secrets: true, paths: true, replace: true }
+
+/** Returns a name that is not an option of masking. What the option was to hide would be recorded. */
+export const unknownOption = (options: Options): string | undefined =>
+  Object.keys(options).find((name) => !Object.hasOwn(known, name))
