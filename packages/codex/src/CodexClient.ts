@@ -321,10 +321,7 @@ export const wireTransport = <R = never>(
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
   Layer.effectContext(
     Effect.map(make(options), (client) => Context.make(CodexClient, client).pipe(Context.add(Client, client)))
-  ).pipe(
-    // Two clients in one program must not share what is one value: Layers are built once for each value.
-    Layer.provideMerge(Layer.fresh(Router.layerWire))
-  )
+  ).pipe(Layer.provideMerge(Router.layerWire))
 
 /** @internal {@link layer} with the internal services. */
 export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
