@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
@@ -104,6 +105,28 @@ export class Codex extends Context.Service<Codex, {
     threadId: string,
     options?: { readonly includeTurns?: boolean | undefined }
   ) => Effect.Effect<Protocol.Thread, ThreadError>
+  /**
+   * Watches a thread that the server has loaded, such as one of another client: its notifications from now on, and the thread with its
+   * turns so far. Watching answers no requests, and changes nothing. Fails with `InvalidInputError` if the thread is not loaded,
+   * because resuming it would load it. The scope ends it.
+   *
+   * @example
+   * ```ts
+   * import * as Console from "effect/Console"
+   * import * as Effect from "effect/Effect"
+   * import * as Stream from "effect/Stream"
+   * import { Codex } from "effect-codex"
+   *
+   * const watch = (threadId: string) =>
+   *   Effect.gen(function*() {
+   *     const codex = yield* Codex.Codex
+   *     const { notifications, thread } = yield* codex.threadWatch(threadId)
+   *     yield* Console.log(`${thread.turns.length} turns so far`)
+   *     yield* Stream.runForEach(notifications, ({ method }) => Console.log(method))
+   *   }).pipe(Effect.scoped)
+   * ```
+   */
+  readonly threadWatch: (threadId: string) => Effect.Effect<WatchedThread, RequestError, Scope.Scope>
   /** Archives a thread (`thread/archive`), and interrupts its running turn. */
   readonly threadArchive: (threadId: string) => Effect.Effect<void, RequestError>
   /** Restores an archived thread (`thread/unarchive`) without loading it: resume it before its next turn. */
@@ -176,6 +199,18 @@ export class Codex extends Context.Service<Codex, {
  * @category services
  */
 export type Services = Codex | CodexClient.CodexClient | Router.Router
+
+/**
+ * A thread that is watched: see {@link Codex}.
+ *
+ * @category models
+ */
+export interface WatchedThread {
+  /** The thread as it was when watching began, with its turns and their items. */
+  readonly thread: Protocol.Thread
+  /** Every notification of the thread since then. Run it once. Fails when the connection is lost for good. */
+  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+}
 
 /** Emits every entry of a paged list. */
 const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
@@ -323,6 +358,30 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
       threadListPage,
       threadRead: (threadId, options) => thread(threadId).read(options),
+      threadWatch: Effect.fnUntraced(function*(threadId) {
+        const { thread: { status } } = yield* client.request("thread/read", { threadId })
+        if (status.type === "notLoaded") {
+          return yield* new InvalidInputError({
+            field: "threadId",
+            detail: `thread ${threadId} is not loaded, and watching does not load it; use threadResume`
+          })
+        }
+        // The subscription is there before the first notification.
+        const events = yield* router.subscribe(threadId)
+        yield* Effect.acquireRelease(
+          Effect.sync(() => router.watchThread(threadId)),
+          (unwatch) =>
+            Effect.suspend(() => {
+              unwatch()
+              // A thread of this client, or one that is watched elsewhere, is still needed.
+              return router.family.get(threadId)?.isOpened === true || router.isWatched(threadId)
+                ? Effect.void
+                : Effect.ignore(client.request("thread/unsubscribe", { threadId }, { timeout: "3 seconds" }))
+            })
+        )
+        const { thread } = yield* client.request("thread/resume", { threadId })
+        return { thread, notifications: events }
+      }),
       threadArchive: (threadId) => Effect.asVoid(client.request("thread/archive", { threadId })),
       threadUnarchive: (threadId) =>
         Effect.map(client.request("thread/unarchive", { threadId }), ({ thread }) => thread),

@@ -42,6 +42,7 @@ import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
+import * as ForeignTurns from "./wire/ForeignTurns.ts"
 import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
@@ -236,7 +237,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     send: (method, params) => send(method, params, () => Exit.void)
   })
   const controls = TurnControls.make(send, subagents)
-  const starts = TurnStarts.make({ router, send, controls, rejoining: session, fork })
+  const isShared = () => session.last()?.isShared === true
+  const foreign = ForeignTurns.make({ router, send, controls, isShared, rejoin: session.rejoin })
+  const starts = TurnStarts.make({ router, send, controls, foreign, rejoining: session, fork })
   router.serve(
     yield* Answering.make({
       fork,
@@ -249,7 +252,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
       find: Handlers.make({
         client: handlers,
         family,
-        isShared: () => session.last()?.isShared === true,
+        isShared,
         read: (threadId) =>
           send(
             "thread/read",

@@ -177,14 +177,16 @@ export class InvalidInputError extends PrintedError.extend<InvalidInputError>("e
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * A thread with a running turn, when the caller chose not to wait (`whenBusy: "fail"`). Nothing was sent.
+ * A thread with a running turn, when the caller chose not to wait (`whenBusy: "fail"`). Nothing was sent, unless `turnId` is set.
  *
  * @category errors
  */
 export class ThreadBusyError extends PrintedError.extend<ThreadBusyError>("effect-codex/ThreadBusyError")({
   _tag: Schema.tag("ThreadBusyError"),
   /** The busy thread. */
-  threadId: Schema.String
+  threadId: Schema.String,
+  /** The turn to which the server has added the input, because another client started it at the same moment. */
+  turnId: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     return messages.threadBusy(this)

@@ -235,11 +235,18 @@ export const invalidInput = ({ detail, field }: { readonly field: string; readon
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** The message of a `ThreadBusyError`. */
-export const threadBusy = ({ threadId }: { readonly threadId: string }): string =>
-  compose(
-    `Thread ${threadId} is busy with another turn.`,
-    "Wait for its end, or set `whenBusy` to \"wait\" or \"steer\"."
-  )
+export const threadBusy = (
+  { threadId, turnId }: { readonly threadId: string; readonly turnId?: string | undefined }
+): string =>
+  turnId !== undefined
+    ? compose(
+      `Another client has started turn ${turnId} of thread ${threadId} at the same moment, and the server has added the input to it.`,
+      "Do not send the input again: the agent has it."
+    )
+    : compose(
+      `Thread ${threadId} is busy with another turn.`,
+      "Wait for its end, or set `whenBusy` to \"wait\" or \"steer\"."
+    )
 
 /** Formats the value of an option for a person. */
 const shown = (value: unknown): string => {

@@ -28,6 +28,8 @@ export class Member {
   limits: Limits | undefined = undefined
   /** Options that this client has opened the thread with, and that no answer reports. */
   openedWith: FixedOptions = {}
+  /** The latest status that the server has reported on this connection. */
+  status: unknown = undefined
   /** The latest report of what the thread has used. */
   used: unknown = undefined
   /** Options in force, as far as they are known. */
@@ -60,6 +62,7 @@ export interface Facts {
   readonly agentNickname?: unknown
   readonly agentRole?: unknown
   readonly source?: unknown
+  readonly status?: unknown
 }
 
 /** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
@@ -96,9 +99,15 @@ export class Family {
     return member
   }
 
+  /** The connection is lost, and the threads stay loaded. */
+  suspend(): void {
+    for (const member of this.members.values()) member.status = undefined
+  }
+
   /** This client has started, resumed or forked a thread. */
   open(thread: Facts): Member {
     const member = this.learn(thread)
+    if (Predicate.isObject(thread.status)) member.status = thread.status["type"]
     member.isOpened = true
     return member
   }
@@ -354,6 +363,7 @@ export class Family {
     const member = this.members.get(threadId)
     if (member === undefined || !Predicate.isObject(status)) return
     member.isLoaded = status["type"] !== "notLoaded"
+    member.status = status["type"]
     if (!member.isLoaded) this.prune(member)
   }
 

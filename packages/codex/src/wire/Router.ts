@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
 import type { Cursor } from "../base/Broadcast.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
@@ -180,6 +181,16 @@ export class Router extends Context.Service<Router, {
   readonly serve: (server: Server) => void
   /** Sets the part of the client that ends turns whose end the server does not report. */
   readonly watch: (watch: Watch) => void
+  /** Returns the turn of another client, to observe it. */
+  readonly observe: (threadId: string, turnId: string) => RunningTurn
+  /** Returns the turn of a thread that another client runs, as far as it is known. */
+  readonly foreign: (threadId: string) => string | undefined
+  /** Resumes a thread again after a lost connection, though no turn of this client runs there. Returns a function that ends this. */
+  readonly watchThread: (threadId: string) => () => void
+  /** Returns true if a thread is watched. */
+  readonly isWatched: (threadId: string) => boolean
+  /** Subscribes to the notifications of a thread at once, until the scope closes. */
+  readonly subscribe: (threadId: string) => Effect.Effect<Notifications, never, Scope.Scope>
   /** Every turn and goal of this client that has not ended. */
   readonly running: () => ReadonlyArray<RunningTurn>
   /** The running turns of a thread. */
@@ -187,7 +198,7 @@ export class Router extends Context.Service<Router, {
   /** Builds the errors that the server reports. */
   readonly errors: ServerErrors
   /** Starts routing for a new connection, also after a failure. `hide` removes its secrets from errors. */
-  readonly open: (connection?: Pick<Connection, "hide" | "serverContinues">) => void
+  readonly open: (connection?: Pick<Connection, "hide" | "isShared" | "serverContinues">) => void
   /** A record of the received part of a turn. Null if turns end with the connection in use. */
   readonly seen: () => Seen | null
   /** Handles a notification as if it had just arrived. Must be called in the reader. */
@@ -226,6 +237,11 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   let nextWarning = 1
   let strayAnswers = 0
 
+  /** The latest turn of each thread that nobody here has claimed, where other clients use the same server. */
+  const unclaimed = new Map<string, string>()
+  /** Threads that are watched without a turn. */
+  const watched: Array<string> = []
+  let isShared = false
   /** Whether turns outlive the connection in use. */
   let serverContinues = false
 
@@ -237,6 +253,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     const used = turn.seen === null ? undefined : family.get(threadId)?.used
     if (used !== undefined) turn.usedBefore = Usage.totalOf(used)
     turns.add(turn)
+    unclaimed.delete(threadId)
     turn.onHeld = () => held.push(turn)
     turn.whenEnded(() => {
       server?.turnEnded(threadId, turnId)
@@ -320,6 +337,10 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     const following = followers.size === 0 ? undefined : followers.get(threadId)
     if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
     if (turnId !== undefined) {
+      if (isShared && threadId !== undefined) {
+        if (method === "turn/started") unclaimed.set(threadId, turnId)
+        else if (method === "turn/completed") unclaimed.delete(threadId)
+      }
       if (method === "turn/completed") server?.turnEnded(threadId, turnId)
       else if (method === "error" && threadId !== undefined) onError(turnsOf(threadId), params)
     } else if (method === "serverRequest/resolved") {
@@ -430,13 +451,29 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       [
         ...turns.all,
         ...Array.from(followers.values(), (ofThread) => Array.from(ofThread, ({ whole }) => whole ?? []).flat()).flat()
-      ].filter(({ ended }) => !ended),
+      ].filter(({ ended, isForeign }) => !ended && !isForeign),
+    observe: (threadId, turnId) => {
+      const turn = turns.get(threadId, turnId) ?? createTurn(threadId, turnId)
+      turn.isForeign = true
+      turn.seen?.cut()
+      return turn
+    },
+    foreign: (threadId) => unclaimed.get(threadId) ?? turns.of(threadId).find(({ isForeign }) => isForeign)?.turnId,
+    isWatched: (threadId) => watched.includes(threadId),
+    subscribe: (threadId) => subscriptions.scoped(threadId),
+    watchThread: (threadId) => {
+      watched.push(threadId)
+      return () => {
+        watched.splice(watched.indexOf(threadId), 1)
+      }
+    },
     turnsOf,
     errors,
     family,
     open: (connection = {}) => {
       failure = undefined
       serverContinues = connection.serverContinues === true
+      isShared = connection.isShared === true
       errors.open(connection.hide)
       subscriptions.reopen()
     },
@@ -445,10 +482,18 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       for (const following of followers.values()) {
         for (const follower of following) if (follower.suspend?.(error) !== true) follower.fail(error)
       }
+      unclaimed.clear()
+      family.suspend()
       requests.fail(error)
     },
     deliver,
-    rejoining: Rejoining.make({ turns, followers, family, subscribed: () => subscriptions.threadIds, deliver }),
+    rejoining: Rejoining.make({
+      turns,
+      followers,
+      family,
+      subscribed: () => [...subscriptions.threadIds, ...watched],
+      deliver
+    }),
     fail: (error) => {
       failure = error
       server?.lost()

@@ -48,6 +48,9 @@ export class RunningTurn {
   /** Runs in the reader when the turn has completed without an answer, which may still be on its way: {@link settle} ends it. */
   onHeld: (() => void) | null = null
 
+  /** True for a turn of another client, which this one observes. */
+  isForeign = false
+
   /** The tokens of the thread before the turn. Undefined if they are not known. */
   usedBefore: Usage.Tokens | undefined = undefined
 

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broadcast } from "../base/Broadcast.ts"
 import type { CodexConnectionError } from "../model/CodexError.ts"
@@ -23,13 +24,18 @@ export class Subscriptions {
   private failure: CodexConnectionError | null = null
 
   /** Every notification from now on. */
-  readonly all: Notifications = this.subscribe(() => this.everything)
+  readonly all: Notifications = Stream.unwrap(this.subscribe(() => this.everything))
 
   /** Every notification from now on that belongs to no turn. */
-  readonly withoutTurn: Notifications = this.subscribe(() => this.globals)
+  readonly withoutTurn: Notifications = Stream.unwrap(this.subscribe(() => this.globals))
 
   /** Every notification of one thread from now on. */
   thread(threadId: string): Notifications {
+    return Stream.unwrap(this.scoped(threadId))
+  }
+
+  /** Every notification of one thread from the moment the Effect is run, until its scope closes. */
+  scoped(threadId: string): Effect.Effect<Notifications, never, Scope.Scope> {
     return this.subscribe(() => {
       const events: Events = this.threads.get(threadId) ?? new Broadcast()
       this.threads.set(threadId, events)
@@ -75,8 +81,11 @@ export class Subscriptions {
     for (const events of [this.everything, this.globals, ...this.threads.values()]) events.end(Exit.fail(error))
   }
 
-  private subscribe(join: () => Events, left: (events: Events) => void = () => {}): Notifications {
-    return Stream.unwrap(Effect.map(
+  private subscribe(
+    join: () => Events,
+    left: (events: Events) => void = () => {}
+  ): Effect.Effect<Notifications, never, Scope.Scope> {
+    return Effect.map(
       Effect.acquireRelease(
         Effect.sync(() => {
           const events = join()
@@ -92,6 +101,6 @@ export class Subscriptions {
           })
       ),
       ({ cursor }) => cursor.stream
-    ))
+    )
   }
 }

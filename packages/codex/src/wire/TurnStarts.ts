@@ -18,6 +18,7 @@ import { ThreadGate } from "../base/ThreadGate.ts"
 import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/CodexError.ts"
 import type { TurnLimits } from "../model/Limits.ts"
 import * as Enforcement from "./Enforcement.ts"
+import type { ForeignTurns } from "./ForeignTurns.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -53,7 +54,7 @@ export interface ThreadRequest {
 /** A thread that is reserved for one caller: until the scope closes or, after a turn has started, until that turn has ended. */
 export interface AcquiredThread {
   /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
-  readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError, Scope.Scope>
+  readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError | ThreadBusyError, Scope.Scope>
   /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
@@ -89,10 +90,12 @@ interface Occupant {
   isLeft: boolean
 }
 
-export const make = ({ controls, fork, rejoining, router, send }: {
+export const make = ({ controls, foreign, fork, rejoining, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
   readonly controls: TurnControls
+  /** The turns of other clients. */
+  readonly foreign: ForeignTurns
   readonly rejoining: {
     /** Returns true if turns outlive the connection. */
     readonly survives: () => boolean
@@ -105,7 +108,9 @@ export const make = ({ controls, fork, rejoining, router, send }: {
   const gate = new ThreadGate<Occupant>()
 
   /** Starts a turn by its request. The reader claims the turn, so that none of its events is missed. */
-  const write = ({ events, method, params, timeout }: TurnRequest): Effect.Effect<StartedTurn, RequestError> =>
+  const write = (
+    { events, method, params, timeout }: TurnRequest
+  ): Effect.Effect<StartedTurn, RequestError | ThreadBusyError> =>
     Effect.suspend(() => {
       const { threadId } = params
       // Without a message the history does not have the id.
@@ -113,12 +118,15 @@ export const make = ({ controls, fork, rejoining, router, send }: {
         ? params.clientUserMessageId ?? undefined
         : undefined
       const expected = router.expectTurn(threadId, clientId === undefined ? undefined : { clientId, events })
+      const foreignTurn = router.foreign(threadId)
       let isTaken: boolean | undefined
-      const sent = send(method, params, (result) => {
+      type Response = Exit.Exit<Exit.Exit<StartedTurn, ThreadBusyError>, RequestError>
+      const sent = Effect.flatten(send(method, params, (result): Response => {
         const turnId = turnIdOf(result)
-        return turnId === undefined
-          ? Exit.fail(unnamed(method, threadId, result))
-          : Exit.succeed(expected.claim(turnId, events))
+        if (turnId === undefined) return Exit.fail(unnamed(method, threadId, result))
+        // Another client has started it after the thread was found free: the server has added the input to it.
+        if (turnId === foreignTurn) return Exit.succeed(Exit.fail(new ThreadBusyError({ threadId, turnId })))
+        return Exit.succeed(Exit.succeed(expected.claim(turnId, events)))
       }, {
         timeout,
         onSend: (is) => {
@@ -127,11 +135,12 @@ export const make = ({ controls, fork, rejoining, router, send }: {
         // The caller has gone. Without this, the turn would continue, and the next one would steer it.
         late: (result) => {
           const turnId = turnIdOf(result)
-          if (turnId !== undefined) fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
+          if (turnId === undefined || turnId === foreignTurn) return
+          fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
         }
-      })
+      }))
       /** After a lost connection the next one shows whether the turn has started. If not, it is started again. */
-      const attempt: Effect.Effect<StartedTurn, RequestError> = Effect.suspend(() => {
+      const attempt: Effect.Effect<StartedTurn, RequestError | ThreadBusyError> = Effect.suspend(() => {
         isTaken = undefined
         return sent
       }).pipe(Effect.catchTag("CodexConnectionError", (error) => {
@@ -257,23 +266,27 @@ export const make = ({ controls, fork, rejoining, router, send }: {
             return acquired(threadId, occupant, watched)
           })
         ))
-      if (gate.tryAcquire(threadId, occupant)) return use
+      const acquiring = Effect.tap(use, interruptibly(foreign.free(threadId, whenBusy ?? "wait")))
+      if (gate.tryAcquire(threadId, occupant)) return acquiring
       if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
-      return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), use)
+      return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), acquiring)
     })
 
   const join: TurnStarts["join"] = (threadId, input, events) =>
     Effect.suspend(() => {
       const occupant = gate.occupant(threadId)
-      if (occupant === undefined || !occupant.steerable) return Effect.succeed(undefined)
-      return Effect.flatMap(Deferred.await(occupant.turn), (turn) => {
-        if (turn === undefined) return Effect.succeed(undefined)
-        const cursor = events ? turn.keepEvents().cursor() : null
-        return controls.steer(turn, input).pipe(
-          Effect.as({ turn, cursor }),
-          Effect.onError(() => Effect.sync(() => cursor?.close()))
-        )
-      }).pipe(
+      if (occupant !== undefined && !occupant.steerable) return Effect.succeed(undefined)
+      const joined = occupant === undefined ?
+        foreign.join(threadId, input, events) :
+        Effect.flatMap(Deferred.await(occupant.turn), (turn) => {
+          if (turn === undefined) return Effect.succeed(undefined)
+          const cursor = events ? turn.keepEvents().cursor() : null
+          return controls.steer(turn, input).pipe(
+            Effect.as({ turn, cursor }),
+            Effect.onError(() => Effect.sync(() => cursor?.close()))
+          )
+        })
+      return joined.pipe(
         Effect.catchTag("CodexRpcError", (error) =>
           error.reason._tag === "NoActiveTurn" || error.reason._tag === "TurnMismatch"
             ? Effect.succeed(undefined)
