@@ -13,7 +13,7 @@ import { filesBelow, readSource, type Source } from "./source.ts"
 const packages = [
   ["protocol"],
   ["codex"],
-  ["recording"],
+  ["recording", "ai"],
   ["testing"],
   ["cli"],
   ["bench", "examples"],
@@ -54,6 +54,10 @@ const folders: Readonly<Record<string, Folders>> = {
   cli: {
     ".": ["commands"],
     commands: ["node:"]
+  },
+  ai: {
+    ".": ["internal"],
+    internal: []
   }
 }
 
@@ -126,8 +130,10 @@ const packageOf = (specifier: string): string | undefined => {
 /** Packages whose entry point loads all their modules. Our modules import single modules from them. */
 const barrels = new Set([
   "effect",
+  "effect/ai",
   "@effect/platform-node",
   "@effect-codex/protocol",
+  "@effect-codex/ai",
   "@effect-codex/recording",
   "@effect-codex/testing",
   "effect-codex"

@@ -10,7 +10,7 @@
  * const program = Effect.gen(function*() {
  *   const codex = yield* Codex.Codex
  *   const thread = yield* codex.threadStart()
- *   const result = yield* thread.run("Say hello in one sentence.")
+ *   const result = yield* thread.run("What does this project do?")
  *   yield* Console.log(result.finalResponse)
  * }).pipe(Effect.provide(Codex.layer()))
  * ```
@@ -324,6 +324,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
             )
           }
           const key = Redacted.value(apiKey)
+          if (typeof key !== "string" || key.trim() === "") return invalidKey("it is empty, or not a string")
           if (key.length > maxSecret) return invalidKey(`it has ${key.length} characters, and so is no API key`)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))

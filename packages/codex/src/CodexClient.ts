@@ -124,7 +124,10 @@ const mayRepeat = (method: string, error: RequestError, always: boolean): boolea
   && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
-  const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
+  const entry: Methods.ClientRequestEntry<Response<M>> | undefined = Methods.clientRequests.get(method)
+  // A newer server may know a method that the types do not.
+  if (entry === undefined) return Exit.succeed(result as Response<M>)
+  const response = Methods.decode(entry.response, result)
   return Result.isSuccess(response)
     ? Exit.succeed(response.success)
     : Exit.fail(new CodexDecodeError({ method, issue: describe(response.failure), raw: result }))
@@ -299,9 +302,9 @@ export const wireTransport = <R = never>(
 
 /** @internal {@link layer} with the internal services. */
 export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
+  Layer.unwrap(Effect.map(
     check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+    () => wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
   ))
 
 /**

@@ -185,7 +185,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
               })
             )
         }),
-        // What may have begun is not left to itself.
+        // A turn may have started, so it is interrupted.
         Effect.tapCause(() =>
           Effect.ensuring(Effect.ignore(Effect.timeoutOption(stop(turns), stopTimeout)), Effect.sync(unfollow))
         )

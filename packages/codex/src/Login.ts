@@ -22,7 +22,7 @@ export interface Login {
   readonly loginId: string
   /**
    * Waits for the end of the attempt, and returns it: `success` is true, or `error` is the reason (denied, cancelled, replaced by
-   * another attempt). Fails when the connection is lost. It can run any number of times, also after the end.
+   * another attempt). Fails when the connection is lost. It can run any number of times, even after the end.
    */
   readonly wait: Effect.Effect<Protocol.AccountLoginCompletedNotification, LoginError>
   /**

@@ -45,14 +45,17 @@ export class Router extends Context.Service<Router, {
   readonly stats: () => Stats
 }>()("effect-codex/Router") {}
 
-/** @internal The router with its internal service, which receives the messages. */
+/**
+ * @internal A new router for each client, with its internal service, which receives the messages. Without `fresh`, all clients of
+ * one program would share a single one.
+ */
 export const layerWire: Layer.Layer<Router | Wire.Router> = Layer.effect(
   Router,
   Effect.map(
     Wire.Router,
     ({ globals, notifications, stats, thread }) => Router.of({ globals, notifications, stats, thread })
   )
-).pipe(Layer.provideMerge(Wire.layer))
+).pipe(Layer.provideMerge(Wire.layer), Layer.fresh)
 
 /**
  * A router without a connection. The Layers of a client connect it.

@@ -1,8 +1,8 @@
 /**
- * Known secrets in text, found literally and as programs encode them: percent-encoded, escaped as in JSON, in base64.
+ * A search for known secrets in text. It finds them literally, percent-encoded, escaped as in JSON, and in base64.
  *
- * The SDK hides `Redacted` environment variables in what the server writes to standard error with this module, and
- * `@effect-codex/recording` masks recordings with it. Use it to hide the same secrets in logs of your own.
+ * With this module, the SDK hides `Redacted` environment variables in the server's standard error, and `@effect-codex/recording`
+ * masks recordings. Use it to hide the same secrets in logs of your own.
  *
  * ```ts
  * const hide = Secrets.hiding(["correct horse battery staple"])

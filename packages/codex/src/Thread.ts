@@ -72,9 +72,10 @@ export interface Thread {
   /** The working directory in force for the next turn. Undefined like `sandbox`. */
   readonly cwd: string | undefined
   /**
-   * Runs a turn (`turn/start`), and returns its result. An interruption, also by `Effect.timeout` or `Effect.race`, interrupts
-   * the turn on the server and waits until it has ended. Fails with `TurnFailedError` if the turn fails, and with
-   * `TurnLimitError` if it reaches a limit. A turn that is interrupted in another way succeeds with status `"interrupted"`.
+   * Runs a turn (`turn/start`), and returns its result. Interrupting its fiber, for example with `Effect.timeout` or
+   * `Effect.race`, interrupts the turn on the server and waits for its end, for at most three seconds. Fails with
+   * `TurnFailedError` if the turn fails, and with `TurnLimitError` if it reaches a limit. A turn that is interrupted in another
+   * way succeeds with status `"interrupted"`.
    *
    * @example
    * ```ts
@@ -84,7 +85,7 @@ export interface Thread {
    * const program = Effect.gen(function*() {
    *   const codex = yield* Codex.Codex
    *   const thread = yield* codex.threadStart()
-   *   const result = yield* thread.run("Say hello in one sentence.", { sandbox: "readOnly" })
+   *   const result = yield* thread.run("What does this project do?", { sandbox: "readOnly" })
    *   return result.finalResponse
    * })
    * ```
@@ -462,8 +463,12 @@ const isTyped = <A, RD>(
   Predicate.isObject(options) && "output" in options && options.output !== undefined
 
 /** Prepares the Schema of a typed turn. Returns it with the options of a plain turn. */
-const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptions<A, RD>) {
+  yield* Params.checkTyped(options)
+  const { output: schema, ...rest } = options
+  const output = yield* OutputCodec.make(schema)
+  return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
+})
 
 const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
   if (buffer === "coalesce") turn.events?.setBound(coalescing)

@@ -25,4 +25,4 @@
  * ```
  */
 export { DeferLoading, Namespace, Timeout } from "./tools/Annotations.ts"
-export { type ByName, type Input, type Services } from "./tools/Toolkits.ts"
+export { type ByName, declarations, type Input, type Services } from "./tools/Toolkits.ts"

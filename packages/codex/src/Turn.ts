@@ -25,12 +25,14 @@ import { detached } from "./wire/TurnStarts.ts"
  * on, each at its own pace. After the end, a new consumer receives only the completion. Events that no consumer has received are
  * kept as long as the handle itself.
  *
+ * `run` and `interrupt` are Effects, not functions: `yield* turn.run`.
+ *
  * @category models
  */
 export interface Turn {
   readonly id: string
   readonly threadId: string
-  /** Emits the notifications of this turn, up to its `turn/completed`. Also a failed turn ends with it. */
+  /** Emits the notifications of this turn, up to its `turn/completed`, even if the turn fails. */
   readonly stream: Stream.Stream<Notification.Notification, TurnStreamError>
   /** Emits the text of the agent's messages in pieces. Fails with `TurnFailedError` if the turn fails. */
   readonly text: Stream.Stream<string, TurnError>

@@ -1,4 +1,4 @@
-/** Drive OpenAI's Codex agent from TypeScript: typed effects, streams and structured concurrency above `codex app-server`. */
+/** The SDK for OpenAI's Codex agent: typed Effects, Streams and structured concurrency on top of `codex app-server`. */
 
 /** Presets of the approval policy. */
 export * as ApprovalMode from "./ApprovalMode.ts"

@@ -3,6 +3,8 @@ import { FakeAppServer, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Codex, CodexClient, type CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,7 +18,7 @@ const untyped = (value: object) => Object(value)
 
 type Failing = Effect.Effect<unknown, CodexError.CodexError>
 
-/** What a call fails with; nothing of it has reached the server. */
+/** The error of a call that sent nothing to the server. */
 const refused = (call: (codex: Codex.Codex["Service"]) => Failing) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
@@ -55,10 +57,13 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     ["buffer", { buffer: { sliding: 0 } }],
     ["startTimeout", { startTimeout: Number.NaN }],
     ["threadId", { threadId: "other" }],
-    ["output", { output: { type: "object", properties: {} } }]
+    ["output", { output: { type: "object", properties: {} } }],
+    ["outputSchema", { outputSchema: Schema.Struct({}) }],
+    ["outputSchema", { output: Schema.Struct({ a: Schema.String }), outputSchema: {} }],
+    ["whenBusy", { output: Schema.Struct({ a: Schema.String }), whenBusy: "steer" }]
   ]
   for (const [field, options] of turns) {
-    it.effect(`of a turn: ${JSON.stringify(options)}`, () =>
+    it.effect(`of a turn: ${Object.keys(options).join(", ")} ${JSON.stringify(options)}`, () =>
       Effect.gen(function*() {
         const error = yield* refused((codex) => codex.thread("thread").run("go", untyped(options)))
         assert.strictEqual(error.field, field)
@@ -130,6 +135,15 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
       assert.notInclude(error.message, "sk-secret")
     }))
 
+  it.effect("a key that is empty, or no text, is refused", () =>
+    Effect.gen(function*() {
+      const keys: ReadonlyArray<string> = untyped(["", " ", undefined])
+      for (const key of keys) {
+        const error = yield* refused((codex) => codex.loginApiKey(Redacted.make(key)))
+        assert.strictEqual(error.message, "apiKey: it is empty, or not a string.")
+      }
+    }))
+
   it.effect("a working directory passes where only the server can know", () =>
     Effect.gen(function*() {
       const codex = yield* Codex.Codex
@@ -137,7 +151,7 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     }))
 })
 
-describe("a Layer takes only what it can use", () => {
+describe("a Layer accepts only the options that it uses", () => {
   it.effect("a client over a Transport has no process", () =>
     Effect.gen(function*() {
       const layer = CodexClient.layerTransport(untyped({ codexPath: "/codex" }))

@@ -41,7 +41,7 @@ describe("finalResponse", () => {
 })
 
 describe("Fold", () => {
-  it("adds up the events of a turn, and gives the result with the completion", () => {
+  it("folds the events of a turn, and returns the result with the completion", () => {
     const fold = new TurnResult.Fold("thread", "turn")
     const [compaction, answer] = [other, Fixture.agentMessage("done", { phase: "final_answer" })]
     const results = events(

@@ -1,4 +1,4 @@
-/** What the compiler infers. The compiler checks this file; running it only shows that it is there. */
+/** The inferred types. The compiler checks this file; running it only shows that it exists. */
 import type * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { describe, it } from "@effect/vitest"

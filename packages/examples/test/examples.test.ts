@@ -87,7 +87,7 @@ const prints: Readonly<
   "15_login": [
     /^account: +null$/m,
     /^open: +https:.*redirect_uri=/m,
-    "nobody logged in: Login server error: Login was not completed",
+    "not logged in: Login server error: Login was not completed",
     /^account: +null$/m
   ],
   "16_goal": [
@@ -153,6 +153,16 @@ const prints: Readonly<
     "a picture of Ada",
     "The result:"
   ],
+  "34_language_model_chat": {
+    input: "Hello\nWhat did I say?\n",
+    lines: [`> ${hello} Hello`, /\[stop, \d+ tokens in\]/, "> You said: Hello", "> "]
+  },
+  "35_tool_loop": [
+    /^looked up: lamp$/m,
+    "agent:     The result: {\"pieces\":4}",
+    "agent:     The result: {\"type\":\"execution-denied\",\"reason\":\"This article is a secret.\"}"
+  ],
+  "36_generate_object": ["city:     Rome", "founded:  1", "finish:   stop"],
   "32_tracing": {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
     lines: [
@@ -235,6 +245,14 @@ describe.concurrent("examples", () => {
     Layer.provideMerge(ScriptedModel.layer({ replies: [Reply.text("As you have configured me.")] })),
     Layer.provideMerge(NodeServices.layer)
   )
+
+  it.live("--stub runs the same program on another provider", () =>
+    Effect.gen(function*() {
+      const object = yield* run(join(examples, "36_generate_object.ts"), { args: ["--stub"] })
+      assertPrints(object.stdout, ["city:     Rome", "founded:  1", "finish:   stop"])
+      const chat = yield* run(join(examples, "34_language_model_chat.ts"), { args: ["--stub"], input: "Hello\n" })
+      assertPrints(chat.stdout, ["> A stub. You said: Hello", "[stop, 1 tokens in]"])
+    }).pipe(Effect.provide(NodeServices.layer)))
 
   it.live("--live uses the user's own Codex configuration", () =>
     Effect.gen(function*() {

@@ -45,7 +45,7 @@ const twice = <A, E>(
     return { file, home, recorded, replayed }
   })
 
-/** What two results of the same turn have in common, on two machines. */
+/** The part of a result that does not depend on the machine. */
 const essence = (result: TurnResult.TurnResult) => ({
   ...result,
   items: result.items.map((item) => item.type === "commandExecution" ? { ...item, cwd: "", command: "" } : item)

@@ -82,7 +82,8 @@ export interface Script {
   readonly replies?: ReadonlyArray<Reply.Reply>
   /**
    * Answers a request when no enqueued reply is left. `(request) => Reply.text(request.lastUserText ?? "")` is an echo
-   * that serves any number of threads. Default: HTTP 500, with a body that explains it.
+   * that serves any number of threads. Default: HTTP 400, with a body that
+   * explains it, which becomes the error of the turn.
    */
   readonly respond?: (request: ModelRequest) => Reply.Reply
 }
@@ -208,7 +209,7 @@ const encoder = new TextEncoder()
 
 const unscripted = (request: ModelRequest): Reply.Reply =>
   Reply.httpError(
-    500,
+    400,
     `The scripted model has no reply left for request ${request.index} (model ${request.model}, last user text ${
       JSON.stringify(request.lastUserText ?? null)
     }). Enqueue one, or set the option "respond".`

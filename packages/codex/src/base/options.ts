@@ -114,21 +114,35 @@ const nameInherited = (options: object, checks: Table): string | undefined => {
 
 /** Returns the message for an unknown name, with the nearest known one. */
 export const unknownName = (name: string, kind: string, known: { readonly [name: string]: unknown }): string => {
-  const alias = aliases.get(name)
-  // An alias with a dot is no option, but the place where the value goes.
-  const meant = alias !== undefined && (alias.includes(".") || Object.hasOwn(known, alias))
-    ? alias
-    : nearest(name, Object.keys(known))
+  const isThere = (alias: string) => alias.startsWith("codex.") || Object.hasOwn(known, alias.split(".", 1)[0]!)
+  const meant = aliases.get(name)?.find(isThere) ?? nearest(name, Object.keys(known))
   return `${name} is not ${kind}${meant === undefined ? "" : `; did you mean ${meant}?`}`
 }
 
-/** The names that other SDKs for Codex use, where they are not similar to ours. */
-const aliases: ReadonlyMap<string, string> = new Map([
-  ["apiKey", "codex.loginApiKey"],
-  ["baseUrl", "config.openai_base_url"],
-  ["codexPathOverride", "codexPath"],
-  ["modelReasoningEffort", "effort"],
-  ["workingDirectory", "cwd"]
+/**
+ * Names that other SDKs, or other calls of ours, use for an option. The first alternative that a call has is suggested. One
+ * with a dot is a field of an option, or a function.
+ */
+const aliases: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["additionalDirectories", ["config.sandbox_workspace_write.writable_roots"]],
+  ["apiKey", ["codex.loginApiKey"]],
+  ["approvalPolicy", ["config.approval_policy"]],
+  ["baseUrl", ["config.openai_base_url"]],
+  ["codexPathOverride", ["codexPath"]],
+  ["effort", ["config.model_reasoning_effort"]],
+  ["instructions", ["developerInstructions"]],
+  ["maxTokens", ["tokens", "limits.tokens"]],
+  ["maxTurns", ["steps", "limits.steps"]],
+  ["mcpServers", ["config.mcp_servers"]],
+  ["model", ["config.model"]],
+  ["modelReasoningEffort", ["effort", "config.model_reasoning_effort"]],
+  ["networkAccessEnabled", ["config.sandbox_workspace_write.network_access"]],
+  ["sandbox", ["config.sandbox_mode"]],
+  ["sandboxMode", ["sandbox", "config.sandbox_mode"]],
+  ["systemPrompt", ["baseInstructions"]],
+  ["timeout", ["requestTimeout", "duration", "limits.duration"]],
+  ["webSearchMode", ["config.web_search"]],
+  ["workingDirectory", ["cwd"]]
 ])
 
 /** Returns those of the `options` that a table names. */

@@ -45,7 +45,7 @@ export interface McpToolApproval {
 /**
  * An answer to a {@link McpToolApproval}. `"acceptForSession"` and `"acceptAlways"` also accept later calls of the tool, if
  * `persist` offers that; `"acceptAlways"` writes to the configuration in `CODEX_HOME` if the MCP server is configured
- * there. After `"decline"` and `"cancel"` the tool does not run, and the model learns which it was.
+ * there. After `"decline"` and `"cancel"` the tool does not run, and the model sees which of the two it was.
  *
  * @category models
  */
@@ -60,7 +60,7 @@ const responses: { readonly [D in McpToolDecision]: Response<Method> } = {
 }
 
 /**
- * Returns the response for a decision on an MCP tool call: to answer a request from an inbox, for example.
+ * Returns the response for a decision on an MCP tool call, for example to answer a request from an inbox.
  *
  * @category mcp
  */

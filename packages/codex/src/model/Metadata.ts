@@ -1,5 +1,5 @@
 /**
- * The identity of the server, as it reports it in the handshake.
+ * The identity that the server reports in the handshake.
  */
 import * as Predicate from "effect/Predicate"
 
@@ -9,11 +9,11 @@ import * as Predicate from "effect/Predicate"
  * @category models
  */
 export interface Metadata {
-  /** The user agent, such as `my-app/0.169.0 (Debian 12.0.0; x86_64)`. */
+  /** The user agent, such as `my-app/0.171.0 (Debian 12.0.0; x86_64)`. */
   readonly userAgent: string
   /** The name in `serverInfo`, or else in the user agent, where the server repeats `clientInfo.name`. */
   readonly serverName: string
-  /** The version of the server, such as `0.169.0`. */
+  /** The version of the server, such as `0.171.0`. */
   readonly serverVersion: string
   /** The absolute path of the server's CODEX_HOME. Undefined if the server does not report it. */
   readonly codexHome: string | undefined

@@ -135,7 +135,7 @@ const output = <A, B, RD>(
   unwrap: (value: B) => A
 ): Effect.Effect<OutputCodec<A, RD>, InvalidInputError> => {
   if (open !== undefined) {
-    return Effect.fail(refused(`it does not say what JSON stands at ${open}, and needs a type with a JSON form there`))
+    return Effect.fail(refused(`it allows any JSON at ${open}; use a type with a JSON form there`))
   }
   const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec), { errors: "all" })
   return Effect.succeed({

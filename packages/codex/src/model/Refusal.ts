@@ -20,7 +20,10 @@ const phrases: ReadonlyArray<readonly [phrase: string, reason: RpcReason]> = [
   ["no rollout found", { _tag: "ThreadNotFound" }],
   ["no archived rollout found", { _tag: "ThreadNotFound" }],
   ["thread not loaded", { _tag: "ThreadNotFound" }],
-  ["no such thread", { _tag: "ThreadNotFound" }]
+  ["no such thread", { _tag: "ThreadNotFound" }],
+  // An id that is no UUID, and therefore the id of no thread.
+  ["invalid thread id", { _tag: "ThreadNotFound" }],
+  ["invalid session id", { _tag: "ThreadNotFound" }]
 ]
 
 /** Reads "expected active turn id `a` but found `b`". Searches for fixed texts, so that no message is slow to read. */

@@ -36,15 +36,15 @@ export interface TurnResult {
 }
 
 /**
- * Tokens, as the server counts them. All four counts have the same shape, and none includes another one of the turn's:
- * `turn` and `subagents` together are what the turn has cost.
+ * Tokens, as the server counts them, in four counts of the same shape. `turn` and `subagents` do not overlap: together they are
+ * what the turn has cost.
  *
  * @category models
  */
 export interface TurnUsage {
-  /** The turn's last model request: how full the context is. */
+  /** The turn's last model request, which shows how full the context is. */
   readonly last: Protocol.TokenUsageBreakdown
-  /** All model requests of the thread so far, those of earlier turns included, without its sub-agents. */
+  /** All model requests of the thread so far, including those of earlier turns, without its sub-agents. */
   readonly total: Protocol.TokenUsageBreakdown
   /** All model requests of this turn, without those of its sub-agents. */
   readonly turn: Protocol.TokenUsageBreakdown

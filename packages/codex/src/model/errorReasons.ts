@@ -1,5 +1,5 @@
 /**
- * The reasons of errors: tagged objects, to be caught with `Effect.catchReason` and `Effect.catchReasons`.
+ * The reasons of errors: tagged objects. Catch them with `Effect.catchReason` and `Effect.catchReasons`.
  *
  * Their Schemas are built when the first one is used: a program that meets no error does not pay for them.
  */

@@ -29,7 +29,8 @@ export interface ExternalMessage {
 }
 
 /**
- * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message.
+ * The input of `run`, `turn`, `stream` and `steer`: a text, an item, a list of both, or a single external message. A turn
+ * that starts with an empty list continues from the thread's history.
  *
  * @category models
  */
@@ -39,8 +40,8 @@ export type Input = string | Item | ExternalMessage | ReadonlyArray<string | Ite
 export const text = (text: string): Item => ({ type: "text", text, text_elements: [] })
 
 /**
- * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; 0.169 refuses them with `InvalidRequest`. A `file:` URL
- * and one without data fail with `InvalidInputError`.
+ * Creates an image item from a `data:` URL. Older servers fetch `http` URLs as well; servers from 0.169 on refuse them with
+ * `InvalidRequest`. A `file:` URL and one without data fail with `InvalidInputError`.
  */
 export const image = (url: string, detail?: Protocol.ImageDetailLiteral): Item => ({
   type: "image",
@@ -75,7 +76,7 @@ export const mention = (name: string, path: string): Item => ({ type: "mention",
 
 /**
  * Creates a message from outside, such as an e-mail or a web hook. The model sees it as the output of the tool `toolName`, not as
- * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. Needs Codex 0.151.0.
+ * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. It needs Codex 0.151.0.
  */
 export const externalMessage = (options: {
   readonly toolName: string
@@ -169,6 +170,7 @@ export const toTurnParams = (
   input: Input,
   look?: Look
 ): Effect.Effect<Pick<Protocol.TurnStartParams, "input" | "toolOutput">, InvalidInputError> => {
+  if (isList(input) && input.length === 0) return Effect.succeed({ input: [] })
   if (!isExternal(input)) return Effect.map(toItems(input, look), (input) => ({ input }))
   if (input.toolName.trim() === "") return invalid("the toolName of an external message is blank")
   return Effect.succeed({

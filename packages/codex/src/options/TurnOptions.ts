@@ -20,7 +20,7 @@ export type WhenBusy = "wait" | "fail" | "steer"
  *
  * - `"unbounded"` keeps all of them, however slow the consumer is. A turn of 20,000 deltas takes about 10 MB.
  * - `"coalesce"` joins deltas of the same text when there are more than 256 events. No text and no other event is lost.
- * - `{ sliding: n }` keeps the newest n events, up to 2n for a moment. The result of `run` is complete all the same.
+ * - `{ sliding: n }` keeps the newest n events, up to 2n for a moment. The result of `run` is still complete.
  *
  * @category models
  */
@@ -49,7 +49,11 @@ export interface TurnOptions extends Presets, Omit<Protocol.TurnStartParams, "th
   readonly subagents?: "stop" | "leave" | undefined
   /** The time limit for the server to accept the turn. Default: the client's `requestTimeout`. */
   readonly startTimeout?: Duration.Input | undefined
-  /** A Schema for the final answer. It makes the turn a typed one: see {@link TypedTurnOptions}. Default: none. */
+  /**
+   * A Schema for the final answer. It makes the turn a typed one: see {@link TypedTurnOptions}. If the compiler reports that a
+   * value is not assignable to `undefined` here, the value is no Effect Schema, or another option beside it is wrong.
+   * Default: none.
+   */
   readonly output?: undefined
   /** An id for the user's message, which the server repeats in the item of the message. Default: none. */
   readonly clientUserMessageId?: Protocol.TurnStartParams["clientUserMessageId"]

@@ -6,11 +6,12 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import { anything, type Check, type Checks, flag, oneOf, timeout } from "../base/options.ts"
 import { serverRequests } from "../model/ClientOptions.ts"
 import * as Limits from "../model/Limits.ts"
 import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
-import type { TurnOptions } from "./TurnOptions.ts"
+import type { TurnOptions, TypedTurnOptions } from "./TurnOptions.ts"
 
 const shared = {
   /** `ApprovalMode.toParams` checks it. */
@@ -93,6 +94,10 @@ const buffer: Check = (value) => {
     : `sliding takes a whole number of events above 0, not ${String(sliding)}`
 }
 
+/** Refuses an Effect Schema, which as JSON is another schema, or none. */
+const outputSchema: Check = (value) =>
+  Schema.isSchema(value) ? "it is an Effect Schema; pass it as `output`, and the answer is decoded" : undefined
+
 /** Checks of the options of `run`, `turn` and `stream`. */
 export const turn: Checks<TurnOptions> = {
   ...shared,
@@ -110,7 +115,7 @@ export const turn: Checks<TurnOptions> = {
   effort,
   environments: anything,
   multiAgentMode: anything,
-  outputSchema: anything,
+  outputSchema,
   parentTurnId: anything,
   personality: anything,
   responsesapiClientMetadata: anything,
@@ -121,6 +126,11 @@ export const turn: Checks<TurnOptions> = {
   summary: anything,
   turnTrigger: anything
 }
+
+const { outputSchema: _, ...untypedOnly } = turn
+
+/** Checks of the options of a typed turn, which cannot join a turn that was started without its Schema. */
+export const typedTurn: Checks<TypedTurnOptions<unknown>> = { ...untypedOnly, whenBusy: oneOf("wait", "fail") }
 
 /** Options of `startGoal` and `runGoal`. */
 export const goal = {

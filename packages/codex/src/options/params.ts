@@ -6,7 +6,7 @@ import { check } from "../model/check.ts"
 import { InvalidInputError } from "../model/CodexError.ts"
 import type { PathKind } from "../model/Transport.ts"
 import * as ApprovalMode from "./ApprovalMode.ts"
-import { threadFork, threadResume, threadStart, turn } from "./checks.ts"
+import { threadFork, threadResume, threadStart, turn, typedTurn } from "./checks.ts"
 import type { Presets } from "./Presets.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { supported } from "./supported.ts"
@@ -80,8 +80,12 @@ export const checkDirectory = (
     )
   })
 
+/** Fails with `InvalidInputError` if options of a typed turn are invalid. */
+export const checkTyped = (options: object): Effect.Effect<void, InvalidInputError> => check(options, typedTurn)
+
 /** Converts the options of a turn to parameters of the protocol. Fails for options that are invalid. */
 export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
+  yield* check(options, turn)
   const {
     approvalMode: _,
     buffer: __,
@@ -92,7 +96,6 @@ export const turnParams = Effect.fnUntraced(function*(options: TurnOptions) {
     whenBusy: ______,
     ...fields
   } = options
-  yield* check(options, turn)
   if (sandbox !== undefined && fields.sandboxPolicy !== undefined) {
     return yield* new InvalidInputError({
       field: "sandbox",

@@ -11,7 +11,7 @@ import { InvalidInputError } from "../model/CodexError.ts"
 import type { Handler } from "../model/ServerRequests.ts"
 import * as ServerVersion from "../model/ServerVersion.ts"
 import { type Call, type Handle, makeCall } from "./Calls.ts"
-import { type Declaration, declare, flat, inNamespaces, namespaceOf } from "./Declaration.ts"
+import { declare, flat, inNamespaces, namespaceOf } from "./Declaration.ts"
 
 /**
  * Tools by name.
@@ -42,6 +42,30 @@ export interface Prepared<in out R> {
 }
 
 /**
+ * Declares tools for the option `dynamicTools` of `threadStart`, if a program answers `item/tool/call` itself instead of passing
+ * `tools`. `serverVersion` is that of `codex.metadata`. Fails with `InvalidInputError` if a tool can't be offered.
+ *
+ * @category constructors
+ */
+export const declarations = Effect.fnUntraced(function*(
+  tools: ReadonlyArray<Tool.Any>,
+  serverVersion: string
+): Effect.fn.Return<ReadonlyArray<Protocol.DynamicToolSpec>, InvalidInputError> {
+  const declared = yield* Effect.forEach(tools, declare)
+  const shadowed = declared.flatMap(({ name, namespace }) => namespace === undefined && ofCodex.has(name) ? [name] : [])
+  if (shadowed.length > 0) {
+    yield* Effect.logWarning(
+      `Codex has its own tools named ${shadowed.join(", ")}. Where it offers them, the model does not see yours. `
+        + "Rename yours, or put them in a Tools.Namespace."
+    )
+  }
+  return isOld(serverVersion) ? flat(declared) : inNamespaces(declared)
+})
+
+/** Later servers take groups of tools, and audio as a result. */
+const isOld = (serverVersion: string): boolean => !ServerVersion.isAtLeast(serverVersion, "0.150.0")
+
+/**
  * Prepares tools for a thread. Calls of other tools go to `otherwise`. Fails with `InvalidInputError` if a tool can't be
  * offered or, in JavaScript, has no handler.
  */
@@ -55,13 +79,12 @@ export const prepare = Effect.fnUntraced(function*<T extends ByName, RT, R>(
   // Tools are looked up by the names that the server sends, which the types of `handle` can't follow.
   const handle = toolkit.handle as Handle<Services<T>>
   const calls = new Map<string, { readonly namespace: string | undefined; readonly run: Call<Services<T>> }>()
-  const declarations: Array<Declaration> = []
-  // Later servers take groups of tools, and audio as a result.
-  const old = !ServerVersion.isAtLeast(serverVersion, "0.150.0")
-  for (const tool of Object.values(toolkit.tools)) {
-    declarations.push(yield* declare(tool))
+  const tools = Object.values(toolkit.tools)
+  const dynamicTools = yield* declarations(tools, serverVersion)
+  const takes = { audio: !isOld(serverVersion) }
+  for (const tool of tools) {
     const run = yield* Effect.try({
-      try: () => makeCall(tool, handle, { audio: !old }),
+      try: () => makeCall(tool, handle, takes),
       catch: (error) =>
         new InvalidInputError({
           field: "tools",
@@ -70,17 +93,8 @@ export const prepare = Effect.fnUntraced(function*<T extends ByName, RT, R>(
     })
     calls.set(tool.name, { namespace: namespaceOf(tool)?.name, run })
   }
-  const shadowed = declarations.flatMap(({ name, namespace }) =>
-    namespace === undefined && ofCodex.has(name) ? [name] : []
-  )
-  if (shadowed.length > 0) {
-    yield* Effect.logWarning(
-      `Codex has its own tools named ${shadowed.join(", ")}. Where it offers them, the model does not see yours. `
-        + "Rename yours, or put them in a Tools.Namespace."
-    )
-  }
   return {
-    dynamicTools: old ? flat(declarations) : inNamespaces(declarations),
+    dynamicTools,
     handler: (params, context) => {
       const call = calls.get(params.tool)
       return call !== undefined && call.namespace === (params.namespace ?? undefined)

@@ -1,5 +1,5 @@
 /**
- * The internal service of one client: what threads, turns, goals and logins need of it. `CodexClient` is its public part.
+ * The internal service of one client, which threads, turns, goals and logins use. `CodexClient` is its public part.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

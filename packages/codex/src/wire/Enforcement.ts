@@ -32,9 +32,9 @@ const tools: ReadonlySet<unknown> = new Set<Protocol.ThreadItem["type"]>([
 
 /** The messages of the turn's thread and its sub-agents. */
 class Activity {
-  /** When the last message arrived. */
+  /** The time of the last message. */
   last: number
-  /** Runs at the next item, which shows that the turn goes on. */
+  /** Runs at the next item, which shows that the turn continues. */
   onItem: (() => void) | undefined
 
   private readonly clock: Clock.Clock
@@ -80,7 +80,7 @@ class Activity {
   }
 }
 
-/** Waits until nothing has arrived for so long, without counting the time that handlers take. */
+/** Waits until no message has arrived for the given time. The time that handlers take does not count. */
 const idle = (activity: Activity, limit: number, isAsked: () => boolean): Effect.Effect<"idle"> =>
   Effect.suspend(() => {
     const left = isAsked() ? limit : activity.last + limit - activity.now
@@ -90,7 +90,7 @@ const idle = (activity: Activity, limit: number, isAsked: () => boolean): Effect
   })
 
 /**
- * Waits until so much is used and the turn goes on all the same: the usage of a turn's last model request is reported just
+ * Waits until a limit of usage is reached and the turn continues. The server reports the usage of a turn's last model request just
  * before the turn completes, and a turn that completes has succeeded.
  */
 const used = (turn: RunningTurn, limits: TurnLimits, activity: Activity): Effect.Effect<"tokens" | "steps"> =>

@@ -13,18 +13,18 @@ import type { RunningTurn } from "./RunningTurn.ts"
 export interface Routes {
   /** Follows the thread. Returns a function that ends it. */
   readonly follow: (follower: Follower) => () => void
-  /** The turn with this id; from now on its events go there. */
+  /** Returns the turn with this id, which receives its events from now on. */
   readonly turn: (turnId: string) => RunningTurn
   /** Reports that no turn of the thread runs, after the last event of a turn: the method of the notification that said so. */
   readonly ended: (method: string) => void
-  /** Why there is no connection. */
+  /** The error of the lost connection. */
   readonly failure: () => CodexConnectionError | undefined
 }
 
 /** Receives the turn, or the error if the connection is lost first. */
 type OnTurn = (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void
 
-/** A turn that has no name yet. */
+/** A turn whose id is not known yet. */
 export class ExpectedTurn {
   private readonly routes: Routes
   private readonly kept = new Map<string, Array<Notification.Raw>>()
@@ -32,7 +32,7 @@ export class ExpectedTurn {
   /** The method of the notification that said, after all events of turns, that no turn runs. */
   private endedBy: string | null = null
 
-  /** Frees what was kept and not claimed. */
+  /** Frees the events that were kept and not claimed. */
   readonly close: () => void
 
   constructor(routes: Routes) {
@@ -57,7 +57,7 @@ export class ExpectedTurn {
     this.onTurn = onTurn
   }
 
-  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
+  /** Claims the turn with this id, and the events that arrived before. Must be called in the reader, when it parses the response. */
   claim(turnId: string, events: boolean): StartedTurn {
     const turn = this.routes.turn(turnId)
     const cursor = events ? turn.keepEvents().cursor() : null

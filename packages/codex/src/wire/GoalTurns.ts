@@ -29,18 +29,18 @@ export class GoalTurns implements Follower {
 
   /** The turn that the server runs now. */
   private serverTurn: string | null = null
-  /** How the last turn ended, or the one that failed. */
+  /** The end of the last turn, or of the one that failed. */
   private completion: Completion | null = null
 
   /** True once the server has reported the goal, and once it has reported the end of the goal. */
   private isTold = false
   private isOver = false
 
-  /** Whether the goal is being interrupted: then its end waits until that is done. */
+  /** True while the goal is being interrupted: its end waits for that. */
   private interrupting = false
   private isInterrupted = false
 
-  /** Why the goal can't be followed any more. */
+  /** The error after which the goal can't be followed any more. */
   private failure: CodexConnectionError | CodexDecodeError | null = null
 
   /** Done at the next turn that starts or ends. */
@@ -69,7 +69,7 @@ export class GoalTurns implements Follower {
     return this.serverTurn
   }
 
-  /** Whether the goal can be paused: it is not over yet. */
+  /** True if the goal can be paused, because it has not ended. */
   get isActive(): boolean {
     return !this.isOver
   }
@@ -86,7 +86,7 @@ export class GoalTurns implements Follower {
       return Effect.andThen(Deferred.await(this.change), this.turn(method, except))
     })
 
-  /** Interrupts by what `stop` does. The goal does not end before that is done, and then as interrupted. */
+  /** Interrupts the goal with `stop`. The goal ends after `stop`, as interrupted. */
   readonly interruptWith = <E>(stop: Effect.Effect<void, E>): Effect.Effect<void, E> =>
     Effect.suspend(() => {
       this.interrupting = true
@@ -101,7 +101,7 @@ export class GoalTurns implements Follower {
 
   offer(raw: Notification.Raw, turnId: string | undefined): void {
     const { method, params } = raw
-    // It may be between two turns: nothing else would end it.
+    // The goal may be between two turns, where nothing else would end it.
     if (Place.saysUnloaded(method, params)) return this.whole?.lose(lostWith(String(method)))
     switch (method) {
       case "turn/started":

@@ -11,7 +11,7 @@ import { declineAll } from "../model/ApprovalHandlers.ts"
 import type * as ServerRequests from "../model/ServerRequests.ts"
 import type { Family } from "./Family.ts"
 
-/** The part of a request that decides who answers it. */
+/** The part of a request that determines its handler. */
 export interface Question {
   readonly id: string | number
   readonly method: ServerRequests.Method
@@ -19,7 +19,7 @@ export interface Question {
   readonly turnId: string | undefined
 }
 
-/** The handler that answers a request, and the context that it gets. */
+/** The handler that answers a request, and the context that it receives. */
 export interface Answerer {
   readonly handler: ServerRequests.AnyHandler
   readonly context: ServerRequests.RequestContext
@@ -36,14 +36,14 @@ export const make = ({ client, family, isShared, read }: {
   /** The client's own handlers. */
   readonly client: ServerRequests.AllHandlers
   readonly family: Family
-  /** Whether the connection in use shares its server with other clients. */
+  /** Returns true if the connection in use shares its server with other clients. */
   readonly isShared: () => boolean
   /** Reads a thread from the server (`thread/read`). */
   readonly read: (threadId: string) => Effect.Effect<Protocol.Thread, unknown>
 }): (question: Question) => Effect.Effect<Answerer | undefined> => {
   const lookUps = new Map<string, Deferred.Deferred<boolean>>()
 
-  /** Looks up the parent of a thread, once for all requests that wait for it. False if the server does not tell. */
+  /** Looks up the parent of a thread, once for all requests that wait for it. False if the server does not report it. */
   const lookUp = (threadId: string): Effect.Effect<boolean> =>
     Effect.suspend(() => {
       const before = lookUps.get(threadId)
@@ -63,7 +63,7 @@ export const make = ({ client, family, isShared, read }: {
             Deferred.doneUnsafe(done, Exit.succeed(Exit.isSuccess(exit) && exit.value))
           })
         ),
-        // In a fiber of its own: one request may be withdrawn while others wait.
+        // The look-up has its own fiber, because one request may be withdrawn while others wait.
         Effect.forkDetach,
         Effect.andThen(Deferred.await(done))
       )

@@ -6,7 +6,7 @@ import type { Message } from "../base/JsonRpc.ts"
 import type { CodexConnectionError, CodexRpcError } from "../model/CodexError.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
-/** The answer to a request: its result as it was received, or why there is none. */
+/** The answer to a request: its result as it was received, or the error. */
 export type Answer = Exit.Exit<unknown, CodexRpcError | CodexConnectionError>
 
 /** A request that waits for its answer. */
@@ -14,7 +14,7 @@ export interface Pending {
   readonly method: string
   /** Named in errors. */
   readonly threadId?: string | undefined
-  /** Runs in the reader, before the next message is looked at. */
+  /** Runs in the reader, before the next message. */
   readonly settle: (answer: Answer) => void
 }
 
@@ -26,10 +26,10 @@ export interface Forgotten {
   readonly read?: (() => void) | undefined
 }
 
-/** So many timed-out requests are remembered whose results would still be taken. */
+/** The number of timed-out requests that are remembered, because their results would still be used. */
 const maxLate = 256
 
-/** The requests that wait, and those that are remembered though nobody waits. */
+/** The waiting requests, and those that are remembered although their callers have gone. */
 export class PendingRequests {
   /** Ids are unique over all connections of the client. */
   private lastId = 0
@@ -38,7 +38,7 @@ export class PendingRequests {
   private readonly waiting = new Map<number, Pending>()
   /** Takes results that come too late: the latest {@link maxLate}. */
   private readonly late = new Map<number, (result: unknown) => void>()
-  /** Runs when the server has shown that it has read a request that nobody waits for. */
+  /** Runs when the server has shown that it has read a request whose caller has gone. */
   private readonly unread = new Map<number, () => void>()
 
   private readonly errors: ServerErrors
@@ -51,7 +51,7 @@ export class PendingRequests {
     return this.waiting.size
   }
 
-  /** How many requests have timed out whose results would still be taken. */
+  /** The number of timed-out requests whose results would still be used. */
   get lateSize(): number {
     return this.late.size
   }
@@ -110,7 +110,7 @@ export class PendingRequests {
 
   /** Fails everything that waits. */
   fail(error: CodexConnectionError): void {
-    // Settling one resumes its caller at once: by then nothing must be held.
+    // Settling a request resumes its caller at once, so the maps must be empty by then.
     const waiting = Array.from(this.waiting.values())
     this.waiting.clear()
     this.late.clear()

@@ -15,7 +15,7 @@ const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
 
 /** Returns the places of the ids in a notification. Returns undefined for a method that this version does not know. */
 export const notification = (method: unknown): Methods.Route | undefined => {
-  // Pieces of texts come in long rows: to compare is cheaper than to look up.
+  // Deltas arrive in long runs, and a comparison is cheaper than a look-up.
   if (method !== latest.method) latest = { method, route: routeOf(notifications, method) }
   return latest.route
 }

@@ -393,8 +393,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 })
 
 /**
- * A new Router for each client. Without `fresh`, all clients of one program would share a single one.
+ * A Router.
  *
  * @category layers
  */
-export const layer: Layer.Layer<Router> = Layer.fresh(Layer.effect(Router, make))
+export const layer: Layer.Layer<Router> = Layer.effect(Router, make)

@@ -14,7 +14,7 @@ export class ServerErrors {
   private hideOfConnection: Hide = (text) => text
   private readonly secrets = new Set<string>()
   private hideSecrets: Hide = (text) => text
-  /** When the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
+  /** The time at which the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
   private resetsAt: number | null = null
 
   /** Hides the secrets of a connection in errors from now on. */

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import { Waiters } from "../base/Waiters.ts"
 
 /**
- * Requests that stay open for as long as something runs, those that feed it, and those that end or change a turn. They are in
- * flight besides the others and never wait for their responses. Only so many are sent before the server has read them.
+ * Requests that stay open while something runs, those that send it input, and those that end or change a turn. They are in flight
+ * besides the others and never wait for their responses. Only so many are sent before the server has read them.
  */
 const open: ReadonlySet<string> = new Set([
   "command/exec",
@@ -63,7 +63,7 @@ export class Slots {
   private readonly waiters = new Waiters()
   /** Requests that wait for their answer. */
   private live = 0
-  /** Requests that nobody waits for any more, but which the server may not have read: their bytes are still ours. */
+  /** Requests whose callers have gone, but which the server may not have read yet. */
   private unread = 0
 
   private readonly onWait: (() => void) | undefined
@@ -79,7 +79,7 @@ export class Slots {
     return this.onWait !== undefined
   }
 
-  /** One slot is always left for a request whose answer shows that the server has read the others. */
+  /** Keeps one slot free for a request whose response shows that the server has read the others. */
   private get isFull(): boolean {
     return this.live + Math.min(this.unread, this.limit - 1) >= this.limit
   }
@@ -109,7 +109,7 @@ export class Slots {
     this.admit()
   }
 
-  /** Nobody waits for the answer any more. Returns a function that frees the slot, for when the server has read the request. */
+  /** Notes that the caller has gone. Returns a function that frees the slot; call it when the server has read the request. */
   abandoned(): () => void {
     this.live--
     this.unread++

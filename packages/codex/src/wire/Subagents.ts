@@ -45,7 +45,7 @@ export const make = ({ family, fork, send }: {
       interrupted.add(turn)
       const { threadId, turnId } = turn
       return send("turn/interrupt", { threadId, turnId }).pipe(
-        // It has ended by now, or the connection has.
+        // The turn or the connection has ended by now.
         Effect.catch(() => Effect.sync(() => void interrupted.delete(turn)))
       )
     })
@@ -66,7 +66,7 @@ export const make = ({ family, fork, send }: {
   turns.onUnwanted = (turn, isStopped) =>
     fork(isStopped ? interruptTurn(turn) : Effect.andThen(interruptTurn(turn), warn(turn.threadId)))
 
-  /** Applies options to a sub-agent that is idle. False if the server does not take them. */
+  /** Applies options to an idle sub-agent. Returns false if the server does not accept them. */
   const apply = (child: Member, { approvalPolicy, approvalsReviewer, sandbox }: ThreadSettings.Settings) => {
     const { threadId } = child
     return send("thread/settings/update", { threadId, sandboxPolicy: sandbox, approvalPolicy, approvalsReviewer }).pipe(
@@ -93,7 +93,7 @@ export const make = ({ family, fork, send }: {
   return {
     interrupt: (rootIds, first) =>
       Effect.suspend(() => {
-        // Before the root turn ends: its result counts them as stopped.
+        // This runs before the root turn ends, because its result counts them as stopped.
         for (const rootId of rootIds) turns.stop(rootId)
         const children = Effect.suspend(() =>
           Effect.forEach(rootIds.flatMap((rootId) => turns.stop(rootId)), interruptTurn, {

@@ -14,7 +14,7 @@ type Events = Broadcast<Notification.Notification, CodexConnectionError>
 export type Notifications = Stream.Stream<Notification.Notification, CodexConnectionError>
 
 export class Subscriptions {
-  /** How many consumers there are. */
+  /** The number of consumers. */
   count = 0
 
   private everything: Events = new Broadcast()
@@ -39,7 +39,7 @@ export class Subscriptions {
     })
   }
 
-  /** Hands a notification to its consumers; `event` is its typed form, if somebody needed that already. */
+  /** Passes a notification to its consumers. `event` is its typed form, if it was needed before. */
   publish(
     raw: Notification.Raw,
     event: Notification.Notification | undefined,
@@ -55,7 +55,7 @@ export class Subscriptions {
     this.everything.push(typed)
   }
 
-  /** There is a new connection. */
+  /** Accepts consumers again, on a new connection. */
   reopen(): void {
     if (this.failure === null) return
     this.failure = null

@@ -70,7 +70,7 @@ export const restarts = counter("codex.restarts", "Restarts of the server")
 /** Returns the kind of an error, in one word. */
 const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason._tag : error._tag
 
-/** How a request ended, in one word. */
+/** Returns the end of a request, in one word. */
 const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   if (Exit.isSuccess(exit)) return "success"
   const error = Cause.findErrorOption(exit.cause)
@@ -89,8 +89,8 @@ export const requestEnded = (
 ): void => requests(known(Methods.clientRequests, method), outcomeOf(exit)).updateUnsafe(1, context)
 
 /**
- * Watches a request in a span of its own, whose trace the server is told. Where no tracer would show that span there is none,
- * and the server is told of the span around it.
+ * Observes a request in its own span, whose trace context is sent to the server. If no tracer would record that span, none is
+ * created, and the context of the surrounding span is sent.
  */
 export const request = <A>(
   method: string,
@@ -106,13 +106,13 @@ export const request = <A>(
       )
   )
 
-/** Says in the span of a request why it failed. */
+/** Records in the span of a request why it failed. */
 const failed = (span: Tracer.Span, error: RequestError): void => {
   span.attribute("error.type", typeOf(error))
   if (error._tag === "CodexRpcError") span.attribute("rpc.response.status_code", String(error.code))
 }
 
-/** Watches a request of the server, within the turn that it belongs to. `error` is what it was refused with. */
+/** Observes a request of the server, within the turn that it belongs to. `error` is the error that was sent. */
 export const serverRequest = (
   { method, threadId, turnId }: {
     readonly method: string
@@ -157,7 +157,7 @@ export const rpc = (method: string) => ({ "rpc.system.name": "jsonrpc", "rpc.met
 // Turns
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Counts a turn that waits for its thread, for as long as it waits. To be run where interruption is off. */
+/** Counts a turn that waits for its thread, for as long as it waits. Must run uninterruptibly. */
 export const waiting = <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Metric.modify(waitingTurns, 1).pipe(Effect.andThen(wait), Effect.ensuring(Metric.modify(waitingTurns, -1)))
 
@@ -167,14 +167,14 @@ export interface Agent {
   readonly provider?: string | undefined
 }
 
-/** A turn that is being watched. */
+/** The observation of one turn. */
 export interface WatchedTurn {
   readonly span: Tracer.Span
-  /** It could not be started. */
+  /** Ends the span of a turn that could not be started. */
   readonly failed: (exit: Exit.Exit<unknown, StartTurnError>) => void
-  /** The server has named it. */
+  /** Records the id of the turn. */
   readonly named: (turnId: string) => void
-  /** The turn has ended: with the tokens that it has used, and those that its sub-agents have. */
+  /** Ends the span, with the tokens of the turn and those of its sub-agents. */
   readonly ended: (
     exit: Exit.Exit<TurnResult, TurnError>,
     turn: Protocol.TokenUsageBreakdown | null,
@@ -182,7 +182,7 @@ export interface WatchedTurn {
   ) => void
 }
 
-/** Watches a turn from its start to its end. */
+/** Observes a turn from its start to its end. */
 export const watchTurn = (threadId: string, agent: Agent): Effect.Effect<WatchedTurn> =>
   Effect.flatMap(
     Effect.makeSpan("codex.turn", {
@@ -231,7 +231,7 @@ export const watchTurn = (threadId: string, agent: Agent): Effect.Effect<Watched
       })
   )
 
-/** The kinds of tokens. Cached ones are part of the input, those of reasoning part of the output. */
+/** The kinds of tokens. Cached tokens are part of the input, reasoning tokens part of the output. */
 const tokenKinds = [
   { kind: "inputTokens", type: "input", attribute: "gen_ai.usage.input_tokens" },
   { kind: "cachedInputTokens", type: "cached_input", attribute: "gen_ai.usage.cache_read.input_tokens" },
@@ -239,7 +239,7 @@ const tokenKinds = [
   { kind: "reasoningOutputTokens", type: "reasoning_output", attribute: "gen_ai.usage.reasoning.output_tokens" }
 ] as const
 
-/** The status of a turn, which is `lost` if its end was never seen, and what kind of error there was. */
+/** Returns the status of a turn, which is `lost` if its end did not arrive, and the kind of its error. */
 const statusOf = (
   exit: Exit.Exit<TurnResult, TurnError>
 ): { readonly status: string; readonly error?: string } => {

@@ -11,7 +11,7 @@ import type { RequestError } from "../model/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
-/** How requests are sent: `read` reads the result, in the reader. */
+/** Sends a request; `read` reads the result, in the reader. */
 export interface Send {
   <A>(
     method: string,
@@ -19,9 +19,9 @@ export interface Send {
     read: (result: unknown) => Exit.Exit<A, RequestError>,
     options?: {
       readonly timeout?: Duration.Input | undefined
-      /** Takes a result that comes when the time is up. */
+      /** Receives a result that arrives after the time limit. */
       readonly late?: (result: unknown) => void
-      /** Whether it does not count among the requests in flight. */
+      /** True if it does not count among the requests in flight. */
       readonly control?: boolean
     }
   ): Effect.Effect<A, RequestError>
@@ -30,25 +30,25 @@ export interface Send {
 export interface TurnControls {
   /** Asks the server to interrupt a turn, and then its sub-agents, from the top, unless the turn leaves them. */
   readonly interrupt: (turn: RunningTurn) => Effect.Effect<void, RequestError>
-  /** Sends a running turn more input. */
+  /** Sends more input to a running turn. */
   readonly steer: (
     turn: RunningTurn,
     input: ReadonlyArray<Protocol.UserInputInput>
   ) => Effect.Effect<void, RequestError>
   /**
-   * Interrupts a turn and its sub-agents, and waits until all have ended, but no longer than {@link waitForStop}. The rest goes on in the background:
-   * a turn that the server does not end within {@link stopTimeout} is given up.
+   * Interrupts a turn and its sub-agents, and waits until all have ended, for at most {@link waitForStop}. The rest happens in the
+   * background: a turn that the server does not end within {@link stopTimeout} is given up.
    */
   readonly stop: (turn: RunningTurn) => Effect.Effect<void>
 }
 
-/** How long the server may take to end a turn that is stopped. Then its thread is free again. */
+/** The time limit for the server to end a turn that is being stopped. After that, its thread is free again. */
 export const stopTimeout = "10 seconds"
 
-/** How long a fiber that was interrupted waits for the end of its turn. */
+/** The time for which an interrupted fiber waits for the end of its turn. */
 export const waitForStop = "3 seconds"
 
-/** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
+/** Waits for the start of a turn, before which the server refuses to steer or interrupt it, for at most {@link stopTimeout}. */
 const whenStarted = (turn: RunningTurn) => Effect.timeoutOption(Deferred.await(turn.started), stopTimeout)
 
 export const make = (send: Send, subagents: Subagents): TurnControls => {
@@ -63,7 +63,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
         const active = error.reason._tag === "TurnMismatch" ? error.reason.runningTurnId : undefined
         return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
       }),
-      // It ended while it was asked; its completion may still be on its way.
+      // The turn ended during the request; its completion may not have arrived yet.
       Effect.catchTag(
         "CodexRpcError",
         (error) =>
@@ -74,7 +74,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
     )
   }
 
-  /** The turn first: otherwise it goes on with what its sub-agents came to. Also those that outlive it are interrupted. */
+  /** Interrupts the turn first, which would otherwise continue with the results of its sub-agents, then those that outlive it. */
   const interrupt = (turn: RunningTurn): Effect.Effect<void, RequestError> =>
     turn.leavesSubagents
       ? interruptOwn(turn)
@@ -98,10 +98,10 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
       Effect.andThen(Effect.sync(() => turn.giveUp()))
     )
 
-  /** Turns that are being stopped, or were: a limit and the caller may both stop one. */
+  /** The fibers that stop turns, also after their end: a limit and the caller may both stop a turn. */
   const endings = new WeakMap<RunningTurn, Fiber.Fiber<void>>()
 
-  /** Begins to stop a turn, in a fiber of its own: the one that was interrupted can't be timed any more. */
+  /** Starts to stop a turn, in its own fiber: a timeout has no effect in a fiber that was interrupted. */
   const ending = (turn: RunningTurn): Effect.Effect<Fiber.Fiber<void>> =>
     Effect.suspend(() => {
       const before = endings.get(turn)
@@ -114,7 +114,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
 
   const stop = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.suspend(() =>
-      // The sub-agents of a turn that was stopped may still be about to end.
+      // The sub-agents of a stopped turn may not have ended yet.
       turn.ended && !endings.has(turn)
         ? Effect.void
         : ending(turn).pipe(

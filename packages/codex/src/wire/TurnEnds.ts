@@ -34,7 +34,7 @@ export const lostWith = (method: string): string =>
 const notLoggedIn = "No account is logged in, and the model provider needs an OpenAI account. "
   + "Log in with `codex.loginApiKey` or `codex.loginChatgpt`, or configure another `model_provider`."
 
-/** Looks after the turns of one client. */
+/** The turns of one client whose completion may not arrive. */
 export const make = ({ controls, deadlines, fork, router, send }: {
   readonly router: Router["Service"]
   readonly deadlines: Deadlines
@@ -43,15 +43,15 @@ export const make = ({ controls, deadlines, fork, router, send }: {
   /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): Watch => {
-  /** Turns that are being looked into. */
+  /** Turns that are being checked. */
   const suspects = new WeakSet<RunningTurn>()
-  /** Turns of which it was said already that the server tries again. */
+  /** Turns whose retries by the server have been logged. */
   const reported = new WeakSet<RunningTurn>()
 
   const ask = <A>(method: string, params: unknown, read: (result: unknown) => A) =>
     send(method, params, (result) => Exit.succeed(read(result)), { control: true })
 
-  /** Ends a turn if its thread is idle still. The answer is read in the reader, after all that was said before. */
+  /** Ends a turn if its thread is still idle. The response is read in the reader, after all earlier messages. */
   const confirm = (turn: RunningTurn, method: string): Effect.Effect<void> => {
     const { threadId } = turn
     const lose = () => {
@@ -71,7 +71,7 @@ export const make = ({ controls, deadlines, fork, router, send }: {
   const checkLogin = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.gen(function*() {
       if (yield* ask("account/read", {}, isLoggedIn)) return
-      // Another provider than that of the configuration may need no login.
+      // A provider other than the configured one may need no login.
       const provider = yield* ask("thread/read", { threadId: turn.threadId }, providerOf)
       if (provider !== "openai" || turn.ended) return
       turn.verdict = { message: notLoggedIn, codexErrorInfo: "unauthorized" }
@@ -118,7 +118,7 @@ const statusOf = (result: unknown): unknown => fieldOf(fieldOf(fieldOf(result, "
 
 const providerOf = (result: unknown): unknown => fieldOf(fieldOf(result, "thread"), "modelProvider")
 
-/** False only where the server says so. */
+/** Returns false only if the server reports that a login is required and missing. */
 const isLoggedIn = (result: unknown): boolean =>
   fieldOf(result, "requiresOpenaiAuth") !== true || (fieldOf(result, "account") ?? null) !== null
 

@@ -30,42 +30,42 @@ export type TurnRequest =
     | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
   )
   & {
-    /** Whether the turn's events are wanted, or its result alone. */
+    /** True if the turn keeps its events; false for its result alone. */
     readonly events: boolean
     readonly timeout?: Duration.Input | undefined
   }
 
-/** How long an interrupted fiber waits for the answer to a start that it has sent, and then for the end of the turn. */
+/** The times for which an interrupted fiber waits for the response to a start that it has sent, and then for the end of the turn. */
 const waitForStart = "1 second"
 const waitForLateStop = "2 seconds"
 
-/** How a thread is acquired. */
+/** The request to acquire a thread. */
 export interface ThreadRequest {
   readonly threadId: string
   readonly whenBusy?: "wait" | "fail" | undefined
-  /** Whether the server lets others steer the turn. */
+  /** True if the server allows the turn to be steered. */
   readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined
   /** The limits of the turn. */
   readonly limits?: TurnLimits | undefined
 }
 
-/** A thread that no one else starts a turn on: until the scope closes or, once a turn was started, until that has ended. */
+/** A thread that is reserved for one caller: until the scope closes or, after a turn has started, until that turn has ended. */
 export interface AcquiredThread {
-  /** Starts a turn by a request. The scope stops it. After a failure it may be tried again. */
+  /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
   readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError, Scope.Scope>
   /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
-  /** Runs what the turn needs first, in its span. */
+  /** Runs a preparation of the turn in its span. */
   readonly prepare: <A, E extends StartTurnError>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 export interface TurnStarts {
-  /** Acquires a thread, when it is free. */
+  /** Waits until a thread is free, and acquires it. */
   readonly acquire: (request: ThreadRequest) => Effect.Effect<AcquiredThread, ThreadBusyError, Scope.Scope>
-  /** Adds to the turn that runs; undefined if there is none that can be steered, or it ended before the input reached it. */
+  /** Steers the running turn. Returns undefined if there is none that can be steered, or if it ended before the input reached it. */
   readonly join: (
     threadId: string,
     input: ReadonlyArray<Protocol.UserInputInput>,
@@ -83,9 +83,9 @@ interface Occupant {
   readonly limits: TurnLimits | undefined
   watched?: Telemetry.WatchedTurn
   state: "idle" | "starting" | "started"
-  /** Why the turn could not be started; that nobody wants it any more, as long as nothing else is known. */
+  /** The reason why the turn could not be started; until one is known, the caller's interruption. */
   failure: Exit.Exit<never, StartTurnError>
-  /** Whether the scope has closed: nobody starts a turn with it any more. */
+  /** True after the scope has closed: no turn can be started with it any more. */
   isLeft: boolean
 }
 
@@ -157,13 +157,13 @@ export const make = ({ controls, fork, router, send }: {
     Effect.suspend(() => {
       occupant.isLeft = true
       if (occupant.state !== "idle") return Effect.void
-      // Not in the stack of the one that released the thread: any number may wait for it, and fail one after the other.
+      // Runs outside the stack of the releasing caller: any number of callers may wait for the thread and fail, one after the other.
       return Effect.andThen(Effect.yieldNow, Effect.sync(() => release(threadId, occupant)))
     })
 
   /**
-   * Stops a turn whose caller has gone. A start that was not answered is waited for, but not long; the turn is stopped in the
-   * background then, when it has started.
+   * Stops a turn whose caller has gone. If its start was not answered yet, it waits for the response, but not long: then the turn
+   * is stopped in the background, as soon as it has started.
    */
   const abandon = (starting: Fiber.Fiber<StartedTurn, unknown>): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -175,7 +175,7 @@ export const make = ({ controls, fork, router, send }: {
             Effect.andThen((answered) =>
               Option.isNone(answered) ? Effect.void : Effect.timeoutOption(Fiber.await(stopping), waitForLateStop)
             ),
-            // In a fiber of its own: the one that was interrupted can't be timed any more.
+            // Runs in its own fiber: a timeout has no effect in a fiber that was interrupted.
             Effect.forkDetach
           )
         ),
@@ -197,7 +197,7 @@ export const make = ({ controls, fork, router, send }: {
       }))
       const forked = Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {
         occupant.state = "starting"
-        // In a fiber of its own: what was written is awaited even if the caller is interrupted.
+        // Runs in its own fiber, which awaits the response to a written request even if the caller is interrupted.
         return Effect.tap(
           Effect.forkDetach(settled, { startImmediately: true }),
           (fiber) => Scope.addFinalizer(scope, abandon(fiber))
@@ -272,7 +272,7 @@ export const detached = <A, E, R>(
       ))
   )
 
-/** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */
+/** Returns the id of the turn in a response. The rest of the response is not needed, so it is not checked. */
 const turnIdOf = (result: unknown): string | undefined => {
   const turn = Predicate.isObject(result) ? result["turn"] : undefined
   const id = Predicate.isObject(turn) ? turn["id"] : undefined

@@ -29,7 +29,7 @@ const encodings: Readonly<Record<string, (secret: string) => string>> = {
   "in base64 of JSON": (secret) => base64(json(secret))
 }
 
-/** What a reader can still decode of a text. */
+/** The texts that a reader can decode from a text. */
 const readable = (text: string): string =>
   [
     ...decodings(text).map(({ text }) => text),

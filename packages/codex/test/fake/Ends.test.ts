@@ -38,7 +38,7 @@ const setup = Effect.gen(function*() {
   return { server, codex, thread, threadId, status, read, started, message, completed, settled, countOf }
 })
 
-describe("a turn ends as failed, with what it had,", () => {
+describe("a turn ends as failed, with its partial result,", () => {
   for (const method of ["thread/closed", "thread/archived", "thread/deleted"] as const) {
     scenario(`when its thread does: ${method}; the thread is free`, () =>
       Effect.gen(function*() {
@@ -110,7 +110,7 @@ describe("a turn ends as failed, with what it had,", () => {
     }))
 })
 
-describe("a turn that completes right after the news that its thread is idle", () => {
+describe("a turn that completes right after its thread was reported idle", () => {
   scenario("is not looked into", () =>
     Effect.gen(function*() {
       const { completed, countOf, message, server, settled, started, status, thread } = yield* setup
@@ -247,7 +247,7 @@ describe("an error after which the server tries again", () => {
     { logs, handlers: { "account/read": answeringAccount({ type: "apiKey" }, true) } }
   )
 
-  scenario("fails the turn where nobody is logged in, and the provider needs it", () =>
+  scenario("fails the turn if there is no login, and the provider needs one", () =>
     Effect.gen(function*() {
       const { run, server, threadId } = yield* retrying
       yield* server.awaitRequest("turn/interrupt")

@@ -76,7 +76,7 @@ describe("a message that cannot be handled", () => {
 describe("data that no string can hold", () => {
   it.effect("ends the connection for a reason that is not retryable", () =>
     Effect.gen(function*() {
-      /** What Node does at the end of a line of 600 MB. */
+      /** Imitates Node at the end of a line of 600 MB. */
       const tooLong = Layer.effect(
         Transport.Transport,
         Effect.map(Transport.Transport, ({ connect }) =>

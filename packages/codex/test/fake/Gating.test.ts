@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { internalClient } from "../internals.ts"
 import { scenario } from "./scenario.ts"
 
-/** What needs 0.151.0: how to ask for it, and what the refusal calls it. */
+/** The options that need 0.151.0: a call with each, and its name in the error. */
 const features: ReadonlyArray<
   readonly [feature: string, ask: (codex: Codex.Codex["Service"]) => Effect.Effect<unknown, unknown>]
 > = [

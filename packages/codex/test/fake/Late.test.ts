@@ -1,4 +1,4 @@
-/** What comes too late, or never. */
+/** Responses and events that arrive too late, or never. */
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert } from "@effect/vitest"
 import { Codex, CodexError } from "effect-codex"
@@ -111,7 +111,7 @@ scenario(
   { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } }
 )
 
-scenario("who tries again at once when the connection is lost gets the next one", () =>
+scenario("callers that retry at once after a lost connection wait for the next one", () =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
     const server = yield* FakeAppServer.FakeAppServer

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Tracer from "effect/Tracer"
 
-/** What the server is told of the trace, with a request that is made in a span. */
+/** The trace context that the server receives with a request in a span. */
 const traceOf = <E>(request: Effect.Effect<unknown, E, Codex.Codex>) =>
   Effect.gen(function*() {
     const server = yield* FakeAppServer.FakeAppServer
@@ -21,7 +21,7 @@ const models = Codex.Codex.use(({ client }) => client.request("model/list", {}))
 const tracer = Tracer.make({ span: (options) => Tracer.nativeTracer.span(options) })
 
 describe("the trace of a request", () => {
-  it.effect("says whether it is sampled", () =>
+  it.effect("carries the sampling decision", () =>
     Effect.gen(function*() {
       const traces = {
         yes: yield* traceOf(models),

@@ -184,7 +184,7 @@ describe("a handler", () => {
       ]))
     ))
 
-  it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
+  it.effect("that fails, dies, throws, or returns a value without a JSON form, is answered with an error", () =>
     Effect.gen(function*() {
       const circular: Record<string, unknown> = {}
       circular["self"] = circular
@@ -275,7 +275,7 @@ describe("a handler", () => {
       }).pipe(Effect.provide(Logger.layer([logger])))
     }))
 
-  it.effect("that takes its time holds nobody up", () =>
+  it.effect("that never ends does not block anything else", () =>
     Effect.gen(function*() {
       const slow = yield* hanging
       yield* withHandlers(
@@ -302,7 +302,7 @@ describe("a handler", () => {
       )
     }))
 
-  it.effect("is interrupted when the server needs no answer any more, and then gives none", () =>
+  it.effect("is interrupted when the server needs no answer any more, and then sends none", () =>
     Effect.gen(function*() {
       const slow = yield* hanging
       yield* withHandlers(
@@ -318,7 +318,7 @@ describe("a handler", () => {
       )
     }))
 
-  it.effect("that can't be interrupted gives no answer that is not needed", () =>
+  it.effect("that can't be interrupted sends no unneeded answer", () =>
     Effect.gen(function*() {
       const called = yield* Gate.make
       yield* withHandlers(
@@ -560,7 +560,7 @@ const lookUps = Effect.map(
     )
 )
 
-describe("a thread that nobody has told of", () => {
+describe("a thread of unknown parent", () => {
   const logs: Array<string> = []
   scenario(
     "is looked up, once and up to the top: the handlers of the nearest thread above answer",
@@ -605,7 +605,7 @@ describe("a thread that nobody has told of", () => {
 
 describe("on a shared server", () => {
   const logs: Array<string> = []
-  it.effect("only threads of this client, and what derives from them, are answered; the rest is silence", () =>
+  it.effect("only threads of this client, and those that derive from them, are answered; other requests get no answer", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex
@@ -616,7 +616,7 @@ describe("on a shared server", () => {
         yield* server.awaitMessage(({ method, params }) =>
           method === "thread/read" && Predicate.hasProperty(params, "threadId") && params.threadId === stranger
         )
-        // What is asked later is answered.
+        // Later requests are answered.
         assert.strictEqual(yield* ask("child"), "accept")
         yield* Fiber.interrupt(asking)
       }

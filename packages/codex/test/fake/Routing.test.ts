@@ -85,22 +85,25 @@ describe("events of several turns", () => {
       assert.deepStrictEqual([second.finalResponse, second.usage?.last.totalTokens], ["two", 2])
     }))
 
-  scenario("that nobody has started are held by nobody; those who watch get them", () =>
-    Effect.gen(function*() {
-      const server = yield* FakeAppServer.FakeAppServer
-      const codex = yield* Codex.Codex
-      const watching = yield* collecting(codex.thread("elsewhere").notifications, 7)
-      const events = Fixture.turnEvents({ threadId: "elsewhere", turnId: "turn-9", deltas: ["a", "b"] })
-      yield* server.notifyAll(events)
-      assert.deepStrictEqual(
-        (yield* Fiber.join(watching)).map(({ method }) => method),
-        events.map(({ method }) => method)
-      )
-      yield* idle
-      assert.isUndefined((yield* internalRouter).turn("elsewhere", "turn-9"))
-    }))
+  scenario(
+    "that this client did not start are not kept; consumers of notifications receive them",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        const watching = yield* collecting(codex.thread("elsewhere").notifications, 7)
+        const events = Fixture.turnEvents({ threadId: "elsewhere", turnId: "turn-9", deltas: ["a", "b"] })
+        yield* server.notifyAll(events)
+        assert.deepStrictEqual(
+          (yield* Fiber.join(watching)).map(({ method }) => method),
+          events.map(({ method }) => method)
+        )
+        yield* idle
+        assert.isUndefined((yield* internalRouter).turn("elsewhere", "turn-9"))
+      })
+  )
 
-  scenario("that come after the completion are nobody's, but for the answer", () =>
+  scenario("that come after the completion are dropped, except for the answer", () =>
     Effect.gen(function*() {
       const { server, turns: [turn] } = yield* playing(1)
       yield* server.notifyAll([
@@ -137,7 +140,7 @@ describe("consumers of one turn", () => {
       })
   )
 
-  scenario("each goes at its own pace: a slow one misses nothing, and holds nobody up", () =>
+  scenario("each reads at its own pace: a slow one misses nothing, and blocks nothing", () =>
     Effect.gen(function*() {
       const { server, turns: [turn] } = yield* playing(1)
       const permits = yield* Queue.unbounded<void>()
@@ -203,7 +206,7 @@ describe("consumers of one turn", () => {
 describe("a router whose connection is lost", () => {
   const lost = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
 
-  it.effect("tells who comes later at once, until there is another connection", () =>
+  it.effect("fails later callers at once, until there is another connection", () =>
     Effect.gen(function*() {
       const router = yield* Router.make
       const start = router.expectTurn("thread-1")
@@ -293,7 +296,7 @@ describe("memory", () => {
       yield* Fiber.join(run)
     }))
 
-  liveScenario("a turn whose handle is dropped goes on, and is freed at its end", () =>
+  liveScenario("a turn whose handle is dropped continues, and is freed at its end", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const thread = yield* (yield* Codex.Codex).threadStart()
@@ -309,7 +312,7 @@ describe("memory", () => {
       assert.isBelow((yield* heapUsed) - before, 2_000_000)
     }))
 
-  liveScenario("what a watcher has not read is freed when it leaves", () =>
+  liveScenario("the unread events of a watcher are freed when it leaves", () =>
     Effect.gen(function*() {
       const { codex, server, threads: [thread], turns: [turn] } = yield* playing(1)
       const leave = (stream: Stream.Stream<Notification.Notification, unknown>) =>

@@ -1,4 +1,4 @@
-/** What the real server does only in a race, or takes too long for. */
+/** Sub-agents in situations that the real server shows only in a race, or too slowly. */
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
 import { Codex, Router } from "effect-codex"
@@ -100,7 +100,7 @@ describe("a thread of this client", () => {
     }))
 })
 
-describe("what is known of threads", () => {
+describe("the metadata of threads", () => {
   scenario("is forgotten when they are closed: a parent after its last sub-agent", () =>
     Effect.gen(function*() {
       const { gate, router, server, thread, turn } = yield* waiting

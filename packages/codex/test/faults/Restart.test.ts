@@ -23,7 +23,7 @@ const kill = (pid: number, signal: NodeJS.Signals = "SIGKILL") => Effect.sync(()
 const kills = Number(process.env["CODEX_KILLS"] ?? 16)
 
 describe("restart", () => {
-  it.live(`goes on ${kills} times, killed between turns and within them`, () =>
+  it.live(`continues ${kills} times, killed between and during turns`, () =>
     Effect.gen(function*() {
       const { codex, home, model, router } = yield* setup
       const client = yield* internalClient
@@ -69,7 +69,7 @@ describe("restart", () => {
       assert.strictEqual(error.reason._tag, "ThreadNotFound")
     }).pipe(Effect.scoped, Effect.provide(restarting(Schedule.spaced("1 millis")))))
 
-  it.live("ends what was in flight with a retryable error, streams too, after what had arrived", () =>
+  it.live("fails everything in flight with a retryable error, streams after the events that had arrived", () =>
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       yield* model.enqueue(Reply.message({ deltas: ["some", " text", Step.hang] }))
@@ -92,7 +92,7 @@ describe("restart", () => {
       assert.strictEqual((yield* again(thread.run("after"))).finalResponse, "after")
     }).pipe(Effect.scoped, Effect.provide(restarting(Schedule.spaced("1 millis")))))
 
-  it.live("gives up when the schedule does, with the way the process was lost", () =>
+  it.live("stops when the schedule ends, and reports how the process was lost", () =>
     Effect.gen(function*() {
       const { codex, home } = yield* setup
       const thread = yield* codex.threadStart()

@@ -45,7 +45,7 @@ it("an approval policy is within another one if nothing runs that the other woul
   assert.isTrue(isWithin({ approvalsReviewer: "user" }, { approvalsReviewer: "auto_review" }))
 })
 
-it("settings keep what is not reported, and what can't be read", () => {
+it("settings keep fields that are not reported or can't be read", () => {
   const settings = update(undefined, { sandbox: readOnly, model: "one", cwd: "/a", approvalPolicy: "never" })
   assert.deepStrictEqual(update(settings, { sandboxPolicy: full, model: null }), { ...settings, sandbox: full })
   for (const nothing of [undefined, null, 7, {}, { sandbox: "read-only", cwd: 7, approvalPolicy: {} }]) {

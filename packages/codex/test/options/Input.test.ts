@@ -19,7 +19,7 @@ const files = (path: string): Transport.PathKind =>
     ? "directory"
     : "missing"
 
-describe("what is sent", () => {
+describe("sent input", () => {
   const table: ReadonlyArray<readonly [name: string, input: Input.Input, items: ReadonlyArray<Input.Item>]> = [
     ["a string", "hello", [text("hello")]],
     ["a text, like the string", Input.text("hello"), [text("hello")]],
@@ -63,10 +63,9 @@ describe("what is sent", () => {
     }))
 })
 
-describe("what is refused", () => {
+describe("refused input", () => {
   const external = Input.externalMessage({ toolName: "mail", content: "hi" })
   const table: ReadonlyArray<readonly [name: string, input: unknown, detail: RegExp]> = [
-    ["an empty list", [], /list is empty/],
     ["an empty text", "", /text is empty/],
     ["a blank text", " \n\t", /text is empty/],
     ["blank texts", ["", Input.text(" ")], /text is empty/],
@@ -97,6 +96,12 @@ describe("what is refused", () => {
         assert.match(error.message, detail)
       }))
   }
+
+  it.effect("an empty list for a turn that runs; a new turn goes on from the history", () =>
+    Effect.gen(function*() {
+      assert.match((yield* Effect.flip(Input.toItems([]))).message, /list is empty/)
+      assert.deepStrictEqual(yield* Input.toTurnParams([]), { input: [] })
+    }))
 
   it.effect("a file that cannot be read, where files can be seen", () =>
     Effect.gen(function*() {

@@ -32,7 +32,7 @@ describe("Sandbox", () => {
   }
 
   for (const sandbox of ["read-only", "", "toString", "__proto__", 7, null]) {
-    it.effect(`refuses ${JSON.stringify(sandbox)}, and names what there is`, () =>
+    it.effect(`refuses ${JSON.stringify(sandbox)}, and lists the presets`, () =>
       Effect.gen(function*() {
         const wrong = sandbox as Sandbox.Sandbox
         const refusals: ReadonlyArray<Effect.Effect<unknown, CodexError.ThreadError>> = [
@@ -60,7 +60,7 @@ describe("ApprovalMode", () => {
     }))
 
   for (const mode of ["never", "auto_review", "", "toString", 7]) {
-    it.effect(`refuses ${JSON.stringify(mode)}, and names what there is`, () =>
+    it.effect(`refuses ${JSON.stringify(mode)}, and lists the modes`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(
           threadParams({ approvalMode: mode as ApprovalMode.ApprovalMode }, version)

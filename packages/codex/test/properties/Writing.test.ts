@@ -2,7 +2,6 @@
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { type ClientOptions, Codex, ProcessOptions } from "effect-codex"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -185,6 +184,6 @@ describe("anything that a program writes", () => {
         problems.push(...yield* run(all.slice(start, start + batch), outcomes))
       }
       assert.isEmpty(problems, `${problems.length} problems; the first ones:\n\n${problems.slice(0, 10).join("\n\n")}`)
-      yield* Console.log(outcomes)
+      if (all.length >= 1_000) assert.includeMembers(Array.from(outcomes.keys()), ["response", "InvalidInputError"])
     }), Math.max(60_000, count * 60))
 })

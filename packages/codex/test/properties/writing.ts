@@ -23,6 +23,9 @@ const onThread =
   (use: (thread: Thread.Thread, any: Anything, codex: Service) => Effect.Effect<unknown, unknown>): Write =>
   (codex, any) => Effect.flatMap(codex.threadStart({ ephemeral: true }), (thread) => use(thread, any, codex))
 
+/** The input of a turn that the model does not end. */
+export const endless = "Wait until you are interrupted."
+
 /** An item of any kind. */
 const item = (any: Anything): string | Input.Item =>
   any.oneOf<() => string | Input.Item>([
@@ -201,14 +204,14 @@ export const places: { readonly [name: string]: Write } = {
   ),
   output: onThread((thread, any) => thread.run("go", { output: schema(any) })),
   steer: onThread((thread, any) =>
-    Effect.flatMap(thread.turn("wait"), (turn) =>
+    Effect.flatMap(thread.turn(endless), (turn) =>
       Effect.ensuring(
         turn.steer(any.below(2) === 0 ? any.text() : ["go", item(any)]),
         Effect.andThen(Effect.exit(turn.interrupt), Effect.exit(turn.run))
       ))
   ),
   "steer by run": onThread((thread, any) =>
-    Effect.flatMap(thread.turn("wait"), (turn) =>
+    Effect.flatMap(thread.turn(endless), (turn) =>
       Effect.ensuring(
         Effect.timeoutOption(thread.run(item(any), { whenBusy: "steer" }), "20 millis"),
         Effect.andThen(Effect.exit(turn.interrupt), Effect.exit(turn.run))
@@ -395,11 +398,7 @@ export const outcome = <R>(
     const { cause } = exit.value
     const failure = Cause.findFail(cause)
     if (Result.isFailure(failure) || cause.reasons.length > 1) {
-      return problem(`did not end in one error: ${inspect(cause, { depth: 4 })}\n${
-        cause.reasons[0]?._tag === "Die"
-          ? (cause.reasons[0].defect as Error).stack?.split("\n").filter((line) => line.includes("codex")).join("\n")
-          : ""
-      }`)
+      return problem(`did not end in one error: ${inspect(cause, { depth: 4 })}`)
     }
     const { error } = failure.success
     if (!isTyped(error)) {

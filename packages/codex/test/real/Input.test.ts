@@ -118,12 +118,23 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       yield* steered.run
     }))
 
+  it.effect("nothing, so the model goes on from the history", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const thread = yield* codex.threadStart()
+      const item = { type: "message", role: "user", content: [{ type: "input_text", text: "from before" }] }
+      yield* codex.client.request("thread/inject_items", { threadId: thread.id, items: [item] })
+      assert.strictEqual((yield* thread.run([])).finalResponse, "from before")
+      const request = (yield* model.requests).at(-1)
+      assert.strictEqual(request?.userTexts.filter((text) => text === "from before").length, 1)
+    }))
+
   it.effect("nothing of an input that is none", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
       const before = (yield* model.requests).length
-      for (const input of ["", " \n", [], ["", Input.text("  ")]]) {
+      for (const input of ["", " \n", ["", Input.text("  ")]]) {
         assert.strictEqual((yield* Effect.flip(thread.run(input)))._tag, "InvalidInputError")
       }
       assert.strictEqual((yield* thread.run("and now?", { whenBusy: "fail" })).finalResponse, "and now?")

@@ -52,7 +52,7 @@ describe("a thread that is loaded already", () => {
       })
       yield* resumed.run("second")
       assert.strictEqual((yield* model.awaitRequest(1)).model, "another-model")
-      // What is in force needs nothing.
+      // Options that are already in force need no request.
       yield* codex.threadResume(thread.id, { model: "another-model", cwd: `${home.codexHome}/`, sandbox: "readOnly" })
     }).pipe(echoing))
 
@@ -68,7 +68,7 @@ describe("a thread that is loaded already", () => {
       assert.strictEqual(resumed.sandbox?.type, "readOnly")
     }).pipe(scripted))
 
-  it.live("is not resumed with what can't be changed: instructions, config, model provider", () =>
+  it.live("is not resumed with options that can't be changed: instructions, config, model provider", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({

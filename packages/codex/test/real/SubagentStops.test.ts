@@ -68,7 +68,7 @@ for (const kind of kinds) {
         assert.deepInclude(router.stats(), { subagents: 0, roots: 0, turns: 0 })
       }).pipe(family(kind, waiting)))
 
-    it.live("by `interrupt` does so as well, and the result says how many were stopped", () =>
+    it.live("by `interrupt` does so as well, and the result counts the stopped ones", () =>
       Effect.gen(function*() {
         const { codex } = yield* setup
         const thread = yield* codex.threadStart()
@@ -81,7 +81,7 @@ for (const kind of kinds) {
         assert.strictEqual(yield* request.outcome, "aborted")
       }).pipe(family(kind, waiting)))
 
-    it.live("leaves the sub-agent alone if it is told to", () =>
+    it.live("leaves the sub-agent running with `subagents: leave`", () =>
       Effect.gen(function*() {
         const gate = yield* Gate.make
         yield* Effect.gen(function*() {
@@ -246,7 +246,7 @@ describe("limits", () => {
       assert.isTrue(error.result.items.some(({ type }) => type === "commandExecution"))
     }).pipe(family("v1", { parent: [escalate("true"), Reply.hang] })))
 
-  it.live("idle: what a sub-agent does counts", () =>
+  it.live("idle: the events of a sub-agent count", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart()
@@ -292,7 +292,7 @@ describe("limits", () => {
       assert.deepInclude(invalid, { _tag: "InvalidInputError", field: "limits.steps" })
     }).pipe(family("v1", silent, { limits: { idle: "500 millis", duration: "300 millis" } })))
 
-  it.live("a turn that completes with exactly what it may use succeeds", () =>
+  it.live("a turn that completes exactly at its limit succeeds", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({ limits: { steps: 2, tokens: 30 } })
@@ -319,7 +319,7 @@ describe("limits", () => {
     }).pipe(family("v1", { parent: [run("true")] })))
 })
 
-describe("what a limit leaves behind", () => {
+describe("a thread after a limit", () => {
   it.live("is nothing: the thread takes another turn", () =>
     Effect.gen(function*() {
       const { codex, router } = yield* setup

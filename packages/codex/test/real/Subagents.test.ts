@@ -55,7 +55,7 @@ for (const kind of kinds) {
         child: [escalate("touch proof"), Reply.text("I tried")]
       }, { client: { serverRequests: ServerRequests.acceptAll } })))
 
-    it.live("of a thread that accepts, under a client that declines: its command runs, and the handler knows who asks", () =>
+    it.live("of a thread that accepts, under a client that declines: its command runs, and the handler receives its origin", () =>
       Effect.gen(function*() {
         const { codex, home, router } = yield* setup
         const { asked, handlers } = accepting()
@@ -135,7 +135,7 @@ for (const kind of kinds) {
         for (const event of events) {
           if ("params" in event && "threadId" in event.params) assert.strictEqual(event.params.threadId, thread.id)
         }
-        // Who comes later gets those that are there.
+        // A later consumer receives the sub-agents that exist.
         const again = yield* thread.children.pipe(Stream.take(1), Stream.runCollect)
         assert.deepStrictEqual(again.map(({ id }) => id), [child!.id])
         assert.strictEqual(thread.parentThreadId, undefined)

@@ -1,4 +1,4 @@
-/** What an older server does not know is refused, as it would just not be done. See Core.test.ts for how this is run. */
+/** Options that an older server would ignore are refused. See Core.test.ts for how to run this. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Codex, ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"

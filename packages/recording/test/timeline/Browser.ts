@@ -101,9 +101,9 @@ export interface Page {
   readonly scheme: (scheme: "light" | "dark") => Effect.Effect<void, BrowserError>
   /** A picture of what is in sight, as a PNG. */
   readonly screenshot: Effect.Effect<Uint8Array, BrowserError>
-  /** What the page has asked the network for, the page itself included. */
+  /** The URLs that the page has requested, including its own. */
   readonly requests: ReadonlyArray<string>
-  /** What it has complained about: exceptions, errors on its console, violations of its policy. */
+  /** The errors of the page: exceptions, errors on its console, violations of its policy. */
   readonly complaints: ReadonlyArray<string>
 }
 

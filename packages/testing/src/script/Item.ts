@@ -106,7 +106,7 @@ export interface FunctionCallOptions {
   readonly arguments: unknown
   /** The id under which the next request holds the result. Default: `call_<request>_<item>`, both counted from 0. */
   readonly callId?: string
-  /** The namespace of the tool, for dynamic and MCP tools that have one. */
+  /** The namespace of the tool, if it has one. `ModelRequest.toolNames` lists such a tool as `namespace.name`. */
   readonly namespace?: string
 }
 

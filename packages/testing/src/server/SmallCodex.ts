@@ -328,10 +328,8 @@ export const make = (options: Options) => {
       followUp: Array<Effect.Effect<void>>
     ): Effect.Effect<unknown, RpcError> | undefined => {
       // The lookup by method proves the type.
-      const handler = defaults[request.method as Method] as
-        | ((params: unknown, exchange: Exchange<never>) => unknown)
-        | undefined
-      if (handler === undefined) return undefined
+      if (!Object.hasOwn(defaults, request.method)) return undefined
+      const handler = defaults[request.method as Method] as (params: unknown, exchange: Exchange<never>) => unknown
       const answer = handler(request.params, {
         session,
         request: request as unknown as Request<never>,
