@@ -10,6 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { nameCaller } from "./base/caller.ts"
 import { newId } from "./base/ids.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
@@ -355,8 +356,11 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
   function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return runPlain(input, options)
-    return Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+    if (!isTyped(options)) return nameCaller(run, runPlain(input, options))
+    return nameCaller(
+      run,
+      Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+    )
   }
 
   function turn<A, RD>(

@@ -88,6 +88,10 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     ["options", (codex) => codex.thread("thread").goal.resume(JSON.parse("null"))],
     ["options", () => Effect.provide(Effect.void, Codex.layer(JSON.parse("null")))],
     [
+      "clientInfo.name",
+      () => Effect.provide(Effect.void, Codex.layer({ clientInfo: { name: " ", version: "1.0.0" } }))
+    ],
+    [
       "clientInfo.titel",
       () => Effect.provide(Effect.void, Codex.layer(untyped({ clientInfo: { ...client, titel: "" } })))
     ]

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { decodings, hiding, KnownSecrets } from "../../src/base/secrets.ts"
+import { decodings, hiding, KnownSecrets, minLength } from "../../src/base/secrets.ts"
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
 
@@ -59,6 +59,8 @@ describe("hiding", () => {
     "finds any secret in any text and any of these encodings",
     { secret: Text.check(Schema.isMinLength(6)), before: Text, after: Text },
     ({ after, before, secret }) => {
+      // What is left of a short secret that has escapes itself may be too short to look for.
+      if (decodings(secret).some(({ text }) => text.length < minLength)) return
       const hide = hiding([secret])
       for (const [name, encode] of Object.entries(encodings)) {
         if (name.startsWith("in base64") || name === "in a form") continue

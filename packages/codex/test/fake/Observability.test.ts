@@ -1,10 +1,11 @@
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex } from "effect-codex"
+import { Codex, type CodexClient } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
 
 /** The trace context that the server receives with a request in a span. */
@@ -70,4 +71,19 @@ describe("log lines", () => {
       assert.lengthOf(lines, 1)
       assert.match(lines[0]!, /^err .*bad lines so far/)
     }))
+})
+
+describe("metrics", () => {
+  it.effect("have one value for all methods that the protocol does not name", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeAppServer.FakeAppServer
+      const { client } = yield* Codex.Codex
+      for (let index = 0; index < 50; index++) {
+        yield* Effect.flip(server.ask(`unknown/${index}`, {}))
+        yield* Effect.flip(client.request(`unknown/${index}` as CodexClient.Method, {}))
+      }
+      const methods = (yield* Metric.snapshot).map(({ attributes }) => attributes?.["rpc.method"])
+      assert.include(methods, "_OTHER")
+      assert.isEmpty(methods.filter((method) => String(method).startsWith("unknown/")))
+    }).pipe(Effect.provide(FakeAppServer.layerCodex()), Effect.provideService(Metric.MetricRegistry, new Map())))
 })

@@ -347,14 +347,15 @@ export const anyRequest = request([...Methods.clientRequests.keys(), "not/known"
 // Running
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** Whether this is the long form, `npm run fuzz`. */
+export const isLong = process.env["CODEX_FUZZ"] !== undefined
+
 /**
  * How many values are written on a server in memory, and with which seed. `CODEX_FUZZ=10000` is the long form, which takes a
  * new seed each time; `CODEX_FUZZ_SEED` repeats a run, and `CODEX_FUZZ_CASE` a single case of it.
  */
 export const count = Number(process.env["CODEX_FUZZ"] ?? 1_000)
-export const seed = Number(
-  process.env["CODEX_FUZZ_SEED"] ?? (process.env["CODEX_FUZZ"] === undefined ? 1 : Date.now() % 1e6)
-)
+export const seed = Number(process.env["CODEX_FUZZ_SEED"] ?? (isLong ? Date.now() % 1e6 : 1))
 const only = process.env["CODEX_FUZZ_CASE"]
 
 /** The numbers of the cases to run. */

@@ -105,8 +105,10 @@ describe.concurrent("the result", () => {
           failed: { code: "server_is_overloaded", message: "boom" }
         })
       )
-      const error = yield* Effect.flip(thread.run("go"))
+      const caller = () => Effect.flip(thread.run("go"))
+      const error = yield* caller()
       assert.instanceOf(error, CodexError.TurnFailedError)
+      assert.match(error.stack ?? "", /^.*TurnFailedError: The turn failed.*\n(.*\n)+ +at caller .*Turn\.test\.ts/)
       assert.strictEqual(error.threadId, thread.id)
       assert.strictEqual(error.turnId, error.result.id)
       assert.strictEqual(error.error?.codexErrorInfo, "serverOverloaded")
