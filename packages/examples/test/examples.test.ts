@@ -163,6 +163,8 @@ const prints: Readonly<
     "agent:     The result: {\"type\":\"execution-denied\",\"reason\":\"This article is a secret.\"}"
   ],
   "36_generate_object": ["city:     Rome", "founded:  1", "finish:   stop"],
+  "37_web_socket": ["server  effect-codex", "state   Connected", "text    Hello "],
+  "38_unix_socket": ["first   has started a turn, and leaves", `second  reads the answer: ${hello}`],
   "32_tracing": {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
     lines: [

@@ -10,6 +10,8 @@ describe("the end of a turn", () => {
     Effect.gen(function*() {
       let asking = 0
       const server = yield* Answering.make({
+        maxBytes: () => undefined,
+        repeats: () => false,
         find: () => Effect.never,
         asks: () => {
           asking++

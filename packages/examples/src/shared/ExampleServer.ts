@@ -1,0 +1,62 @@
+/**
+ * An app-server that is running already, for the examples that connect to one: on a scripted model or, with `--live`, on your own
+ * account. In your own setup, start `codex app-server --listen ...` yourself.
+ */
+import { CodexHome, ScriptedModel } from "@effect-codex/testing"
+import { ProcessOptions } from "effect-codex"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as ExampleCodex from "./ExampleCodex.ts"
+import * as OfflineModel from "./OfflineModel.ts"
+
+/** Starts a server, and returns its address: the URL of its WebSocket, or the path of its socket. The scope ends the server. */
+export const listen = (how: "ws" | "unix", ...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    yield* Console.log(
+      ExampleCodex.isLive
+        ? "[live: your own Codex account]\n"
+        : "[offline: a scripted model answers; --live asks your own Codex account]\n"
+    )
+    const home = ExampleCodex.isLive
+      ? undefined
+      : yield* Effect.map(
+        Layer.build(
+          CodexHome.layer({ model: "gpt-5.5" }).pipe(Layer.provide(ScriptedModel.layer(OfflineModel.script)))
+        ),
+        (context) => CodexHome.CodexHome.pipe(Effect.provideContext(context))
+      ).pipe(Effect.flatten)
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "codex-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+    )
+    const path = join(directory, "codex.sock")
+    const { program } = yield* ProcessOptions.command({}, process.cwd())
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(program, ["app-server", "--listen", how === "ws" ? "ws://127.0.0.1:0" : `unix://${path}`, ...args], {
+          env: { ...process.env, ...home?.env },
+          cwd: home?.workspace,
+          stdio: ["ignore", "ignore", "pipe"]
+        })
+      ),
+      (server) =>
+        Effect.promise(async () => {
+          if (server.exitCode !== null || server.signalCode !== null) return
+          server.kill()
+          await once(server, "exit")
+        })
+    )
+    if (how === "unix") return path
+    return yield* Effect.callback<string>((resume) => {
+      server.stderr.on("data", (data) => {
+        const address = /listening on: (ws:\S+)/.exec(String(data))?.[1]
+        if (address !== undefined) resume(Effect.succeed(address))
+      })
+    })
+  })
