@@ -32,7 +32,9 @@ export interface Options {
 /** Paths that differ from run to run without a meaning. */
 const alwaysIgnored: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["initialize", ["clientInfo.version"]],
-  ["currentTime/read", ["currentTimeAt"]]
+  ["currentTime/read", ["currentTimeAt"]],
+  // A new one for each message.
+  ["turn/start", ["clientUserMessageId"]]
 ])
 
 export class Player {
