@@ -59,7 +59,9 @@ const namesOf = (events: ReadonlyArray<Notification.Notification>): ReadonlyArra
       : []
   )
 
-layer(server.layer("ws", { script: TestCodex.echo }), { excludeTestServices: true })(
+layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: { goals: true } } } }), {
+  excludeTestServices: true
+})(
   "a turn whose connection is lost",
   (it) => {
     it.effect("in the middle of a message goes on, and its text is exact", () =>
@@ -166,6 +168,64 @@ layer(server.layer("ws", { script: TestCodex.echo }), { excludeTestServices: tru
           assert.strictEqual(runs, 1)
           const request = yield* model.awaitRequest(1)
           assert.include(JSON.stringify(request.body.input), "the answer")
+        })
+      ))
+
+    it.effect("is answered once more when the answer of a handler is lost", () =>
+      behindProxy(({ codex, model, proxy }) =>
+        Effect.gen(function*() {
+          let runs = 0
+          const answer = "a".repeat(3_000)
+          yield* model.enqueue(Reply.functionCall({ name: "wait", arguments: {} }), Reply.text("done"))
+          const thread = yield* codex.threadStart({
+            dynamicTools: [{ type: "function", name: "wait", description: "", inputSchema: { type: "object" } }],
+            serverRequests: {
+              "item/tool/call": () =>
+                Effect.sync(() => {
+                  runs++
+                  return { success: true, contentItems: [{ type: "inputText", text: answer }] }
+                })
+            }
+          })
+          let isCut = false
+          proxy.onData = (direction, data) => {
+            if (isCut || direction === "down" || data.length < answer.length) return
+            isCut = true
+            proxy.cut()
+          }
+          assert.strictEqual((yield* thread.run("go")).finalResponse, "done")
+          assert.isTrue(isCut)
+          assert.strictEqual(runs, 1)
+          assert.include(JSON.stringify((yield* model.awaitRequest(1)).body.input), answer)
+        })
+      ))
+
+    it.effect("of a goal goes on too, with the turns that followed meanwhile", () =>
+      behindProxy(({ codex, model, proxy }) =>
+        Effect.gen(function*() {
+          const [first, second] = [yield* Gate.make, yield* Gate.make]
+          yield* model.enqueue(
+            Reply.message({ deltas: ["one ", first, "and a half"] }),
+            Reply.message({ deltas: ["two ", second, "and a half"] }),
+            Reply.functionCall({ name: "update_goal", arguments: { status: "complete" } }),
+            Reply.text("three")
+          )
+          const thread = yield* codex.threadStart()
+          const goal = yield* thread.startGoal("go on")
+          const events = yield* Effect.forkChild(Stream.runCollect(goal.stream), { startImmediately: true })
+          yield* first.arrived
+          proxy.isDown = true
+          proxy.cut()
+          yield* first.open
+          yield* second.arrived
+          proxy.isDown = false
+          yield* connected(codex, 2)
+          yield* second.open
+          const result = yield* goal.run
+          const texts = ["one and a half", "two and a half", "three"]
+          assert.strictEqual(result.status, "completed")
+          assert.deepStrictEqual(agentTexts(result), texts)
+          assert.strictEqual(textOf(yield* Fiber.join(events)), texts.join(""))
         })
       ))
 
