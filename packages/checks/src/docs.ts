@@ -53,7 +53,12 @@ const markdown = (folder: string): ReadonlyArray<string> =>
 /** Lists the files that may contain blocks. */
 const documents = (): ReadonlyArray<string> => {
   const packages = join(root, "packages")
-  const sources = ["protocol", "codex", "testing"].map((name) => join(packages, name, "src"))
+  const sources = [
+    "protocol",
+    "codex",
+    "testing",
+    "platform"
+  ].map((name) => join(packages, name, "src"))
   return [
     ...markdown("."),
     ...readdirSync(packages).flatMap((name) => [...markdown(`packages/${name}`), ...markdown(`packages/${name}/docs`)]),
@@ -129,6 +134,7 @@ const moduleNamed = (word: string): string | undefined => {
       ["codex", "effect-codex"],
       ["recording", "@effect-codex/recording"],
       ["testing", "@effect-codex/testing"],
+      ["platform", "@effect-codex/platform"],
       ["protocol", "@effect-codex/protocol"]
     ] as const
   ) {
@@ -140,7 +146,13 @@ const moduleNamed = (word: string): string | undefined => {
 const tsconfig = {
   extends: "../../../../tsconfig.json",
   include: ["*.ts"],
-  references: ["protocol", "codex", "recording", "testing"].map((name) => ({ path: `../../../${name}` })),
+  references: [
+    "protocol",
+    "codex",
+    "recording",
+    "testing",
+    "platform"
+  ].map((name) => ({ path: `../../../${name}` })),
   compilerOptions: {
     rootDir: "../../../..",
     noEmit: true,

@@ -125,8 +125,13 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    ["protocol", "codex", "recording", "testing", "cli"].flatMap((name) =>
-      checkDocstrings(join(root, "packages", name, "src"))
-    )
+    [
+      "protocol",
+      "codex",
+      "recording",
+      "testing",
+      "platform",
+      "cli"
+    ].flatMap((name) => checkDocstrings(join(root, "packages", name, "src")))
   )
 }

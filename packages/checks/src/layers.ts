@@ -15,6 +15,7 @@ const packages = [
   ["codex"],
   ["recording"],
   ["testing"],
+  ["platform"],
   ["cli"],
   ["bench", "examples"],
   ["checks"]
@@ -39,6 +40,14 @@ const folders: Readonly<Record<string, Folders>> = {
     timeline: [".", "timeline/browser", "node:"],
     "timeline/browser": [],
     internal: [".", "node:"]
+  },
+  platform: {
+    ".": ["internal", "internal/files", "internal/process", "internal/server", "internal/model"],
+    internal: ["node:"],
+    "internal/files": ["internal/server", "internal/model", "node:"],
+    "internal/process": ["internal/server", "internal/model", "node:"],
+    "internal/server": ["internal/model", "node:"],
+    "internal/model": []
   }
 }
 
@@ -89,6 +98,7 @@ const packageOf = (specifier: string): string | undefined => {
 const barrels = new Set([
   "effect",
   "@effect/platform-node",
+  "@effect-codex/platform",
   "@effect-codex/protocol",
   "@effect-codex/recording",
   "@effect-codex/testing",
