@@ -1,7 +1,6 @@
 /** The layers under test, each over stdio. A socket is one more function of this kind. */
 import { CodexServices } from "@effect-codex/platform"
 import { CodexHome, TestCodex } from "@effect-codex/testing"
-import type { CodexClient } from "effect-codex"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
@@ -28,13 +27,13 @@ export const readOnly = { type: "readOnly", networkAccess: false } as const
 
 /** The services over a connection, without a sandbox. */
 export const unsandboxed = <E>(
-  connection: Layer.Layer<CodexClient.CodexClient | CodexHome.CodexHome, E>,
+  connection: Layer.Layer<TestCodex.Services, E>,
   options: Partial<CodexServices.Options> = {}
 ) => CodexServices.layer({ ...options, sandbox: "none" }).pipe(Layer.provideMerge(connection))
 
 /** The services over a connection, in a sandbox that may write in the workspace and in the temporary directory. */
 export const sandboxed = <E>(
-  connection: Layer.Layer<CodexClient.CodexClient | CodexHome.CodexHome, E>,
+  connection: Layer.Layer<TestCodex.Services, E>,
   options: Partial<CodexServices.Options> = {}
 ) =>
   Layer.unwrap(

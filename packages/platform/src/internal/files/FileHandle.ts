@@ -21,6 +21,7 @@ export const make = (file: OpenFile, append: boolean, at: At): FileSystem.File =
     Effect.suspend(() => {
       const explicit = options?.position
       if (explicit !== undefined && explicit < 0n) return Effect.fail(badArgument(method, beforeStart))
+      if (length === 0) return Effect.succeed(new Uint8Array())
       const position = explicit ?? cursor
       return Effect.map(at(method, file.read(position, length)), (bytes) => {
         if (explicit === undefined) cursor = position + BigInt(bytes.length)

@@ -56,8 +56,9 @@ my %flags = (r => O_RDONLY, 'r+' => O_RDWR, w => O_TRUNC|O_CREAT|O_WRONLY, wx =>
   ax => O_APPEND|O_CREAT|O_WRONLY|O_EXCL, 'a+' => O_APPEND|O_CREAT|O_RDWR, 'ax+' => O_APPEND|O_CREAT|O_RDWR|O_EXCL);
 sub opened { my ($path, $flag, $mode, $noFollow) = @_;
   sysopen my $f, $path, $flags{$flag} | ($noFollow ? O_NOFOLLOW : 0), $mode or fault(); binmode $f; $f }
-sub written { my ($f, $data) = @_; my $o = 0; while ($o < length $data) {
-  my $w = syswrite $f, $data, length($data) - $o, $o; next if !defined $w && $! == EINTR; fault() unless defined $w; $o += $w } $o }
+sub written { my ($f, $data) = @_; my $o = 0; for (;;) {
+  my $w = syswrite $f, $data, length($data) - $o, $o; next if !defined $w && $! == EINTR; fault() unless defined $w;
+  $o += $w; return $o if $o >= length $data } }
 sub some { my ($f, $n) = @_; my $b; for (;;) { my $r = sysread $f, $b, $n; return $b if defined $r; fault() unless $! == EINTR } }
 
 # Sends what it reads until the end, or until so many bytes, in pieces, and returns the last one.
@@ -77,8 +78,10 @@ sub made { my ($path, $mode) = @_; my @todo = ($path);
     my $e = $! + 0;
     if ($e == ENOENT && above($p) ne $p && $p ne '') { push @todo, $p, above($p); next }
     refuse($e) if $e == ENOENT || $e == EACCES || $e == EPERM || $e == ENOTDIR;
-    stat $p or fault();
-    refuse(@todo && $e == EEXIST ? ENOTDIR : $e) unless -d _ } () }
+    my @s = stat $p;
+    next if @s && -d _;
+    refuse(ENOTDIR) if @todo && $e == EEXIST;
+    @s ? refuse(EEXIST) : fault() } () }
 
 sub names { my ($path) = @_; opendir my $d, $path or fault(); my @n = grep { $_ ne '.' && $_ ne '..' } readdir $d; closedir $d; @n }
 sub below { my ($path, $prefix) = @_; map { my $p = "$path/$_"; my $n = "$prefix$_"; -d $p ? ($n, below($p, "$n/")) : $n } names($path) }
@@ -150,7 +153,7 @@ my %do = (
   access => sub { my (undef, $p, $mode) = @_; if ($mode) { require POSIX; POSIX::access($p, $mode) or fault() } else { stat $p or fault() } () },
   stat => sub { info($_[1], $_[2]) },
   get => sub { my ($id, $p) = @_; stream($id, opened($p, 'r')) },
-  put => sub { my (undef, $p, $flag, $mode, $data) = @_; my $f = opened($p, $flag, $mode); written($f, $data) if length $data; close $f or fault(); () },
+  put => sub { my (undef, $p, $flag, $mode, $data) = @_; my $f = opened($p, $flag, $mode); written($f, $data); close $f or fault(); () },
   open => sub { my (undef, @a) = @_; my $f = opened(@a); $open{++$last} = $f; $last },
   close => sub { delete $open{$_[1]}; () },
   read => sub { my ($id, $h, $at, $n) = @_; my $f = held($h); defined sysseek $f, $at, 0 or fault(); stream($id, $f, $n) },
