@@ -13,6 +13,8 @@ class Control extends Context.Service<Control, FileSystem.FileSystem>()("test/Co
   static readonly layer = Layer.effect(Control, FileSystem.FileSystem).pipe(Layer.provide(NodeServices.layer))
 }
 
+const on = (fs: FileSystem.FileSystem) => Effect.provideService(FileSystem.FileSystem, fs)
+
 const seeds = [1, 2, 3, 4]
 const operations = 200
 
@@ -25,7 +27,6 @@ layer(Layer.provideMerge(layers.unsandboxed(layers.stdio), Control.layer), {
       Effect.gen(function*() {
         const ours = yield* FileSystem.FileSystem
         const nodes = yield* Control
-        const on = (fs: FileSystem.FileSystem) => Effect.provideService(FileSystem.FileSystem, fs)
         const [left, right] = [yield* nodes.makeTempDirectoryScoped(), yield* nodes.makeTempDirectoryScoped()]
         const numbers = random(seed)
         const differences: Array<string> = []

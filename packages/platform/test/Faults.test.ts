@@ -32,6 +32,8 @@ const serverPid = Effect.gen(function*() {
 
 const killServer = Effect.flatMap(serverPid, (pid) => Effect.sync(() => process.kill(pid, "SIGKILL")))
 
+const failure = <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.scoped(Effect.flip(Layer.build(layer)))
+
 describe("a lost connection", () => {
   it.live("fails what is under way and what comes later, and lets scopes close", () =>
     Effect.gen(function*() {
@@ -163,8 +165,6 @@ describe("commands that cannot be started as they are described", () => {
 })
 
 describe("layers", () => {
-  const failure = <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.scoped(Effect.flip(Layer.build(layer)))
-
   it.live("refuse options that cannot be used", () =>
     Effect.gen(function*() {
       const server = Layer.succeedContext(yield* Effect.context<CodexClient.CodexClient>())
