@@ -161,7 +161,16 @@ const prints: Readonly<
       /^span {3}codex\.turn \d+ ms.* gen_ai\.request\.model=gpt-5\.5 .*codex\.turn\.status=completed/m,
       /^metric codex\.turns 1 /m
     ]
-  }
+  },
+  "40_services_on_the_server": [
+    "files    notes/a.txt notes/b.txt",
+    "lines    first, second",
+    "counted  7",
+    "refused  PermissionDenied",
+    "process  working",
+    "running  false",
+    "terminal 24 80"
+  ]
 }
 
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {

@@ -3,7 +3,9 @@ import { CodexChildProcessSpawner, CodexFileSystem, CodexPath, CodexServices } f
 import { FakeAppServer, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient } from "effect-codex"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -13,6 +15,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as layers from "./layers.ts"
 
@@ -107,6 +110,32 @@ describe("a lost connection", () => {
       Effect.scoped,
       Effect.provide(layers.sandboxed(TestCodex.layer({ client: { restart: Schedule.spaced("1 millis") } })))
     ))
+})
+
+describe("a layer that closes", () => {
+  for (const [name, sandbox] of [["", "none"], [" in a sandbox", layers.readOnly]] as const) {
+    it.live(`ends the commands of longer scopes${name}, and fails what is used later`, () =>
+      Effect.gen(function*() {
+        const { client } = yield* Codex.Codex
+        const scope = yield* Scope.make()
+        const context = yield* Layer.build(CodexServices.layer({ sandbox })).pipe(Scope.provide(scope))
+        const fs = Context.get(context, FileSystem.FileSystem)
+        const { string } = Context.get(context, ChildProcessSpawner)
+        const marker = `sleep 61.${process.pid}`
+        const handle = yield* sh(`echo up; exec ${marker}`).pipe(Effect.provide(context))
+        yield* Stream.runHead(handle.stdout)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual((yield* reasonOf(handle.exitCode))._tag, "Unknown")
+        assert.isFalse(yield* handle.isRunning)
+        yield* Effect.flip(fs.readFile("/etc/hostname"))
+        yield* Effect.flip(string(sh("true")))
+        const left = client.request("command/exec", {
+          command: ["sh", "-c", `ps -eo stat=,args= | grep -v '^Z' | grep -c '[s]leep 61.${process.pid}$' || true`],
+          sandboxPolicy: { type: "dangerFullAccess" }
+        })
+        while (Number((yield* left).stdout) > 0) yield* Effect.sleep(20)
+      }).pipe(Effect.scoped, Effect.provide(layers.stdio)))
+  }
 })
 
 describe("a helper that ends", () => {

@@ -9,7 +9,7 @@ import type * as ChildProcess from "effect/process/ChildProcess"
 import type * as Scope from "effect/Scope"
 import { isIsolated } from "../model/Sandbox.ts"
 import { type Fault, Refused, tagOf, toPlatformError } from "../server/Fault.ts"
-import type { Machine } from "../server/Machine.ts"
+import type { Machine, Running } from "../server/Machine.ts"
 import { realTime } from "../server/realTime.ts"
 import type { RemoteProcess, Size } from "../server/RemoteProcess.ts"
 import { Channel, Flow, type Limits } from "./Output.ts"
@@ -31,7 +31,7 @@ export interface Request extends Wrapper.Start {
 }
 
 /** A started command. */
-export interface RunningCommand {
+export interface RunningCommand extends Running {
   readonly pid: number
   readonly stdout: Channel
   readonly stderr: Channel
@@ -41,7 +41,7 @@ export interface RunningCommand {
   readonly hasEnded: () => boolean
   /** Signals the command and its group, and waits for its end. */
   readonly kill: (options: ChildProcess.KillOptions | undefined) => Effect.Effect<void, PlatformError.PlatformError>
-  /** Whether its scope ends it. */
+  /** Whether its scope, or that of the layer, ends it. */
   isReferenced: boolean
 }
 
@@ -127,6 +127,7 @@ export const start = Effect.fnUntraced(function*(
       // The output ends with the process, or with the connection.
       runFork(Effect.flatMap(Effect.exit(Deferred.await(process.exit)), (exit) =>
         Effect.sync(() => {
+          machine.running.delete(command)
           const error = Exit.isFailure(exit)
             ? exit.cause.reasons.map((reason) => reason._tag === "Fail" ? fail("read")(reason.error) : undefined)[0]
             : overflow
@@ -176,8 +177,14 @@ export const start = Effect.fnUntraced(function*(
         yield* ended
       })
 
+      const terminate = Effect.suspend(() => {
+        sent.add("SIGKILL")
+        return Effect.ignore(process.terminate)
+      })
+
       let pid = 0
       const command: RunningCommand = {
+        terminate,
         get pid() {
           return pid
         },
@@ -199,18 +206,15 @@ export const start = Effect.fnUntraced(function*(
         })
       }
 
+      if (!hasEnded()) machine.running.add(command)
       yield* Effect.addFinalizer(() =>
         Effect.suspend(() => {
           if (hasEnded() || !command.isReferenced) return Effect.void
           // Nobody reads any more.
           stdout.end()
           stderr.end()
-          const terminate = Effect.andThen(
-            Effect.ignore(process.terminate),
-            Effect.ignore(Deferred.await(process.exit))
-          )
-          if (!Deferred.isDoneUnsafe(started)) return terminate
-          return Effect.catch(kill(pid, request.killOptions), () => terminate)
+          const end = Effect.andThen(terminate, Effect.ignore(Deferred.await(process.exit)))
+          return Deferred.isDoneUnsafe(started) ? Effect.catch(kill(pid, request.killOptions), () => end) : end
         })
       )
 
@@ -231,7 +235,7 @@ export const start = Effect.fnUntraced(function*(
             `more than ${request.limits.maxUnread} bytes of output were unread, and the command could not be stopped; `
             + `it was killed. Read its output, or set stdin: "ignore"`
         })
-        runFork(Effect.ignore(process.terminate))
+        runFork(terminate)
       }
       return command
     })

@@ -5,7 +5,7 @@ import * as CodexClient from "effect-codex/CodexClient"
 import type * as CodexError from "effect-codex/CodexError"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { CodexPlatformError, invalidOption, requestFailed, unsupported } from "../model/CodexPlatformError.ts"
 import { problemOf, type Sandbox } from "../model/Sandbox.ts"
 import * as Facts from "./Facts.ts"
@@ -22,6 +22,13 @@ export interface Options {
   readonly concurrency?: number | undefined
 }
 
+/** A command that may outlive the layer. */
+export interface Running {
+  readonly isReferenced: boolean
+  /** Kills it. */
+  readonly terminate: Effect.Effect<void>
+}
+
 /** A machine that runs Unix, with a shell. */
 export interface Machine {
   readonly client: CodexClient.CodexClient["Service"]
@@ -32,6 +39,8 @@ export interface Machine {
   readonly runner: Runner
   readonly residents: Residents.Residents
   readonly shells: Shells.Shells
+  /** Commands that end with the layer, if they have not ended before. */
+  readonly running: Set<Running>
   /** The most helpers of one kind. */
   readonly concurrency: number
 }
@@ -90,12 +99,21 @@ export const make = Effect.fnUntraced(function*(
   if (os === "windows") return yield* unsupported("processes and helpers", "a server on Linux or macOS")
   const facts = yield* Facts.read(client, options.sandbox, false)
   const cwd = options.cwd ?? facts.cwd
-  const scope = yield* Effect.scope
+  // It closes last: the finalizers below end the processes whose requests wait in it.
+  const scope = yield* Scope.fork(yield* Effect.scope)
   const subscription = yield* Subscription.make(client)
   const runner = makeRunner(client, options.sandbox, subscription, scope)
   const residents = yield* Residents.make(runner)
+  const running = new Set<Running>()
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(
+      Array.from(running).filter(({ isReferenced }) => isReferenced),
+      ({ terminate }) => Effect.ignore(Effect.timeout(terminate, "1 second")),
+      { concurrency: "unbounded", discard: true }
+    )
+  )
   const concurrency = options.concurrency ?? 4
   // Helpers start in a directory that cannot be removed under them.
   const shells = Shells.make(residents, { cwd: "/", limit: concurrency })
-  return { client, sandbox: options.sandbox, cwd, os, facts, runner, residents, shells, concurrency }
+  return { client, sandbox: options.sandbox, cwd, os, facts, runner, residents, shells, running, concurrency }
 })

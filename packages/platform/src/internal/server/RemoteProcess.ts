@@ -4,6 +4,7 @@
  */
 import type * as CodexClient from "effect-codex/CodexClient"
 import type * as CodexError from "effect-codex/CodexError"
+import { CodexConnectionError } from "effect-codex/CodexError"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -73,6 +74,9 @@ const inPieces = (
   )
   return Effect.forEach(pieces, (piece) => write(base64.encode(piece)), { discard: true })
 }
+
+/** The end of what outlives its layer. */
+const closed = Exit.fail(new CodexConnectionError({ reason: { _tag: "Closed" } }))
 
 type Client = CodexClient.CodexClient["Service"]
 
@@ -157,7 +161,10 @@ const commandRunner = (
       Effect.onExit((result) =>
         Effect.sync(() => {
           connection.remove(processId)
-          Deferred.doneUnsafe(exit, Exit.map(result, ({ exitCode }) => exitCode))
+          Deferred.doneUnsafe(
+            exit,
+            Exit.isFailure(result) && Exit.hasInterrupts(result) ? closed : Exit.map(result, ({ exitCode }) => exitCode)
+          )
         })
       ),
       Effect.forkIn(scope, { startImmediately: true })

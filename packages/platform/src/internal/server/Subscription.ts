@@ -110,7 +110,8 @@ export class Subscription {
 export const make = Effect.fnUntraced(function*(
   client: CodexClient.CodexClient["Service"]
 ): Effect.fn.Return<Effect.Effect<Subscription, CodexError.CodexConnectionError>, never, Scope.Scope> {
-  const scope = yield* Effect.scope
+  // What was acquired later, and needs the notifications, is released before they end.
+  const scope = yield* Scope.fork(yield* Effect.scope)
   const closed = new CodexError.CodexConnectionError({ reason: { _tag: "Closed" } })
   let current: Subscription | undefined
   let isClosed = false
