@@ -45,29 +45,43 @@ export interface Block {
 /** The folder to which the blocks are written. */
 const output = join(root, "packages/checks/dist/docs")
 
+/** Lists the Markdown files of a folder. */
 const markdown = (folder: string): ReadonlyArray<string> =>
   existsSync(join(root, folder))
     ? readdirSync(join(root, folder)).filter((name) => name.endsWith(".md")).map((name) => join(root, folder, name))
     : []
 
+/** Lists the Markdown files of a folder and of the folders in it. */
+const markdownBelow = (folder: string): ReadonlyArray<string> =>
+  existsSync(join(root, folder))
+    ? [
+      ...markdown(folder),
+      ...readdirSync(join(root, folder), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .flatMap(({ name }) => markdownBelow(`${folder}/${name}`))
+    ]
+    : []
+
+/** The published packages. A module name that several of them have means the one of the SDK. */
+const published = readdirSync(join(root, "packages")).flatMap((folder) => {
+  const path = join(root, "packages", folder, "package.json")
+  if (!existsSync(path)) return []
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as { readonly name: string; readonly private?: boolean }
+  return manifest.private === true ? [] : [{ folder, name: manifest.name }]
+}).sort((a, b) => Number(b.folder === "codex") - Number(a.folder === "codex"))
+
 /** Lists the files that may contain blocks. */
-const documents = (): ReadonlyArray<string> => {
-  const packages = join(root, "packages")
-  const sources = [
-    "protocol",
-    "codex",
-    "testing",
-    "platform"
-  ].map((name) => join(packages, name, "src"))
-  return [
-    ...markdown("."),
-    ...readdirSync(packages).flatMap((name) => [...markdown(`packages/${name}`), ...markdown(`packages/${name}/docs`)]),
-    ...markdown("scratchpad"),
-    ...sources.flatMap((src) =>
-      filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
-    )
-  ]
-}
+const documents = (): ReadonlyArray<string> => [
+  ...markdown("."),
+  ...readdirSync(join(root, "packages")).flatMap((name) => [
+    ...markdown(`packages/${name}`),
+    ...markdownBelow(`packages/${name}/docs`)
+  ]),
+  ...markdown("scratchpad"),
+  ...published.map(({ folder }) => join(root, "packages", folder, "src")).flatMap((src) =>
+    filesBelow(src).filter((path) => !path.startsWith("generated/")).map((path) => join(src, path))
+  )
+]
 
 /** Extracts the blocks of a document, or of the docstrings of a module. */
 export const blocksOf = (file: string, text: string): ReadonlyArray<Block> => {
@@ -129,15 +143,7 @@ const preludeOf = (code: string): string => {
 
 const moduleNamed = (word: string): string | undefined => {
   if (!/^[A-Z]/.test(word)) return undefined
-  for (
-    const [folder, name] of [
-      ["codex", "effect-codex"],
-      ["recording", "@effect-codex/recording"],
-      ["testing", "@effect-codex/testing"],
-      ["platform", "@effect-codex/platform"],
-      ["protocol", "@effect-codex/protocol"]
-    ] as const
-  ) {
+  for (const { folder, name } of published) {
     if (existsSync(join(root, "packages", folder, "src", `${word}.ts`))) return `${name}/${word}`
   }
   return existsSync(join(root, "node_modules/effect/dist", `${word}.d.ts`)) ? `effect/${word}` : undefined
@@ -146,13 +152,7 @@ const moduleNamed = (word: string): string | undefined => {
 const tsconfig = {
   extends: "../../../../tsconfig.json",
   include: ["*.ts"],
-  references: [
-    "protocol",
-    "codex",
-    "recording",
-    "testing",
-    "platform"
-  ].map((name) => ({ path: `../../../${name}` })),
+  references: published.map(({ folder }) => ({ path: `../../../${folder}` })),
   compilerOptions: {
     rootDir: "../../../..",
     noEmit: true,

@@ -4,6 +4,7 @@
  *     node packages/checks/src/docstrings.ts
  */
 import { join } from "node:path"
+import { checkOptions } from "./optionDocs.ts"
 import { type Problem, report, root } from "./problem.ts"
 import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 
@@ -11,7 +12,8 @@ import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 const plain = new Set(["_tag", "id", "threadId", "turnId", "method", "params", "type", "client", "router"])
 
 /** Whether a module is in a folder of internal modules. */
-const isHidden = (path: string): boolean => /^(internal|generated|timeline|wire|node|base)\//.test(path)
+const isHidden = (path: string): boolean =>
+  /^(internal|generated|wire|node|base|masking|record|replay|timeline|server)\//.test(path)
 
 /** Checks the public modules below a directory. */
 export const checkDocstrings = (src: string): ReadonlyArray<Problem> =>
@@ -125,13 +127,8 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    [
-      "protocol",
-      "codex",
-      "recording",
-      "testing",
-      "platform",
-      "cli"
-    ].flatMap((name) => checkDocstrings(join(root, "packages", name, "src")))
+    ["protocol", "codex", "recording", "testing", "ai", "platform", "cli"]
+      .map((name) => join(root, "packages", name, "src"))
+      .flatMap((src) => [...checkDocstrings(src), ...checkOptions(src)])
   )
 }

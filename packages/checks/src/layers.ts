@@ -13,7 +13,7 @@ import { filesBelow, readSource, type Source } from "./source.ts"
 const packages = [
   ["protocol"],
   ["codex"],
-  ["recording"],
+  ["recording", "ai"],
   ["testing"],
   ["platform"],
   ["cli"],
@@ -29,17 +29,36 @@ export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
-    ".": ["wire", "node", "model", "base"],
-    wire: ["model", "base"],
+    ".": ["wire", "node", "options", "tools", "model", "base"],
+    wire: ["options", "model", "base"],
+    options: ["tools", "model", "base"],
+    tools: ["model", "base"],
     node: ["model", "base", "node:"],
     model: ["base"],
     base: []
   },
   recording: {
-    ".": ["timeline", "internal", "node:"],
-    timeline: [".", "timeline/browser", "node:"],
+    ".": ["record", "replay", "timeline", "masking", "format", "node:"],
+    record: ["masking", "format", "node:"],
+    replay: ["masking", "format", "node:"],
+    timeline: ["timeline/browser", "format", "node:"],
     "timeline/browser": [],
-    internal: [".", "node:"]
+    masking: ["format", "node:"],
+    format: ["node:"]
+  },
+  testing: {
+    ".": ["server", "script", "base", "node:"],
+    server: ["script"],
+    script: [],
+    base: []
+  },
+  cli: {
+    ".": ["commands"],
+    commands: ["node:"]
+  },
+  ai: {
+    ".": ["internal"],
+    internal: []
   },
   platform: {
     ".": ["internal", "internal/files", "internal/process", "internal/server", "internal/model"],
@@ -61,6 +80,29 @@ const targetOf = (src: string, file: string, specifier: string): string | undefi
   if (specifier.startsWith("#")) return "node"
   if (specifier.startsWith(".")) return dirname(relative(src, join(dirname(file), specifier))).replaceAll("\\", "/")
   return isBuiltin(specifier) ? "node:" : undefined
+}
+
+/** Checks that the rules of a package have an order: no folder may be below itself, directly or through others. */
+export const checkOrder = (file: string, allowed: Folders): ReadonlyArray<Problem> => {
+  const path: Array<string> = []
+  const done = new Set<string>()
+  const cycleFrom = (folder: string): ReadonlyArray<string> | undefined => {
+    if (path.includes(folder)) return [...path.slice(path.indexOf(folder)), folder]
+    if (done.has(folder)) return undefined
+    path.push(folder)
+    for (const below of allowed[folder] ?? []) {
+      const cycle = cycleFrom(below)
+      if (cycle !== undefined) return cycle
+    }
+    path.pop()
+    done.add(folder)
+    return undefined
+  }
+  for (const folder of Object.keys(allowed)) {
+    const cycle = cycleFrom(folder)
+    if (cycle !== undefined) return [{ file, line: 1, message: `the rules form a cycle: ${cycle.join(" -> ")}` }]
+  }
+  return []
 }
 
 /** Checks the imports between the folders of a package. */
@@ -97,9 +139,11 @@ const packageOf = (specifier: string): string | undefined => {
 /** Packages whose entry point loads all their modules. Our modules import single modules from them. */
 const barrels = new Set([
   "effect",
+  "effect/ai",
   "@effect/platform-node",
   "@effect-codex/platform",
   "@effect-codex/protocol",
+  "@effect-codex/ai",
   "@effect-codex/recording",
   "@effect-codex/testing",
   "effect-codex"
@@ -150,8 +194,9 @@ export const checkPackages = (directory: string, order: Order = packages): Reado
 if (import.meta.main) {
   report("layers", [
     ...checkPackages(join(root, "packages")),
-    ...Object.entries(folders).flatMap(([folder, allowed]) =>
-      checkFolders(join(root, "packages", folder, "src"), allowed)
-    )
+    ...Object.entries(folders).flatMap(([folder, allowed]) => [
+      ...checkOrder(import.meta.filename, allowed),
+      ...checkFolders(join(root, "packages", folder, "src"), allowed)
+    ])
   ])
 }

@@ -24,7 +24,7 @@ const places: ReadonlyArray<Place> = [
   { file: "package.json", pattern: dependency },
   { file: "packages/protocol/package.json", pattern: dependency },
   { file: "packages/codex/package.json", pattern: dependency },
-  { file: "packages/testing/src/Fixture.ts", pattern: /(?<=^export const version = ")[^"]+/gm },
+  { file: "packages/testing/src/server/Fixture.ts", pattern: /(?<=^export const version = ")[^"]+/gm },
   { file: "packages/codex/docs/faq.md", pattern: /(?<=the pinned version, )\d+\.\d+\.\d+/g },
   { file: "packages/codex/docs/contributing/faults.md", pattern: /(?<=an older server, 0\.130 to )\d+\.\d+/g },
   { file: "packages/protocol/README.md", pattern: /(?<=servers from 0\.130 to )\d+\.\d+/g },

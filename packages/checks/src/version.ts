@@ -10,7 +10,7 @@ import { root } from "./problem.ts"
 
 const modules = {
   codex: "src/model/version.ts",
-  recording: "src/internal/version.ts",
+  recording: "src/format/version.ts",
   cli: "src/version.ts"
 }
 

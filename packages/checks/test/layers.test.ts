@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { checkFolders, checkPackages, type Folders } from "../src/layers.ts"
+import { checkFolders, checkOrder, checkPackages, type Folders } from "../src/layers.ts"
 import { directoryOf, linesOf } from "./fixture.ts"
 
 const noPlace = "has no place yet: give it one in packages/checks/src/layers.ts"
@@ -55,6 +55,25 @@ describe("folders", () => {
     ])
   })
 })
+const messagesOf = (folders: Folders) => checkOrder("layers.ts", folders).map(({ message }) => message)
+
+describe("the rules of folders", () => {
+  it("have an order", () => {
+    assert.deepStrictEqual(
+      messagesOf({ ".": ["wire", "base"], wire: ["base", "model"], model: ["base"], base: [] }),
+      []
+    )
+  })
+
+  it("must not have a folder below itself, directly or through others", () => {
+    assert.deepStrictEqual(messagesOf({ ".": ["a"], a: ["."] }), ["the rules form a cycle: . -> a -> ."])
+    assert.deepStrictEqual(messagesOf({ a: ["a"] }), ["the rules form a cycle: a -> a"])
+    assert.deepStrictEqual(messagesOf({ ".": ["a"], a: ["b"], b: ["c"], c: ["a"] }), [
+      "the rules form a cycle: a -> b -> c -> a"
+    ])
+  })
+})
+
 describe("packages", () => {
   const order = [["low"], ["high"], ["top"]]
   const packagesOf = (files: Readonly<Record<string, string>>) => {

@@ -3,16 +3,17 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { root } from "../src/problem.ts"
 import { modulesOf, references, renderModule } from "../src/reference.ts"
-import { type Node, readSource } from "../src/source.ts"
+import { type Node, readSource, type Source } from "../src/source.ts"
 import { directoryOf } from "./fixture.ts"
 
 const codex = join(root, "packages/codex")
 
-/** Returns the names that a statement exports. */
-const exportedBy = (file: string) => (statement: Node): ReadonlyArray<string> => {
+/** Returns the public names that a statement exports. `tsc` strips `@internal` ones from the declarations. */
+const exportedBy = ({ docBefore, file }: Source) => (statement: Node): ReadonlyArray<string> => {
+  if (docBefore(statement.start)?.includes("@internal") === true) return []
   if (statement.type === "ExportAllDeclaration") {
-    const from = join(dirname(file), statement.source.value)
-    return readSource(from).body.flatMap(exportedBy(from))
+    const from = readSource(join(dirname(file), statement.source.value))
+    return from.body.flatMap(exportedBy(from))
   }
   if (statement.type !== "ExportNamedDeclaration") return []
   const node = statement.declaration
@@ -37,8 +38,8 @@ const exportsOf = (src: string): ReadonlyArray<string> =>
   readSource(join(src, "index.ts")).body.flatMap((statement) => {
     if (statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier") return []
     const module = statement.exported.name
-    const file = join(src, statement.source.value)
-    const names = readSource(file).body.flatMap(exportedBy(file))
+    const source = readSource(join(src, statement.source.value))
+    const names = source.body.flatMap(exportedBy(source))
     return [...new Set(names)].map((name) => `${module}.${name}`)
   })
 

@@ -38,7 +38,7 @@ describe("effect-codex timeline", () => {
       const recording = join(home, "run.jsonl")
       const opened = join(home, "opened")
       yield* write(recording)
-      // What a desktop calls to open a file.
+      // The programs that open files on a desktop.
       for (const name of ["xdg-open", "open"]) {
         Fs.writeFileSync(join(home, name), `#!/bin/sh\necho "$1" > "${opened}.part"\nmv "${opened}.part" "${opened}"\n`)
         Fs.chmodSync(join(home, name), 0o755)
@@ -58,7 +58,7 @@ describe("effect-codex timeline", () => {
       assert.strictEqual(Fs.readFileSync(opened, "utf8"), `${page}\n`)
     }).pipe(Effect.scoped))
 
-  it.live("writes it elsewhere, and does not open it, if it is told so", () =>
+  it.live("writes the page elsewhere and does not open it, on request", () =>
     Effect.gen(function*() {
       const home = yield* directory
       yield* write(join(home, "run.jsonl"))
@@ -70,16 +70,16 @@ describe("effect-codex timeline", () => {
       assert.isTrue(Fs.existsSync(page))
     }).pipe(Effect.scoped))
 
-  it.live("says what to do when there is no browser", () =>
+  it.live("explains what to do without a browser", () =>
     Effect.gen(function*() {
       const home = yield* directory
       yield* write(join(home, "run.jsonl"))
       const { code, stdout } = yield* run(["timeline", join(home, "run.jsonl")], { PATH: home })
       assert.strictEqual(code, 0)
-      assert.include(stdout, "open the page in one")
+      assert.include(stdout, "open it in a browser")
     }).pipe(Effect.scoped))
 
-  it.live("says what is wrong with a file, in one line", () =>
+  it.live("reports a problem with a file in one line", () =>
     Effect.gen(function*() {
       const home = yield* directory
       const none = join(home, "none.jsonl")
@@ -101,4 +101,41 @@ describe("effect-codex timeline", () => {
       }
       assert.strictEqual(Fs.readFileSync(recording, "utf8"), Fs.readFileSync(recorded, "utf8"))
     }).pipe(Effect.scoped))
+
+  it.live("never replaces the recording, not even through a link", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      const recording = join(home, "run.jsonl")
+      yield* write(recording)
+      Fs.symlinkSync(recording, join(home, "symbolic.html"))
+      Fs.linkSync(recording, join(home, "hard.html"))
+      for (const link of [join(home, "symbolic.html"), join(home, "hard.html")]) {
+        const { code, stderr } = yield* run(["timeline", recording, "--out", link, "--no-open"])
+        assert.deepStrictEqual(
+          [code, stderr],
+          [1, `${link}: the page would replace the recording; write it to another file.\n`]
+        )
+        assert.strictEqual(Fs.readFileSync(recording, "utf8"), Fs.readFileSync(recorded, "utf8"))
+      }
+    }).pipe(Effect.scoped))
+})
+
+describe("effect-codex", () => {
+  it.live("refuses unknown commands and missing arguments, and shows the help", () =>
+    Effect.gen(function*() {
+      for (const args of [["draw"], ["timeline"], ["timeline", "a", "--loud"]]) {
+        const { code, stderr, stdout } = yield* run(args)
+        assert.strictEqual(code, 1, args.join(" "))
+        assert.include(stdout + stderr, "USAGE")
+        assert.notInclude(stderr, "    at ")
+      }
+    }))
+
+  it.live("prints its version and its commands", () =>
+    Effect.gen(function*() {
+      const version = yield* run(["--version"])
+      assert.deepStrictEqual([version.code, /\d+\.\d+\.\d+/.test(version.stdout)], [0, true])
+      const help = yield* run(["--help"])
+      assert.deepStrictEqual([help.code, help.stdout.includes("timeline")], [0, true])
+    }))
 })

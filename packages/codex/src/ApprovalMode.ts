@@ -1,4 +1,4 @@
 /**
- * Presets that decide what happens when a command needs more than the sandbox allows.
+ * Presets of the approval policy, which applies when a command needs more than the sandbox allows.
  */
-export { type ApprovalMode } from "./model/ApprovalMode.ts"
+export { type ApprovalMode } from "./options/ApprovalMode.ts"

@@ -1,6 +1,6 @@
 /**
- * The options of a client: they apply to a server of any kind, however it is reached.
+ * Options of a client. They apply to every transport.
  *
- * `Codex.layer` takes them beside {@link ProcessOptions}, `Codex.layerTransport` takes them alone.
+ * `Codex.layer` accepts them together with `ProcessOptions`, and `Codex.layerTransport` accepts them alone.
  */
 export { type ClientOptions, defaults, pick } from "./model/ClientOptions.ts"

@@ -1,5 +1,5 @@
 /**
- * Codex: the service that a program starts from.
+ * The service to start from: threads, models and accounts of one app-server.
  *
  * @example
  * ```ts
@@ -10,7 +10,7 @@
  * const program = Effect.gen(function*() {
  *   const codex = yield* Codex.Codex
  *   const thread = yield* codex.threadStart()
- *   const result = yield* thread.run("Say hello in one sentence.")
+ *   const result = yield* thread.run("What does this project do?")
  *   yield* Console.log(result.finalResponse)
  * }).pipe(Effect.provide(Codex.layer()))
  * ```
@@ -22,9 +22,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
+import { check } from "./model/check.ts"
 import type { ClientOptions } from "./model/ClientOptions.ts"
 import {
   type CodexConnectionError,
@@ -34,17 +36,24 @@ import {
   type RequestError,
   type ThreadError
 } from "./model/CodexError.ts"
+import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
-import { prepare as prepareTools } from "./model/Toolkits.ts"
 import type { Transport } from "./model/Transport.ts"
-import * as Options from "./Options.ts"
-import * as OptionsInForce from "./OptionsInForce.ts"
+import type * as Options from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
+import * as Params from "./options/params.ts"
+import { supported } from "./options/supported.ts"
+import type { ThreadOptions } from "./options/ThreadOptions.ts"
+import type * as Router from "./Router.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
+import { prepare as prepareTools } from "./tools/Toolkits.ts"
+import { Client } from "./wire/Client.ts"
 import type { FixedOptions } from "./wire/Family.ts"
-import * as Router from "./wire/Router.ts"
+import * as OptionsInForce from "./wire/OptionsInForce.ts"
+import * as Wire from "./wire/Router.ts"
 
 /**
  * Threads, models and accounts of one app-server.
@@ -52,67 +61,70 @@ import * as Router from "./wire/Router.ts"
  * @category services
  */
 export class Codex extends Context.Service<Codex, {
-  /** What the server said of itself in the handshake; after a restart, in the last one. */
+  /** The server's response to the handshake; after a restart, to the last one. */
   readonly metadata: CodexClient.Metadata
-  /** Starts a thread (`thread/start`). It requires what the handlers in `serverRequests` and the `tools` do. */
+  /**
+   * Starts a thread (`thread/start`), and returns its handle. Requires the services of the handlers in `serverRequests` and of
+   * the `tools`.
+   */
   readonly threadStart: <R = never, T extends Tools.ByName = {}, RT = never>(
     options?: Options.ThreadStartOptions<R, T, RT>
   ) => Effect.Effect<Thread.Thread, ThreadError, R | RT | Tools.Services<T>>
   /**
-   * Loads a stored thread (`thread/resume`). Fails with reason `ThreadNotFound` if it never had a turn. If the server has
-   * the thread loaded already, options that differ are brought into force for its next turn (`thread/settings/update`);
-   * fails with `OptionsNotInForceError` if one of them can't be, such as `config`.
+   * Loads a stored thread (`thread/resume`), and returns its handle. Fails with reason `ThreadNotFound` if the thread never had
+   * a turn. If the server has the thread loaded already, options that differ are brought into force for its next turn
+   * (`thread/settings/update`); the call fails with `OptionsNotInForceError` if that is not possible, as for `config`.
    */
   readonly threadResume: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadResumeOptions<R, T, RT>
   ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
   /**
-   * Starts a thread with the history of another (`thread/fork`), which stays as it is. Handlers and limits of the other
-   * thread hold for the fork too, where the options do not bring their own. Fails with `OptionsNotInForceError` if the
-   * server does not take an option.
+   * Starts a thread with the history of another one (`thread/fork`), and returns its handle. The other thread stays unchanged.
+   * Its handlers, limits and `config` also apply to the fork, unless the options have their own. Fails with
+   * `OptionsNotInForceError` if the server does not accept an option.
    */
   readonly threadFork: <R = never, T extends Tools.ByName = {}, RT = never>(
     threadId: string,
     options?: Options.ThreadForkOptions<R, T, RT>
   ) => Effect.Effect<Thread.Thread, OpenThreadError, R | RT | Tools.Services<T>>
   /**
-   * Every stored thread that passes the filter (`thread/list`), page after page, read as the stream is pulled. Servers
-   * before 0.169 page by whole seconds: threads made within one second may be missing after a page's end.
+   * Emits every stored thread that passes the filter (`thread/list`), and reads pages as they are needed. Servers before 0.169
+   * page by whole seconds, so threads created in the same second may be missing after the end of a page.
    */
   readonly threadList: (
     filter?: Omit<Protocol.ThreadListParams, "cursor">
   ) => Stream.Stream<Protocol.Thread, ThreadError>
-  /** One page of `thread/list`: `data`, and `nextCursor` for the next one. */
+  /** Returns one page of stored threads (`thread/list`): `data`, and `nextCursor` for the next page. */
   readonly threadListPage: (
     filter?: Protocol.ThreadListParams
   ) => Effect.Effect<Protocol.ThreadListResponse, ThreadError>
-  /** A thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
+  /** Reads a thread from the server (`thread/read`). With `includeTurns`, the result has its turns and their items. */
   readonly threadRead: (
     threadId: string,
     options?: { readonly includeTurns?: boolean | undefined }
   ) => Effect.Effect<Protocol.Thread, ThreadError>
-  /** Archives a thread (`thread/archive`). A running turn is interrupted. */
+  /** Archives a thread (`thread/archive`), and interrupts its running turn. */
   readonly threadArchive: (threadId: string) => Effect.Effect<void, RequestError>
-  /** Brings an archived thread back (`thread/unarchive`). It is not loaded: resume it before its next turn. */
+  /** Restores an archived thread (`thread/unarchive`) without loading it: resume it before its next turn. */
   readonly threadUnarchive: (threadId: string) => Effect.Effect<Protocol.Thread, RequestError>
-  /** Deletes a thread for good (`thread/delete`). */
+  /** Deletes a thread permanently (`thread/delete`). */
   readonly threadDelete: (threadId: string) => Effect.Effect<void, RequestError>
-  /** The handle of a thread that is loaded already, without a request. */
+  /** Returns a handle of a thread that the server has loaded already. Sends no request. */
   readonly thread: (threadId: string) => Thread.Thread
-  /** Every model that can be used (`model/list`), page after page. */
+  /** Emits every available model (`model/list`), and reads pages as they are needed. */
   readonly models: (options?: Omit<Protocol.ModelListParams, "cursor">) => Stream.Stream<Protocol.Model, RequestError>
   /**
-   * The account in use (`account/read`): `account` is null when nobody is logged in, or the model provider needs no
-   * OpenAI account. `refreshToken` renews the token of a ChatGPT login first.
+   * Returns the account in use (`account/read`). `account` is null without a login, and for model providers that need no OpenAI
+   * account. `refreshToken` first renews the token of a ChatGPT login.
    */
   readonly account: (
     options?: { readonly refreshToken?: boolean | undefined }
   ) => Effect.Effect<Protocol.GetAccountResponse, RequestError>
-  /** Logs in with an API key (`account/login/start`). It is stored in CODEX_HOME, and never shows in an error, log or span. */
+  /** Logs in with an API key (`account/login/start`). The server stores it in CODEX_HOME. It never appears in an error, log or span. */
   readonly loginApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void, RequestError>
   /**
-   * Starts a login with ChatGPT in the browser (`account/login/start`): show the person its `authUrl`, and `wait`.
+   * Starts a login with ChatGPT in the browser (`account/login/start`). Show its `authUrl` to the person, then `wait`.
    *
    * @example
    * ```ts
@@ -130,24 +142,24 @@ export class Codex extends Context.Service<Codex, {
    * ```
    */
   readonly loginChatgpt: Effect.Effect<Login.ChatgptLogin, RequestError>
-  /** Starts a login with ChatGPT on another device (`account/login/start`): show the person `verificationUrl` and `userCode`. */
+  /** Starts a login with ChatGPT on another device (`account/login/start`). Show its `verificationUrl` and `userCode`, then `wait`. */
   readonly loginChatgptDeviceCode: Effect.Effect<Login.DeviceCodeLogin, RequestError>
-  /** Logs out, and forgets the key or token (`account/logout`). */
+  /** Logs out, and deletes the stored key or token (`account/logout`). */
   readonly logout: Effect.Effect<void, RequestError>
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
-  /** The client below, for the rest of the protocol's methods. */
+  /** The client on which this service is built, for the other methods of the protocol. */
   readonly client: CodexClient.CodexClient["Service"]
 }>()("effect-codex/Codex") {}
 
 /**
- * What the Layers give: the service to start from, and what is below it.
+ * The services that the Layers provide: the one to start from, and those on which it is built.
  *
  * @category services
  */
 export type Services = Codex | CodexClient.CodexClient | Router.Router
 
-/** Every entry of a list that comes in pages. */
+/** Emits every entry of a paged list. */
 const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
   page: (cursor: string | undefined) => Effect.Effect<P, E>
 ): Stream.Stream<A, E> =>
@@ -156,25 +168,19 @@ const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextC
     (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
   )
 
-const notRedacted = new InvalidInputError({
-  field: "apiKey",
-  detail: "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
-})
+const invalidKey = (detail: string) => Effect.fail(new InvalidInputError({ field: "apiKey", detail }))
 
-/**
- * Codex, on a client that is there.
- *
- * @category constructors
- */
-export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Router.Router> = Effect.gen(
+/** @internal The service on a client. */
+export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(
   function*() {
-    const client = yield* CodexClient.CodexClient
-    const router = yield* Router.Router
+    const client = yield* Client
+    const router = yield* Wire.Router
+    const codexClient = yield* CodexClient.CodexClient
     const thread = (threadId: string) => Thread.make({ client, router }, threadId)
 
-    /** Who answers what the server asks on a thread, and the tools that the server is told of. */
+    /** Prepares the handlers of a thread, and the declarations of its tools. */
     const prepare = Effect.fnUntraced(function*<R, T extends Tools.ByName, RT>(
-      { serverRequests, tools }: Options.ThreadOptions<R, T, RT>
+      { serverRequests, tools }: ThreadOptions<R, T, RT>
     ) {
       if (tools === undefined) {
         return {
@@ -194,29 +200,35 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       }
     })
 
-    /** The handle of a thread that the server has just loaded, or had loaded with other options. */
+    /** Registers a thread that the server has loaded, and returns its handle. */
     const opened = (
       response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
-      handlers: ServerRequests.ServerRequestHandlers | undefined,
-      openedWith: FixedOptions | undefined
+      { handlers, limits, openedWith }: {
+        readonly handlers: ServerRequests.ServerRequestHandlers | undefined
+        readonly limits: Limits | undefined
+        readonly openedWith?: FixedOptions | undefined
+      }
     ) => {
       const { model, modelProvider, thread } = response
       const member = router.family.open(thread)
       member.settings = Settings.update(member.settings, response)
-      if (openedWith !== undefined) {
-        const { baseInstructions, config, developerInstructions } = openedWith
-        member.openedWith = { baseInstructions, config, developerInstructions }
-      }
+      if (openedWith !== undefined) member.openedWith = openedWith
+      if (limits !== undefined) member.limits = limits
       if (handlers !== undefined) client.handle(thread.id, handlers)
       return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
     }
 
-    /** Handles hold no turns: the response need not carry them. A long thread has megabytes of them. */
-    const withoutTurns = () =>
-      Options.isKnown("excludeTurns", client.metadata.serverVersion) ? { excludeTurns: true } : {}
+    const withoutTurns = () => OptionsInForce.withoutTurns(client.metadata.serverVersion)
+
+    /** A thread that this client has open. A restarted server does not know what holds on it. */
+    const openedBefore = (threadId: string) => {
+      const member = router.family.get(threadId)
+      return member?.isOpened === true && !member.isClosed ? member : undefined
+    }
 
     const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      Effect.suspend(() => Options.supported(filter, client.metadata.serverVersion)).pipe(
+      check(filter, optionChecks.threadList).pipe(
+        Effect.andThen(() => supported(filter, client.metadata.serverVersion)),
         Effect.flatMap((params) => client.request("thread/list", params))
       )
 
@@ -225,43 +237,65 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         return client.metadata
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
-        yield* Options.checkThread("threadStart", options, client.look)
-        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
+        yield* Params.checkThread("threadStart", options, client.look)
+        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
           ...params,
           ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
         })
-        return opened(response, handlers, params)
+        return opened(response, {
+          handlers,
+          limits: options.limits,
+          openedWith: OptionsInForce.inherit({}, params)
+        })
       }),
       threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
-        yield* Options.checkThread("threadResume", options, client.look)
-        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
+        yield* Params.checkThread("threadResume", options, client.look)
+        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
         // A turn of it may be running, and ask at once.
         const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
         return yield* Effect.gen(function*() {
-          const wasLoaded = yield* OptionsInForce.isLoaded(client, threadId, params)
-          const response = yield* client.request("thread/resume", { ...withoutTurns(), ...params, threadId })
-          const thread = opened(response, handlers, wasLoaded ? undefined : params)
+          const { openedWith: fixed = {}, settings: inherited } = openedBefore(threadId) ?? {}
+          const wasLoaded = yield* OptionsInForce.isLoaded(client.request, threadId, params)
+          const openedWith = OptionsInForce.inherit(fixed, params)
+          const response = yield* client.request("thread/resume", {
+            ...withoutTurns(),
+            ...params,
+            config: openedWith.config,
+            threadId
+          })
+          const thread = opened(response, {
+            handlers,
+            limits: options.limits,
+            openedWith: wasLoaded ? undefined : openedWith
+          })
           const member = router.family.ensure(threadId)
-          const changes = yield* OptionsInForce.bring(client, params, response, {
+          const changes = yield* OptionsInForce.bring(client.request, params, response, {
             wasLoaded,
-            opened: member.openedWith
+            opened: fixed,
+            inherited
           })
           member.settings = Settings.update(member.settings, changes)
           return thread
         }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
       }),
       threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
-        yield* Options.checkThread("threadFork", options, client.look)
-        const params = yield* Options.threadParams(options, client.metadata.serverVersion)
+        yield* Params.checkThread("threadFork", options, client.look)
+        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
         const { handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/fork", { ...withoutTurns(), ...params, threadId })
-        const fork = opened(response, handlers, params)
-        const member = router.family.ensure(fork.id)
+        const openedWith = OptionsInForce.inherit(router.family.get(threadId)?.openedWith, params)
+        const response = yield* client.request("thread/fork", {
+          ...withoutTurns(),
+          ...params,
+          config: openedWith.config,
+          threadId
+        })
+        const member = router.family.open(response.thread)
         router.family.fork(member, threadId)
-        const changes = yield* OptionsInForce.bring(client, params, response, {
+        const fork = opened(response, { handlers, limits: options.limits, openedWith })
+        const changes = yield* OptionsInForce.bring(client.request, params, response, {
           wasLoaded: false,
           inherited: router.family.get(threadId)?.settings
         })
@@ -276,12 +310,22 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
         Effect.map(client.request("thread/unarchive", { threadId }), ({ thread }) => thread),
       threadDelete: (threadId) => Effect.asVoid(client.request("thread/delete", { threadId })),
       thread,
-      models: (options) => pages((cursor) => client.request("model/list", { ...options, cursor })),
-      account: (options = {}) => client.request("account/read", options),
+      models: (options = {}) =>
+        pages((cursor) =>
+          Effect.andThen(check(options, optionChecks.models), client.request("model/list", { ...options, cursor }))
+        ),
+      account: (options = {}) =>
+        Effect.andThen(check(options, optionChecks.account), client.request("account/read", options)),
       loginApiKey: (apiKey) =>
         Effect.suspend(() => {
-          if (!Redacted.isRedacted(apiKey)) return Effect.fail(notRedacted)
+          if (!Redacted.isRedacted(apiKey)) {
+            return invalidKey(
+              "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
+            )
+          }
           const key = Redacted.value(apiKey)
+          if (typeof key !== "string" || key.trim() === "") return invalidKey("it is empty, or not a string")
+          if (key.length > maxSecret) return invalidKey(`it has ${key.length} characters, and so is no API key`)
           router.errors.keepSecret(key)
           return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
         }),
@@ -289,7 +333,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
       notifications: router.globals,
-      client
+      client: codexClient
     })
   }
 )
@@ -302,17 +346,18 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
 export const layerTransport = <R = never>(
   options: ClientOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layerTransport(options)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireTransport(options)))
 
 /**
- * The options of {@link layer}: those of a client, and of the process that it starts. All may be left out.
+ * Options of {@link layer}: those of the client, and of the process that it starts. All are optional.
  *
  * @category models
  */
 export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R> {}
 
 /**
- * Codex on an app-server of its own, started with the Layer and ended with it.
+ * Codex with an app-server of its own. Building the Layer starts `codex app-server` and performs the handshake. Closing it ends the
+ * process.
  *
  * @example
  * ```ts
@@ -327,4 +372,4 @@ export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R>
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.layer(options)))
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireProcess(options)))

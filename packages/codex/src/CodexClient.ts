@@ -1,7 +1,7 @@
 /**
- * The client of one app-server: its process, the handshake, and every method of the protocol as a typed request.
+ * The client of one app-server, with every method of the protocol as a typed request.
  *
- * Most programs use `Codex` above it. This is for the rest of the protocol's methods.
+ * Most programs use `Codex`, which is built on it. Use the client for methods that `Codex` does not cover.
  */
 import { layerStdio } from "#process"
 import * as Methods from "@effect-codex/protocol/Methods"
@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -18,7 +19,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
-import { notPositive, positiveDuration } from "./base/options.ts"
+import { type Checks, findMistake, notPositive, positiveDuration, timeout } from "./base/options.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import * as ClientOptions from "./model/ClientOptions.ts"
@@ -31,49 +32,26 @@ import {
 } from "./model/CodexError.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
+import type { Method, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
-import { type PathKind, Transport } from "./model/Transport.ts"
+import { Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
+import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
+import { Client } from "./wire/Client.ts"
 import * as Handlers from "./wire/Handlers.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
-import * as Router from "./wire/Router.ts"
+import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
-import { Slots } from "./wire/Slots.ts"
+import { AllSlots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
 import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
+import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
 export type { Metadata } from "./model/Metadata.ts"
-
-/** A method of the protocol that a client can call. */
-export type Method = Methods.ClientRequestMethod
-
-/** The parameters of a method. */
-export type Params<M extends Method> = Methods.ClientRequests[M]["params"]
-
-/** The answer to a method. */
-export type Response<M extends Method> = Methods.ClientRequests[M]["response"]
-
-/**
- * Options of one request.
- *
- * @category models
- */
-export interface RequestOptions {
-  /** How long to wait for the answer, and before for a server that is being started again. Default: `requestTimeout`. */
-  readonly timeout?: Duration.Input | undefined
-  /**
-   * When to send again what an overloaded server refused. Default: twice, after about 250 and 500 ms, if the request is
-   * safe to repeat; `false` for never. A schedule given here is followed whatever the method.
-   */
-  readonly retry?: Schedule.Schedule<unknown, RequestError> | false | undefined
-}
-
-/** The arguments of `request`: parameters are left out where the method has none, and are `{}` where all are optional. */
-export type RequestArgs<M extends Method> = undefined extends Params<M> ? [params?: Params<M>, options?: RequestOptions]
-  : [params: Params<M>, options?: RequestOptions]
+export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 
 /**
  * The client of one app-server.
@@ -81,10 +59,14 @@ export type RequestArgs<M extends Method> = undefined extends Params<M> ? [param
  * @category services
  */
 export class CodexClient extends Context.Service<CodexClient, {
-  /** What the server said of itself in the handshake; after a restart, in the last one. */
+  /** The server's response to the handshake; after a restart, to the last one. */
   readonly metadata: Metadata
   /**
-   * Calls a method of the protocol.
+   * Sends a request, and returns the response. `Methods.ClientRequests` of `@effect-codex/protocol` describes the methods.
+   *
+   * Fails with `CodexRpcError` if the server refuses the request, `CodexTimeoutError` if it does not respond in time,
+   * `CodexDecodeError` if the response does not match the protocol, `CodexConnectionError` if the connection is lost, and
+   * `InvalidInputError` if the parameters cannot be sent.
    *
    * @example
    * ```ts
@@ -99,40 +81,26 @@ export class CodexClient extends Context.Service<CodexClient, {
    * ```
    */
   readonly request: <M extends Method>(method: M, ...args: RequestArgs<M>) => Effect.Effect<Response<M>, RequestError>
-  /** Sends a notification. The protocol has one, `initialized`, which the client sends itself. */
+  /** Sends a notification. The protocol has only `initialized`, which the client sends itself. */
   readonly notify: (method: string, params?: unknown) => Effect.Effect<void, CodexConnectionError | InvalidInputError>
-  /** Every notification of the server, from the moment the stream is run. Fails when the connection is lost. */
+  /** Every notification from the server, from the moment the stream is run. Fails when the connection is lost. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
-  /** Ends when the connection does, with the way it ended. */
+  /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
-  /** How many connections there have been: 1, and one more for each restart. */
-  readonly connections: () => number
-  /** Waits for a connection, if the server is being started again, and tells its number. */
-  readonly connected: Effect.Effect<number, CodexConnectionError>
-  /**
-   * Answers requests of this thread with these handlers, and those of its sub-agents and forks. Methods without a handler
-   * fall back to the nearest thread above, then to the client's. The handlers hold until the thread is archived, deleted
-   * or closed, and longer while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
-   */
-  readonly handle: (threadId: string, handlers: ServerRequests.ServerRequestHandlers) => () => void
-  /**
-   * Tells what there is at a path on the server's machine; undefined where only the server can know. See
-   * `Transport.look`.
-   */
-  readonly look: ((path: string) => PathKind) | undefined
-  /** How sub-agents are kept within what the turns of their thread allow. */
-  readonly subagents: Subagents.Subagents
-  /** How turns are started, steered and stopped: the ground of `Thread` and `Turn`. */
-  readonly turns: TurnStarts.TurnStarts & TurnControls.TurnControls
 }>()("effect-codex/CodexClient") {}
 
-/** The default of {@link RequestOptions.retry}. */
+const requestOptions: Checks<RequestOptions> = {
+  timeout,
+  retry: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
+}
+
+/** The default schedule of `RequestOptions.retry`. */
 const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 2 })
 )
 
-/** What follows the first failure of an effect: nothing, or the effect again, as the schedule says. */
+/** Handles the first failure of an effect: runs the effect again by the schedule, or fails. */
 const again = <A>(
   effect: () => Effect.Effect<A, RequestError>,
   error: RequestError,
@@ -146,39 +114,38 @@ const again = <A>(
   return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect()), options)
 }
 
-/** Requests that change nothing: sending one twice does no harm. */
+/** Returns true for requests that change nothing, which are safe to send twice. */
 const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
 
-/** Whether a request may be sent again; `always` is the caller's word that it does no harm. */
+/** Returns true if a request may be sent again. With `always`, the caller has declared every method safe to repeat. */
 const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
   error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
-  // With this code the server refuses before it looks at a request.
+  // With this code, the server has not processed the request.
   && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
 
 const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
-  const response = Methods.decode<Response<M>>(Methods.clientRequests.get(method).response, result)
+  const entry: Methods.ClientRequestEntry<Response<M>> | undefined = Methods.clientRequests.get(method)
+  // A newer server may know a method that the types do not.
+  if (entry === undefined) return Exit.succeed(result as Response<M>)
+  const response = Methods.decode(entry.response, result)
   return Result.isSuccess(response)
     ? Exit.succeed(response.success)
     : Exit.fail(new CodexDecodeError({ method, issue: describe(response.failure), raw: result }))
 }
 
-/**
- * Connects and shakes hands. The scope ends the connection.
- *
- * @category constructors
- */
+/** @internal Connects and performs the handshake. Closing the scope ends the connection. */
 export const make = Effect.fnUntraced(function*<R = never>(
   options: ClientOptions.ClientOptions<R> = {}
 ): Effect.fn.Return<
-  CodexClient["Service"],
+  CodexClient["Service"] & Client["Service"],
   ConnectError,
-  Transport | Router.Router | Scope.Scope | R
+  Transport | Wire.Router | Scope.Scope | R
 > {
   yield* ClientOptions.validate(options)
   const { look } = yield* Transport
-  const router = yield* Router.Router
+  const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
-  // The span in which the client is made has nothing to do with what it does later.
+  // Later work does not belong to the span in which the client is built.
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   const requestTimeout = Duration.fromInputUnsafe(options.requestTimeout ?? ClientOptions.defaults.requestTimeout)
 
@@ -187,10 +154,37 @@ export const make = Effect.fnUntraced(function*<R = never>(
     declineAll
   )
   const { family } = router
+  const unsubscribed = new Set<string>()
+  /** Keeps track of the threads whose events the server leaves out. Runs in the reader. */
+  const noteSubscription = (method: Method, params: unknown) => {
+    if (method !== "thread/unsubscribe" && method !== "thread/resume") return
+    const threadId = Predicate.isObject(params) ? params["threadId"] : undefined
+    if (typeof threadId !== "string") return
+    unsubscribed.delete(threadId)
+    if (method === "thread/resume") return
+    unsubscribed.add(threadId)
+    for (const oldest of unsubscribed) {
+      if (unsubscribed.size <= 1000) break
+      unsubscribed.delete(oldest)
+    }
+  }
   const deadlines = yield* Deadlines.make
-  const slots = new Slots(options.maxInFlight ?? ClientOptions.defaults.maxInFlight)
   const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
+  const prove = Effect.flatMap(connected, (connection) => {
+    const request = {
+      method: "thread/loaded/list",
+      params: { limit: 1 },
+      read: () => Exit.void,
+      timeout: requestTimeout
+    }
+    return roundTrip({ router, deadlines, connection }, request)
+  })
+  const slots = new AllSlots(
+    options.maxInFlight ?? ClientOptions.defaults.maxInFlight,
+    Effect.ignore(prove),
+    fork
+  )
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
   const send = <A>(
     method: string,
@@ -213,7 +207,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
               { method, params, read, timeout, late, control, span }
             )
         )
-      // What succeeds at once pays for none of this.
+      // A request that succeeds at once pays for none of this.
       return Effect.catch(once(), (error) => {
         if (options.retry === false) return Effect.fail(error)
         return again(once, error, {
@@ -234,24 +228,42 @@ export const make = Effect.fnUntraced(function*<R = never>(
   router.serve(
     yield* Answering.make({
       fork,
-      spanOf: (threadId) => threadId === undefined ? undefined : starts.spanOf(threadId),
+      asks: (threadId) => family.asks(threadId),
+      // A sub-agent works within the turn of the outermost thread.
+      spanOf: (threadId) =>
+        threadId === undefined ? undefined : starts.spanOf(threadId) ?? starts.spanOf(family.rootOf(threadId)),
       find: Handlers.make({
         client: handlers,
         family,
         isShared: session.isShared,
         read: (threadId) =>
-          send("thread/read", { threadId }, (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread))
+          send(
+            "thread/read",
+            { threadId },
+            (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread),
+            { control: true }
+          )
       }),
       send: (message) => Effect.ignore(sendLine(message))
     })
   )
+  router.watch(TurnEnds.make({ router, deadlines, send, controls, fork }))
   yield* session.open
 
-  return CodexClient.of({
+  return {
     get metadata() {
       return session.metadata()
     },
-    request: (method, ...[params, options]) => send(method, params, decode(method), options),
+    request: (method, ...[params, options]) => {
+      const mistake = options === undefined ? undefined : findMistake(options, requestOptions)
+      if (mistake !== undefined) return Effect.fail(new InvalidInputError(mistake))
+      const read = decode(method)
+      return send(method, params, (result) => {
+        noteSubscription(method, params)
+        return read(result)
+      }, options)
+    },
+    isSubscribed: (threadId) => !unsubscribed.has(threadId),
     notify: (method, params) => {
       const message = encode({ method, params })
       return typeof message === "string" ? sendLine(message) : Effect.fail(message)
@@ -270,11 +282,30 @@ export const make = Effect.fnUntraced(function*<R = never>(
         family.release(member)
       }
     },
+    limits: options.limits,
     look,
     subagents,
     turns: { ...starts, ...controls }
-  })
+  }
 })
+
+/** A client with the internal services on which `Codex` is built. */
+type Services = CodexClient | Router.Router | Client | Wire.Router
+
+/** @internal {@link layerTransport} with the internal services. */
+export const wireTransport = <R = never>(
+  options: ClientOptions.ClientOptions<R> = {}
+): Layer.Layer<Services, ConnectError, Transport | R> =>
+  Layer.effectContext(
+    Effect.map(make(options), (client) => Context.make(CodexClient, client).pipe(Context.add(Client, client)))
+  ).pipe(Layer.provideMerge(Router.layerWire))
+
+/** @internal {@link layer} with the internal services. */
+export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
+  Layer.unwrap(Effect.map(
+    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
+    () => wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
+  ))
 
 /**
  * A client over any Transport.
@@ -283,26 +314,21 @@ export const make = Effect.fnUntraced(function*<R = never>(
  */
 export const layerTransport = <R = never>(
   options: ClientOptions.ClientOptions<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> =>
-  Layer.effect(CodexClient, make(options)).pipe(Layer.provideMerge(Router.layer))
+): Layer.Layer<CodexClient | Router.Router, ConnectError, Transport | R> => wireTransport(options)
 
 /**
- * The options of a client and of the process that it starts. All may be left out.
+ * Options of {@link layer}: those of the client, and of the process that it starts. All are optional.
  *
  * @category models
  */
 export interface LayerOptions<out R = never> extends ClientOptions.ClientOptions<R>, ProcessOptions.ProcessOptions {}
 
 /**
- * A client of the `codex app-server` that it starts. Building the Layer starts the process and shakes hands; closing it
- * ends the process, and waits until it is gone.
+ * A client that starts `codex app-server`. Building the Layer starts the process and performs the handshake. Closing it ends the
+ * process, and waits until the process is gone.
  *
  * @category layers
  */
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
-    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    layerTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
-  ))
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireProcess(options)

@@ -1,7 +1,7 @@
 /**
- * Options read from Effect's `Config`: from the environment, or from whatever the `ConfigProvider` reads.
+ * Options read from Effect's `Config`: from the environment, or from the source of another `ConfigProvider`.
  *
- * Import it by its own path, `effect-codex/CodexConfig`: `effect/Config` is loaded only by the programs that use it.
+ * Import it by its own path, `effect-codex/CodexConfig`, so that only programs that use it load `effect/Config`.
  *
  * @example
  * ```ts
@@ -20,8 +20,8 @@ import type { ProcessOptions } from "./node/ProcessOptions.ts"
 
 /**
  * Reads `CODEX_PATH`, `CODEX_HOME`, `CODEX_CWD`, and `CODEX_API_KEY` (redacted, passed to the process as `CODEX_API_KEY`).
- * All are optional. The key is for model providers whose `env_key` names it; it logs nobody in, which `codex.loginApiKey`
- * does.
+ * All are optional. The key is for model providers whose `env_key` names the variable. It does not log in; use
+ * `codex.loginApiKey` for that.
  *
  * @category config
  */
@@ -38,7 +38,7 @@ export const fromConfig: Config.Config<ProcessOptions> = Config.all({
 })))
 
 /**
- * As `Codex.layer`, with the options of {@link fromConfig}. Options passed here win.
+ * Like `Codex.layer`, with the options of {@link fromConfig}. Options passed here take precedence.
  *
  * @category layers
  */

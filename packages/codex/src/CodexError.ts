@@ -1,8 +1,8 @@
 /**
- * Every error that a user of this package can meet.
+ * Errors of this package, one class per kind of failure.
  *
- * Each is a tagged value: catch one by name with `Effect.catchTag`, ask {@link isRetryable} whether trying again can
- * help, or match on the union {@link CodexError}. The message says what happened, to which thread and turn, and what to
- * do next.
+ * Each is a tagged value. Catch one by its name with `Effect.catchTag` and one of its reasons with `Effect.catchReason`, call
+ * {@link isRetryable} before a retry, or match on the union {@link CodexError}. The message states what happened, on which
+ * thread and turn, and what to do next.
  */
 export * from "./model/CodexError.ts"

@@ -1,5 +1,5 @@
 /**
- * Goals: an objective that the agent pursues on its own, turn after turn, until it is reached.
+ * Goals: objectives that the agent pursues by itself, over several turns, until they are reached. `thread.startGoal` sets one.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -7,7 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { CodexClient } from "./CodexClient.ts"
+import type { Checks } from "./base/options.ts"
+import { check } from "./model/check.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
@@ -16,8 +17,12 @@ import {
   type StartTurnError,
   ThreadBusyError
 } from "./model/CodexError.ts"
+import type * as Limits from "./model/Limits.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
+import type { TurnOptions } from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
 import * as Turn from "./Turn.ts"
+import type { Client } from "./wire/Client.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
 import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { TurnControl } from "./wire/RunningTurn.ts"
@@ -25,15 +30,15 @@ import { stopTimeout } from "./wire/TurnControls.ts"
 import type { ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
- * A goal that is being pursued: a {@link Turn.Turn} that may be many turns of the server.
+ * A handle of a goal in progress: a {@link Turn.Turn} that stands for one or more turns of the server.
  *
- * They share one id, that of the first of them. `stream` has one `turn/started` and one `turn/completed`, and no
- * `thread/goal/*`; `run` gives the items of all of them, the usage of the last and of the whole thread, and the time from
- * the first start to the last end, in the server's whole seconds. `steer` reaches the turn that runs, or the next one.
- * `interrupt` pauses the goal, then interrupts the turn that runs. The thread is busy until the goal has ended.
+ * It has the id of the first of these turns. `stream` emits one `turn/started`, one `turn/completed`, and no `thread/goal/*`.
+ * `run` returns the items of all turns, the usage of the last one and of the whole thread, and the time from the first start to
+ * the last end, in the server's whole seconds. `steer` reaches the running turn, or the next one. `interrupt` pauses the goal,
+ * then interrupts the running turn. The thread is busy until the goal has ended.
  *
- * It ends with the turn in which the goal is reached, paused, blocked, cleared or out of budget; the result does not say
- * which: see {@link StoredGoal.read}. It fails with `TurnFailedError` if a turn failed.
+ * The goal ends with the turn in which it is reached, paused, blocked, cleared or out of budget. {@link StoredGoal.read} returns
+ * which of these it was. It fails with `TurnFailedError` if a turn fails.
  *
  * @category models
  */
@@ -45,61 +50,69 @@ export interface Goal extends Turn.Turn {}
  * @category models
  */
 export interface GoalOptions {
-  /** How many tokens the goal may use before the server ends it. Default: no limit. */
+  /** The number of tokens after which the server ends the goal. Default: no limit. */
   readonly tokenBudget?: number | undefined
-  /** What to do while a turn of the thread runs: await its end (the default), or fail with `ThreadBusyError`. */
+  /** The behaviour while another turn of the thread runs: `"wait"` for its end, or `"fail"` with `ThreadBusyError`. Default: `"wait"`. */
   readonly whenBusy?: "wait" | "fail" | undefined
-  /** How long the server may take to start the first turn. Default: 30 seconds. */
+  /** Limits of the whole goal. Missing fields fall back to the limits of the thread, then of the Layer. Default: none. */
+  readonly limits?: Limits.Limits | undefined
+  /**
+   * The fate of the goal's sub-agents when the goal is stopped: `"stop"` interrupts them too, `"leave"` lets them continue.
+   * Default: `"stop"`.
+   */
+  readonly subagents?: "stop" | "leave" | undefined
+  /** The time limit for the server to start the first turn. Default: 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
 }
 
 /**
- * The goal that a thread has, pursued or not. A thread has one at most; it stays when it is reached.
+ * The stored goal of a thread, in progress or not. A thread has at most one; it remains stored after it is reached.
  *
  * @category models
  */
 export interface StoredGoal {
-  /** The goal, or null (`thread/goal/get`): its `objective`, `status` and `tokensUsed`. */
+  /** Returns the goal with its `objective`, `status` and `tokensUsed` (`thread/goal/get`), or null if there is none. */
   readonly read: Effect.Effect<Protocol.ThreadGoal | null, RequestError>
-  /** Stops pursuing the goal when the turn that runs has ended (`thread/goal/set`). */
+  /** Pauses the goal after the running turn (`thread/goal/set`). */
   readonly pause: Effect.Effect<Protocol.ThreadGoal, RequestError>
-  /** Pursues the goal again, by the same rules as `startGoal`. */
+  /** Continues the goal, in the same way as `startGoal`, and returns its handle. */
   readonly resume: (options?: Omit<GoalOptions, "tokenBudget">) => Effect.Effect<Goal, StartTurnError>
-  /** Removes the goal (`thread/goal/clear`); false if there was none. A turn that runs goes on to its end. */
+  /** Removes the goal (`thread/goal/clear`). Returns false if there was none. A running turn continues to its end. */
   readonly clear: Effect.Effect<boolean, RequestError>
 }
 
-/** What a thread can do with goals. */
+/** @internal The goal methods of a thread. */
 export interface Goals {
-  /** Gives the thread a goal, and gives its handle when the first turn has started. */
+  /** Sets a goal, and returns its handle when the first turn has started. */
   readonly start: (objective: string, options?: GoalOptions) => Effect.Effect<Goal, StartTurnError>
-  /** Gives the thread a goal, and waits until it has come to its end. */
+  /** Sets a goal, and waits for its end. */
   readonly run: (objective: string, options?: GoalOptions) => Effect.Effect<TurnResult, RunError>
-  /** The goal that the server has stored for the thread. */
+  /** The stored goal. */
   readonly stored: StoredGoal
 }
 
-/** What goals are bound to. */
+/** @internal The services that goals use. */
 export interface Services {
-  readonly client: CodexClient["Service"]
+  readonly client: Client["Service"]
   readonly router: Router["Service"]
   /** Starts a turn of the thread by other means than a request of its own, when the thread is free and loaded. */
   readonly begin: (
     starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
+    options?: Pick<TurnOptions, "limits" | "subagents">
   ) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>
 }
 
-/** What is asked of the server: a new goal, or the one there is. */
+/** The fields of a new goal. Empty to continue the stored one. */
 type Request = Pick<Protocol.ThreadGoalSetParams, "objective" | "tokenBudget">
 
 /**
- * How long a turn may still start after the goal was paused between two turns. The server may have decided on it before,
- * and then starts it within milliseconds.
+ * The time in which a turn may still start after the goal was paused between two turns. The server may have decided to start it
+ * before, and then does so within milliseconds.
  */
 const lateTurn = "500 millis"
 
-/** The goals of one thread. */
+/** @internal Returns the goal methods of one thread. */
 export const make = ({ begin, client, router }: Services, threadId: string): Goals => {
   const set = (params: Omit<Protocol.ThreadGoalSetParams, "threadId">) =>
     Effect.map(client.request("thread/goal/set", { threadId, ...params }), ({ goal }) => goal)
@@ -111,7 +124,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
 
   const interruptTurn = (turnId: string) => Effect.asVoid(client.request("turn/interrupt", { threadId, turnId }))
 
-  /** Gives more input to the turn that runs. */
+  /** Sends more input to the running turn. */
   const steer = (turns: GoalTurns): TurnControl["steer"] => (input) =>
     Effect.flatMap(
       turns.turn("turn/steer"),
@@ -125,7 +138,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
         })
     )
 
-  /** Pauses the goal, and interrupts the turn that runs. */
+  /** Pauses the goal, and interrupts the running turn. */
   const stop = (turns: GoalTurns): Effect.Effect<void, RequestError> =>
     Effect.gen(function*() {
       const pauses = turns.isActive
@@ -149,7 +162,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
 
   const pursue = (
     request: Request,
-    { startTimeout = "30 seconds", whenBusy }: GoalOptions,
+    { limits, startTimeout = "30 seconds", subagents, whenBusy }: GoalOptions,
     events: boolean
   ) => {
     const starting = Effect.gen(function*() {
@@ -172,7 +185,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
               })
             )
         }),
-        // What may have begun is not left to itself.
+        // A turn may have started, so it is interrupted.
         Effect.tapCause(() =>
           Effect.ensuring(Effect.ignore(Effect.timeoutOption(stop(turns), stopTimeout)), Effect.sync(unfollow))
         )
@@ -185,7 +198,7 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
       }
       return started
     })
-    return begin(starting, { whenBusy, steerable: true })
+    return begin(starting, { whenBusy, steerable: true }, { limits, subagents })
   }
 
   return {
@@ -200,29 +213,41 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
     stored: {
       read: Effect.map(client.request("thread/goal/get", { threadId }), ({ goal }) => goal ?? null),
       pause: set({ status: "paused" }),
-      resume: (options = {}) => Turn.start(client, pursue({}, options, true)),
+      resume: (options = {}) =>
+        Effect.andThen(checkOptions(options), () => Turn.start(client, pursue({}, options, true))),
       clear
     }
   }
 }
 
-/** A new goal as the server takes it. */
+/** Checks a new goal, and returns its fields. */
 const requestOf = (
   objective: string,
-  { tokenBudget }: GoalOptions
+  options: GoalOptions
 ): Effect.Effect<Request, InvalidInputError> =>
-  Effect.map(checked(objective), (objective) => tokenBudget === undefined ? { objective } : { objective, tokenBudget })
+  Effect.andThen(checkOptions(options), () =>
+    Effect.map(checked(objective), (objective) => {
+      const { tokenBudget } = options
+      return tokenBudget === undefined ? { objective } : { objective, tokenBudget }
+    }))
+
+const checkOptions = (options: GoalOptions) => {
+  const checks: Checks<GoalOptions> = optionChecks.goal
+  return check(options, checks)
+}
 
 /** The server's limit, in characters. */
 const maxLength = 4000
 
 const checked = (objective: string): Effect.Effect<string, InvalidInputError> => {
-  if (typeof objective !== "string") return invalid("it is not a string; say in words what is to be reached")
+  if (typeof objective !== "string") return invalid("it is not a string; describe the objective in words")
   const trimmed = objective.trim()
-  if (trimmed === "") return invalid("it is empty; say what is to be reached")
+  if (trimmed === "") return invalid("it is empty; describe the objective")
   const length = Array.from(trimmed).length
   return length > maxLength
-    ? invalid(`it has ${length} characters, and ${maxLength} are allowed; put the details into a file and name that`)
+    ? invalid(
+      `it has ${length} characters, but only ${maxLength} are allowed; write the details to a file and mention the file`
+    )
     : Effect.succeed(trimmed)
 }
 

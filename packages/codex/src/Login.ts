@@ -1,19 +1,19 @@
 /**
- * Logging in: an attempt that a person completes elsewhere, in a browser or with a code.
+ * Logins that a person completes in a browser or with a code. `codex.loginChatgpt` and `codex.loginChatgptDeviceCode` start one.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import type { CodexClient } from "./CodexClient.ts"
 import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/CodexError.ts"
 import * as Notification from "./model/Notification.ts"
+import type { Client } from "./wire/Client.ts"
 import type { Router } from "./wire/Router.ts"
 import { undecodable } from "./wire/RunningTurn.ts"
 
 /**
- * An attempt to log in. The server knows one at a time: starting another, in any process of this machine, ends it.
+ * An attempt to log in. The server has one attempt at a time: starting another, in any process of this machine, ends it.
  *
  * @category models
  */
@@ -21,24 +21,24 @@ export interface Login {
   /** The server's id of the attempt. */
   readonly loginId: string
   /**
-   * How the attempt has ended, at whatever time it did: `success`, or `error` with the reason (denied, cancelled, replaced
-   * by another attempt). Fails when the connection is lost. May be awaited any number of times.
+   * Waits for the end of the attempt, and returns it: `success` is true, or `error` is the reason (denied, cancelled, replaced by
+   * another attempt). Fails when the connection is lost. It can run any number of times, even after the end.
    */
   readonly wait: Effect.Effect<Protocol.AccountLoginCompletedNotification, LoginError>
   /**
-   * Gives up the attempt (`account/login/cancel`): `"canceled"`, and `wait` ends without success; `"notFound"` if it has
-   * ended already.
+   * Cancels the attempt (`account/login/cancel`). Returns `"canceled"`, and `wait` then returns without success; returns
+   * `"notFound"` if the attempt has ended already.
    */
   readonly cancel: Effect.Effect<Protocol.CancelLoginAccountStatus, RequestError>
 }
 
 /**
- * A login in the browser. Nothing is opened: show the URL, or open it.
+ * A login in the browser. The program has to show or open the URL.
  *
  * @category models
  */
 export interface ChatgptLogin extends Login {
-  /** Where the person logs in. The browser is led back to a port of this machine. */
+  /** The URL at which the person logs in. It redirects the browser to a port of this machine. */
   readonly authUrl: string
 }
 
@@ -48,22 +48,22 @@ export interface ChatgptLogin extends Login {
  * @category models
  */
 export interface DeviceCodeLogin extends Login {
-  /** Where the person enters the code, on any device. */
+  /** The URL at which the person enters the code, on any device. */
   readonly verificationUrl: string
   /** The code to enter. */
   readonly userCode: string
 }
 
-/** What waiting for the end of a login can fail with. */
+/** Errors of waiting for the end of a login. */
 export type LoginError = CodexConnectionError | CodexDecodeError
 
-/** What a login is bound to. */
+/** @internal The services that a login uses. */
 export interface Services {
-  readonly client: CodexClient["Service"]
+  readonly client: Client["Service"]
   readonly router: Router["Service"]
 }
 
-/** Starts a login in the browser. */
+/** @internal Starts a login in the browser. */
 export const chatgpt = (services: Services): Effect.Effect<ChatgptLogin, RequestError> =>
   start(
     services,
@@ -71,7 +71,7 @@ export const chatgpt = (services: Services): Effect.Effect<ChatgptLogin, Request
     (response) => response.type === "chatgpt" ? { loginId: response.loginId, authUrl: response.authUrl } : undefined
   )
 
-/** Starts a login with a code. */
+/** @internal Starts a login with a code. */
 export const chatgptDeviceCode = (services: Services): Effect.Effect<DeviceCodeLogin, RequestError> =>
   start(services, "chatgptDeviceCode", (response) =>
     response.type === "chatgptDeviceCode"
@@ -90,7 +90,7 @@ const start = <A extends { readonly loginId: string }>(
         const details = pick(raw)
         if (details === undefined) {
           return Effect.fail(
-            new CodexDecodeError({ method: "account/login/start", issue: `it is not of type ${type}`, raw })
+            new CodexDecodeError({ method: "account/login/start", issue: `the response is not of type ${type}`, raw })
           )
         }
         const { loginId } = details
@@ -106,14 +106,17 @@ const start = <A extends { readonly loginId: string }>(
 
 const method = "account/login/completed"
 
-/** Awaits the completion of one login: from before it is asked for, when its id is not known yet, until it has ended. */
+/**
+ * The completion of one login. It listens before the request is sent, while the id of the login is still unknown, and until the
+ * login has ended.
+ */
 class Attempt {
   private readonly result = Deferred.makeUnsafe<Protocol.AccountLoginCompletedNotification, LoginError>()
-  /** What came before the id was known. */
+  /** Completions that arrived before the id was known. */
   private readonly early: Array<Notification.Raw> = []
   private loginId: string | undefined
 
-  /** Nobody waits any more. */
+  /** Stops listening. */
   readonly close: () => void
 
   constructor(router: Router["Service"]) {
@@ -127,7 +130,7 @@ class Attempt {
     })
   }
 
-  /** How the login with this id ends. */
+  /** Waits for the end of the login with this id. */
   completion(loginId: string): Login["wait"] {
     this.loginId = loginId
     for (const raw of this.early.splice(0)) this.take(raw)

@@ -1,7 +1,7 @@
 /**
- * What the server tells: the protocol's notifications as typed events, discriminated on `method`.
+ * Notifications from the server as typed events, discriminated on `method`.
  *
- * Nothing is lost: what this version does not know arrives as `$unknown`, what it knows but can't read as
- * `$undecodable`, each where it belongs.
+ * No notification is lost: one with an unknown method arrives as `$unknown`, and one with malformed parameters as
+ * `$undecodable`, on the same stream and in the same order as the others.
  */
-export * from "./model/Notification.ts"
+export { type Known, type Notification, type Raw, type Undecodable, type Unknown } from "./model/Notification.ts"

@@ -1,7 +1,7 @@
 /**
- * The options of a server that runs as a child process, and the command that they stand for.
+ * Options of an app-server that runs as a child process, and the command that they stand for.
  *
- * `Codex.layer` takes them beside {@link ClientOptions}, `Transport.layerStdio` takes them alone.
+ * `Codex.layer` accepts them together with `ClientOptions`, and `Transport.layerStdio` accepts them alone.
  */
 export { type Command, command } from "#process"
 export { configOverrides, type ConfigValue } from "./node/ConfigOverrides.ts"

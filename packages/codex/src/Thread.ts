@@ -1,19 +1,21 @@
 /**
- * A thread: a conversation with the agent, turn after turn.
+ * Threads: conversations with the agent that consist of turns. `codex.threadStart` creates one.
+ *
+ * The interface, with its documentation, takes more than a third of this module.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CodexClient } from "./CodexClient.ts"
+import { nameCaller } from "./base/caller.ts"
 import * as Goal from "./Goal.ts"
-import * as Input from "./Input.ts"
+import type * as Input from "./Input.ts"
+import { check } from "./model/check.ts"
 import {
   type CodexConnectionError,
-  CodexTimeoutError,
   type OpenThreadError,
   type RequestError,
   type RunError,
@@ -23,47 +25,57 @@ import {
   type TurnError,
   type TypedRunError
 } from "./model/CodexError.ts"
+import * as Limits from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as OutputCodec from "./model/OutputCodec.ts"
 import * as Settings from "./model/Settings.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
-import * as Options from "./Options.ts"
-import * as OptionsInForce from "./OptionsInForce.ts"
+import type * as Options from "./Options.ts"
+import * as optionChecks from "./options/checks.ts"
+import { toTurnParams } from "./options/Input.ts"
+import * as Params from "./options/params.ts"
+import { supported } from "./options/supported.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
+import type { Client } from "./wire/Client.ts"
+import * as Compaction from "./wire/Compaction.ts"
 import { coalescing, sliding } from "./wire/eventBuffer.ts"
 import type { Member } from "./wire/Family.ts"
+import * as OptionsInForce from "./wire/OptionsInForce.ts"
 import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
 import type { AcquiredThread, ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
- * A thread. A handle: cheap, bound to its client, and one of any number for the same thread. Its Effects need no services.
+ * A handle of a thread: a plain value that is bound to its client. Its methods need no services, and a thread can have any
+ * number of handles.
  *
- * Turns of one thread run one after the other, whatever handle starts them: a second `run` waits for the first, unless
- * `whenBusy` says otherwise. Different threads run at the same time.
+ * Turns of one thread run one after the other, whichever handle starts them: a second `run` waits for the first, unless the
+ * option `whenBusy` changes that. Different threads run concurrently.
  *
  * @category models
  */
 export interface Thread {
   readonly id: string
-  /** The thread that has spawned this one as a sub-agent; undefined if it is none, or if that is not known. */
+  /** The id of the thread that spawned this one as a sub-agent. Undefined if it is no sub-agent, or if that is unknown. */
   readonly parentThreadId: string | undefined
-  /** The name of the sub-agent; undefined if it has none, or if it is not known. */
+  /** The name of the sub-agent. Undefined if it has none, or if it is unknown. */
   readonly agentName: string | undefined
-  /** The role of the sub-agent; undefined if it has none, or if it is not known. */
+  /** The role of the sub-agent. Undefined if it has none, or if it is unknown. */
   readonly agentRole: string | undefined
-  /** The sandbox in force for the next turn; undefined on a handle from `codex.thread` until something is known. */
+  /** The sandbox in force for the next turn. Undefined on a handle from `codex.thread` until the server reports it. */
   readonly sandbox: Protocol.SandboxPolicy | undefined
-  /** The approval policy in force for the next turn; undefined as with `sandbox`. */
+  /** The approval policy in force for the next turn. Undefined like `sandbox`. */
   readonly approvalPolicy: Protocol.AskForApproval | undefined
-  /** The model in force for the next turn; undefined as with `sandbox`. */
+  /** The model in force for the next turn. Undefined like `sandbox`. */
   readonly model: string | undefined
-  /** The working directory in force for the next turn; undefined as with `sandbox`. */
+  /** The working directory in force for the next turn. Undefined like `sandbox`. */
   readonly cwd: string | undefined
   /**
-   * Runs a turn to its end. Interrupting it, also by `Effect.timeout` or `Effect.race`, interrupts the turn on the server
-   * and waits until it has ended. Fails with `TurnFailedError` if the turn failed; an interrupted turn is a result.
+   * Runs a turn (`turn/start`), and returns its result. Interrupting its fiber, for example with `Effect.timeout` or
+   * `Effect.race`, interrupts the turn on the server and waits for its end, for at most three seconds. Fails with
+   * `TurnFailedError` if the turn fails, and with `TurnLimitError` if it reaches a limit. A turn that is interrupted in another
+   * way succeeds with status `"interrupted"`.
    *
    * @example
    * ```ts
@@ -73,20 +85,20 @@ export interface Thread {
    * const program = Effect.gen(function*() {
    *   const codex = yield* Codex.Codex
    *   const thread = yield* codex.threadStart()
-   *   const result = yield* thread.run("Say hello in one sentence.", { sandbox: "readOnly" })
+   *   const result = yield* thread.run("What does this project do?", { sandbox: "readOnly" })
    *   return result.finalResponse
    * })
    * ```
    */
   readonly run: {
-    /** With `output`, a Schema: the final answer decoded, as `result.output`. */
+    /** With a Schema in `output`, `result.output` is the decoded final answer. */
     <A, RD = never>(
       input: Input.Input,
       options: Options.TypedTurnOptions<A, RD>
     ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
     (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   }
-  /** Starts a turn and gives its handle: to stream it, to steer it, to interrupt it. It goes on if the handle is dropped. */
+  /** Starts a turn, and returns its handle, which streams, steers or interrupts it. The turn continues without the handle. */
   readonly turn: {
     <A, RD = never>(
       input: Input.Input,
@@ -95,9 +107,8 @@ export interface Thread {
     (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
   }
   /**
-   * The events of a turn that starts when the stream is run. A consumer that leaves early, or is interrupted, interrupts
-   * the turn; the stream then ends when the turn has. With `output`, a Schema, the last event is `$output` with the
-   * decoded answer.
+   * Starts a turn when the stream is run, and emits its events. A consumer that stops early, or is interrupted, interrupts the
+   * turn, and the stream ends after the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
    */
   readonly stream: {
     <A, RD = never>(
@@ -113,12 +124,12 @@ export interface Thread {
       options?: Options.TurnOptions
     ): Stream.Stream<Notification.Notification, StreamError>
   }
-  /** Every notification of this thread, of its turns too, from the moment the stream is run. */
+  /** Every notification of this thread, including those of its turns, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /**
-   * The sub-agents that this thread has spawned: those that are known, then each new one, as handles. Sub-agents of
-   * sub-agents are on the handles of those. What a sub-agent does is on its handle, not in the turns of this thread. The
-   * stream does not end by itself; it fails when the connection is lost.
+   * Emits a handle for each sub-agent of this thread: first the known ones, then each new one. The handle of a sub-agent emits
+   * its own sub-agents, and the events of its turns, which are not among the events of this thread. The stream does not end by
+   * itself; it fails when the connection is lost.
    *
    * @example
    * ```ts
@@ -131,27 +142,26 @@ export interface Thread {
    * ```
    */
   readonly children: Stream.Stream<Thread, CodexConnectionError>
-  /** The thread as the server has it (`thread/read`); with its turns and their items if `includeTurns`. */
+  /** Reads the thread from the server (`thread/read`). With `includeTurns`, the result has its turns and their items. */
   readonly read: (
     options?: { readonly includeTurns?: boolean | undefined }
   ) => Effect.Effect<Protocol.Thread, ThreadError>
-  /** Names the thread (`thread/name/set`). */
+  /** Sets the name of the thread (`thread/name/set`). */
   readonly setName: (name: string) => Effect.Effect<void, RequestError>
-  /** Compacts the thread's history (`thread/compact/start`), after the turns that are waiting; succeeds when it is done. */
+  /** Compacts the history of the thread (`thread/compact/start`) after the turns that wait already, and waits for its end. */
   readonly compact: Effect.Effect<void, OpenThreadError | TurnError>
-  /** Starts a review (`review/start`): a turn like any other. */
+  /** Starts a review (`review/start`), and returns the handle of its turn. A review cannot be steered. */
   readonly review: (target: Protocol.ReviewTarget) => Effect.Effect<Turn.Turn, StartTurnError>
   /**
-   * Gives the thread a goal of 1 to 4000 characters, in place of any it has, and gives its handle when its first turn has
-   * started. It goes on if the handle is dropped. Needs a thread that is not ephemeral and, with some versions, the
-   * feature `goals` in Codex's configuration.
+   * Sets a goal of 1 to 4000 characters (`thread/goal/set`), which replaces any other goal of the thread. Returns its handle
+   * when its first turn has started; the goal continues without the handle. Requires a thread that is not ephemeral and, with
+   * some versions, the feature `goals` in Codex's configuration.
    *
    * @example
    * ```ts
    * import * as Console from "effect/Console"
    * import * as Effect from "effect/Effect"
-   * import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+   * import * as Stream from "effect/Stream"
    * import { Codex } from "effect-codex"
    *
    * const program = Effect.gen(function*() {
@@ -165,78 +175,106 @@ import * as Stream from "effect/Stream"
    */
   readonly startGoal: (objective: string, options?: Goal.GoalOptions) => Effect.Effect<Goal.Goal, StartTurnError>
   /**
-   * Pursues a goal to its end: as `startGoal`, then `run`. Interrupting it pauses the goal, interrupts the turn that runs,
-   * and waits until it has ended.
+   * Pursues a goal to its end: `startGoal`, then `run` of its handle. An interruption pauses the goal, interrupts the running
+   * turn, and waits until that has ended.
    */
   readonly runGoal: (
     objective: string,
     options?: Goal.GoalOptions
   ) => Effect.Effect<TurnResult, RunError>
-  /** The goal that the thread has: to read, pause, resume and clear it. */
+  /** The stored goal of the thread: reads, pauses, resumes and clears it. */
   readonly goal: Goal.StoredGoal
 }
 
-/** What a handle is bound to. */
+/** @internal The services that a handle uses. */
 export interface Services {
-  readonly client: CodexClient["Service"]
+  readonly client: Client["Service"]
   readonly router: Router["Service"]
 }
 
 /**
- * The handle of a thread that is loaded in the connected server, or of which the caller says so. `agent` is who runs its
- * turns, for those who observe them.
+ * @internal Returns the handle of a thread that is loaded in the connected server, or that the caller assumes to be loaded.
+ * `agent` identifies the agent that runs its turns in spans and metrics.
  */
 export const make = ({ client, router }: Services, id: string, agent: Agent = {}): Thread => {
-  /** The model of a turn is that of the later ones, too. */
+  /** The model of the last turn. It also applies to later ones. */
   let { model } = agent
 
   const { family } = router
 
-  /** The connection in which the thread is loaded. */
+  /** The thread and those from which it derives, with what is bound to them: the family forgets them when they are closed. */
+  let lineage = family.lineage(id).members
+  const known = () => {
+    const [before] = lineage
+    const member = family.get(id)
+    if (before === undefined || member === before || member?.isOpened === true) lineage = family.lineage(id).members
+    return lineage
+  }
+
+  /** The number of the connection in which the thread is loaded. */
   let loaded = client.connections()
 
-  /** Resumes the thread, unless the server has it loaded: one that was started again knows no threads. */
+  /** Returns true if the server has the thread loaded on this connection, and sends its events. */
+  const isLoaded = (connection: number): boolean => loaded === connection && client.isSubscribed(id)
+
+  /** Resumes the thread. A restarted server has no threads loaded, and after `thread/unsubscribe` it sends no events. */
   const load = (connection: number): Effect.Effect<void, StartTurnError> =>
     Effect.gen(function*() {
-      if (loaded === connection) return
-      const before = family.get(id)
-      const config = before?.openedWith.config
+      const [before] = known()
+      const undo = family.restore(id, lineage)
       const response = yield* client.request("thread/resume", {
+        ...OptionsInForce.withoutTurns(client.metadata.serverVersion),
         threadId: id,
         // The server stores all other options.
-        ...(config === undefined || config === null ? {} : { config })
-      })
+        config: before?.openedWith.config
+      }).pipe(Effect.onError(() => Effect.sync(undo)))
       const inherited = before?.settings
-      const changes = yield* OptionsInForce.bring(client, {}, response, { wasLoaded: false, inherited })
+      const changes = yield* OptionsInForce.bring(client.request, {}, response, { wasLoaded: false, inherited })
+      // The notification that it was closed may have arrived meanwhile.
+      family.restore(id, lineage)
       const member = family.open(response.thread)
       member.settings = Settings.update(Settings.update(inherited, response), changes)
       loaded = connection
     })
 
-  /** Starts a turn when the thread is free and loaded, and its sub-agents are within what the turn allows. */
+  /** Starts a turn once the thread is free and loaded, and its sub-agents are within the permissions of the turn. */
   const startOn = (
-    request: Omit<ThreadRequest, "threadId" | "agent">,
+    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
     start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
-    options: object = {}
+    { limits, subagents }: Pick<Options.TurnOptions, "limits" | "subagents"> = {},
+    params: object = {}
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
-    Effect.gen(function*() {
-      const thread = yield* client.turns.acquire({ ...request, threadId: id, agent: { ...agent, model } })
-      let asked = loaded
-      let stopped = 0
-      const prepare = Effect.gen(function*() {
-        const connection = yield* client.connected
-        asked = connection
-        yield* load(connection)
-        stopped += yield* client.subagents.narrow(id, options)
-      })
-      const started = yield* Effect.retry(Effect.andThen(thread.prepare(prepare), start(thread)), {
-        // The server was started again after it was asked, and so refused the turn.
-        while: (error) =>
-          error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
-      })
-      started.turn.stoppedBefore = stopped
-      return started
-    })
+    Effect.flatMap(
+      client.turns.acquire({
+        ...request,
+        threadId: id,
+        agent: { ...agent, model },
+        limits: Limits.resolve([limits, ...known().map(({ limits }) => limits), client.limits])
+      }),
+      (thread) => {
+        let stopped = 0
+        const connected = Effect.catch(client.connected, (error) => thread.prepare(Effect.fail(error)))
+        const narrowed = Effect.map(client.subagents.narrow(id, params), (count) => {
+          stopped += count
+        })
+        const attempt: Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> = Effect.flatMap(connected, (asked) => {
+          const ready = isLoaded(asked) ? narrowed : Effect.andThen(load(asked), narrowed)
+          return Effect.catch(
+            Effect.andThen(thread.prepare(ready), start(thread)),
+            // The server restarted after the thread was loaded, and so refused the turn.
+            (error) =>
+              error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
+                ? attempt
+                : Effect.fail(error)
+          )
+        })
+        return Effect.map(attempt, (started) => {
+          started.turn.stoppedBefore = stopped
+          started.turn.leavesSubagents = subagents === "leave"
+          return started
+        })
+      }
+    )
 
   /** A turn by its input. The scope stops it. */
   const start = (
@@ -245,10 +283,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     events: boolean
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
-      const what = yield* Input.toTurnParams(input, client.look)
-      const how = yield* Options.turnParams(options)
-      yield* Options.checkDirectory(options.cwd, client.look)
-      const params = yield* Options.supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
+      const what = yield* toTurnParams(input, client.look)
+      const how = yield* Params.turnParams(options)
+      yield* Params.checkDirectory(options.cwd, client.look)
+      const params = yield* supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
       model = options.model ?? model
       const { startTimeout: timeout, whenBusy } = options
       if (whenBusy === "steer") {
@@ -260,19 +298,18 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       const started = yield* startOn(
         { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
         (thread) => thread.start(request),
+        options,
         params
       )
       bound(started, options.buffer)
       const member = family.ensure(id)
-      // Later servers have told by now what is in force.
+      // Later servers have reported the options in force by now.
       if (member.settings === before) member.settings = Settings.update(before, params)
       return started
     })
 
-  const begin = (
-    starting: Effect.Effect<StartedTurn, StartTurnError>,
-    request: Omit<ThreadRequest, "threadId" | "agent">
-  ) => startOn(request, (thread) => thread.begin(starting))
+  const begin: Goal.Services["begin"] = (starting, request, options) =>
+    startOn(request, (thread) => thread.begin(starting), options)
 
   const goals = Goal.make({ client, router, begin }, id)
 
@@ -292,8 +329,11 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
   function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return runPlain(input, options)
-    return Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+    if (!isTyped(options)) return nameCaller(run, runPlain(input, options))
+    return nameCaller(
+      run,
+      Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+    )
   }
 
   function turn<A, RD>(
@@ -341,29 +381,11 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   }
 
-  /** Starts a compaction. The server answers at once; then it begins a turn, which nothing but its events tells. */
-  const startCompaction: Effect.Effect<StartedTurn, RequestError> = Effect.suspend(() => {
-    const method = "thread/compact/start"
-    const turn = Deferred.makeUnsafe<StartedTurn, CodexConnectionError>()
-    const expected = router.expectTurn(id)
-    expected.adopt((exit) => Deferred.doneUnsafe(turn, exit))
-    return client.request(method, { threadId: id }).pipe(
-      Effect.andThen(Effect.timeoutOrElse(Deferred.await(turn), {
-        duration: compactionStarts,
-        orElse: () =>
-          Effect.fail(
-            new CodexTimeoutError({ method, timeoutMs: Duration.toMillis(compactionStarts), threadId: id })
-          )
-      })),
-      Effect.ensuring(Effect.sync(expected.close))
-    )
-  })
-
-  const compact = begin(startCompaction, { steerable: false }).pipe(
+  const compact = begin(Compaction.start({ client, router }, id), { steerable: false }).pipe(
     Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
     Effect.scoped,
     Effect.asVoid,
-    // It waits instead.
+    // A compaction waits for a busy thread.
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
@@ -373,7 +395,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     return Turn.start(client, startOn({ steerable: false }, (thread) => thread.start(request)))
   }
 
-  /** The handle of a sub-agent. The server reports the name and role of some of them only when it is asked. */
+  /** Returns the handle of a sub-agent. `thread/read` alone reports the name and role of some of them. */
   const childOf = (child: Member): Effect.Effect<Thread> => {
     const asked = child.agentName !== null && child.agentRole !== null ? Effect.void : Effect.ignore(
       Effect.map(
@@ -421,10 +443,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     turn,
     stream,
     notifications: router.thread(id),
-    read: (options) =>
-      Effect.map(
-        client.request("thread/read", { threadId: id, includeTurns: options?.includeTurns }),
-        ({ thread }) => thread
+    read: (options = {}) =>
+      check(options, optionChecks.read).pipe(
+        Effect.andThen(client.request("thread/read", { threadId: id, includeTurns: options.includeTurns })),
+        Effect.map(({ thread }) => thread)
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact,
@@ -435,17 +457,18 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   }
 }
 
-/** How long the server may take to begin a compaction that it has accepted. */
-const compactionStarts = Duration.seconds(30)
-
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined
 ): options is Options.TypedTurnOptions<A, RD> =>
-  options !== undefined && "output" in options && options.output !== undefined
+  Predicate.isObject(options) && "output" in options && options.output !== undefined
 
-/** The options without the Schema, and what the Schema comes to. */
-const typed = <A, RD>({ output, ...options }: Options.TypedTurnOptions<A, RD>) =>
-  Effect.map(OutputCodec.make(output), (output) => ({ output, plain: { ...options, outputSchema: output.jsonSchema } }))
+/** Prepares the Schema of a typed turn. Returns it with the options of a plain turn. */
+const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptions<A, RD>) {
+  yield* Params.checkTyped(options)
+  const { output: schema, ...rest } = options
+  const output = yield* OutputCodec.make(schema)
+  return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
+})
 
 const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
   if (buffer === "coalesce") turn.events?.setBound(coalescing)

@@ -24,5 +24,5 @@
  * }).pipe(Effect.provide(handlers))
  * ```
  */
-export { DeferLoading, Namespace, Timeout } from "./model/ToolAnnotations.ts"
-export { type ByName, type Input, type Services } from "./model/Toolkits.ts"
+export { DeferLoading, Namespace, Timeout } from "./tools/Annotations.ts"
+export { type ByName, declarations, type Input, type Services } from "./tools/Toolkits.ts"

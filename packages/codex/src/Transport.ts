@@ -1,8 +1,9 @@
 /**
- * A duplex of JSON messages: the way from a client to its app-server.
+ * Connections for JSON messages between a client and its app-server.
  *
- * A Transport can be connected again and again, so that a client can reconnect. {@link layerStdio} starts a child process
- * for each connection; {@link layerMemory} connects to a server in this program.
+ * A Transport opens any number of connections, so that a client can reconnect. {@link layerStdio} starts a child process for
+ * each connection, and {@link layerMemory} connects to a server in this program. Implement the service to reach a server in
+ * another way.
  */
 export { layerStdio } from "#process"
 export {

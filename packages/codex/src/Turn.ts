@@ -1,5 +1,5 @@
 /**
- * A turn: one task of the agent, from its input to its result.
+ * Turns: single tasks of the agent, from the input to the result. `thread.turn` starts one.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -7,42 +7,45 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CodexClient } from "./CodexClient.ts"
-import * as Input from "./Input.ts"
+import type * as Input from "./Input.ts"
 import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/CodexError.ts"
 import type * as Notification from "./model/Notification.ts"
 import type { TurnResult } from "./model/TurnResult.ts"
+import { toItems } from "./options/Input.ts"
 import type { TypedResult } from "./Output.ts"
+import type { Client } from "./wire/Client.ts"
 import type { StartedTurn, TurnCursor } from "./wire/Router.ts"
 import type { RunningTurn } from "./wire/RunningTurn.ts"
 import { detached } from "./wire/TurnStarts.ts"
 
 /**
- * A turn that was started. It goes on whether or not somebody looks: dropping a consumer leaves it running.
+ * A handle of a started turn. The turn runs with or without consumers: a consumer that stops leaves it running.
  *
- * The first consumer of `stream`, `text` or `items` sees the turn from its first event, one that joins later what comes
- * from then on; each at its own pace. After the end a new consumer gets the completion, and ends. Events that no consumer
- * has seen yet are kept for as long as the `Turn` itself is.
+ * The first consumer of `stream`, `text` or `items` receives the turn from its first event, and a later one all events from then
+ * on, each at its own pace. After the end, a new consumer receives only the completion. Events that no consumer has received are
+ * kept as long as the handle itself.
+ *
+ * `run` and `interrupt` are Effects, not functions: `yield* turn.run`.
  *
  * @category models
  */
 export interface Turn {
   readonly id: string
   readonly threadId: string
-  /** The notifications of this turn, up to its `turn/completed`. A failed turn ends it like any other. */
+  /** Emits the notifications of this turn, up to its `turn/completed`, even if the turn fails. */
   readonly stream: Stream.Stream<Notification.Notification, TurnStreamError>
-  /** The text of the agent's messages, piece by piece. Fails with `TurnFailedError` if the turn failed. */
+  /** Emits the text of the agent's messages in pieces. Fails with `TurnFailedError` if the turn fails. */
   readonly text: Stream.Stream<string, TurnError>
-  /** The completed items. Fails with `TurnFailedError` if the turn failed. */
+  /** Emits the completed items. Fails with `TurnFailedError` if the turn fails. */
   readonly items: Stream.Stream<Protocol.ThreadItem, TurnError>
-  /** The result, when the turn has ended. Needs no consumer of `stream`, and may be run any number of times. */
+  /** Waits for the end of the turn, and returns its result. It needs no consumer of `stream`, and can run any number of times. */
   readonly run: Effect.Effect<TurnResult, TurnError>
   /**
-   * Gives the running turn more input (`turn/steer`). What the agent is saying is broken off: items that were complete by
-   * then stay. Fails with reason `NoActiveTurn` when the turn has ended.
+   * Sends more input to the running turn (`turn/steer`). The agent's current message is cut off; completed items stay. Fails with
+   * reason `NoActiveTurn` if the turn has ended.
    */
   readonly steer: (input: Input.Input) => Effect.Effect<void, RequestError>
-  /** Asks the server to stop the turn (`turn/interrupt`). It ends a little later, with status `interrupted`. */
+  /** Interrupts the turn (`turn/interrupt`). It ends a little later, with status `interrupted`; `run` waits for that. */
   readonly interrupt: Effect.Effect<void, RequestError>
 }
 
@@ -52,18 +55,18 @@ export interface Turn {
  * @category models
  */
 export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
-  /** The result with the decoded answer, when the turn has ended. Fails with `OutputDecodeError` if it does not fit. */
+  /** Waits for the end of the turn, and returns its result with the decoded answer. */
   readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
-/** Starts a turn that goes on when its caller has gone, and returns its handle. */
+/** @internal Starts a turn that continues without its caller, and returns its handle. */
 export const start = <E>(
-  client: CodexClient["Service"],
+  client: Client["Service"],
   starting: Effect.Effect<StartedTurn, E, Scope.Scope>
 ): Effect.Effect<Turn, E> => Effect.map(detached(starting), (started) => make(client, started))
 
-/** The handle of a turn that was started with its events. */
-export const make = (client: CodexClient["Service"], { cursor, turn }: StartedTurn): Turn => {
+/** @internal Returns the handle of a turn that was started with its events. */
+export const make = (client: Client["Service"], { cursor, turn }: StartedTurn): Turn => {
   const { threadId, turnId } = turn
   let first = cursor
 
@@ -81,12 +84,12 @@ export const make = (client: CodexClient["Service"], { cursor, turn }: StartedTu
     text: unlessFailed(turn, Stream.filterMap(stream, textOf)),
     items: unlessFailed(turn, Stream.filterMap(stream, itemOf)),
     run: Deferred.await(turn.result),
-    steer: (input) => Effect.flatMap(Input.toItems(input, client.look), (items) => client.turns.steer(turn, items)),
+    steer: (input) => Effect.flatMap(toItems(input, client.look), (items) => client.turns.steer(turn, items)),
     interrupt: client.turns.interrupt(turn)
   }
 }
 
-/** The events from a cursor on; for who comes after the end, the completion. */
+/** Emits the events from a cursor on or, after the end of the turn, the completion. */
 const follow = (
   turn: RunningTurn,
   open: () => TurnCursor
@@ -106,7 +109,7 @@ const textOf = (event: Notification.Notification) =>
 const itemOf = (event: Notification.Notification) =>
   event.method === "item/completed" ? Result.succeed(event.params.item) : Result.failVoid
 
-/** Ends as the turn did. */
+/** Fails after the last element if the turn failed. */
 const unlessFailed = <A>(
   turn: RunningTurn,
   stream: Stream.Stream<A, TurnStreamError>

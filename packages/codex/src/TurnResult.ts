@@ -1,4 +1,4 @@
 /**
- * What a turn has come to, folded from its events as they pass.
+ * Results of turns: status, final answer, items and usage.
  */
-export * from "./model/TurnResult.ts"
+export { finalResponse, Subagents, TurnResult, TurnUsage } from "./model/TurnResult.ts"

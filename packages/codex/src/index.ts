@@ -1,42 +1,44 @@
-/** Drive OpenAI's Codex agent from TypeScript: typed effects, streams and structured concurrency above `codex app-server`. */
+/** The SDK for OpenAI's Codex agent: typed Effects, Streams and structured concurrency on top of `codex app-server`. */
 
-/** Who decides when a command needs more than the sandbox allows. */
+/** Presets of the approval policy. */
 export * as ApprovalMode from "./ApprovalMode.ts"
-/** The options of a client. */
+/** Options of a client. */
 export * as ClientOptions from "./ClientOptions.ts"
-/** The service that a program starts from. */
+/** The service to start from: threads, models and accounts. */
 export * as Codex from "./Codex.ts"
-/** The client of one app-server: every method of the protocol as a typed request. */
+/** The client of one app-server, with every method of the protocol as a typed request. */
 export * as CodexClient from "./CodexClient.ts"
-/** Every error that can be met. */
+/** Errors of this package. */
 export * as CodexError from "./CodexError.ts"
-/** Objectives that the agent pursues turn after turn. */
+/** Objectives that the agent pursues over several turns. */
 export * as Goal from "./Goal.ts"
-/** What a turn is told. */
+/** Turn input. */
 export * as Input from "./Input.ts"
-/** Logging in. */
+/** Limits of a turn: time, tokens and model requests. */
+export * as Limits from "./Limits.ts"
+/** Logins that a person completes. */
 export * as Login from "./Login.ts"
-/** What the server tells. */
+/** Notifications from the server. */
 export * as Notification from "./Notification.ts"
 /** Options of threads and turns. */
 export * as Options from "./Options.ts"
 /** Typed answers. */
 export * as Output from "./Output.ts"
-/** The options of a server that runs as a child process. */
+/** Options of an app-server that runs as a child process. */
 export * as ProcessOptions from "./ProcessOptions.ts"
-/** Who receives each incoming message. */
+/** The router of incoming messages. */
 export * as Router from "./Router.ts"
-/** What commands may do. */
+/** Presets of the sandbox. */
 export * as Sandbox from "./Sandbox.ts"
-/** What the server asks, and how it is answered. */
+/** Handlers for the server's requests. */
 export * as ServerRequests from "./ServerRequests.ts"
-/** A conversation with the agent. */
+/** Conversations with the agent. */
 export * as Thread from "./Thread.ts"
-/** Tools of this program that the agent may call. */
+/** Effect AI tools for the agent. */
 export * as Tools from "./Tools.ts"
-/** The way to an app-server. */
+/** Connections to an app-server. */
 export * as Transport from "./Transport.ts"
-/** One task of the agent. */
+/** Single tasks of the agent. */
 export * as Turn from "./Turn.ts"
-/** What a turn has come to. */
+/** Results of turns. */
 export * as TurnResult from "./TurnResult.ts"

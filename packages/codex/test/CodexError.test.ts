@@ -47,7 +47,7 @@ const connectError = (reason: CodexError.ConnectReason) =>
 
 const exited = { _tag: "Exited", exitCode: 3, signal: null, stderr: "panicked\n" } as const
 
-/** One of each, with what its message must say: what happened, where, and what to do. */
+/** One error of each kind, with parts of its message: what happened, where, and what to do. */
 const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: ReadonlyArray<string>]> = [
   [
     connectError({ _tag: "NotFound", detail: "there is no such program" }),
@@ -107,7 +107,7 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   [rpcError(place), ["refused turn/start (thread thread-7, turn turn-9)", "-32600: no."]],
   [rpcError({ threadId: "thread-7", reason: { _tag: "ThreadArchived" } }), ["(thread thread-7)", "`threadUnarchive`"]],
   [rpcError({ turnId: "turn-9", reason: { _tag: "NoActiveTurn" } }), ["(turn turn-9)", "start a new one"]],
-  [rpcError({ reason: { _tag: "MethodNotFound" } }), ["Update @openai/codex"]],
+  [rpcError({ reason: { _tag: "MethodNotFound" } }), ["Check the name", "`metadata.serverVersion`"]],
   [rpcError({ reason: { _tag: "ThreadBusyElsewhere" } }), ["Another process", "fork"]],
   [rpcError({ reason: { _tag: "TurnMismatch", runningTurnId: "turn-8" } }), ["Another turn is running"]],
   [rpcError({ reason: { _tag: "InputTooLarge" } }), ["Send less text"]],
@@ -145,12 +145,12 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
     }),
     [
       "thread thread-7",
-      "`sandbox` should be \"readOnly\" and is \"dangerFullAccess\"",
-      "`effort` should be \"low\" and is unknown",
+      "`sandbox` should be \"readOnly\", but is \"dangerFullAccess\"",
+      "`effort` should be \"low\", but is unknown",
       "Fork it"
     ]
   ],
-  [turnFailed(), ["(thread thread-7, turn turn-9): out of luck.\n", "`result` holds what it completed (items: 1)"]],
+  [turnFailed(), ["(thread thread-7, turn turn-9): out of luck.\n", "`result` holds the completed items (1)"]],
   [turnFailed("unauthorized"), ["`npx codex login`", "`codex.loginApiKey`"]],
   [turnFailed({ httpConnectionFailed: { httpStatusCode: 401 } }), ["`npx codex login`", "`codex.loginApiKey`"]],
   [turnFailed("contextWindowExceeded"), ["`thread.compact`"]],
@@ -263,7 +263,7 @@ describe("every error", () => {
     assert.strictEqual(turnFailed().result.items.length, 1)
   })
 
-  it("shortens what is long, and leaves the rest as the server said it", () => {
+  it("shortens long messages, and leaves the others as the server sent them", () => {
     const long = rpcError({ serverMessage: "x".repeat(10_000) })
     assert.isBelow(long.message.length, 600)
     assert.include(long.message, "(shortened)")
@@ -275,8 +275,13 @@ describe("every error", () => {
     Effect.gen(function*() {
       const secret = "sk-very-secret"
       const lines = "-----BEGIN KEY-----\nabcdefghijkl\n"
+      const basic = Buffer.from(`me:${secret}`).toString("base64")
       const env = { OPENAI_API_KEY: Redacted.make(secret), PRIVATE: Redacted.make(lines), PLAIN: secret }
-      const tell = "console.error(`My key is ${process.env.OPENAI_API_KEY}.\\n${process.env.PRIVATE}`); process.exit(3)"
+      const tell = `const { OPENAI_API_KEY: key, PRIVATE: lines } = process.env
+        console.error(\`My key is \${key}.\\n\${lines}\`)
+        console.error("Authorization: Basic", Buffer.from("me:" + key).toString("base64"))
+        console.error(JSON.stringify(JSON.stringify({ lines })))
+        process.exit(3)`
       const starts = [
         Codex.layer({ args: [process.execPath, "-e", tell], env }),
         Codex.layer({ args: ["/no/such/codex", secret], env }),
@@ -295,7 +300,10 @@ describe("every error", () => {
         for (const shown of [error.message, String(error), inspect(error, { depth: 9 }), JSON.stringify(error)]) {
           assert.notInclude(shown, secret)
           assert.notInclude(shown, "abcdefghijkl")
-          if (start === starts[0]) assert.include(shown, "My key is <redacted>.")
+          assert.notInclude(shown, basic)
+          if (start === starts[0]) {
+            for (const line of ["My key is <redacted>.", "Authorization: Basic"]) assert.include(shown, line)
+          }
         }
       }
       assert.include(logs.join(), "My key is <redacted>.")
@@ -364,7 +372,7 @@ describe("rpcReason", () => {
     ["Overloaded", -32600, "no", [{ errorInfo: { deep: ["SERVER_OVERLOADED"] } }]],
     ["Other", -32000, "no", { message: "the server_overloaded flag is off" }],
     ["Other", -32000, "no", null],
-    // Who has given up already is told so.
+    // The server has given up already, and says so.
     ["RetryLimitExceeded", -32000, "exceeded retry limit, last status: 429"],
     ["RetryLimitExceeded", -32001, "Too many failed attempts"],
     ["RetryLimitExceeded", -32000, "Retry limit reached", "server_overloaded"]
@@ -429,7 +437,7 @@ describe("isRetryable", () => {
     null,
     undefined
   ]
-  it("is what may pass by itself", () => {
+  it("is true for failures that may pass by themselves", () => {
     for (const error of retryable) assert.isTrue(CodexError.isRetryable(error), error.message)
   })
   it("is nothing that stays wrong", () => {

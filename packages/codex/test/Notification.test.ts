@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Notification } from "effect-codex"
+import * as Notification from "../src/model/Notification.ts"
 
 const delta = { threadId: "t", turnId: "u", itemId: "i", delta: "x" }
 
 describe("fromMessage", () => {
-  it("gives what fits as it came", () => {
+  it("returns a conforming message unchanged", () => {
     const raw = { method: "item/agentMessage/delta", params: delta, emittedAtMs: 1, future: [true] }
     const event = Notification.fromMessage(raw)
     assert.deepStrictEqual(event, { method: "item/agentMessage/delta", params: delta, raw })
@@ -13,7 +13,7 @@ describe("fromMessage", () => {
     assert.strictEqual(event.method === "item/agentMessage/delta" && event.params, delta)
   })
 
-  it("keeps what it does not know in `raw`, and replaces the variant alone", () => {
+  it("keeps unknown fields in `raw`, and replaces only the unknown variant", () => {
     const raw = {
       method: "item/completed",
       params: { threadId: "t", turnId: "u", completedAtMs: 0, item: { type: "hologram", id: "i" } }

@@ -3,18 +3,22 @@ import { FakeAppServer, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Codex, CodexClient, type CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setup } from "./real/utils.ts"
 
+const client = { name: "test", version: "1" }
+
 /** The same value without its type. */
 const untyped = (value: object) => Object(value)
 
 type Failing = Effect.Effect<unknown, CodexError.CodexError>
 
-/** What a call fails with; nothing of it has reached the server. */
+/** The error of a call that sent nothing to the server. */
 const refused = (call: (codex: Codex.Codex["Service"]) => Failing) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
@@ -53,16 +57,64 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     ["buffer", { buffer: { sliding: 0 } }],
     ["startTimeout", { startTimeout: Number.NaN }],
     ["threadId", { threadId: "other" }],
-    ["output", { output: { type: "object", properties: {} } }]
+    ["output", { output: { type: "object", properties: {} } }],
+    ["outputSchema", { outputSchema: Schema.Struct({}) }],
+    ["outputSchema", { output: Schema.Struct({ a: Schema.String }), outputSchema: {} }],
+    ["whenBusy", { output: Schema.Struct({ a: Schema.String }), whenBusy: "steer" }]
   ]
   for (const [field, options] of turns) {
-    it.effect(`of a turn: ${JSON.stringify(options)}`, () =>
+    it.effect(`of a turn: ${Object.keys(options).join(", ")} ${JSON.stringify(options)}`, () =>
       Effect.gen(function*() {
         const error = yield* refused((codex) => codex.thread("thread").run("go", untyped(options)))
         assert.strictEqual(error.field, field)
         if (field === "output") assert.include(error.message, "outputSchema")
       }))
   }
+
+  const others: ReadonlyArray<readonly [field: string, call: (codex: Codex.Codex["Service"]) => Failing]> = [
+    ["includeTurn", (codex) => codex.threadRead("thread", untyped({ includeTurn: true }))],
+    ["includeTurns", (codex) => codex.thread("thread").read(untyped({ includeTurns: "yes" }))],
+    ["sort", (codex) => Stream.runDrain(codex.threadList(untyped({ sort: "createdAt" })))],
+    ["pageSize", (codex) => codex.threadListPage(untyped({ pageSize: 5 }))],
+    ["hidden", (codex) => Stream.runDrain(codex.models(untyped({ hidden: true })))],
+    ["refresh", (codex) => codex.account(untyped({ refresh: true }))],
+    ["timeoutMs", (codex) => codex.client.request("model/list", {}, untyped({ timeoutMs: 5 }))],
+    ["retry", (codex) => codex.client.request("model/list", {}, untyped({ retry: 5 }))],
+    ["budget", (codex) => codex.thread("thread").startGoal("go on", untyped({ budget: 5 }))],
+    ["startTimeout", (codex) => codex.thread("thread").runGoal("go on", { startTimeout: Number.NaN })],
+    ["whenBusy", (codex) => codex.thread("thread").goal.resume(untyped({ whenBusy: "steer" }))],
+    ["options", (codex) => codex.thread("thread").run("go", untyped(new Map([["sandbox", "readOnly"]])))],
+    ["options", (codex) => codex.thread("thread").run("go", JSON.parse("null"))],
+    ["options", (codex) => codex.thread("thread").goal.resume(JSON.parse("null"))],
+    ["options", () => Effect.provide(Effect.void, Codex.layer(JSON.parse("null")))],
+    [
+      "clientInfo.name",
+      () => Effect.provide(Effect.void, Codex.layer({ clientInfo: { name: " ", version: "1.0.0" } }))
+    ],
+    [
+      "clientInfo.titel",
+      () => Effect.provide(Effect.void, Codex.layer(untyped({ clientInfo: { ...client, titel: "" } })))
+    ]
+  ]
+  for (const [field, call] of others) {
+    it.effect(`${field}: ${String(call).slice("(codex) => codex.".length)}`, () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* refused(call)).field, field)
+      }))
+  }
+
+  it.effect("of a thread: what an instance inherits would be ignored", () =>
+    Effect.gen(function*() {
+      class Shared {
+        readonly model = "gpt-5.5"
+        get cwd(): string {
+          return "/project"
+        }
+      }
+      const error = yield* refused((codex) => codex.threadStart(new Shared()))
+      assert.strictEqual(error.field, "cwd")
+      assert.include(error.message, "on the object itself")
+    }))
 
   it.effect("of a thread: handlers for what the server never asks", () =>
     Effect.gen(function*() {
@@ -87,6 +139,15 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
       assert.notInclude(error.message, "sk-secret")
     }))
 
+  it.effect("a key that is empty, or no text, is refused", () =>
+    Effect.gen(function*() {
+      const keys: ReadonlyArray<string> = untyped(["", " ", undefined])
+      for (const key of keys) {
+        const error = yield* refused((codex) => codex.loginApiKey(Redacted.make(key)))
+        assert.strictEqual(error.message, "apiKey: it is empty, or not a string.")
+      }
+    }))
+
   it.effect("a working directory passes where only the server can know", () =>
     Effect.gen(function*() {
       const codex = yield* Codex.Codex
@@ -94,7 +155,7 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     }))
 })
 
-describe("a Layer takes only what it can use", () => {
+describe("a Layer accepts only the options that it uses", () => {
   it.effect("a client over a Transport has no process", () =>
     Effect.gen(function*() {
       const layer = CodexClient.layerTransport(untyped({ codexPath: "/codex" }))

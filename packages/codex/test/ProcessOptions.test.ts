@@ -45,7 +45,7 @@ const program = (directory: string, says: string): string => {
   return path
 }
 
-/** What is started, without a binary of one's own in the environment. */
+/** Returns the command that is started if the environment names no binary. */
 const commandOf = (config: ProcessOptions.ProcessOptions) =>
   ProcessOptions.command({ env: { CODEX_PATH: undefined }, ...config })
 
@@ -69,7 +69,7 @@ describe("the command", () => {
       assert.isUndefined(cwd)
     }))
 
-  it.effect("is what `args` says, verbatim, whatever else is said", () =>
+  it.effect("is `args`, verbatim, whatever the other options are", () =>
     Effect.gen(function*() {
       const args = ["/no such/prögram", "app-server", "--listen", "stdio://", "", "grüß \"🦀\""] as const
       const env = { PATH: "/usr/bin" }
@@ -79,7 +79,7 @@ describe("the command", () => {
       )
     }))
 
-  it.effect("is `codexPath`, then CODEX_PATH, then the pinned one; what is named must be there", () =>
+  it.effect("is `codexPath`, then CODEX_PATH, then the pinned one; a named program must exist", () =>
     Effect.gen(function*() {
       const directory = temporary()
       const [mine, other] = [file(directory, "mine"), file(directory, "other")]
@@ -166,7 +166,7 @@ describe("the command", () => {
       }
     }))
 
-  it("is codex on PATH when the package is not there; without it the error says where it was looked for", () => {
+  it("is codex on PATH without the package; otherwise the error lists the places searched", () => {
     const directory = temporary()
     const source = fileURLToPath(new URL("../src", import.meta.url))
     cpSync(source, join(directory, "src"), { recursive: true })
@@ -209,7 +209,7 @@ describe("an option that can't be meant", () => {
     ["env.KEY", { env: { KEY: null } }],
     ["envMode", { envMode: "add" }],
     ["stderr", { stderr: "quiet" }],
-    ["clientInfo", { clientInfo: { name: " ", version: "1.0.0" } }],
+    ["clientInfo.name", { clientInfo: { name: " ", version: "1.0.0" } }],
     ["handshakeTimeout", { handshakeTimeout: "soon" }],
     ["requestTimeout", { requestTimeout: "soon" }],
     ["shutdownGrace", { shutdownGrace: "soon" }],
@@ -289,7 +289,7 @@ describe("the environment", () => {
       assert.notInclude(JSON.stringify({ env }), "sk-secret")
     }))
 
-  it.live("of the process is nothing but what it was given", () => {
+  it.live("of the process contains only the given variables", () => {
     process.env["EFFECT_CODEX_PARENT"] = "ambient"
     onTestFinished(() => void delete process.env["EFFECT_CODEX_PARENT"])
     return Effect.gen(function*() {
@@ -334,7 +334,7 @@ describe("config", () => {
       assert.deepStrictEqual(yield* ProcessOptions.configOverrides({}), [])
     }))
 
-  it.effect("writes what is no integer of 64 bits as a float, else Codex takes it for a string", () =>
+  it.effect("writes a number beyond 64-bit integers as a float, because Codex would read a string", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* ProcessOptions.configOverrides({ a: [1e20, -(2 ** 63), 2 ** 62, -0, 1e-7] }),
@@ -385,7 +385,7 @@ describe("config", () => {
   }
 
   layer(TestCodex.layer({ client: { config } }), { excludeTestServices: true })("of the process", (it) => {
-    it.effect("is what the real server reads", () =>
+    it.effect("is read by the real server as it was meant", () =>
       Effect.gen(function*() {
         const { codex } = yield* setup
         const { config: read } = yield* codex.client.request("config/read", { includeLayers: false })
@@ -402,7 +402,7 @@ describe("config", () => {
 const provide = (values: object) => Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(values)))
 
 describe("layerConfig", () => {
-  it.effect("reads what there is of Effect's Config; the key stays redacted", () =>
+  it.effect("reads the keys that Effect's Config has; the API key stays redacted", () =>
     Effect.gen(function*() {
       const all = yield* CodexConfig.fromConfig.pipe(provide({
         CODEX_PATH: "/bin/codex",
@@ -431,7 +431,7 @@ describe("layerConfig", () => {
       assert.include(error.message, "both")
     }).pipe(provide({ CODEX_API_KEY: "sk-secret" })))
 
-  it.effect("what it reads is used", () =>
+  it.effect("is used by its Layer", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.provide(Codex.Codex, CodexConfig.layer()))
       assert.deepInclude(error, { _tag: "CodexConnectError", target: "/from the environment" })

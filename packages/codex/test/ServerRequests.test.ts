@@ -18,7 +18,7 @@ const where = { conversationId: "thread", callId: "call" }
 
 const network = { enabled: true }
 
-/** What a set of handlers answers to what can be accepted, and to what can't. */
+/** The answers of a set of handlers to approvals, and to requests that can't be accepted. */
 const answers = (handlers: ServerRequests.AllHandlers) =>
   Effect.all({
     command: handlers["item/commandExecution/requestApproval"](place, context),
@@ -45,7 +45,7 @@ const answers = (handlers: ServerRequests.AllHandlers) =>
     attestation: Effect.flip(handlers["attestation/generate"]({}, context))
   }).pipe(Effect.map(({ attestation, refresh, ...rest }) => ({ ...rest, errors: [attestation._tag, refresh._tag] })))
 
-/** What nobody can make up. */
+/** Requests whose answers no handler can invent. */
 const invented = {
   input: { answers: {} },
   form: "decline",
@@ -54,7 +54,7 @@ const invented = {
 } satisfies Partial<Effect.Success<ReturnType<typeof answers>>>
 
 describe("ready-made handlers", () => {
-  it.effect("acceptAll says yes once, and invents nothing", () =>
+  it.effect("acceptAll accepts once, and invents nothing", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* answers(ServerRequests.acceptAll), {
         command: { decision: "accept" },
@@ -66,7 +66,7 @@ describe("ready-made handlers", () => {
       })
     }))
 
-  it.effect("acceptForSession says yes for the session, and invents nothing", () =>
+  it.effect("acceptForSession accepts for the session, and invents nothing", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* answers(ServerRequests.acceptForSession), {
         command: { decision: "acceptForSession" },
@@ -78,7 +78,7 @@ describe("ready-made handlers", () => {
       })
     }))
 
-  it.effect("do not grant what this version does not understand", () =>
+  it.effect("do not grant permissions that this version does not understand", () =>
     Effect.gen(function*() {
       const known = { access: "write" as const, path: { type: "path" as const, path: "/scratch/a" } }
       const { permissions } = yield* ServerRequests.acceptAll["item/permissions/requestApproval"]({
@@ -103,7 +103,7 @@ describe("orElse", () => {
     "item/commandExecution/requestApproval": () => Effect.succeed({ decision: "decline" })
   }
 
-  it.effect("fills what is left out, in both ways to write it", () =>
+  it.effect("fills in missing handlers, in both call styles", () =>
     Effect.gen(function*() {
       for (
         const handlers of [
@@ -138,7 +138,7 @@ describe("make", () => {
   class Policy extends Context.Service<Policy, { readonly allows: boolean }>()("test/Policy") {}
   class Person extends Context.Service<Person, { readonly name: string }>()("test/Person") {}
 
-  it.effect("gives back the handlers as they are", () =>
+  it.effect("returns the handlers unchanged", () =>
     Effect.gen(function*() {
       const handlers = ServerRequests.make({ "currentTime/read": () => Effect.succeed({ currentTimeAt: 7 }) })
       expectTypeOf(handlers).toEqualTypeOf<ServerRequests.ServerRequestHandlers>()

@@ -1,9 +1,10 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Notification, TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Notification from "../src/model/Notification.ts"
+import * as TurnResult from "../src/model/TurnResult.ts"
 
 const message = (text: string, phase: string | null | undefined): Protocol.ThreadItem => {
   const { phase: _, ...item } = Fixture.agentMessage(text)
@@ -40,7 +41,7 @@ describe("finalResponse", () => {
 })
 
 describe("Fold", () => {
-  it("adds up the events of a turn, and gives the result with the completion", () => {
+  it("folds the events of a turn, and returns the result with the completion", () => {
     const fold = new TurnResult.Fold("thread", "turn")
     const [compaction, answer] = [other, Fixture.agentMessage("done", { phase: "final_answer" })]
     const results = events(

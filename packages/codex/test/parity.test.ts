@@ -72,7 +72,7 @@ it("has a row for every case of the reference, in order", () => {
   assert.deepStrictEqual(rows.map(({ name }) => name), [...cases("", 103), ...cases("T", 26)])
 })
 
-it("says of each case what it is about, and what proves it", () => {
+it("has a claim and a proof for each case", () => {
   for (const { claim, name, proof } of rows) {
     assert.isAbove(claim.length, 10, `case ${name} says nothing`)
     if (proof.startsWith(notApplicable)) assert.isAbove(proof.length, 60, `case ${name} does not say why`)

@@ -1,8 +1,9 @@
-/** What the compiler infers. The compiler checks this file; running it only shows that it is there. */
+/** The inferred types. The compiler checks this file; running it only shows that it exists. */
 import type * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { describe, it } from "@effect/vitest"
 import {
+  type ClientOptions,
   Codex,
   CodexClient,
   CodexError,
@@ -126,6 +127,26 @@ describe("the errors and requirements of", () => {
     expectTypeOf<Handler<{ readonly decision: "acceptAll" }>>().not.toExtend<ServerRequests.ServerRequestHandlers>()
     // @ts-expect-error there is no such method
     void codex.threadStart({ serverRequests: { "item/telepathy": () => Effect.succeed({}) } })
+  })
+})
+
+describe("the types that an editor shows", () => {
+  compiled("of services: no member that is internal", () => {
+    expectTypeOf<keyof CodexClient.CodexClient["Service"]>().toEqualTypeOf<
+      "metadata" | "request" | "notify" | "notifications" | "closed"
+    >()
+    expectTypeOf<keyof Router.Router["Service"]>().toEqualTypeOf<"notifications" | "globals" | "thread" | "stats">()
+    expectTypeOf<keyof Turn.Turn>().toEqualTypeOf<
+      "id" | "threadId" | "stream" | "text" | "items" | "run" | "steer" | "interrupt"
+    >()
+  })
+
+  compiled("of calls: options by their names", () => {
+    expectTypeOf(codex.threadStart<never>).parameter(0).toEqualTypeOf<Options.ThreadStartOptions | undefined>()
+    expectTypeOf(codex.threadResume<never>).parameter(1).toEqualTypeOf<Options.ThreadResumeOptions | undefined>()
+    expectTypeOf(codex.threadFork<never>).parameter(1).toEqualTypeOf<Options.ThreadForkOptions | undefined>()
+    expectTypeOf(Codex.layer<never>).parameter(0).toEqualTypeOf<Codex.LayerOptions | undefined>()
+    expectTypeOf(Codex.layerTransport<never>).parameter(0).toEqualTypeOf<ClientOptions.ClientOptions | undefined>()
   })
 })
 

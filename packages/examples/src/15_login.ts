@@ -21,7 +21,7 @@ const program = Effect.gen(function*() {
   const ended = yield* login.wait.pipe(
     Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.andThen(login.cancel, login.wait) })
   )
-  yield* Console.log(ended.success ? "welcome" : `nobody logged in: ${ended.error}`)
+  yield* Console.log(ended.success ? "welcome" : `not logged in: ${ended.error}`)
   yield* Console.log("account:", (yield* codex.account()).account)
 })
 

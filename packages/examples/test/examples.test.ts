@@ -87,7 +87,7 @@ const prints: Readonly<
   "15_login": [
     /^account: +null$/m,
     /^open: +https:.*redirect_uri=/m,
-    "nobody logged in: Login server error: Login was not completed",
+    "not logged in: Login server error: Login was not completed",
     /^account: +null$/m
   ],
   "16_goal": [
@@ -141,9 +141,9 @@ const prints: Readonly<
     offline,
     `recorded: ${hello} Say hello in one sentence.`,
     `replayed: ${hello} Say hello in one sentence.`,
-    "turn/start was asked with other parameters",
+    "the program sent turn/start with other parameters",
     /^ +recorded: "Say hello in one sentence\."$/m,
-    /^ +asked: +"Say goodbye\."$/m,
+    /^ +sent: +"Say goodbye\."$/m,
     /^\d+ messages to look at: .*greeting\.html$/m
   ],
   "30_typed_retry": ["not yet: Expected a valid Date at [\"date\"]", "released in 2026", "1 fixes"],
@@ -153,6 +153,16 @@ const prints: Readonly<
     "a picture of Ada",
     "The result:"
   ],
+  "34_language_model_chat": {
+    input: "Hello\nWhat did I say?\n",
+    lines: [`> ${hello} Hello`, /\[stop, \d+ tokens in\]/, "> You said: Hello", "> "]
+  },
+  "35_tool_loop": [
+    /^looked up: lamp$/m,
+    "agent:     The result: {\"pieces\":4}",
+    "agent:     The result: {\"type\":\"execution-denied\",\"reason\":\"This article is a secret.\"}"
+  ],
+  "36_generate_object": ["city:     Rome", "founded:  1", "finish:   stop"],
   "32_tracing": {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
     lines: [
@@ -162,6 +172,14 @@ const prints: Readonly<
       /^metric codex\.turns 1 /m
     ]
   },
+  "33_sub_agents": [
+    /^sub-agent \S+, sandbox readOnly$/m,
+    /^a sub-agent may not run .*touch proof/m,
+    "My helper is done.",
+    /^the turn {6}\d+ tokens$/m,
+    /^its helpers {3}\d+ tokens$/m,
+    "still running 0"
+  ],
   "40_services_on_the_server": [
     "files    notes/a.txt notes/b.txt",
     "lines    first, second",
@@ -236,6 +254,14 @@ describe.concurrent("examples", () => {
     Layer.provideMerge(ScriptedModel.layer({ replies: [Reply.text("As you have configured me.")] })),
     Layer.provideMerge(NodeServices.layer)
   )
+
+  it.live("--stub runs the same program on another provider", () =>
+    Effect.gen(function*() {
+      const object = yield* run(join(examples, "36_generate_object.ts"), { args: ["--stub"] })
+      assertPrints(object.stdout, ["city:     Rome", "founded:  1", "finish:   stop"])
+      const chat = yield* run(join(examples, "34_language_model_chat.ts"), { args: ["--stub"], input: "Hello\n" })
+      assertPrints(chat.stdout, ["> A stub. You said: Hello", "[stop, 1 tokens in]"])
+    }).pipe(Effect.provide(NodeServices.layer)))
 
   it.live("--live uses the user's own Codex configuration", () =>
     Effect.gen(function*() {

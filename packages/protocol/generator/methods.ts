@@ -1,5 +1,6 @@
 /** The reader of methods: their params, responses, and the paths of the thread and turn ids in the params. */
 import type { Bundle, Definitions, JsonSchema } from "./bundle.ts"
+import { descriptions } from "./descriptions.ts"
 import { lookup, type Model, pascal, type Type } from "./model.ts"
 import * as Overrides from "./overrides.ts"
 import { refName } from "./readModel.ts"
@@ -114,6 +115,7 @@ export const readMethods = (bundle: Bundle, model: Model): Methods => {
   const responses = Overrides.tracked("responses", Overrides.responses)
   const notifications = Overrides.tracked("notifications", Overrides.notifications)
   const envelopeResponses = Overrides.tracked("envelopeResponses", Overrides.envelopeResponses)
+  const ownDescriptions = Overrides.tracked("descriptions", descriptions)
 
   const responseOf = ({ method, params }: Method): string => {
     const candidates = [
@@ -131,7 +133,11 @@ export const readMethods = (bundle: Bundle, model: Model): Methods => {
     return envelope(bundle.experimental, name).map((message) => readMethod(message, stable)).sort(byMethod)
   }
 
-  const clientRequests = read("ClientRequest").map((method) => ({ ...method, response: responseOf(method) }))
+  const clientRequests = read("ClientRequest").map((method) => ({
+    ...method,
+    description: method.description ?? ownDescriptions.get(method.method),
+    response: responseOf(method)
+  }))
   const extra = notifications.entries().map(([method, name]): Method => {
     lookup(model, name)
     return { method, params: { name, nullable: false }, experimental: false, description: undefined }
@@ -154,5 +160,6 @@ export const readMethods = (bundle: Bundle, model: Model): Methods => {
   responses.assertUsed()
   notifications.assertUsed()
   envelopeResponses.assertUsed()
+  ownDescriptions.assertUsed()
   return { clientRequests, serverNotifications, serverRequests }
 }

@@ -1,9 +1,10 @@
 /**
- * Records the wire of a run: everything that goes to the app-server and comes from it, with times, as a file of JSON
- * lines. Keys, tokens, e-mail addresses and the paths of this machine are masked: see {@link Masking}.
+ * A recorder for the traffic between a program and its app-server: a Transport around another one that writes every
+ * message, with its time, to a file of JSON lines. Use it to test a program with `Replay`, without a binary and without a
+ * network, or to look at a run with `npx @effect-codex/cli timeline`.
  *
- * `Replay` answers from the file, without a binary and without a network; `npx effect-codex timeline` draws it; the format
- * is described by `effect-codex/Recording`.
+ * Keys, tokens, e-mail addresses and the directories of this machine are masked: see `Masking`. `Recording` describes the
+ * format.
  *
  * ```ts
  * const file = "test/recordings/hello.jsonl"
@@ -20,25 +21,25 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { Log } from "./internal/Log.ts"
-import { Masker } from "./internal/Masker.ts"
-import type * as Masking from "./Masking.ts"
-import * as Recording from "./Recording.ts"
+import * as Recording from "./format/Recording.ts"
+import { Masker } from "./masking/Masker.ts"
+import * as Masking from "./masking/Options.ts"
+import { Log } from "./record/Log.ts"
 
 /**
- * Options of a recorder: what to mask.
+ * Options of a recorder: additions to what masking finds by itself.
  *
  * @category models
  */
 export interface Options extends Masking.Options {}
 
 /**
- * Wraps a Transport, so that whatever goes over it is recorded.
+ * Wraps a Transport and records its traffic.
  *
- * The file is written as things happen: a program that dies leaves a recording up to that moment. What follows within a
- * word that has come in pieces is written when the word is complete, for a key must not pass in two halves. A file that
- * exists is replaced, unless another recorder is still writing it; directories are made. If the file can't be written any
- * more, a warning is logged, and the program goes on.
+ * The recorder writes the file while the program runs, so a program that dies leaves a recording up to that moment. Text
+ * that ends within a word is written when the word is complete, because a key may arrive in two pieces. The recorder
+ * creates missing directories and replaces an existing file. It fails if another recorder of this program is writing the
+ * same file. If writing fails later, the recorder logs a warning and stops, and the program continues.
  *
  * @category constructors
  */
@@ -47,36 +48,41 @@ export const make = Effect.fnUntraced(function*(
   file: string,
   options: Options = {}
 ): Effect.fn.Return<Transport.Transport["Service"], Recording.RecordingError, Scope.Scope> {
-  const path = Path.resolve(file)
-  const descriptor = yield* Effect.acquireRelease(
-    open(file, path),
-    (descriptor) =>
+  const unknown = Masking.unknownOption(options)
+  if (unknown !== undefined) {
+    return yield* new Recording.RecordingError({ file, detail: `${unknown} is not an option of a recorder` })
+  }
+  const target = yield* Effect.acquireRelease(
+    open(file),
+    ({ descriptor, identity }) =>
       Effect.sync(() => {
         Fs.closeSync(descriptor)
-        recording.delete(path)
+        recording.delete(identity)
       })
   )
-  const log = new Log((lines) => void Fs.writeSync(descriptor, lines), new Masker(options))
-  yield* Effect.addFinalizer(() => report(file, log, () => log.close()))
+  const log = new Log((lines) => void Fs.writeSync(target.descriptor, lines), new Masker(options))
+  const attempt = attempting(file)
+  const report = (record: () => void) => Effect.suspend(() => attempt(record) ?? Effect.void)
+  yield* Effect.addFinalizer(() => report(() => log.close()))
   let connections = 0
 
   const connect = Effect.gen(function*() {
     const connection = ++connections
     const { receive, send, ...rest } = yield* Effect.tapError(
       transport.connect,
-      (error) => report(file, log, () => log.ended(connection, error))
+      (error) => report(() => log.ended(connection, error))
     )
-    yield* Effect.addFinalizer(() => report(file, log, () => log.ended(connection, closed())))
+    yield* Effect.addFinalizer(() => report(() => log.ended(connection, closed())))
     return {
       ...rest,
       receive: (accept) =>
         receive((texts) => {
-          const reported = attempt(file, log, () => log.received(connection, texts))
+          const reported = attempt(() => log.received(connection, texts))
           const accepted = accept(texts)
           return reported === undefined ? accepted : Effect.andThen(reported, accepted ?? Effect.void)
-        }).pipe(Effect.tapError((error) => report(file, log, () => log.ended(connection, error)))),
-      // Recorded before it is sent: the answer comes after.
-      send: (message) => Effect.andThen(report(file, log, () => log.sent(connection, message)), send(message))
+        }).pipe(Effect.tapError((error) => report(() => log.ended(connection, error)))),
+      // A message is recorded before it is sent, because the response may follow at once.
+      send: (message) => Effect.andThen(report(() => log.sent(connection, message)), send(message))
     } satisfies Transport.Connection
   })
 
@@ -85,44 +91,56 @@ export const make = Effect.fnUntraced(function*(
 
 const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
-/** The files that are being written: a recording is of one client. */
+/** The files that are being written, whatever their names: a recording belongs to one client. */
 const recording = new Set<string>()
 
-const open = (file: string, path: string): Effect.Effect<number, Recording.RecordingError> =>
+interface Target {
+  readonly descriptor: number
+  readonly identity: string
+}
+
+const open = (file: string): Effect.Effect<Target, Recording.RecordingError> =>
   Effect.suspend(() => {
-    if (recording.has(path)) {
-      const detail = "another recorder of this program is writing it; give each client a file of its own"
+    let target: Target
+    try {
+      Fs.mkdirSync(Path.dirname(file), { recursive: true })
+      // The file must not be emptied before it is known that no other recorder writes it, by this name or another.
+      const descriptor = Fs.openSync(file, Fs.constants.O_WRONLY | Fs.constants.O_CREAT, 0o666)
+      const { dev, ino } = Fs.fstatSync(descriptor, { bigint: true })
+      target = { descriptor, identity: `${dev}:${ino}` }
+    } catch (cause) {
+      return Effect.fail(new Recording.RecordingError({ file, detail: "the file can't be written", cause }))
+    }
+    if (recording.has(target.identity)) {
+      Fs.closeSync(target.descriptor)
+      const detail = "another recorder of this program is writing the file; give each client a file of its own"
       return Effect.fail(new Recording.RecordingError({ file, detail }))
     }
-    return Effect.try({
-      try: () => {
-        Fs.mkdirSync(Path.dirname(path), { recursive: true })
-        const descriptor = Fs.openSync(path, "w")
-        recording.add(path)
-        return descriptor
-      },
-      catch: (cause) => new Recording.RecordingError({ file, detail: "the file can't be written", cause })
-    })
+    recording.add(target.identity)
+    if (Fs.fstatSync(target.descriptor).isFile()) Fs.ftruncateSync(target.descriptor)
+    return Effect.succeed(target)
   })
 
-/** Records something. A recorder never breaks the program: if it can't, it says so once, and stops. */
-const report = (file: string, log: Log, record: () => void): Effect.Effect<void> =>
-  Effect.suspend(() => attempt(file, log, record) ?? Effect.void)
-
-/** As {@link report}, at once: returns an Effect only if it has something to say. */
-const attempt = (file: string, log: Log, record: () => void): Effect.Effect<void> | undefined => {
-  if (log.broken) return undefined
-  try {
-    record()
-    return undefined
-  } catch (cause) {
-    log.broken = true
-    return Effect.logWarning(`Recording stopped: ${file} can't be written.`, cause)
+/**
+ * Returns a function that records something at once. When the file can't be written, it returns an Effect that logs a
+ * warning, and from then on does nothing.
+ */
+const attempting = (file: string) => {
+  let isBroken = false
+  return (record: () => void): Effect.Effect<void> | undefined => {
+    if (isBroken) return undefined
+    try {
+      record()
+      return undefined
+    } catch (cause) {
+      isBroken = true
+      return Effect.logWarning(`Recording stopped: ${file} can't be written.`, cause)
+    }
   }
 }
 
 /**
- * A Transport that records what goes over the one below it.
+ * A Layer of a Transport that records the traffic of the Transport below it.
  *
  * ```ts
  * Codex.layerTransport({ requestTimeout: "30 seconds" }).pipe(
@@ -143,7 +161,8 @@ export const layer = (
   )
 
 /**
- * Codex on an app-server of its own, recorded: `Codex.layer`, and nothing else is different.
+ * A Layer of Codex with an app-server of its own, recorded. It takes the configuration of `Codex.layer`, and behaves in the
+ * same way.
  *
  * @category layers
  */

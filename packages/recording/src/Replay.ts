@@ -1,15 +1,15 @@
 /**
- * Answers from a recording: a Transport with no binary and no network behind it, for programs that use Codex to be tested
- * in CI as they are.
+ * A replay of a recording: a Transport that answers from the file, without a binary and without a network. Use it to test
+ * programs that use Codex in CI, unchanged.
  *
- * A replay is strict. Whatever the program asks must have been asked when it was recorded, with the same method and the
- * same parameters, in the same order within a thread; whatever the server had asked is asked again, and the program's
- * answers must be the same. Threads are independent of each other, and so are requests that belong to none: they may come
- * in another order. What may differ in any case: the ids of requests, the trace context, the version in `clientInfo`,
- * what is masked (see {@link Masking}) and what {@link Options.ignore} lists.
+ * A replay is strict. Within a thread, the program must send the recorded requests, with the recorded parameters, in the
+ * recorded order. The server's requests are repeated, and the program must send the recorded responses. Threads are
+ * independent of each other, and so are requests that belong to no thread: their order may change. Differences are allowed
+ * in the ids of requests, the trace context, the version in `clientInfo`, masked values (see `Masking`), and the paths that
+ * {@link Options.ignore} lists.
  *
- * When the program leaves the recording, the connection ends: whatever is under way, and every later call, fails with a
- * `CodexConnectionError` whose message shows the difference, and whose cause is the {@link ReplayMismatchError}.
+ * When the program departs from the recording, the connection ends. Pending and later calls fail with a
+ * `CodexConnectionError` whose message shows the difference and whose cause is a {@link ReplayMismatchError}.
  *
  * ```ts
  * it.live("says hello", () =>
@@ -29,52 +29,56 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as difference from "./internal/difference.ts"
-import { Masker } from "./internal/Masker.ts"
-import { Player, type Problem } from "./internal/Player.ts"
-import * as Script from "./internal/Script.ts"
-import type * as Masking from "./Masking.ts"
-import * as Recording from "./Recording.ts"
+import * as Recording from "./format/Recording.ts"
+import { Masker } from "./masking/Masker.ts"
+import type * as Masking from "./masking/Options.ts"
+import * as difference from "./replay/difference.ts"
+import { Player, type Problem } from "./replay/Player.ts"
+import * as Script from "./replay/Script.ts"
 
 /**
- * Options of a replay. What to mask must be what the recorder was told.
+ * Options of a replay. The options of masking must be those of the recorder.
  *
  * @category models
  */
 export interface Options extends Masking.Options {
   /**
-   * Parameters, and answers to the server's requests, that may differ: paths by method, `"*"` for every method; `*` in a
-   * path stands for any field or index. E.g. `{ "thread/start": ["cwd"], "turn/start": ["input.*.text"] }`.
+   * Paths that may differ in the parameters of requests and in the results of responses to the server, by method. The
+   * method `"*"` stands for every method, and `*` in a path for any field or index. Example:
+   * `{ "thread/start": ["cwd"], "turn/start": ["input.*.text"] }`.
    */
   readonly ignore?: { readonly [method: string]: ReadonlyArray<string> } | undefined
   /**
-   * How fast the server speaks, as a multiple of the recorded pace: 1 is as it was, 2 is twice as fast. Default: without
-   * any delay. Uses the `Clock`, so a `TestClock` can drive it.
+   * Speed of the server, as a multiple of the recorded pace: 1 is the recorded pace, 2 is twice as fast. It uses the
+   * `Clock`, so a `TestClock` can drive it. Default: no delays.
    */
   readonly speed?: number | undefined
   /**
-   * How much longer than the recorded one the program may take to ask the next thing, while it waits for something that
-   * the server says only then; after that the replay fails. In real time, whatever the `Clock`. Default: 3 seconds.
+   * Time that the program may take beyond the recorded time, while it waits for a message that the server sends only after
+   * a further request. Then the replay fails. It is measured in real time, whatever the `Clock`. Default: 3 seconds.
    */
   readonly patience?: Duration.Input | undefined
 }
 
 /**
- * The program is not the one that was recorded. Masked values show as they are in the recording.
+ * The program departed from the recording. Values are masked as in the recording.
  *
  * @category errors
  */
 export class ReplayMismatchError
-  extends Schema.TaggedError<ReplayMismatchError>("@effect-codex/testing/ReplayMismatchError")(
+  extends Schema.TaggedError<ReplayMismatchError>("@effect-codex/recording/ReplayMismatchError")(
     "ReplayMismatchError",
     {
       /** The recording. */
       file: Schema.String,
-      /** What happened instead of what was recorded. */
+      /** A description of the difference. */
       detail: Schema.String,
-      /** The line of the recording that was expected next, counted from 1. */
+      /** The next line of the recording that the program was to reach, counted from 1. */
       line: Schema.optionalKey(Schema.Number),
-      /** Where the values differ, if the right thing was asked with other ones. A value that is not there is left out. */
+      /**
+       * The differences between the recorded values and those of the program, if only the values differ. An absent value is
+       * left out.
+       */
       differences: Schema.Array(Schema.Struct({
         path: Schema.String,
         recorded: Schema.optionalKey(Schema.Unknown),
@@ -85,28 +89,28 @@ export class ReplayMismatchError
 {
   override get message(): string {
     return [
-      `The program has left the recording ${this.file}${
+      `The program departed from the recording ${this.file}${
         this.line === undefined ? "" : ` at line ${this.line}`
       }: ${this.detail}.`,
       ...(this.differences.length === 0 ? [] : [difference.render(this.differences)]),
-      "If the change is meant, record it again; if the value changes from run to run, list it in `ignore`."
+      "If the change is intended, record again. If the value differs from run to run, list its path in `ignore`."
     ].join("\n")
   }
 }
 
 /**
- * What a replay has come to.
+ * The state of a replay, for tests to check.
  *
  * @category services
  */
 export class Replay extends Context.Service<Replay, {
-  /** Succeeds if everything that was recorded has been asked; fails with the first thing that was not. */
+  /** Succeeds if the program has sent every recorded message; fails with the first one that it has not sent. */
   readonly done: Effect.Effect<void, ReplayMismatchError>
-  /** What was recorded, read from the file. */
+  /** The recording that is replayed. */
   readonly recording: Recording.Recording
 }>()("@effect-codex/recording/Replay") {}
 
-/** The mismatch that an error comes from, however deep. */
+/** Returns the mismatch that caused an error, at any depth; undefined if there is none. */
 export const mismatch = (error: unknown): ReplayMismatchError | undefined => {
   let current = error
   while (typeof current === "object" && current !== null) {
@@ -117,7 +121,7 @@ export const mismatch = (error: unknown): ReplayMismatchError | undefined => {
 }
 
 /**
- * A replay of a recording that was read.
+ * Creates a replay of a recording that is in memory.
  *
  * @category constructors
  */
@@ -141,14 +145,14 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
     const connection = connections++
     const script = scripts[connection]
     if (script === undefined) {
-      return yield* left(mismatched({
-        detail: `the program connects once more, and the recording has ${scripts.length} connection${
-          scripts.length === 1 ? "" : "s"
+      return yield* departed(mismatched({
+        detail: `the program opened another connection, and the recording has ${
+          scripts.length === 1 ? "only one" : `only ${scripts.length}`
         }`
       }))
     }
     const { asks, ending } = script
-    // Nothing was said: connecting failed.
+    // The recorded program failed to connect.
     if (asks.length === 0 && ending !== undefined && !isClosing(ending.error)) return yield* ending.error
 
     const scope = yield* Effect.scope
@@ -176,7 +180,7 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
     yield* watch(
       player,
       Duration.fromInputUnsafe(options.patience ?? "3 seconds"),
-      (problem) => fail(left(mismatched(problem)))
+      (problem) => fail(departed(mismatched(problem)))
     )
     player.start()
 
@@ -186,7 +190,7 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
         Effect.suspend(() => {
           if (end !== undefined) return Effect.fail(end)
           const problem = player.accept(message)
-          return problem === undefined ? Effect.void : Effect.fail(fail(left(mismatched(problem))))
+          return problem === undefined ? Effect.void : Effect.fail(fail(departed(mismatched(problem))))
         })
     } satisfies Transport.Connection
   })
@@ -198,7 +202,7 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
       done: Effect.suspend(() => {
         const ask = scripts.flatMap((script) => script.asks).find((ask) => ask.asked === undefined)
         return ask === undefined ? Effect.void : Effect.fail(mismatched({
-          detail: `${Script.describe(ask)} was recorded, and not asked`,
+          detail: `${Script.describe(ask)} was recorded, but the program did not send it`,
           line: ask.line
         }))
       })
@@ -206,17 +210,17 @@ export const make = (recording: Recording.Recording, options: Options = {}): {
   }
 }
 
-/** The recorded connections, each as a script. */
+/** Returns a script for each recorded connection. */
 const byConnection = ({ entries }: Recording.Recording): ReadonlyArray<Script.Script> => {
   const numbers = Array.from(new Set(entries.map((entry) => entry.connection))).sort((a, b) => a - b)
   return numbers.map((connection) => Script.make(entries.filter((entry) => entry.connection === connection)))
 }
 
-/** The end of a connection because the program is not the recorded one. */
-const left = (cause: ReplayMismatchError): CodexConnectionError =>
+/** The end of a connection because the program departed from the recording. */
+const departed = (cause: ReplayMismatchError): CodexConnectionError =>
   new CodexConnectionError({ reason: { _tag: "Closed" }, cause })
 
-/** Whether it was the client that closed. */
+/** Returns true if the client closed the connection. */
 const isClosing = (error: Recording.Ending): boolean =>
   error._tag === "CodexConnectionError" && error.reason._tag === "Closed"
 
@@ -225,7 +229,7 @@ const lost = (error: Recording.Ending): CodexConnectionError =>
     ? error
     : new CodexConnectionError({ reason: { _tag: "Disconnected" }, cause: error })
 
-/** Fails a program that waits for what will never be said. */
+/** Fails a program that waits for a message that will never come. */
 const watch = (
   player: Player,
   patience: Duration.Duration,
@@ -246,7 +250,7 @@ const watch = (
   ))
 
 /**
- * A Transport that answers from a recording. The file is read when the Layer is built, which fails if it can't be.
+ * A Layer of a Transport that answers from a recording. Building it reads the file, and fails if it can't be read.
  *
  * ```ts
  * Codex.layerTransport().pipe(Layer.provideMerge(Replay.layer("run.jsonl")))
@@ -264,7 +268,7 @@ export const layer = (
   }))
 
 /**
- * Codex that answers from a recording: what stands in for `Codex.layer`, and for `Recorder.layerCodex`.
+ * A Layer of Codex that answers from a recording, in place of `Codex.layer` or `Recorder.layerCodex`.
  *
  * @category layers
  */

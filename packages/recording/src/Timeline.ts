@@ -1,9 +1,10 @@
 /**
- * A timeline to look at: one self-contained HTML page of a recording, with the threads as lanes, their turns and items
- * over time, and everything that was said on the wire.
+ * A timeline of a recording: one self-contained HTML page with the threads as lanes, their turns and items over time, and
+ * every message on the wire.
  *
- * `npx effect-codex timeline run.jsonl` makes one and opens it. This module is for programs that make one themselves, as
- * an artifact of a test run. It is not part of the SDK's index, so that nobody pays for it who does not use it.
+ * `npx @effect-codex/cli timeline run.jsonl` writes the page and opens it. Use this module to write it from a program, for
+ * example as an artifact of a test run. The package's index does not export it, so programs that only record do not load
+ * it.
  *
  * ```ts
  * import * as Recording from "@effect-codex/recording/Recording"
@@ -17,27 +18,27 @@
  * ```
  */
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import { type Recording, RecordingError } from "./Recording.ts"
+import { type Recording, RecordingError } from "./format/Recording.ts"
+import { isSameFile, replaceFile } from "./timeline/file.ts"
 import * as Model from "./timeline/Model.ts"
 import * as Page from "./timeline/Page.ts"
 
 /**
- * What a timeline is made with.
+ * Options of a timeline.
  *
  * @category models
  */
 export interface Options {
-  /** What the page is called. Default: the name of the recording's file. */
+  /** The title of the page. Default: the name of the recording's file. */
   readonly title?: string | undefined
 }
 
 /**
- * The page as a text. It loads nothing: its data, its style and its program are in it, and its content security policy
- * forbids the rest. It shows what the recording has, which was masked when it was written.
+ * Returns the page as a text. The page loads nothing: it contains its data, its style and its program, and its content
+ * security policy forbids everything else. It shows the recorded values, which the recorder has masked.
  *
- * The program of the page is read from files of this package: a program that is bundled has to leave the package external.
+ * The program of the page is read from files of this package, so a bundler must leave the package external.
  *
  * @category constructors
  */
@@ -45,22 +46,20 @@ export const html = (recording: Recording, options: Options = {}): string =>
   Page.make(Model.make(recording, options.title ?? Path.basename(recording.file)))
 
 /**
- * Writes the page to a file; directories are made, and a file that exists is replaced, but for the recording itself.
+ * Writes the page to a file, and creates missing directories. An existing file is replaced, unless it is the recording
+ * itself, by whatever name or link.
  *
  * @category constructors
  */
 export const write = (recording: Recording, file: string, options?: Options): Effect.Effect<void, RecordingError> =>
   Effect.suspend(() => {
-    if (Path.resolve(file) === Path.resolve(recording.file)) {
+    if (isSameFile(file, recording.file)) {
       return Effect.fail(
         new RecordingError({ file, detail: "the page would replace the recording; write it to another file" })
       )
     }
     return Effect.tryPromise({
-      try: async () => {
-        await Fs.mkdir(Path.dirname(file), { recursive: true })
-        await Fs.writeFile(file, html(recording, options))
-      },
+      try: () => replaceFile(file, html(recording, options)),
       catch: (cause) => new RecordingError({ file, detail: "the page can't be written", cause })
     })
   })

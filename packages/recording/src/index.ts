@@ -1,13 +1,13 @@
 /**
- * Recordings of what passes between a client and its app-server: to keep, to replay, and to look at.
+ * Recordings of the traffic between a client and its app-server: record a program, replay it, draw it as a timeline.
  *
- * `Timeline` is a module of its own, so that a program that records does not load it.
+ * `@effect-codex/recording/Timeline` is not part of this index, so a program that only records does not load it.
  */
-/** Rules for the keys, addresses and paths that a recording must not hold. */
+/** Rules for what a recording must not contain: keys, addresses and directories. */
 export * as Masking from "./Masking.ts"
-/** A Transport that writes what passes through it to a file. */
+/** A Transport that writes its traffic to a file. */
 export * as Recorder from "./Recorder.ts"
-/** The file format of a recording. */
+/** The file format of recordings. */
 export * as Recording from "./Recording.ts"
 /** A Transport that answers from a recording. */
 export * as Replay from "./Replay.ts"

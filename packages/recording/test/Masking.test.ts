@@ -22,7 +22,7 @@ const options: Recorder.Options = {
   paths: { "/data": "/srv" }
 }
 
-/** What a recording has of messages of the server, and how many of its lines were not written before its end. */
+/** Records messages of a server. Returns the recorded messages, and the number of lines that were held back until the end. */
 const record = Effect.fnUntraced(function*(messages: ReadonlyArray<object>, recorder = options) {
   const file = yield* TemporaryFile.make("run.jsonl")
   const lines = () => readFileSync(file, "utf8").trimEnd().split("\n").length
@@ -52,7 +52,7 @@ const record = Effect.fnUntraced(function*(messages: ReadonlyArray<object>, reco
   return { received, held: lines() - 1 - before }
 })
 
-/** A text as a recording has it. */
+/** Returns a text as the recorder masks it. */
 const masked = (text: string, recorder = options) =>
   Effect.map(record([{ method: "x", params: { text } }], recorder), ({ received }) => received[0]?.["params"])
 
@@ -75,7 +75,7 @@ describe("masking", () => {
       for (const [text, expected] of texts) assert.deepStrictEqual(yield* masked(text), { text: expected })
     }))
 
-  it.effect("hides secrets that it was told, that the environment names, and that look like one", () =>
+  it.effect("hides listed secrets, secrets of the environment, and secrets by their form", () =>
     Effect.gen(function*() {
       const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
       const texts = [
@@ -95,7 +95,7 @@ describe("masking", () => {
       }
     }))
 
-  it.effect("hides what its field says is one, and then wherever it shows up", () =>
+  it.effect("hides values of fields with secret names, and the same values anywhere later", () =>
     Effect.gen(function*() {
       const { received } = yield* record([
         { method: "x", params: { type: "apiKey", apiKey: "unheard-of", refreshToken: false, tokenUsage: 3 } },
@@ -107,7 +107,7 @@ describe("masking", () => {
       ])
     }))
 
-  it.effect("looks into the names of fields, and into base64", () =>
+  it.effect("hides values in names of fields, and in base64", () =>
     Effect.gen(function*() {
       const { received } = yield* record([
         { id: 2, result: { "/home/ada/a": [{ dataBase64: base64("in /home/ada") }], rawBase64: "/////w==" } }
@@ -117,7 +117,7 @@ describe("masking", () => {
       ])
     }))
 
-  it.effect("finds what is text in bytes that are none", () =>
+  it.effect("finds text in bytes that are not UTF-8", () =>
     Effect.gen(function*() {
       const { received } = yield* record([{ id: 2, result: { dataBase64: base64([0xff, 0], "in /home/ada", [0xc3]) } }])
       assert.deepStrictEqual(received, [{ id: 2, result: { dataBase64: base64([0xff, 0], "in /home/user", [0xc3]) } }])
@@ -131,7 +131,7 @@ describe("masking", () => {
       })
     }))
 
-  it.effect("learns the home of a server that it did not know", () =>
+  it.effect("learns the home directory of the server", () =>
     Effect.gen(function*() {
       const { received } = yield* record([
         { id: 2, result: { userAgent: "x/1", codexHome: "/remote/codex" } },
@@ -149,13 +149,13 @@ const output = (...parts: Parameters<typeof base64>) => ({
 const of = (threadId: string, method = "item/completed") => ({ method, params: { threadId } })
 
 describe("a text in pieces", () => {
-  it.effect("is written as it came, when there is nothing to hide in it", () =>
+  it.effect("is recorded unchanged, if there is nothing to hide", () =>
     Effect.gen(function*() {
       const messages = [delta("Hel"), delta("lo, "), delta("world"), of("t")]
       assert.deepStrictEqual(yield* record(messages), { received: messages, held: 0 })
     }))
 
-  it.effect("is held back in the middle of a word, with what follows, until the word is complete", () =>
+  it.effect("is held back within a word, with later messages, until the word is complete", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* record([delta("one"), delta("two ", "other")])).held, 2)
       assert.strictEqual((yield* record([delta("one"), delta(" ")])).held, 0)

@@ -45,7 +45,7 @@ const twice = <A, E>(
     return { file, home, recorded, replayed }
   })
 
-/** What two results of the same turn have in common, on two machines. */
+/** The part of a result that does not depend on the machine. */
 const essence = (result: TurnResult.TurnResult) => ({
   ...result,
   items: result.items.map((item) => item.type === "commandExecution" ? { ...item, cwd: "", command: "" } : item)
@@ -119,7 +119,7 @@ const askEach = (names: ReadonlyArray<string>, concurrency: "unbounded" | 1) =>
     return answers.sort()
   })
 describe("a run that was recorded", () => {
-  it.live("gives the same result again, without a binary", () =>
+  it.live("returns the same result again, without a binary", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel
       yield* model.enqueue(Reply.make([
@@ -145,7 +145,7 @@ describe("a run that was recorded", () => {
       assert.include(recorded.map((event) => event["method"]), "turn/completed")
     }).pipe(Effect.scoped, Effect.provide(live())))
 
-  it.live("runs threads side by side, in whatever order they come", () =>
+  it.live("runs concurrent threads in any order", () =>
     Effect.gen(function*() {
       const file = yield* TemporaryFile.make("run.jsonl")
       const home = yield* CodexHome.CodexHome
@@ -168,7 +168,7 @@ describe("a run that was recorded", () => {
       Effect.provide(live({ respond: (request) => Reply.text(`echo of ${request.lastUserText}`) }))
     ))
 
-  it.live("asks for approvals again, and calls tools", () =>
+  it.live("repeats approvals and tool calls", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel
       yield* model.enqueue(
@@ -257,7 +257,7 @@ const answering = (pin: string, name: string): ClientOptions.ClientOptions => ({
   }
 })
 describe("a run on a server in memory that was recorded", () => {
-  it.live("loses its server as it was lost, and starts it again", () =>
+  it.live("repeats the loss of its server, and the restart", () =>
     Effect.gen(function*() {
       const client: ClientOptions.ClientOptions = { restart: Schedule.recurs(3) }
       const crash = new CodexError.CodexConnectionError({
@@ -282,7 +282,7 @@ describe("a run on a server in memory that was recorded", () => {
       assert.deepStrictEqual(replayed, result)
     }).pipe(Effect.scoped))
 
-  it.live("brings what was no message, too", () =>
+  it.live("repeats lines that are not messages", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const codex = yield* Codex.Codex
@@ -308,7 +308,7 @@ describe("a run on a server in memory that was recorded", () => {
       assert.strictEqual(yield* program.pipe(Effect.provide(Replay.layerCodex(file))), 1)
     }).pipe(Effect.scoped))
 
-  it.live("keeps the answers to secret questions to itself, and compares the others", () =>
+  it.live("masks answers to secret questions, and compares other answers", () =>
     Effect.gen(function*() {
       const { file } = yield* onFake(
         sayHello,
@@ -337,7 +337,7 @@ describe("a run on a server in memory that was recorded", () => {
       ])
     }).pipe(Effect.scoped))
 
-  it.effect("is as slow as it was, if that is wanted", () =>
+  it.effect("can repeat the recorded delays", () =>
     Effect.gen(function*() {
       const recording = yield* Effect.fromResult(Recording.parse(
         "made up",
@@ -380,8 +380,30 @@ const run = (input: string) =>
     return yield* (yield* codex.threadStart()).run(input)
   })
 
-describe("a program that is not the one that was recorded", () => {
-  it.live("is shown the difference", () =>
+describe("a program that departs from its recording", () => {
+  it.effect("is compared by its own fields and methods, whatever their names", () =>
+    Effect.gen(function*() {
+      const [plain, odd] = [
+        `{"id":1,"method":"constructor","params":{}}`,
+        `{"id":1,"method":"constructor","params":{"__proto__":{}}}`
+      ]
+      const header = Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })
+      for (const [recorded, sent] of [[plain, plain], [odd, odd], [plain, odd], [odd, plain]] as const) {
+        const lines = [header, `{"at":1,"connection":1,"sent":${recorded}}`].join("\n")
+        const { transport } = Replay.make(yield* Effect.fromResult(Recording.parse("run.jsonl", lines)))
+        const connection = yield* transport.connect
+        const error = yield* Effect.match(connection.send(sent), {
+          onFailure: Replay.mismatch,
+          onSuccess: () => undefined
+        })
+        assert.deepStrictEqual(
+          error?.differences.map(({ path }) => path),
+          recorded === sent ? undefined : ["__proto__"]
+        )
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("gets the difference in the error", () =>
     Effect.gen(function*() {
       const file = yield* hello
       const error = yield* Effect.flip(replay(file, run("Say goodbye.")))
@@ -394,11 +416,11 @@ describe("a program that is not the one that was recorded", () => {
       assert.strictEqual(
         error.message,
         [
-          `The connection to the Codex app-server was closed: The program has left the recording ${file} at line ${mismatch.line}: turn/start was asked with other parameters.`,
+          `The connection to the Codex app-server was closed: The program departed from the recording ${file} at line ${mismatch.line}: the program sent turn/start with other parameters.`,
           "  input[0].text",
           `    recorded: "Say hello."`,
-          `    asked:    "Say goodbye."`,
-          "If the change is meant, record it again; if the value changes from run to run, list it in `ignore`."
+          `    sent:     "Say goodbye."`,
+          "If the change is intended, record again. If the value differs from run to run, list its path in `ignore`."
         ].join("\n")
       )
       const line = JSON.parse(readFileSync(file, "utf8").split("\n")[mismatch.line! - 1]!)
@@ -407,7 +429,7 @@ describe("a program that is not the one that was recorded", () => {
       yield* replay(file, run("Say goodbye."), { ignore: { "turn/start": ["input.*.text"] } })
     }).pipe(Effect.scoped))
 
-  it.live("fails in everything that it does from then on", () =>
+  it.live("fails in every later call", () =>
     Effect.gen(function*() {
       const file = yield* hello
       yield* replay(
@@ -418,7 +440,7 @@ describe("a program that is not the one that was recorded", () => {
           const watching = yield* Effect.forkChild(Effect.flip(Stream.runDrain(thread.notifications)))
           yield* Effect.yieldNow
           const first = yield* Effect.flip(Stream.runDrain(codex.models()))
-          assert.include(first.message, "model/list was asked, and the recording has no such request")
+          assert.include(first.message, "the program sent model/list, and the recording has no such request")
           const second = yield* Effect.flip(thread.run("Say hello."))
           assert.strictEqual(second.message, first.message)
           assert.strictEqual((yield* Fiber.join(watching)).message, first.message)
@@ -426,7 +448,7 @@ describe("a program that is not the one that was recorded", () => {
       )
     }).pipe(Effect.scoped))
 
-  it.live("is told what it did not ask", () =>
+  it.live("learns which messages it did not send", () =>
     Effect.gen(function*() {
       const file = yield* hello
       const error = yield* replay(
@@ -436,10 +458,10 @@ describe("a program that is not the one that was recorded", () => {
           return yield* Effect.flip(Replay.Replay.use((replay) => replay.done))
         })
       )
-      assert.include(error.message, "turn/start was recorded, and not asked")
+      assert.include(error.message, "turn/start was recorded, but the program did not send it")
     }).pipe(Effect.scoped))
 
-  it.live("does not wait for ever", () =>
+  it.live("does not wait for ever for a message that needs a request", () =>
     Effect.gen(function*() {
       const turn = Effect.gen(function*() {
         const codex = yield* Codex.Codex
@@ -457,13 +479,13 @@ describe("a program that is not the one that was recorded", () => {
       )
       assert.include(
         error.message,
-        "the program waits for the end of a turn, which the server gave only after it had been asked: turn/interrupt"
+        "the program waits for the end of a turn, which the server sent only after turn/interrupt"
       )
     }).pipe(Effect.scoped))
 })
 
 describe("a recording", () => {
-  it.live("hides secrets and where it was made, also in the pieces of a text", () =>
+  it.live("hides secrets and directories, also in pieces of text", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel
       const home = yield* CodexHome.CodexHome
@@ -519,7 +541,7 @@ describe("a recording", () => {
       assert.include(text, `"installationId":"[secret]"`)
     }).pipe(Effect.scoped, Effect.provide(live())))
 
-  it.live("is of one client: a second one that would write it is refused, and the first goes on", () =>
+  it.live("belongs to one client: a second recorder of the file is refused, and the first continues", () =>
     Effect.gen(function*() {
       const file = yield* TemporaryFile.make("run.jsonl")
       const recorded = () => {
@@ -539,7 +561,7 @@ describe("a recording", () => {
       yield* sayHello.pipe(Effect.provide(Replay.layerCodex(file)))
     }).pipe(Effect.scoped))
 
-  it.live("is readable up to the moment in which its program died", () =>
+  it.live("is readable up to the moment at which its program died", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel
       const home = yield* CodexHome.CodexHome

@@ -75,23 +75,23 @@ describe("the format of recordings", () => {
     }
   })
 
-  it("skips what a later version adds, and refuses what it changes", () => {
+  it("skips additions of later versions, and refuses later formats", () => {
     const text = [
       header.replace("{", `{"mood":"good",`),
       `{"at":1,"connection":1,"thought":"hm"}`,
       `{"at":2,"connection":1,"mood":"better","sent":{"method":"a"}}`
     ].join("\n")
     assert.lengthOf(Result.getOrThrow(Recording.parse("run.jsonl", text)).entries, 1)
-    assert.include(refusal(header.replace(`"version":1`, `"version":2`)), "update effect-codex, or record it again")
+    assert.include(refusal(header.replace(`"version":1`, `"version":2`)), "update the package, or record again")
   })
 
-  it("refuses what is none", () => {
+  it("refuses other files", () => {
     assert.include(refusal(""), "run.jsonl: the file is empty")
     assert.include(refusal("{}"), "run.jsonl, line 1: this is not a recording")
     assert.include(refusal(`${header}\nnonsense\n{"at":1}`), "run.jsonl, line 2: the line is not a JSON object")
   })
 
-  it.effect("says when there is no file", () =>
+  it.effect("reports a missing file", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Recording.read("no/such/file.jsonl"))
       assert.strictEqual(error.message, "no/such/file.jsonl: there is no such file; record it first.")
@@ -101,7 +101,7 @@ describe("the format of recordings", () => {
 describe("recordings of earlier versions", () => {
   const directory = fileURLToPath(new URL("recordings/", import.meta.url))
 
-  // Each version of the format adds one, made on the real binary by the example 29_record_and_replay, and none is made anew.
+  // One per version of the format, recorded with the real binary by the example 29_record_and_replay and never replaced.
   for (const name of readdirSync(directory)) {
     it.live(`replays ${name}`, () =>
       Effect.gen(function*() {

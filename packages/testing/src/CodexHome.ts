@@ -17,7 +17,7 @@ import type * as PlatformError from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as NodeFs from "node:fs/promises"
-import * as toml from "./internal/toml.ts"
+import * as toml from "./base/toml.ts"
 import { ScriptedModel } from "./ScriptedModel.ts"
 
 /** The service. All paths are absolute and contain no symbolic links. */

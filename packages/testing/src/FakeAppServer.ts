@@ -35,7 +35,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Fixture from "./Fixture.ts"
+import { History } from "./base/History.ts"
 import {
   type Method,
   type Params,
@@ -44,9 +44,9 @@ import {
   type Response,
   RpcError,
   type TurnScript
-} from "./internal/exchange.ts"
-import { History } from "./internal/History.ts"
-import * as SmallCodex from "./internal/SmallCodex.ts"
+} from "./server/exchange.ts"
+import * as Fixture from "./server/Fixture.ts"
+import * as SmallCodex from "./server/SmallCodex.ts"
 
 export {
   type Method,
@@ -56,7 +56,7 @@ export {
   type Response,
   RpcError,
   type TurnScript
-} from "./internal/exchange.ts"
+} from "./server/exchange.ts"
 
 /** The parameters of a notification from the server. */
 export type NotificationParams<M extends string> = M extends Methods.ServerNotificationMethod

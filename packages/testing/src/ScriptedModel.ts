@@ -37,15 +37,14 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Http from "node:http"
-import * as events from "./internal/events.ts"
+import { History } from "./base/History.ts"
 import { decodeBody, ModelRequest, type Outcome } from "./ModelRequest.ts"
-import * as Reply from "./Reply.ts"
-import type * as Step from "./Step.ts"
+import * as events from "./script/events.ts"
+import * as Reply from "./script/Reply.ts"
+import type * as Step from "./script/Step.ts"
 
 /** The service. */
 export interface Service {
@@ -83,14 +82,10 @@ export interface Script {
   readonly replies?: ReadonlyArray<Reply.Reply>
   /**
    * Answers a request when no enqueued reply is left. `(request) => Reply.text(request.lastUserText ?? "")` is an echo
-   * that serves any number of threads. Default: HTTP 500, with a body that explains it.
+   * that serves any number of threads. Default: HTTP 400, with a body that
+   * explains it, which becomes the error of the turn.
    */
   readonly respond?: (request: ModelRequest) => Reply.Reply
-}
-
-interface State {
-  readonly requests: ReadonlyArray<ModelRequest>
-  readonly replies: ReadonlyArray<Reply.Reply>
 }
 
 /**
@@ -99,25 +94,23 @@ interface State {
  */
 export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.ServeError, Scope.Scope> = Effect
   .fnUntraced(function*(script: Script = {}) {
-    const state = yield* SubscriptionRef.make<State>({ requests: [], replies: script.replies ?? [] })
+    const requests = new History<ModelRequest>()
+    const replies = Array.from(script.replies ?? [])
     const files = new Map<string, Uint8Array>()
 
     const answer = Effect.fnUntraced(function*(http: HttpServerRequest.HttpServerRequest, path: string) {
       const body = yield* Effect.flatMap(http.text, decodeBody)
       const outcome = yield* Deferred.make<Outcome>()
-      const [request, scripted] = yield* SubscriptionRef.modify(state, ({ replies, requests }) => {
-        const request = new ModelRequest({
-          index: requests.length,
-          path,
-          headers: { ...http.headers },
-          body,
-          outcome: Deferred.await(outcome)
-        })
-        return [[request, replies[0]] as const, {
-          requests: [...requests, request],
-          replies: replies.slice(1)
-        }]
+      const request = new ModelRequest({
+        index: requests.items.length,
+        path,
+        headers: { ...http.headers },
+        body,
+        outcome: Deferred.await(outcome)
       })
+      const scripted = replies.shift()
+      requests.add(request)
+      requests.tell()
       const reply = scripted ?? (script.respond ?? unscripted)(request)
       const end = (exit: Exit.Exit<unknown, unknown>) =>
         Deferred.succeed(outcome, Exit.isSuccess(exit) ? "answered" : "aborted")
@@ -185,26 +178,14 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
     )
 
     const origin = NetAddress.formatUrlUnsafe(server.address).replace(/\/$/, "")
-    const requests = SubscriptionRef.changes(state).pipe(Stream.map((state) => state.requests))
     return ScriptedModel.of({
       url: `${origin}/v1`,
-      enqueue: (...replies) =>
-        SubscriptionRef.update(state, (state) => ({ ...state, replies: [...state.replies, ...replies] })),
-      pending: Effect.map(SubscriptionRef.get(state), (state) => state.replies.length),
-      requests: Effect.map(SubscriptionRef.get(state), (state) => state.requests),
-      clear: SubscriptionRef.update(state, (state) => ({ ...state, requests: [] })),
-      awaitRequest: (index) =>
-        requests.pipe(
-          Stream.filter((requests) => requests.length > index),
-          Stream.runHead,
-          Effect.map((requests) => Option.getOrThrow(requests)[index]!)
-        ),
-      stream: requests.pipe(
-        Stream.mapAccum(
-          () => 0,
-          (seen, requests) => [requests.length, requests.slice(seen > requests.length ? 0 : seen)] as const
-        )
-      ),
+      enqueue: (...more) => Effect.sync(() => void replies.push(...more)),
+      pending: Effect.sync(() => replies.length),
+      requests: Effect.sync(() => requests.items.slice()),
+      clear: Effect.sync(() => requests.clear()),
+      awaitRequest: (index) => requests.find((items) => items[index]),
+      stream: requests.stream,
       file: (name, bytes) =>
         Effect.sync(() => {
           const url = new URL(`/files/${encodeURIComponent(name)}`, origin)
@@ -228,7 +209,7 @@ const encoder = new TextEncoder()
 
 const unscripted = (request: ModelRequest): Reply.Reply =>
   Reply.httpError(
-    500,
+    400,
     `The scripted model has no reply left for request ${request.index} (model ${request.model}, last user text ${
       JSON.stringify(request.lastUserText ?? null)
     }). Enqueue one, or set the option "respond".`

@@ -19,7 +19,7 @@ import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import type * as PlatformError from "effect/PlatformError"
 import * as CodexHome from "./CodexHome.ts"
-import * as Reply from "./Reply.ts"
+import * as Reply from "./script/Reply.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /** Options of {@link layer}. `R` is the services that the handlers in `client.serverRequests` require. */

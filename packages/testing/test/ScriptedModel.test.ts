@@ -184,7 +184,7 @@ describe("ScriptedModel", () => {
       const silent = yield* ScriptedModel.make({ replies: [Reply.text("only one")] })
       assert.deepStrictEqual(deltas(yield* ask(silent, "1")), ["only one"])
       const response = yield* post(silent, body("2"))
-      assert.strictEqual(response.status, 500)
+      assert.strictEqual(response.status, 400)
       assert.include(yield* Effect.promise(() => response.text()), `no reply left for request 1`)
 
       const echo = yield* ScriptedModel.make({ respond: (request) => Reply.text(`${request.lastUserText}!`) })

@@ -1,6 +1,6 @@
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient } from "effect-codex"
+import { Codex, CodexClient, CodexError } from "effect-codex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +20,14 @@ describe("TestCodex", () => {
       assert.strictEqual((yield* thread.run("Say hello.")).finalResponse, "hello")
       assert.strictEqual((yield* thread.read()).cwd, home.workspace)
       assert.strictEqual(codex.metadata.codexHome, home.codexHome)
+    }).pipe(Effect.provide(TestCodex.layer())))
+
+  it.live("fails a turn without a reply with a text that says so, and that no retry can help", () =>
+    Effect.gen(function*() {
+      const thread = yield* (yield* Codex.Codex).threadStart()
+      const error = yield* Effect.flip(thread.run("Say hello."))
+      assert.include(error.message, "The scripted model has no reply left for request 0")
+      assert.isFalse(CodexError.isRetryable(error))
     }).pipe(Effect.provide(TestCodex.layer())))
 
   it.live("ends the process before it removes the home", () =>

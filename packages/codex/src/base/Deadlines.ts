@@ -1,5 +1,5 @@
 /**
- * Deadlines of any number of waits, on one timer: a timeout for each request would cost more than the request.
+ * Deadlines of any number of waits on one timer. A timer for each request would cost more than the request.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -8,17 +8,17 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
 export interface Deadlines {
-  /** Runs `expire` after that time, unless it is cancelled before by what this gives. */
+  /** Runs `expire` after that time. Returns a function that cancels it. */
   readonly add: (after: Duration.Duration, expire: () => void) => () => void
 }
 
 interface Wait {
-  /** By the clock's monotonic time, in milliseconds. */
+  /** The end of the wait on the clock's monotonic time, in milliseconds. */
   readonly until: number
   readonly expire: () => void
 }
 
-/** Nothing expires any more when the scope has closed. */
+/** Creates a set of deadlines. None expires after the scope has closed. */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const fork = Effect.runForkWith(yield* Effect.context<never>())

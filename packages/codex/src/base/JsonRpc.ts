@@ -1,11 +1,12 @@
 /**
  * JSON-RPC as the app-server speaks it: one JSON object a line, without the `jsonrpc` member.
  *
- * This is the one place that reads and writes messages. What it writes, the server can parse: well-formed text, and no
- * nesting deeper than {@link maxDepth}. The server drops anything else without an answer.
+ * Only this module reads and writes messages. It writes well-formed text, nested at most {@link maxDepth} levels deep, because
+ * the server drops anything else without a response.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import { textOf } from "./text.ts"
 
 /** The error codes of JSON-RPC, and the two of the app-server. */
 export const ErrorCode = {
@@ -14,16 +15,16 @@ export const ErrorCode = {
   methodNotFound: -32601,
   invalidParams: -32602,
   internalError: -32603,
-  /** The code of an error that came without one. */
+  /** Stands in for the code of an error that has none. */
   serverError: -32000,
-  /** The server is overloaded. It has not looked at the request. */
+  /** The server is overloaded and has not processed the request. */
   overloaded: -32001
 } as const
 
-/** The id of a request of the server. */
+/** The id of a request from the server. */
 export type Id = string | number
 
-/** An error, as it is written. */
+/** An error to write. */
 export interface RpcError {
   readonly code: number
   readonly message: string
@@ -37,7 +38,7 @@ export type Message = { readonly [key: string]: unknown }
 // Reading
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A message, or what is wrong with the line; undefined for an empty one. */
+/** Parses a line. Returns the message, a description of what is wrong with the line, or undefined for an empty line. */
 export const parse = (line: string): Message | string | undefined => {
   let message: unknown
   try {
@@ -48,22 +49,22 @@ export const parse = (line: string): Message | string | undefined => {
   return Predicate.isObject(message) ? message : "is not a JSON object"
 }
 
-/** The id of a request of the server; undefined for what is none. */
+/** Returns a value as the id of a request. Returns undefined for a value that is none. */
 export const idOf = (value: unknown): Id | undefined =>
   typeof value === "string" || typeof value === "number" ? value : undefined
 
 /**
- * The text of an id, as it stands in the line that was parsed to `id`. The server counts in 64 bits: beyond 2^53 a JavaScript
- * number is another one, and only the text says which.
+ * Returns the text of an id, as written in the line that was parsed to `id`. The server uses 64-bit integers. Beyond 2^53 a
+ * JavaScript number loses digits, so only the text identifies the request.
  */
 export const idText = (id: Id, line: string, ...path: readonly [string, ...ReadonlyArray<string>]): string =>
   typeof id === "string" || Number.isSafeInteger(id) ? JSON.stringify(id) : textAt(line, path) ?? JSON.stringify(id)
 
-/** The text of the number at a path; undefined where there is none. */
+/** Returns the text of the number at a path, or undefined if there is none. */
 const textAt = (line: string, path: ReadonlyArray<string>): string | undefined => {
   let found: string | undefined
   let depth = 0
-  /** How many keys of the path lead to the object that is being read. */
+  /** The number of keys of the path that lead to the current object. */
   let matched = 0
   for (let at = 0; at < line.length; at++) {
     switch (line.charCodeAt(at)) {
@@ -95,38 +96,42 @@ const textAt = (line: string, path: ReadonlyArray<string>): string | undefined =
 // Writing
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The server refuses to parse more levels of arrays and objects, and then drops the whole message. */
+/** The deepest nesting of arrays and objects that the server parses. It drops a deeper message. */
 export const maxDepth = 127
 
-/** A message as one line, or why it can't be one. */
+/** Encodes a message as one line. Fails with a description of what cannot be encoded. */
 export const encode = (message: object): Result.Result<string, string> => {
   const json = stringify(message)
   return Result.isSuccess(json) ? sayable(json.success) : json
 }
 
-/** The answer to a request of the server, whose id is given as text, or why the result can't be said. */
+/** Encodes the response to a request from the server, whose id is passed as text. Fails like {@link encode}. */
 export const encodeAnswer = (id: string, result: unknown): Result.Result<string, string> => {
   const json = stringify(result)
   return Result.isSuccess(json) ? sayable(`{"id":${id},"result":${json.success}}`) : json
 }
 
-/** The refusal of a request of the server, whose id is given as text; without `data` that can't be said. */
+/**
+ * Encodes an error response to a request from the server, whose id is passed as text. Leaves out `data` that cannot be encoded. The
+ * server drops an error whose code is not an integer or whose message is not a string.
+ */
 export const encodeRefusal = (id: string, { code, data, message }: RpcError): string => {
+  const error = { code: Number.isSafeInteger(code) ? code : ErrorCode.internalError, message: textOf(message) }
   const refusal = (error: RpcError) =>
     Result.flatMap(stringify(error), (json) => sayable(`{"id":${id},"error":${json}}`))
-  return Result.getOrElse(
-    refusal(data === undefined ? { code, message } : { code, message, data }),
-    () => Result.getOrElse(refusal({ code, message: String(message) }), () => `{"id":${id},"error":{"code":${code}}}`)
-  )
+  // A message may be too long to be escaped.
+  const shortest = () => `{"id":${id},"error":{"code":${error.code},"message":""}}`
+  const withoutData = () => Result.getOrElse(refusal(error), shortest)
+  return data === undefined ? withoutData() : Result.getOrElse(refusal({ ...error, data }), withoutData)
 }
 
 const stringify = (value: unknown): Result.Result<string, string> => {
   try {
-    // Undefined, whatever the types say: of a function, and of an object whose `toJSON` returns none.
+    // Despite its type, undefined for a function, and for an object whose `toJSON` returns undefined.
     const json: string | undefined = JSON.stringify(value)
     return json === undefined ? Result.fail(`JSON has no form for it (${typeof value})`) : Result.succeed(json)
   } catch (error) {
-    return Result.fail(`it can't be written as JSON (${error})`)
+    return Result.fail(`it can't be written as JSON (${textOf(error)})`)
   }
 }
 
@@ -135,12 +140,12 @@ const sayable = (json: string): Result.Result<string, string> =>
     ? Result.fail(`it is nested more than ${maxDepth} levels deep, which the server can't parse; make it flatter`)
     : Result.succeed(wellFormed(json))
 
-/** The JSON without halves of surrogate pairs, as `text.slice` makes them of an emoji: each becomes U+FFFD. */
+/** Replaces each half of a surrogate pair, which `text.slice` leaves of an emoji, with U+FFFD. */
 const wellFormed = (json: string): string =>
-  // `JSON.stringify` escapes halves, and nothing else in this way. A backslash of the text itself is doubled.
+  // `JSON.stringify` escapes only halves in this way. It doubles a backslash of the text itself.
   json.includes("\\ud") ? json.replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, "$1\\ufffd") : json
 
-/** Strings are skipped, so this takes as long as the structure is large. */
+/** Skips strings, so its cost grows with the structure and not with the text. */
 const isTooDeep = (json: string): boolean => {
   if (json.length <= 2 * maxDepth) return false
   let depth = 0
@@ -168,7 +173,7 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** Where the string ends that begins at `start`. */
+/** Returns the index of the quote that ends the string beginning at `start`. */
 const endOfString = (json: string, start: number): number => {
   let end = start
   do end = json.indexOf("\"", end + 1)
@@ -176,7 +181,7 @@ const endOfString = (json: string, start: number): number => {
   return end < 0 ? json.length : end
 }
 
-/** Whether an odd number of backslashes stands before this place. */
+/** Returns true if an odd number of backslashes precedes this index. */
 const isEscaped = (json: string, at: number): boolean => {
   let before = at - 1
   while (json.charCodeAt(before) === backslash) before--

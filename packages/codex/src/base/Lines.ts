@@ -1,14 +1,14 @@
 /**
- * Bytes that arrive in pieces, as lines of text.
+ * A splitter that turns bytes, which arrive in pieces, into lines of text.
  */
 
-/** How a platform joins and decodes bytes. */
+/** A platform's way to join and decode bytes. */
 export interface Codec<B extends Uint8Array> {
   readonly concat: (parts: ReadonlyArray<B>) => B
   readonly decode: (bytes: B, start: number, end: number) => string
 }
 
-/** A Codec for every platform. */
+/** A Codec that works on every platform. */
 export const codec: Codec<Uint8Array> = {
   concat: (parts) => {
     const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
@@ -25,19 +25,19 @@ export const codec: Codec<Uint8Array> = {
 const lineFeed = 10
 
 /**
- * Splits bytes at line feeds. A line is decoded as a whole, so a character may be split over pieces.
+ * Splits bytes at line feeds. A line is decoded as a whole, so a character may be split between pieces.
  *
- * No more than `limit` bytes of a line are kept: the rest of a longer line is dropped.
+ * Keeps at most `limit` bytes of a line and drops the rest.
  */
 export class Lines<B extends Uint8Array> {
-  /** The pieces of the line that has not ended. */
+  /** Pieces of the unfinished line. */
   private parts: Array<B> = []
   private size = 0
 
   private readonly codec: Codec<B>
   private readonly limit: number
 
-  /** Whether a line was longer than the limit. */
+  /** True once a line was longer than the limit. */
   isCut = false
 
   constructor(codec: Codec<B>, limit: number) {
@@ -45,24 +45,34 @@ export class Lines<B extends Uint8Array> {
     this.limit = limit
   }
 
-  /** The lines that end in this piece. */
+  /** Adds a piece, and returns the lines that end in it. */
   push(piece: B): Array<string> {
-    const lines: Array<string> = []
+    const last = piece.lastIndexOf(lineFeed)
+    let begun: Array<string> = []
     let start = 0
-    let end: number
-    while ((end = piece.indexOf(lineFeed, start)) >= 0) {
-      if (this.size === 0) lines.push(this.decode(piece, start, end))
-      else {
-        this.keep(piece, start, end)
-        lines.push(...this.end())
-      }
-      start = end + 1
+    if (this.size > 0 && last >= 0) {
+      start = piece.indexOf(lineFeed) + 1
+      this.keep(piece, 0, start - 1)
+      begun = this.end()
     }
-    if (start < piece.length) this.keep(piece, start, piece.length)
+    const whole = start <= last ? this.split(piece, start, last) : []
+    if (last + 1 < piece.length) this.keep(piece, last + 1, piece.length)
+    return begun.length === 0 ? whole : begun.concat(whole)
+  }
+
+  /** Decodes whole lines. To decode all of them at once, and split the text, costs less than to decode each. */
+  private split(piece: B, start: number, last: number): Array<string> {
+    if (last - start <= this.limit) return this.codec.decode(piece, start, last).split("\n")
+    const lines: Array<string> = []
+    for (let at = start; at <= last;) {
+      const end = piece.indexOf(lineFeed, at)
+      lines.push(this.decode(piece, at, end))
+      at = end + 1
+    }
     return lines
   }
 
-  /** The line that has begun, now that nothing follows. */
+  /** Returns the unfinished line, at the end of the input. */
   end(): Array<string> {
     if (this.size === 0) return []
     const whole = this.parts.length === 1 ? this.parts[0]! : this.codec.concat(this.parts)
@@ -75,7 +85,7 @@ export class Lines<B extends Uint8Array> {
     const kept = Math.min(end, start + this.limit - this.size)
     if (kept < end) this.isCut = true
     if (kept === start) return
-    // A view: whoever hands over pieces does not write to them again.
+    // A view, because callers never write to a piece again.
     this.parts.push(piece.subarray(start, kept) as B)
     this.size += kept - start
   }

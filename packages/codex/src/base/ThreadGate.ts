@@ -1,8 +1,9 @@
 /**
- * One turn at a time for each thread: a lock for each thread id, first come, first served.
+ * A lock for each thread id, so that each thread runs one turn at a time. Fibers acquire it in the order in which they
+ * asked.
  *
- * The reader releases a lock when it sees the turn end, so releasing is no Effect. Each busy thread has an occupant, which
- * others can look up.
+ * The reader releases a lock when it sees the turn end, so `release` is a plain function. Each busy thread has an occupant,
+ * which others can look up.
  */
 import * as Effect from "effect/Effect"
 import { Waiters } from "./Waiters.ts"
@@ -15,7 +16,7 @@ interface Busy<Occupant> {
 export class ThreadGate<Occupant = undefined> {
   private readonly busy = new Map<string, Busy<Occupant>>()
 
-  /** The occupant of a busy thread. */
+  /** Returns the occupant of a busy thread. */
   occupant(threadId: string): Occupant | undefined {
     return this.busy.get(threadId)?.occupant
   }
@@ -24,14 +25,14 @@ export class ThreadGate<Occupant = undefined> {
     return this.busy.has(threadId)
   }
 
-  /** Takes the thread if it is free. */
+  /** Acquires the thread if it is free. */
   tryAcquire(threadId: string, occupant: Occupant): boolean {
     if (this.busy.has(threadId)) return false
     this.busy.set(threadId, { occupant, waiters: new Waiters() })
     return true
   }
 
-  /** Takes the thread when it is our turn. Waiting can be interrupted. */
+  /** Waits for the thread and acquires it. Waiting can be interrupted. */
   acquire(threadId: string, occupant: Occupant): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.tryAcquire(threadId, occupant)) return Effect.void
@@ -42,7 +43,7 @@ export class ThreadGate<Occupant = undefined> {
     })
   }
 
-  /** Hands the thread to the fiber that has waited longest. */
+  /** Passes the thread to the fiber that has waited longest. */
   release(threadId: string): void {
     if (this.busy.get(threadId)?.waiters.grant() !== true) this.busy.delete(threadId)
   }

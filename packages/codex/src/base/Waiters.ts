@@ -1,16 +1,21 @@
 /**
- * Fibers that wait for something only one of them can have: first come, first served.
+ * A queue of fibers that wait for something that one of them at a time can have.
  *
- * Granting is no Effect, because the reader of a connection grants.
+ * Granting is a plain function, because the reader of a connection calls it.
  */
 import * as Effect from "effect/Effect"
 
 export class Waiters {
   private readonly waiting = new Set<() => void>()
 
+  /** How many fibers wait. */
+  get size(): number {
+    return this.waiting.size
+  }
+
   /**
-   * Waits until it is granted. Waiting can be interrupted; `giveBack` runs if the interruption comes right after the
-   * grant, so that nothing is lost.
+   * Waits for a grant. Waiting can be interrupted; if the interruption comes right after the grant, `giveBack` runs, so
+   * that the grant is not lost.
    */
   wait(giveBack: () => void): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
@@ -26,7 +31,7 @@ export class Waiters {
     })
   }
 
-  /** Grants it to the fiber that has waited longest; false if none waits. */
+  /** Grants it to the fiber that has waited longest. Returns false if none waits. */
   grant(): boolean {
     for (const next of this.waiting) {
       this.waiting.delete(next)

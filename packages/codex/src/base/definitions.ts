@@ -1,8 +1,8 @@
 /**
- * The definitions of a JSON Schema, which its references name.
+ * References to the definitions of a JSON Schema.
  */
 import * as JsonPointer from "effect/JsonPointer"
 
-/** The name of the definition that `#/$defs/...` refers to, as it was before it was escaped. */
+/** Returns the unescaped name of the definition that `#/$defs/...` refers to. */
 export const nameOf = (ref: string): string =>
   JsonPointer.unescapeToken(decodeURIComponent(ref.slice("#/$defs/".length)))

@@ -1,8 +1,8 @@
 /**
- * Run-time checks of options, for callers that types do not reach: JavaScript, and objects built elsewhere.
+ * Run-time checks of options, for callers that the types do not reach: JavaScript, and objects built elsewhere.
  *
- * A table holds one check for each option. A name outside the table is a mistake too: most often it is what another
- * library calls the option, and to ignore it would drop what the caller asked for.
+ * A table holds one check for each option. A name outside the table is a mistake too. Most often another library uses that
+ * name for the option, and ignoring it would drop a request of the caller.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -11,7 +11,7 @@ import * as Predicate from "effect/Predicate"
 /** Describes what is wrong with a value, or with a part of it; returns `undefined` for a valid one. */
 export type Check = (value: unknown) => string | Mistake | undefined
 
-/** A check for each option of `O`: TypeScript refuses a table that misses one, or has one too many. */
+/** A check for each option of `O`. TypeScript refuses a table with a missing or an extra one. */
 export type Checks<O> = { readonly [K in keyof O]-?: Check }
 
 /** A table of checks, whatever its options. */
@@ -50,7 +50,7 @@ export const duration: Check = (value) =>
 /** Accepts a duration of more than 0, in any form that `effect/Duration` reads. */
 export const timeout: Check = (value) => positiveDuration(value) === undefined ? notPositive : undefined
 
-/** Reads a duration of more than 0; `undefined` if it is none. */
+/** Reads a duration of more than 0. Returns `undefined` for any other value. */
 export const positiveDuration = (value: unknown): Duration.Duration | undefined => {
   const read = durationOf(value)
   return read === undefined || Duration.isZero(read) ? undefined : read
@@ -80,14 +80,23 @@ const durationOf = (value: unknown): Duration.Duration | undefined => {
     const isKnown = (unit: string) => Array.isArray(value) || units.has(unit)
     if (parts.length === 0 || parts.some(([unit, amount]) => Number.isNaN(amount) || !isKnown(unit))) return undefined
   }
-  // Any other value makes it fail.
+  // Returns `None` for any other value.
   const read = Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
   return read === undefined || Duration.isNegative(read) ? undefined : read
 }
 
 /** Finds the first mistake: a name that the table does not have, or a value that its check refuses. */
 export const findMistake = (options: unknown, checks: Table): Mistake | undefined => {
-  if (!Predicate.isObject(options)) return { field: "options", detail: `${shown(options)} is not an object of options` }
+  if (!Predicate.isObject(options) || Symbol.iterator in options) {
+    return { field: "options", detail: `${shown(options)} is not an object of options` }
+  }
+  const inherited = nameInherited(options, checks)
+  if (inherited !== undefined) {
+    return {
+      field: inherited,
+      detail: "the object inherits it, and so it would be ignored; set it on the object itself"
+    }
+  }
   for (const [field, value] of Object.entries(options)) {
     if (value === undefined) continue
     const found = Object.hasOwn(checks, field) ? checks[field]!(value) : unknownName(field, "an option", checks)
@@ -96,31 +105,52 @@ export const findMistake = (options: unknown, checks: Table): Mistake | undefine
   return undefined
 }
 
-/** Says that a name is not known, and which one is nearest. */
+/** Returns the name of an option that an object inherits, such as the getter of a class. */
+const nameInherited = (options: object, checks: Table): string | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(options)
+  if (prototype === Object.prototype || prototype === null) return undefined
+  return Object.keys(checks).find((name) => name in options && !Object.hasOwn(options, name))
+}
+
+/** Returns the message for an unknown name, with the nearest known one. */
 export const unknownName = (name: string, kind: string, known: { readonly [name: string]: unknown }): string => {
-  const alias = aliases.get(name)
-  // An alias with a dot is no option, but the place where the value goes.
-  const meant = alias !== undefined && (alias.includes(".") || Object.hasOwn(known, alias))
-    ? alias
-    : nearest(name, Object.keys(known))
+  const isThere = (alias: string) => alias.startsWith("codex.") || Object.hasOwn(known, alias.split(".", 1)[0]!)
+  const meant = aliases.get(name)?.find(isThere) ?? nearest(name, Object.keys(known))
   return `${name} is not ${kind}${meant === undefined ? "" : `; did you mean ${meant}?`}`
 }
 
-/** The names that other SDKs for Codex use, where they are not similar to ours. */
-const aliases: ReadonlyMap<string, string> = new Map([
-  ["apiKey", "codex.loginApiKey"],
-  ["baseUrl", "config.openai_base_url"],
-  ["codexPathOverride", "codexPath"],
-  ["modelReasoningEffort", "effort"],
-  ["workingDirectory", "cwd"]
+/**
+ * Names that other SDKs, or other calls of ours, use for an option. The first alternative that a call has is suggested. One
+ * with a dot is a field of an option, or a function.
+ */
+const aliases: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["additionalDirectories", ["config.sandbox_workspace_write.writable_roots"]],
+  ["apiKey", ["codex.loginApiKey"]],
+  ["approvalPolicy", ["config.approval_policy"]],
+  ["baseUrl", ["config.openai_base_url"]],
+  ["codexPathOverride", ["codexPath"]],
+  ["effort", ["config.model_reasoning_effort"]],
+  ["instructions", ["developerInstructions"]],
+  ["maxTokens", ["tokens", "limits.tokens"]],
+  ["maxTurns", ["steps", "limits.steps"]],
+  ["mcpServers", ["config.mcp_servers"]],
+  ["model", ["config.model"]],
+  ["modelReasoningEffort", ["effort", "config.model_reasoning_effort"]],
+  ["networkAccessEnabled", ["config.sandbox_workspace_write.network_access"]],
+  ["sandbox", ["config.sandbox_mode"]],
+  ["sandboxMode", ["sandbox", "config.sandbox_mode"]],
+  ["systemPrompt", ["baseInstructions"]],
+  ["timeout", ["requestTimeout", "duration", "limits.duration"]],
+  ["webSearchMode", ["config.web_search"]],
+  ["workingDirectory", ["cwd"]]
 ])
 
-/** The part of `options` that a table names. */
+/** Returns those of the `options` that a table names. */
 export const pick = <O extends object>(options: object, checks: Checks<O>): O =>
   // The names are those of `O`, and their values are checked before they are used.
   Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(checks, name))) as O
 
-/** The name that differs least, if it is similar at all. */
+/** Returns the most similar known name, if any is similar. */
 const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
   let best: { readonly name: string; readonly distance: number } | undefined
   const given = name.toLowerCase()
@@ -134,7 +164,7 @@ const nearest = (name: string, known: ReadonlyArray<string>): string | undefined
   return best?.name
 }
 
-/** How many letters have to be added, removed or replaced (Levenshtein). Names of any length are compared by their start. */
+/** Returns the Levenshtein distance of two names. Of a long `a`, only the first 100 letters count. */
 const editDistance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (const [i, letter] of Array.from(a.slice(0, 100)).entries()) {
@@ -147,7 +177,7 @@ const editDistance = (a: string, b: string): number => {
   return row[b.length]!
 }
 
-/** Shows a value that was to be chosen among few; never the inside of an object, which may hold keys. */
+/** Prints a value for an error message. Hides the contents of objects, which may hold keys. */
 const shown = (value: unknown): string =>
   typeof value === "string"
     ? JSON.stringify(value.slice(0, 100))

@@ -1,9 +1,10 @@
 /**
- * Walks over the strings of a JSON value, down to a fixed depth: a value may be nested more deeply than the stack is.
+ * Traversals of the strings in a JSON value, down to a fixed depth, because a value may be nested more deeply than the stack
+ * allows.
  */
 import * as Predicate from "effect/Predicate"
 
-/** Levels that are looked at. */
+/** The number of levels that are traversed. */
 const maxDepth = 64
 
 /** Returns true if a string anywhere in the value passes the test. */

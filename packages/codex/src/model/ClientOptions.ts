@@ -1,5 +1,5 @@
 /**
- * The options of a client: they apply to a server of any kind, however it is reached.
+ * Options of a client. They apply to every transport.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
@@ -10,13 +10,14 @@ import * as options from "../base/options.ts"
 import { declineAll } from "./ApprovalHandlers.ts"
 import { check } from "./check.ts"
 import type { InvalidInputError } from "./CodexError.ts"
+import * as Limits from "./Limits.ts"
 import type * as ServerRequests from "./ServerRequests.ts"
 import { version } from "./version.ts"
 
 /**
- * The options of a client. All may be left out.
+ * Options of a client. All are optional.
  *
- * `R` is what the handlers in `serverRequests` require; the Layer then requires it too.
+ * `R` are the services that the handlers in `serverRequests` require; the Layer then requires them too.
  *
  * @category models
  */
@@ -27,25 +28,34 @@ export interface ClientOptions<out R = never> {
     | undefined
   /** Opts into the protocol's experimental methods and fields. Default: `true`. */
   readonly experimentalApi?: boolean | undefined
-  /** Methods of notifications that the server must not send, e.g. `["item/reasoning/textDelta"]`. Default: none. */
+  /** Methods of notifications that the server must not send, such as `["item/reasoning/textDelta"]`. Default: none. */
   readonly optOutNotifications?: ReadonlyArray<string> | undefined
-  /** How long connecting may take, up to the response to `initialize`. Default: 10 seconds. */
+  /** The time limit for connecting, up to the response to `initialize`. Default: 10 seconds. */
   readonly handshakeTimeout?: Duration.Input | undefined
-  /** How long the response to a request may take. It does not limit the length of a turn. Default: 60 seconds. */
+  /** The time limit for the response to a request. It does not limit the length of a turn. Default: 60 seconds. */
   readonly requestTimeout?: Duration.Input | undefined
   /**
-   * How many requests may be in flight at once; more wait until one is answered. The server drops requests without an answer
-   * when more than about 128 reach it at once. Requests that stay open, such as `command/exec`, and those that steer or
-   * interrupt a turn do not count. Default: 100.
+   * The largest number of requests in flight. Further requests wait until one is answered, because the server silently drops
+   * requests when more than about 128 arrive at once. Requests that stay open, such as `command/exec`, and requests that steer
+   * or interrupt a turn do not count; at most 16 of them are sent before the server has read them. Default: 100.
    */
   readonly maxInFlight?: number | undefined
-  /** Answers the server's requests: approvals, tool calls, user input. Default: `ServerRequests.declineAll`. */
+  /**
+   * Handlers for the server's requests: approvals, tool calls, questions to the user. Methods without a handler are answered by
+   * `ServerRequests.declineAll`. Default: none.
+   */
   readonly serverRequests?: ServerRequests.ServerRequestHandlers<R> | undefined
-  /** Connects again by this schedule when the connection is lost. Default: `false`, a lost connection stays lost. */
+  /** Limits of the turns of all threads: see `Limits`. Default: none. */
+  readonly limits?: Limits.Limits | undefined
+  /** The schedule by which a lost connection is opened again. Default: `false`, a lost connection stays lost. */
   readonly restart?: Schedule.Schedule<unknown, unknown> | false | undefined
 }
 
-/** The values of the options that were left out. */
+/**
+ * The default values of the options.
+ *
+ * @category models
+ */
 export const defaults = {
   handshakeTimeout: "10 seconds",
   requestTimeout: "60 seconds",
@@ -58,9 +68,14 @@ const clientInfo: options.Check = (value) => {
   for (const part of ["name", "version"]) {
     const text = value[part]
     if (typeof text === "string" && text.trim() !== "") continue
-    return { field: `clientInfo.${part}`, detail: "it is empty; the server refuses clients without one" }
+    return { field: `clientInfo.${part}`, detail: "it is empty; the server refuses clients without it" }
   }
-  return undefined
+  const mistake = options.findMistake(value, {
+    name: options.anything,
+    version: options.anything,
+    title: options.anything
+  })
+  return mistake === undefined ? undefined : { ...mistake, field: `clientInfo.${mistake.field}` }
 }
 
 /** Accepts an object whose names are methods of the server, and whose values are functions. */
@@ -85,6 +100,7 @@ export const checks: options.Checks<ClientOptions> = {
   requestTimeout: options.timeout,
   maxInFlight: options.count,
   serverRequests,
+  limits: Limits.check,
   restart: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
 }
 
@@ -92,13 +108,13 @@ export const checks: options.Checks<ClientOptions> = {
 export const validate = (given: ClientOptions<unknown>): Effect.Effect<void, InvalidInputError> => check(given, checks)
 
 /**
- * The client options among the options of a Layer.
+ * Returns the client options among the options of a Layer.
  *
  * @category constructors
  */
 export const pick = <R>(given: ClientOptions<R>): ClientOptions<R> => options.pick<ClientOptions<R>>(given, checks)
 
-/** The parameters of `initialize`. */
+/** Returns the parameters of `initialize`. */
 export const initializeParams = (given: ClientOptions<unknown>): Protocol.InitializeParams => ({
   clientInfo: { title: null, ...(given.clientInfo ?? { name: "effect-codex", version }) },
   capabilities: {

@@ -1,8 +1,8 @@
 /**
  * Errors of this package, one class per kind of failure.
  *
- * Catch one by its name with `Effect.catchTag`, and one of its reasons with `Effect.catchReason`. {@link isRetryable} says
- * whether the same call may succeed later. The unions, such as {@link RunError}, name what a method can fail with.
+ * Catch one by its name with `Effect.catchTag`, and one of its reasons with `Effect.catchReason`. {@link isRetryable} returns
+ * true if the same call may succeed later. The unions, such as {@link RunError}, name what a method can fail with.
  */
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Schema from "effect/Schema"
@@ -31,7 +31,7 @@ const cause = Schema.optionalKey(Schema.Defect())
 /**
  * No connection to an app-server: its process did not start, a running server was not reached, or the handshake failed.
  *
- * Every transport fails with this error. `reason` says why: see {@link ConnectReason}.
+ * Every transport fails with this error, for one of the reasons in {@link ConnectReason}.
  *
  * @category errors
  */
@@ -51,7 +51,7 @@ export class CodexConnectError extends PrintedError.extend<CodexConnectError>("e
  * The loss of an established connection. Everything that waits on it fails with this error, and so does every later call,
  * unless the option `restart` brings a new connection.
  *
- * `reason` says how the connection ended: see {@link ConnectionReason}.
+ * {@link ConnectionReason} lists the reasons.
  *
  * @category errors
  */
@@ -164,7 +164,7 @@ export class InvalidInputError extends PrintedError.extend<InvalidInputError>("e
   _tag: Schema.tag("InvalidInputError"),
   /** The option, field or argument that is wrong. */
   field: Schema.String,
-  /** What is wrong with it, and what would be right. */
+  /** The problem, and how to correct it. */
   detail: Schema.String
 }) {
   override get message(): string {
@@ -215,7 +215,7 @@ export class OptionsNotInForceError
 }
 
 /**
- * A turn that ended with status `failed`. `reason` says why: see {@link TurnFailedReason}.
+ * A turn that ended with status `failed`, for one of the reasons in {@link TurnFailedReason}.
  *
  * @category errors
  */
@@ -321,7 +321,7 @@ export type OpenThreadError = ThreadError | OptionsNotInForceError
 export type StartTurnError = ThreadError | ThreadBusyError | OptionsNotInForceError
 
 /**
- * Errors of a turn's events. A failed turn is none of them: its events end like those of any other. `TurnLimitError`
+ * Errors of a turn's events. A failed turn is not among them: its events end like those of any other. `TurnLimitError`
  * follows the last event of a turn that was interrupted because it reached a limit.
  */
 export type TurnStreamError = CodexConnectionError | CodexDecodeError | TurnLimitError

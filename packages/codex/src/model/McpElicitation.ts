@@ -38,14 +38,14 @@ export interface McpToolApproval {
   readonly arguments: Protocol.Json | undefined
   /** The question to the user. */
   readonly message: string
-  /** How long Codex can remember an acceptance, beyond this call. */
+  /** The lifetimes for which Codex can remember an acceptance, beyond this call. */
   readonly persist: ReadonlyArray<"session" | "always">
 }
 
 /**
  * An answer to a {@link McpToolApproval}. `"acceptForSession"` and `"acceptAlways"` also accept later calls of the tool, if
  * `persist` offers that; `"acceptAlways"` writes to the configuration in `CODEX_HOME` if the MCP server is configured
- * there. After `"decline"` and `"cancel"` the tool does not run, and the model learns which it was.
+ * there. After `"decline"` and `"cancel"` the tool does not run, and the model sees which of the two it was.
  *
  * @category models
  */
@@ -60,7 +60,7 @@ const responses: { readonly [D in McpToolDecision]: Response<Method> } = {
 }
 
 /**
- * Returns the response for a decision on an MCP tool call: to answer a request from an inbox, for example.
+ * Returns the response for a decision on an MCP tool call, for example to answer a request from an inbox.
  *
  * @category mcp
  */
@@ -76,7 +76,7 @@ const isJsonObject = (value: Protocol.Json | undefined): value is Protocol.JsonO
  * Returns the MCP tool call that an elicitation asks approval for. Undefined if an MCP server elicits input from the user.
  *
  * The mark of an approval is part of `_meta`, which an MCP server can imitate. `serverName` can't be imitated, and accepting
- * such an elicitation only tells that server that its empty form was accepted. A form with fields is never an approval.
+ * such an elicitation only reports to that server that its empty form was accepted. A form with fields is never an approval.
  *
  * @category mcp
  */

@@ -1,25 +1,25 @@
 /**
- * Who answered the handshake.
+ * The identity that the server reports in the handshake.
  */
 import * as Predicate from "effect/Predicate"
 
 /**
- * What the server says of itself in `initialize`.
+ * The server's response to `initialize`.
  *
  * @category models
  */
 export interface Metadata {
-  /** As sent by the server, e.g. `my-app/0.169.0 (Debian 12.0.0; x86_64)`. */
+  /** The user agent, such as `my-app/0.171.0 (Debian 12.0.0; x86_64)`. */
   readonly userAgent: string
-  /** The name in the user agent (it is ours: the server repeats `clientInfo.name`), or that of `serverInfo`. */
+  /** The name in `serverInfo`, or else in the user agent, where the server repeats `clientInfo.name`. */
   readonly serverName: string
-  /** The version of the server, e.g. `0.169.0`. */
+  /** The version of the server, such as `0.171.0`. */
   readonly serverVersion: string
-  /** The server's CODEX_HOME, an absolute path; undefined for servers that do not tell. */
+  /** The absolute path of the server's CODEX_HOME. Undefined if the server does not report it. */
   readonly codexHome: string | undefined
-  /** `"unix"` or `"windows"`; undefined for servers that do not tell. */
+  /** `"unix"` or `"windows"`. Undefined if the server does not report it. */
   readonly platformFamily: string | undefined
-  /** `"linux"`, `"macos"`, `"windows"`, ...; undefined for servers that do not tell. */
+  /** The operating system, such as `"linux"`, `"macos"` or `"windows"`. Undefined if the server does not report it. */
   readonly platformOs: string | undefined
 }
 
@@ -27,15 +27,15 @@ const text = (value: unknown): string | undefined =>
   typeof value === "string" && value.trim() !== "" ? value.trim() : undefined
 
 /**
- * Reads `name/version (...)`, or `name version`. The name is the client's, and may hold spaces and slashes. No part of the
- * expressions can match the same text in two ways, so that a long user agent takes no longer than its length.
+ * Reads `name/version (...)` or `name version`. The name is the client's and may contain spaces and slashes. No part of the
+ * expressions matches the same text in two ways, so the time grows linearly with the text.
  */
 const parseUserAgent = (userAgent: string): readonly [name: string | undefined, version: string | undefined] => {
   const match = /^(.+?)\/(\d+\.\d+\.\d[^\s/]*)(?=\s|$)/.exec(userAgent) ?? /^([^/\s]+)[/\s]+(\S+)/.exec(userAgent)
   return [match?.[1], match?.[2]]
 }
 
-/** Reads the answer to `initialize`; undefined if it lacks the user agent, the name or the version. */
+/** Reads the response to `initialize`. Returns undefined if the user agent, the name or the version is missing. */
 export const fromResponse = (response: unknown): Metadata | undefined => {
   if (!Predicate.isObject(response)) return undefined
   const info = Predicate.isObject(response["serverInfo"]) ? response["serverInfo"] : {}

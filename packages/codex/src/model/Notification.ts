@@ -1,8 +1,8 @@
 /**
- * What the server tells: the protocol's notifications as typed events, discriminated on `method`.
+ * Notifications from the server as typed events, discriminated on `method`.
  *
- * Nothing is lost: what this version does not know arrives as `$unknown`, what it knows but can't read as
- * `$undecodable`, each where it belongs.
+ * No notification is lost: one with an unknown method arrives as `$unknown`, and one with malformed parameters as
+ * `$undecodable`, on the same stream and in the same order as the others.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Result from "effect/Result"
@@ -12,19 +12,19 @@ import { describe } from "../base/issue.ts"
 export type Raw = { readonly [key: string]: unknown }
 
 /**
- * A notification that this version of the protocol has.
+ * A notification of this version of the protocol.
  *
  * @category models
  */
 export interface Known<M extends keyof Methods.ServerNotifications> {
   readonly method: M
   readonly params: Methods.ServerNotifications[M]
-  /** The whole message as it was received, fields of newer servers included. */
+  /** The whole message as it was received, including fields of newer servers. */
   readonly raw: Raw
 }
 
 /**
- * A notification whose method this version does not have.
+ * A notification whose method this version does not know.
  *
  * @category models
  */
@@ -35,7 +35,7 @@ export interface Unknown {
 }
 
 /**
- * A notification whose method is known, but whose parameters do not fit.
+ * A notification with a known method whose parameters do not match the protocol.
  *
  * @category models
  */
@@ -43,12 +43,12 @@ export interface Undecodable {
   readonly method: "$undecodable"
   /** The whole message as it was received. */
   readonly raw: Raw
-  /** What does not fit, and at which path. */
+  /** The mismatch and its path. */
   readonly issue: string
 }
 
 /**
- * Anything that the server can tell.
+ * Any notification from the server.
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ export type Notification =
   | Unknown
   | Undecodable
 
-/** Reads a message that has a method and no id. Never fails: see {@link Unknown} and {@link Undecodable}. */
+/** Reads a message with a method and without an id. Never fails: see {@link Unknown} and {@link Undecodable}. */
 export const fromMessage = (raw: Raw): Notification => {
   const { method, params } = raw
   const entry = typeof method === "string" ? Methods.serverNotifications.get(method) : undefined

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as definitions from "../base/definitions.ts"
+import { textOf } from "../base/text.ts"
 import { InvalidInputError, OutputDecodeError } from "./CodexError.ts"
 import type { TurnResult } from "./TurnResult.ts"
 
@@ -49,16 +50,17 @@ export interface OutputCodec<out A, out RD = never> {
   readonly decode: (result: TurnResult) => Effect.Effect<TypedResult<A>, OutputDecodeError, RD>
 }
 
-/** A Schema as the model takes it: its JSON Schema, and the codec of the answer. */
+/** A Schema in the form that the model supports: its JSON Schema, and the codec of the answer. */
 type Codec<A, RD> = {
   readonly jsonSchema: Protocol.JsonObject
+  /** The first place that allows any value. */
+  readonly openPlace: string | undefined
   readonly codec: Schema.ConstraintCodec<A, unknown, RD, unknown>
 }
 
 /**
- * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model is asked for an
- * object with one field, `value`, and the answer is unwrapped again. Fails with `InvalidInputError` if the model can't be
- * held to the Schema.
+ * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model returns an object with
+ * one field, `value`, and decoding unwraps it. Fails with `InvalidInputError` if the model does not support the Schema.
  */
 export const make = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
@@ -67,11 +69,13 @@ export const make = Effect.fnUntraced(function*<A, RD>(
   const convert = <B>(schema: OutputSchema<B, RD>) =>
     Effect.try({
       try: (): Codec<B, RD> => {
-        const { codec, jsonSchema } = toCodecOpenAI(schema)
-        // Its type says unknown values, but a JSON Schema is JSON.
-        return { codec, jsonSchema: jsonSchema as Protocol.JsonObject }
+        const { codec, jsonSchema: schemaOfValues } = toCodecOpenAI(schema)
+        // Its type has unknown values, but a JSON Schema is JSON.
+        const jsonSchema = schemaOfValues as Protocol.JsonObject
+        return { codec, jsonSchema, openPlace: openPlace(jsonSchema) }
       },
-      catch: (error) => refused(error instanceof Error ? error.message : String(error))
+      // A Schema may also be nested more deeply than the stack is.
+      catch: (error) => refused(error instanceof Error ? error.message : textOf(error))
     })
   return yield* Effect.matchEffect(convert(schema), {
     onFailure: () =>
@@ -127,12 +131,11 @@ const first = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B | undefined): B 
 }
 
 const output = <A, B, RD>(
-  { codec, jsonSchema }: Codec<B, RD>,
+  { codec, jsonSchema, openPlace: open }: Codec<B, RD>,
   unwrap: (value: B) => A
 ): Effect.Effect<OutputCodec<A, RD>, InvalidInputError> => {
-  const open = openPlace(jsonSchema)
   if (open !== undefined) {
-    return Effect.fail(refused(`it does not say what JSON stands at ${open}, and needs a type with a JSON form there`))
+    return Effect.fail(refused(`it allows any JSON at ${open}; use a type with a JSON form there`))
   }
   const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(codec), { errors: "all" })
   return Effect.succeed({
@@ -149,10 +152,16 @@ const output = <A, B, RD>(
       if (result.finalResponse === null) {
         return Effect.fail(failed("there is no final answer"))
       }
-      return Effect.mapBoth(decode(result.finalResponse), {
-        onFailure: (error) => failed(error.message),
-        onSuccess: (value) => ({ ...result, output: unwrap(value) })
-      })
+      return decode(result.finalResponse).pipe(
+        Effect.mapBoth({
+          onFailure: (error) => failed(error.message),
+          onSuccess: (value) => ({ ...result, output: unwrap(value) })
+        }),
+        // The answer is nested more deeply than the stack is.
+        Effect.catchDefect((defect) =>
+          defect instanceof RangeError ? Effect.fail(failed(defect.message)) : Effect.die(defect)
+        )
+      )
     }
   })
 }

@@ -7,7 +7,7 @@ import { ErrorCode } from "../base/JsonRpc.ts"
 import { someString } from "../base/strings.ts"
 import type { RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
-/** Returns true if the server's data says anywhere that it is overloaded. */
+/** Returns true if a string in the server's data reports that it is overloaded. */
 const saysOverloaded = (data: unknown): boolean => someString(data, (text) => /^server_?overloaded$/i.test(text))
 
 /** The server's phrases for our reasons, in lower case. The tests in `test/real` hold them against the real binary. */
@@ -20,7 +20,10 @@ const phrases: ReadonlyArray<readonly [phrase: string, reason: RpcReason]> = [
   ["no rollout found", { _tag: "ThreadNotFound" }],
   ["no archived rollout found", { _tag: "ThreadNotFound" }],
   ["thread not loaded", { _tag: "ThreadNotFound" }],
-  ["no such thread", { _tag: "ThreadNotFound" }]
+  ["no such thread", { _tag: "ThreadNotFound" }],
+  // An id that is no UUID, and therefore the id of no thread.
+  ["invalid thread id", { _tag: "ThreadNotFound" }],
+  ["invalid session id", { _tag: "ThreadNotFound" }]
 ]
 
 /** Reads "expected active turn id `a` but found `b`". Searches for fixed texts, so that no message is slow to read. */
@@ -120,10 +123,10 @@ export const turnFailedReason = (error: Protocol.TurnError | null, resetsAt: num
   }
 }
 
-/** The server's words for an answer that was cut off. After the same prefix it repeats what the model itself says. */
+/** The server's messages for an answer that was cut off. With the same prefix, the server also repeats text of the model. */
 const disconnected =
   /^stream disconnected before completion: (transport error|stream closed before|idle timeout waiting for|websocket closed)/i
 
-/** The server has no kind for an answer of the model that was cut off: it says so in the message. */
+/** Returns true for an answer of the model that was cut off. The server has no kind for it, only a message. */
 const saysDisconnected = (kind: string | undefined, message: string | undefined): boolean =>
   kind === "other" && message !== undefined && disconnected.test(message)

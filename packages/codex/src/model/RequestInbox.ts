@@ -55,14 +55,14 @@ export interface Inbox<M extends Method = Method> {
   readonly handlers: { readonly [K in M]: Handler<K> }
   /**
    * Emits the requests that are waiting, then each new one. Every consumer sees all of them at its own pace, except those
-   * already closed when the consumer gets there. Ends when the scope of the inbox closes.
+   * already closed when the consumer reaches them. Ends when the scope of the inbox closes.
    */
   readonly requests: Stream.Stream<Pending<M>>
   /** Returns the requests that are waiting now, oldest first. */
   readonly pending: Effect.Effect<ReadonlyArray<Pending<M>>>
 }
 
-/** The methods that a person can answer. The others ask a program: for a tool's output, a token, the time. */
+/** The methods that a person can answer. The others request a tool's output, a token or the time, which only a program can provide. */
 const interactive = [
   "item/commandExecution/requestApproval",
   "item/fileChange/requestApproval",
@@ -142,7 +142,7 @@ class Requests<M extends Method> {
     const cursor = this.arrivals.cursor()
     return Stream.concat(Stream.fromIterable(this.waiting()), cursor.stream).pipe(
       Stream.filter((request) => this.declines.has(request)),
-      // A consumer may also leave before it has seen all that wait.
+      // A consumer may stop before it has received all waiting requests.
       Stream.ensuring(Effect.sync(() => cursor.close()))
     )
   })

@@ -1,5 +1,5 @@
 /**
- * The vocabulary of server requests: methods, handlers, and how handlers are written and combined.
+ * The vocabulary of server requests: methods, handlers, and functions that create and combine handlers.
  */
 import type * as Methods from "@effect-codex/protocol/Methods"
 import * as Context from "effect/Context"
@@ -155,7 +155,7 @@ export const orElse: {
 
 /**
  * Runs a handler, as an Effect that always ends with an answer: in JavaScript, and from a cast, a handler may return
- * anything. Whatever is not an Effect dies with a message that says so.
+ * anything. Dies with a message about the handler if the value is not an Effect.
  */
 export const invoke = <R>(
   handler: AnyHandler<R>,
@@ -170,7 +170,7 @@ export const invoke = <R>(
         new TypeError(`The handler of ${context.method} must return an Effect, but returned ${typeof returned}`)
       )
     }
-    // Nobody else looks at the Promise: without this, its rejection would end the program.
+    // No other code handles the Promise. Without this, its rejection would end the program.
     returned.then(undefined, () => {})
     return Effect.die(
       new TypeError(

@@ -1,20 +1,20 @@
 /**
- * Options of a thread that are in force, and whether one set of them allows more than another.
+ * The options in force on a thread, and the comparison of their permissions.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 
 /**
- * Options in force on a thread, as far as the server has reported them.
+ * The options in force on a thread, as far as the server has reported them.
  *
  * @category models
  */
 export interface Settings {
-  /** What commands may do. */
+  /** The sandbox of commands. */
   readonly sandbox?: Protocol.SandboxPolicy
-  /** When the server asks before it runs a command. */
+  /** The policy by which the server asks for approval of a command. */
   readonly approvalPolicy?: Protocol.AskForApproval
-  /** Who reviews what is asked for. */
+  /** The reviewer of requests for approval. */
   readonly approvalsReviewer?: Protocol.ApprovalsReviewer
   /** The model. */
   readonly model?: string
@@ -22,7 +22,7 @@ export interface Settings {
   readonly cwd?: string
 }
 
-/** The settings with what is newly known of them: fields of an answer, of a request or of `thread/settings/updated`. */
+/** Returns the settings, updated by the fields of a response, of a request or of `thread/settings/updated`. */
 export const update = (settings: Settings | undefined, fields: unknown): Settings => {
   if (!Predicate.isObject(fields)) return settings ?? {}
   const { approvalPolicy, approvalsReviewer, cwd, model } = fields
@@ -44,15 +44,15 @@ const isApprovalPolicy = (value: unknown): value is Protocol.AskForApproval =>
   typeof value === "string" || (Predicate.isObject(value) && Object.keys(value).length > 0)
 
 /**
- * Whether everything that `inner` allows is allowed by `outer` too: its sandbox, and what runs without being asked for.
- * What `outer` does not say is not compared; what is unknown of `inner` counts as more.
+ * Returns true if `outer` allows everything that `inner` allows: in the sandbox, and without approval. A field that is missing
+ * in `outer` is not compared. A field that is missing only in `inner` counts as wider.
  */
 export const isWithin = (inner: Settings | undefined, outer: Settings): boolean =>
   (outer.sandbox === undefined || isSandboxWithin(inner?.sandbox, outer.sandbox))
   && (outer.approvalPolicy === undefined || asksAsMuch(inner?.approvalPolicy, outer.approvalPolicy))
   && (outer.approvalsReviewer !== "user" || inner?.approvalsReviewer === "user")
 
-/** The fields of a sandbox, whatever its type: those that are left out are off. */
+/** The fields of a sandbox of any type. Missing fields are off. */
 interface SandboxFields {
   readonly type: string
   readonly networkAccess?: unknown
@@ -75,15 +75,15 @@ const isSandboxWithin = (inner: SandboxFields | undefined, outer: SandboxFields)
   return inner.type === outer.type
 }
 
-/** A sandbox from outside says `"enabled"` or `"restricted"`, the others true or false. */
+/** An external sandbox has `"enabled"` or `"restricted"` here, the others true or false. */
 const hasNetwork = ({ networkAccess }: SandboxFields): boolean => networkAccess === true || networkAccess === "enabled"
 
 const rootsOf = ({ writableRoots }: SandboxFields): ReadonlyArray<unknown> =>
   Array.isArray(writableRoots) ? writableRoots : []
 
 /**
- * Whether under `inner` nothing runs that `outer` would have asked for. `never` asks for nothing and allows nothing beyond
- * the sandbox, `untrusted` asks for more than `on-request` does.
+ * Returns true if `inner` runs nothing without approval that needs approval under `outer`. `never` never asks and allows
+ * nothing beyond the sandbox; `untrusted` asks more often than `on-request`.
  */
 const asksAsMuch = (inner: Protocol.AskForApproval | undefined, outer: Protocol.AskForApproval): boolean => {
   if (JSON.stringify(inner) === JSON.stringify(outer)) return true

@@ -1,5 +1,5 @@
 /**
- * A duplex of JSON messages: the way from a client to its app-server.
+ * The contract of transports: a two-way connection for JSON messages between a client and its app-server.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -14,62 +14,66 @@ import type { Hide } from "../base/secrets.ts"
 import { CodexConnectionError, type ConnectError } from "./CodexError.ts"
 
 /**
- * Takes messages, JSON texts, in the order in which they arrived. Never throws.
+ * Accepts messages, as JSON texts, in the order in which they arrived. Never throws.
  *
- * It returns an Effect if it needs time. The transport runs that Effect before it hands over more, and meanwhile pauses its
- * source, if the source can be paused.
+ * Returns an Effect if it needs time. The transport then runs that Effect before it passes on further messages, and pauses its
+ * source meanwhile if it can.
  *
  * @category models
  */
 export type Accept = (messages: ReadonlyArray<string>) => Effect.Effect<void> | undefined
 
 /**
- * One connection, alive until its scope closes.
+ * One connection. It lasts until its scope closes.
  *
  * @category models
  */
 export interface Connection {
   /**
-   * Hands over what arrives, from a plain callback if it likes, until the connection ends. Run once. Never succeeds: it
-   * fails with the way the connection ended, after it has handed over everything that had arrived.
+   * Passes arriving messages to `accept` until the connection ends. It may call `accept` from a plain callback. The client runs
+   * it once. It never succeeds: it fails with the reason why the connection ended, after it has passed on all messages.
    *
-   * A transport that has a Stream of messages passes it to {@link receiveStream}.
+   * A transport with a Stream of messages can use {@link receiveStream}.
    */
   readonly receive: (accept: Accept) => Effect.Effect<never, CodexConnectionError>
-  /** Sends one message: a JSON text without line breaks. Does not wait until it is read. */
+  /** Sends one message, a JSON text without line breaks. Does not wait until the server reads it. */
   readonly send: (message: string) => Effect.Effect<void, CodexConnectionError>
-  /** The program or address of the server, as errors name it. Default: `codex app-server`. */
+  /** The program or address of the server, for error messages. Default: `codex app-server`. */
   readonly target?: string | undefined
   /**
-   * Whether other clients are connected to the same server. The server then asks all of them, and this client answers only
-   * requests of its own threads and of their sub-agents. Default: false.
+   * True if other clients use the same server. The server sends its requests to all of them, so this client then answers only
+   * requests of its own threads and their sub-agents. Default: false.
    */
   readonly isShared?: boolean | undefined
-  /** Replaces the secrets that this connection was given, such as a token, before a text goes into an error. */
+  /** Replaces the secrets of this connection, such as a token, in the texts of errors. */
   readonly hide?: Hide | undefined
 }
 
 /**
- * The way to an app-server.
+ * A way to connect to an app-server.
  *
  * @category services
  */
 export class Transport extends Context.Service<Transport, {
-  /** Opens a connection. Closing the scope ends it: when that has returned, nothing of the connection is left. */
+  /** Opens a connection. Closing the scope ends it, and returns when nothing of it is left. */
   readonly connect: Effect.Effect<Connection, ConnectError, Scope.Scope>
   /**
-   * Tells what there is at a path on the server's machine. Left out where only the server can know: then paths are sent
-   * unchecked. Relative paths are relative to the working directory of the server.
+   * Returns the kind of file at a path on the server's machine. Relative paths are relative to the working directory of the
+   * server. A transport that cannot look leaves this out, and paths are then sent unchecked.
    */
   readonly look?: ((path: string) => PathKind) | undefined
 }>()("effect-codex/Transport") {}
 
-/** The kinds of what there is at a path; `"hidden"` if that cannot be seen. */
-export type PathKind = "file" | "directory" | "other" | "missing" | "hidden"
+/**
+ * The kind of file at a path: `"empty"` for a file without content, `"hidden"` if it cannot be inspected.
+ *
+ * @category models
+ */
+export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden"
 
 /**
- * The `receive` of a connection that has its messages as a Stream, one JSON text each. The Stream fails with the way the
- * connection ended; one that just ends is a connection that was lost.
+ * Creates the `receive` of a connection from a Stream of messages, one JSON text each. The Stream fails with the reason why the
+ * connection ended. If it just ends, `receive` fails with reason `Disconnected`.
  *
  * @category combinators
  */
@@ -80,10 +84,10 @@ export const receiveStream =
       Effect.suspend(() => Effect.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } })))
     )
 
-/** The longest text that V8 can hold, in bytes of ASCII. */
+/** The longest string that V8 supports, in ASCII bytes. */
 const maxMessage = 2 ** 29 - 24
 
-/** @internal Splits bytes into messages, one a line, and hands them over. A message that is too long fails. */
+/** @internal Splits bytes into messages, one per line, and passes them on. Fails for a message that is too long. */
 export const splitMessages = <B extends Uint8Array>(codec: Codec<B>, accept: Accept) => {
   const lines = new Lines(codec, maxMessage)
   const hand = (messages: ReadonlyArray<string>) => messages.length === 0 ? undefined : accept(messages)
@@ -92,17 +96,17 @@ export const splitMessages = <B extends Uint8Array>(codec: Codec<B>, accept: Acc
       const busy = hand(lines.push(piece))
       return lines.isCut ? Effect.andThen(busy ?? Effect.void, Effect.fail(tooLong())) : busy
     },
-    /** Hands over the message that has begun, now that nothing follows. */
+    /** Passes on the unfinished message, at the end of the input. */
     end: (): Effect.Effect<void> => Effect.suspend(() => hand(lines.end()) ?? Effect.void)
   }
 }
 
 const tooLong = () =>
   new CodexConnectionError({
-    reason: { _tag: "Unreadable", detail: `a message of more than ${maxMessage} bytes, which no string can hold` }
+    reason: { _tag: "Unreadable", detail: `a message of more than ${maxMessage} bytes, which is too long for a string` }
   })
 
-/** After this side has closed, nothing can be sent and nothing arrives. */
+/** The error of a connection that this side has closed. */
 const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
 
 /**
@@ -111,17 +115,17 @@ const closed = () => new CodexConnectionError({ reason: { _tag: "Closed" } })
  * @category models
  */
 export interface MemoryServer {
-  /** The client's messages, one JSON text each; ends when the client has gone. */
+  /** The client's messages, one JSON text each. Ends when the client disconnects. */
   readonly messages: Stream.Stream<string>
-  /** Writes to the client: text or bytes, in any pieces; a line feed ends a message. */
+  /** Writes text or bytes to the client, in pieces of any size. A line feed ends a message. */
   readonly write: (data: string | Uint8Array) => Effect.Effect<void>
-  /** Ends the connection, as a server does that is gone. */
+  /** Ends the connection, as if the server were gone. Default of `error`: reason `Disconnected`. */
   readonly close: (error?: CodexConnectionError) => Effect.Effect<void>
 }
 
 /**
- * A server in this program: `serve` runs for each connection, in its scope; if it dies, the connection does. For tests, and
- * for what a real server cannot be made to do.
+ * A Transport to a server in this program. `serve` runs for each connection, in its scope; if it dies, the connection ends. Use
+ * it in tests, for behaviour that a real server does not show.
  *
  * @category layers
  */

@@ -1,5 +1,5 @@
 /**
- * What a turn has come to, folded from its events as they pass.
+ * Results of turns, folded from their events.
  */
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Schema from "effect/Schema"
@@ -15,17 +15,17 @@ export interface TurnResult {
   readonly threadId: string
   /** The id of the turn. */
   readonly id: string
-  /** `"completed"`, `"interrupted"`, or `"failed"` (then it is the partial result in a `TurnFailedError`). */
+  /** `"completed"`, `"interrupted"` or `"failed"`. A failed turn's result is in `TurnFailedError`, and is partial. */
   readonly status: Protocol.TurnStatus
-  /** Why the turn failed; null when it did not. */
+  /** The error of a failed turn; null otherwise. */
   readonly error: Protocol.TurnError | null
-  /** Unix time in seconds; null when the server did not say. */
+  /** The start, as Unix time in seconds; null if the server did not report it. */
   readonly startedAt: number | null
-  /** Unix time in seconds; null when the server did not say. */
+  /** The end, as Unix time in seconds; null if the server did not report it. */
   readonly completedAt: number | null
-  /** In milliseconds; null when the server did not say. */
+  /** The duration in milliseconds; null if the server did not report it. */
   readonly durationMs: number | null
-  /** The agent's answer: see {@link finalResponse}. */
+  /** The agent's answer, or null if there is none: see {@link finalResponse}. */
   readonly finalResponse: string | null
   /** The completed items, in the order in which they were completed. */
   readonly items: ReadonlyArray<Protocol.ThreadItem>
@@ -36,15 +36,15 @@ export interface TurnResult {
 }
 
 /**
- * Tokens, as the server counts them. All four counts have the same shape, and none includes another one of the turn's:
- * `turn` and `subagents` together are what the turn has cost.
+ * Tokens, as the server counts them, in four counts of the same shape. `turn` and `subagents` do not overlap: together they are
+ * what the turn has cost.
  *
  * @category models
  */
 export interface TurnUsage {
-  /** The turn's last model request: how full the context is. */
+  /** The turn's last model request, which shows how full the context is. */
   readonly last: Protocol.TokenUsageBreakdown
-  /** All model requests of the thread so far, those of earlier turns included, without its sub-agents. */
+  /** All model requests of the thread so far, including those of earlier turns, without its sub-agents. */
   readonly total: Protocol.TokenUsageBreakdown
   /** All model requests of this turn, without those of its sub-agents. */
   readonly turn: Protocol.TokenUsageBreakdown
@@ -97,8 +97,8 @@ export const TurnResult: Schema.Codec<TurnResult> = Schema.Struct({
 })
 
 /**
- * The agent's answer among the items of a turn: the last message with phase `final_answer`; without one, the last
- * message that has no phase. Commentary never counts, an empty text does; null when there is no answer.
+ * Returns the agent's answer among the items of a turn: the last message with phase `final_answer` or, without one, the last
+ * message without a phase. Commentary never counts; an empty text does. Returns null if there is no answer.
  */
 export const finalResponse = (items: ReadonlyArray<Protocol.ThreadItem>): string | null => {
   let phaseless: string | null = null
@@ -135,11 +135,11 @@ export class Fold {
     this.children = children
   }
 
-  /** Whether a notification of this method changes the result. */
+  /** Returns true if a notification of this method changes the result. */
   static readonly wants = (method: unknown): boolean =>
     method === "item/completed" || method === "turn/completed" || method === "thread/tokenUsage/updated"
 
-  /** Adds one notification. Gives the result when it is the turn's completion. */
+  /** Adds one notification. Returns the result when it is the turn's completion. */
   add(event: Notification): TurnResult | undefined {
     switch (event.method) {
       case "item/completed":
@@ -150,23 +150,42 @@ export class Fold {
         this.used.add(event.params.tokenUsage)
         return undefined
       case "turn/completed":
-        return this.result(event.params.turn)
+        return this.complete(event.params.turn)
       default:
         return undefined
     }
   }
 
-  /** The tokens of all model requests of the turn so far; null if the server did not report any. */
+  /** The tokens of all model requests of the turn so far. Null if the server did not report any. */
   get tokens(): Usage.Tokens | null {
     return this.used.tokens
   }
 
-  /** The model requests of the turn so far. */
+  /** The number of model requests of the turn so far. */
   get steps(): number {
     return this.used.steps
   }
 
-  private result(turn: Protocol.Turn): TurnResult {
+  /** Returns the result so far, for a turn that was interrupted. */
+  partial(): TurnResult {
+    return this.complete({ id: this.turnId, status: "interrupted", items: [] })
+  }
+
+  /** Returns true if the turn has an answer when it completes with `turn`. */
+  hasAnswer(turn: Protocol.Turn): boolean {
+    return finalResponse(this.allItems(turn)) !== null
+  }
+
+  /** Returns the items that were completed one by one, and those that only the completion contains. */
+  private allItems(turn: Protocol.Turn): ReadonlyArray<Protocol.ThreadItem> {
+    const ids = new Set(this.items.map(idOf))
+    const others = turn.items.filter((item) => !ids.has(idOf(item)))
+    return others.length === 0 ? this.items : [...this.items, ...others]
+  }
+
+  /** Returns the result of the turn when it completes with `turn`. */
+  complete(turn: Protocol.Turn): TurnResult {
+    const items = this.allItems(turn)
     const { running, stopped, usage: subagents } = this.children()
     const { reported } = this
     return {
@@ -177,8 +196,8 @@ export class Fold {
       startedAt: turn.startedAt ?? null,
       completedAt: turn.completedAt ?? null,
       durationMs: turn.durationMs ?? null,
-      finalResponse: finalResponse(this.items),
-      items: this.items,
+      finalResponse: finalResponse(items),
+      items,
       usage: reported === null ? null : {
         last: reported.last,
         total: reported.total,
@@ -190,3 +209,5 @@ export class Fold {
     }
   }
 }
+
+const idOf = (item: Protocol.ThreadItem): unknown => "id" in item ? item.id : item

@@ -1,10 +1,10 @@
 /**
- * Token counts, and what one turn has used of them.
+ * Token counts, and the usage of one turn.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 
-/** Token counts by kind. Cached ones are part of the input, those of reasoning part of the output. */
+/** Token counts by kind. Cached tokens are part of the input, reasoning tokens part of the output. */
 export type Tokens = Protocol.TokenUsageBreakdown
 
 /** No tokens. */
@@ -26,12 +26,12 @@ const combine = (a: Tokens, b: Tokens, f: (a: number, b: number) => number): Tok
   reasoningOutputTokens: f(a.reasoningOutputTokens, b.reasoningOutputTokens)
 })
 
-/** The sum of two counts. */
+/** Returns the sum of two counts. */
 export const add = (a: Tokens, b: Tokens): Tokens => combine(a, b, (a, b) => a + b)
 
 const subtract = (a: Tokens, b: Tokens): Tokens => combine(a, b, (a, b) => a - b)
 
-/** Counts as the server sent them. A count that is missing, or no number, is 0. */
+/** Reads the counts that the server sent. A missing or malformed count is 0. */
 const tokensOf = (value: unknown): Tokens => {
   const fields = Predicate.isObject(value) ? value : {}
   const count = (name: keyof Tokens): number => {
@@ -48,12 +48,12 @@ const tokensOf = (value: unknown): Tokens => {
   }
 }
 
-/** Folds what `thread/tokenUsage/updated` reports while one turn runs. */
+/** The usage of one turn, folded from the reports in `thread/tokenUsage/updated`. */
 export class TurnUsage {
-  /** Model requests of the turn so far. */
+  /** The number of model requests of the turn so far. */
   steps = 0
 
-  /** What the thread had used before the turn; null until the first report. */
+  /** The usage of the thread before the turn; null until the first report. */
   private before: Tokens | null = null
   private total: Tokens = none
 
@@ -62,15 +62,15 @@ export class TurnUsage {
     const fields = Predicate.isObject(report) ? report : {}
     const total = tokensOf(fields["total"])
     const last = tokensOf(fields["last"])
-    // A compaction reports again, with a count that belongs to no request, and leaves the total as it was.
+    // A compaction sends a report without a request of its own, which leaves the total unchanged.
     if (this.before === null || total.totalTokens !== this.total.totalTokens || last.totalTokens === 0) this.steps++
     this.before ??= subtract(total, last)
     this.total = total
   }
 
-  /** The tokens of all model requests of the turn; null if the server reported none. */
+  /** The tokens of all model requests of the turn. Null if the server reported none. */
   get tokens(): Tokens | null {
-    // Never a sum of `last`: a compaction reports one of them twice.
+    // Not a sum of `last`, because a compaction reports one of them twice.
     return this.before === null ? null : subtract(this.total, this.before)
   }
 }

@@ -1,11 +1,11 @@
 /**
- * The check of options as an Effect.
+ * The run-time check of options as an Effect.
  */
 import * as Effect from "effect/Effect"
 import { findMistake, type Table } from "../base/options.ts"
 import { InvalidInputError } from "./CodexError.ts"
 
-/** Fails with the first mistake among options. */
+/** Fails with `InvalidInputError` for the first mistake among options. */
 export const check = (options: unknown, checks: Table): Effect.Effect<void, InvalidInputError> =>
   Effect.suspend(() => {
     const mistake = findMistake(options, checks)

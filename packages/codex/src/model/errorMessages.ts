@@ -1,5 +1,5 @@
 /**
- * The messages of errors: what happened, on which thread and turn, and what to do next.
+ * The messages of errors. Each says what happened, on which thread and turn, and what to do next.
  *
  * Every message passes {@link compose}, so none can carry a control character of the server to a terminal.
  */
@@ -19,7 +19,7 @@ const compose = (...parts: ReadonlyArray<Part>): string =>
 /** Shortens a text to at most `max` characters. */
 const excerpt = (text: string, max: number): string => text.length <= max ? text : `${text.slice(0, max)}… (shortened)`
 
-/** Ends a sentence unless it has ended already. */
+/** Adds a full stop unless the text already ends with a punctuation mark. */
 const ended = (text: string): string => /[.!?]$/.test(text) ? text : `${text}.`
 
 /** The thread and turn that an error belongs to. */
@@ -57,7 +57,7 @@ export const connect = ({ reason, target }: { readonly reason: ConnectReason; re
       return compose(
         starting,
         ended(reason.detail),
-        "Install it with `npm install @openai/codex`, or name it in the option `codexPath` or the environment variable CODEX_PATH."
+        "Install it with `npm install @openai/codex`, or correct the option `codexPath` or the environment variable CODEX_PATH."
       )
     case "NotExecutable":
       return compose(
@@ -89,7 +89,7 @@ export const connect = ({ reason, target }: { readonly reason: ConnectReason; re
       return compose(
         connecting,
         `it did not answer the handshake within ${millis(reason.timeoutMs)}.`,
-        "Check that this is `codex app-server`; if it is only slow, raise `handshakeTimeout`.",
+        "Check that the program is `codex app-server`. If it is only slow, raise `handshakeTimeout`.",
         lastLines(reason.stderr)
       )
     case "HandshakeRefused":
@@ -97,7 +97,7 @@ export const connect = ({ reason, target }: { readonly reason: ConnectReason; re
         connecting,
         "the handshake failed:",
         ended(excerpt(reason.detail, 400)),
-        "Check that this is `codex app-server` of a supported version.",
+        "Check that the program is `codex app-server` of a supported version.",
         lastLines(reason.stderr)
       )
     case "Other":
@@ -127,7 +127,7 @@ export const connection = (
     case "Unreadable":
       return compose(
         ended(`The Codex app-server sent data that cannot be read: ${excerpt(reason.detail, 400)}`),
-        "The connection was closed. The same call would fail again: ask for less output at once.",
+        "The connection was closed, and the same call would fail again. Request less output at once.",
         lastLines(reason.stderr)
       )
     case "Closed": {
@@ -151,7 +151,7 @@ const rpcHint = (reason: RpcReason): string | undefined => {
     case "InvalidParams":
       return "Check the parameters against the protocol's types."
     case "MethodNotFound":
-      return "Update @openai/codex: this server does not know the method (see `metadata.serverVersion`)."
+      return "Check the name of the method. If it is right, this server is too old or too new for it (see `metadata.serverVersion`)."
     case "Overloaded":
       return "Try again in a moment."
     case "RetryLimitExceeded":
@@ -234,7 +234,7 @@ export const threadBusy = ({ threadId }: { readonly threadId: string }): string 
     "Wait for its end, or set `whenBusy` to \"wait\" or \"steer\"."
   )
 
-/** A value of an option, as a person would write it. */
+/** Formats the value of an option for a person. */
 const shown = (value: unknown): string => {
   if (value === undefined) return "unknown"
   try {
@@ -250,10 +250,10 @@ export const optionsNotInForce = (error: {
   readonly options: ReadonlyArray<{ readonly option: string; readonly asked: unknown; readonly inForce?: unknown }>
 }): string => {
   const differences = error.options.map(({ asked, inForce, option }) =>
-    `\`${option}\` should be ${shown(asked)} and is ${shown(inForce)}`
+    `\`${option}\` should be ${shown(asked)}, but is ${shown(inForce)}`
   )
   return compose(
-    `The requested options are not in force on thread ${error.threadId}: ${differences.join(", ")}.`,
+    `The requested options are not in force on thread ${error.threadId}: ${differences.join("; ")}.`,
     "The thread was loaded with other options. Fork it with the new ones, or resume it after every client has left it."
   )
 }
@@ -282,14 +282,14 @@ const turnHint = (reason: TurnFailedReason): string | undefined => {
   }
 }
 
-/** A Unix time in seconds, as text. What no date can hold is shown as it is. */
+/** Formats a Unix time in seconds. A number outside the range of dates stays a number. */
 const instant = (seconds: number): string => {
   const date = new Date(seconds * 1000)
   return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString()
 }
 
 const itemsOf = (result: { readonly items: ReadonlyArray<unknown> }): string =>
-  `\`result\` holds what it completed (items: ${result.items.length}).`
+  `\`result\` holds the completed items (${result.items.length}).`
 
 /** The message of a `TurnFailedError`. */
 export const turnFailed = (
@@ -304,16 +304,14 @@ export const turnFailed = (
     `${at(error)}:`,
     error.error === null ? "the server gave no reason." : ended(excerpt(error.error.message, 600)),
     typeof error.error?.additionalDetails === "string" && ended(excerpt(error.error.additionalDetails, 600)),
-    "\n",
-    turnHint(error.reason),
-    itemsOf(error.result)
+    `\n${compose(turnHint(error.reason), itemsOf(error.result))}`
   )
 
 const limits = {
-  idle: "nothing happened for as long as `limits.idle` allows",
-  duration: "it ran for as long as `limits.duration` allows",
-  tokens: "it used as many tokens as `limits.tokens` allows",
-  steps: "it made as many requests to the model as `limits.steps` allows"
+  idle: "it sent no event for the time that `limits.idle` allows",
+  duration: "it ran for the time that `limits.duration` allows",
+  tokens: "it used the tokens that `limits.tokens` allows",
+  steps: "it made the model requests that `limits.steps` allows"
 }
 
 /** The message of a `TurnLimitError`. */

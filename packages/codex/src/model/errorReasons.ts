@@ -1,11 +1,11 @@
 /**
- * The reasons of errors: tagged objects, to be caught with `Effect.catchReason` and `Effect.catchReasons`.
+ * The reasons of errors: tagged objects. Catch them with `Effect.catchReason` and `Effect.catchReasons`.
  *
  * Their Schemas are built when the first one is used: a program that meets no error does not pay for them.
  */
 import * as Schema from "effect/Schema"
 
-/** How a process ended. */
+/** Fields of a process that ended. */
 const exit = {
   /** The exit code of the process; null if a signal ended it. */
   exitCode: Schema.NullOr(Schema.Number),
@@ -30,8 +30,8 @@ const httpStatus = Schema.NullOr(Schema.Number)
  * - `Unauthorized`: a running server refused the token. `Refused`: it refused the connection for another cause.
  * - `Unreachable`: no server answered, or the connection broke before the handshake was complete.
  * - `HandshakeTimeout`: `initialize` was not answered within `handshakeTimeout`.
- * - `HandshakeRefused`: `initialize` was answered with an error, or with an answer that no app-server gives.
- * - `Other`: anything else; `detail` says what.
+ * - `HandshakeRefused`: `initialize` failed with an error, or its response is not that of an app-server.
+ * - `Other`: any other failure, described in `detail`.
  *
  * @category reasons
  */

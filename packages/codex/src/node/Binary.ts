@@ -1,29 +1,30 @@
 /**
- * The file that is executed: the codex binary, or the program that the caller names.
+ * The lookup of the executable: the codex binary, or the program that the caller names.
  *
- * It is located once, as an absolute path, and exactly that file is executed. Nothing is looked up in the working directory
- * of the process: a checked-out repository must not choose the program that runs.
+ * The lookup returns an absolute path, and exactly that file is executed. It never searches the working directory of the
+ * process, because a checked-out repository must not choose the program that runs.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { CodexConnectError } from "../model/CodexError.ts"
+import type { PathKind } from "../model/Transport.ts"
 
 type Environment = { readonly [name: string]: string }
 
-/** Where a program is looked for. */
+/** The directory and environment in which a program is looked up. */
 export interface Place {
-  /** The directory of this program: what relative paths are relative to. */
+  /** The working directory of this program. Relative paths are resolved against it. */
   readonly directory: string
-  /** The environment of the process: names are looked up on its PATH. */
+  /** The environment of the process. Names are looked up on its PATH. */
   readonly env: Environment
 }
 
-/** A codex that can be started. */
+/** A codex binary. */
 export interface Binary {
   readonly path: string
-  /** A directory with the helper programs that come with the binary, to be put on PATH. */
+  /** The directory of the helper programs that come with the binary. It belongs on PATH. */
   readonly helpers?: string
 }
 
@@ -38,7 +39,7 @@ const targets: { readonly [platform: string]: { readonly [arch: string]: string 
   win32: { x64: "x86_64-pc-windows-msvc", arm64: "aarch64-pc-windows-msvc" }
 }
 
-/** The binary that is named, by the option or in the environment; else the pinned one; else one on PATH. */
+/** Finds the binary: the one that the option or the environment names, else the pinned one, else one on PATH. */
 export const find = (codexPath: string | undefined, place: Place): Effect.Effect<Binary, CodexConnectError> =>
   Effect.suspend(() => {
     if (codexPath !== undefined) return named("codexPath", codexPath, place)
@@ -51,7 +52,7 @@ export const find = (codexPath: string | undefined, place: Place): Effect.Effect
     return notFound("codex", `codexPath and CODEX_PATH are not set, ${pinned}, and there is no codex on PATH`)
   })
 
-/** The absolute path of a program that an option names; whether it exists is seen when it is started. */
+/** Returns the absolute path of a program that an option names. Does not check that a path exists: starting it does. */
 export const locate = (
   program: string,
   place: Place & { readonly option: string }
@@ -66,7 +67,7 @@ export const locate = (
 const named = (option: string, program: string, place: Place): Effect.Effect<Binary, CodexConnectError> =>
   Effect.flatMap(locate(program, { ...place, option }), (path) => {
     const found = look(path)
-    if (found === "file") return Effect.succeed({ path: nativeOf(path) ?? path })
+    if (found === "file" || found === "empty") return Effect.succeed({ path: nativeOf(path) ?? path })
     if (found === "missing") return notFound(path, `${option} names a file that does not exist`)
     const detail = `${option} names ${mistakenFor[found]}`
     return Effect.fail(new CodexConnectError({ reason: { _tag: "NotExecutable", detail }, target: path }))
@@ -81,18 +82,18 @@ const mistakenFor = {
   hidden: "something that cannot be read (a directory above it is closed, or its links lead nowhere)"
 }
 
-/** Tells what there is at a path; `hidden` if that cannot be seen. */
-export const look = (path: string): "file" | "directory" | "other" | "missing" | "hidden" => {
+/** Returns the kind of file at a path, or `hidden` if it cannot be inspected. */
+export const look = (path: string): PathKind => {
   try {
     const stats = Fs.statSync(path, { throwIfNoEntry: false })
     if (stats === undefined) return "missing"
-    return stats.isFile() ? "file" : stats.isDirectory() ? "directory" : "other"
+    return stats.isFile() ? stats.size === 0 ? "empty" : "file" : stats.isDirectory() ? "directory" : "other"
   } catch {
     return "hidden"
   }
 }
 
-const isFile = (path: string): boolean => look(path) === "file"
+const isFile = (path: string): boolean => ["file", "empty"].includes(look(path))
 
 const isExecutable = (path: string): boolean => {
   try {
@@ -103,10 +104,10 @@ const isExecutable = (path: string): boolean => {
   }
 }
 
-/** Whether it is looked up on PATH: it has no directory. */
+/** Returns true for a program without a directory, which is looked up on PATH. */
 const isName = (program: string): boolean => program === Path.basename(program) && program !== "." && program !== ".."
 
-/** The file with this name on PATH. Relative entries would depend on a working directory, and are passed over. */
+/** Returns the file with this name on PATH. Skips relative entries, which would depend on a working directory. */
 const onPath = (name: string, env: Environment): string | undefined => {
   const names = isWindows && Path.extname(name) === "" ? [`${name}.exe`, `${name}.cmd`] : [name]
   for (const directory of (env[pathName(env)] ?? "").split(Path.delimiter)) {
@@ -118,9 +119,10 @@ const onPath = (name: string, env: Environment): string | undefined => {
 }
 
 /**
- * The native binary in the platform package of the `@openai/codex` that is installed with this code, or why there is none.
+ * Returns the native binary in the platform package of the installed `@openai/codex`, or the reason why there is none.
  *
- * In a bundle, "this code" is the bundle: `import.meta.url` in an ES module, `__filename` in a CommonJS one.
+ * Resolves the package from this file or, in a bundle, from the bundle: `import.meta.url` in an ES module, `__filename` in a
+ * CommonJS one.
  */
 const pinnedBinary = (): Binary | string => {
   const self: string | undefined = import.meta.url ?? (typeof __filename === "string" ? __filename : undefined)
@@ -134,7 +136,7 @@ const pinnedBinary = (): Binary | string => {
   return binaryOf(manifest) ?? `the installed @openai/codex has no binary for ${process.platform}-${process.arch}`
 }
 
-/** The native binary that belongs to the package `@openai/codex` with this package.json. */
+/** Returns the native binary that belongs to the package `@openai/codex` with this package.json. */
 const binaryOf = (manifest: string): Binary | undefined => {
   const target = targets[process.platform]?.[process.arch]
   if (target === undefined) return undefined
@@ -159,16 +161,16 @@ const binaryOf = (manifest: string): Binary | undefined => {
   return undefined
 }
 
-/** Windows cannot start npm's `.cmd` shim without a shell: the binary that the shim stands for. */
+/** Returns the binary behind npm's `.cmd` shim, which Windows cannot start without a shell. */
 const nativeOf = (path: string): string | undefined =>
   path.toLowerCase().endsWith(".cmd")
     ? binaryOf(Path.join(Path.dirname(path), "node_modules", "@openai", "codex", "package.json"))?.path
     : undefined
 
-/** The name under which an environment has its PATH: Windows may write it `Path`. */
+/** Returns the name of the PATH variable in an environment. Windows may call it `Path`. */
 const pathName = (env: Environment): string => Object.keys(env).find((name) => name.toUpperCase() === "PATH") ?? "PATH"
 
-/** The environment with a directory at the front of its PATH. */
+/** Returns the environment with a directory at the front of its PATH. */
 export const withPath = (env: Environment, directory: string): Environment => {
   const name = pathName(env)
   const rest = (env[name] ?? "").split(Path.delimiter).filter((entry) => entry !== "" && entry !== directory)

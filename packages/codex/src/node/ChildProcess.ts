@@ -1,5 +1,5 @@
 /**
- * The life of one child process: start, pipes, end. Nothing of it survives its scope.
+ * A child process with its pipes, bound to a scope. When the scope closes, the process and its group end.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -18,19 +18,19 @@ import * as Stderr from "./Stderr.ts"
 
 export interface ChildProcess {
   /**
-   * Hands over what the process writes, as {@link Readable.forEachChunk} does. Succeeds when the process has ended, or a
-   * pipe to it broke.
+   * Passes the output of the process to `onChunk`, as {@link Readable.forEachChunk} does. Succeeds when the process has ended
+   * or a pipe to it broke.
    */
   readonly read: <E>(onChunk: (chunk: Buffer) => Effect.Effect<void, E> | undefined) => Effect.Effect<void, E>
-  /** How the process ended, once `read` has succeeded. */
+  /** Returns how the process ended. Run it after `read` has succeeded. */
   readonly lost: Effect.Effect<CodexConnectionError>
-  /** Hands data to the process's standard input; does not wait for it to be read. */
+  /** Writes to the standard input of the process. Does not wait until the process reads it. */
   readonly write: (data: string) => Effect.Effect<void, CodexConnectionError>
 }
 
 export interface Options {
   readonly stderr: "log" | "inherit" | "ignore"
-  /** How long the process may take to end by itself, and again after SIGTERM. */
+  /** The time that the process has to end by itself, and again after SIGTERM. */
   readonly grace: Duration.Duration
   /** Replaces what must not show in logs and errors, should the process write it to standard error. */
   readonly hide: Hide
@@ -43,7 +43,7 @@ interface Ended {
 
 type Child = Node.ChildProcessByStdio<NodeStream.Writable, NodeStream.Readable, NodeStream.Readable | null>
 
-/** Children of the process may hold its pipes open when it has exited: what is still in them is read by then. */
+/** The time for reading the rest of the pipes after the process has exited. Its children may hold the pipes open. */
 const drainMillis = 250
 
 const hasGroups = process.platform !== "win32"
@@ -59,7 +59,7 @@ export const spawn = Effect.fnUntraced(function*(
     (child) => terminate(child, ended, options.grace)
   )
 
-  /** What was written in this tick. It goes out in one system call. */
+  /** Data written in this tick. One system call sends it. */
   let unsent = ""
   const flush = () => {
     if (unsent !== "") child.stdin.write(unsent)
@@ -78,15 +78,15 @@ export const spawn = Effect.fnUntraced(function*(
   const draining = child.stderr === null ? undefined : yield* Readable.forEachChunk(child.stderr, stderr.push).pipe(
     Effect.andThen(stderr.end),
     Effect.annotateLogs({ "codex.stream": "stderr", "codex.pid": child.pid }),
-    // Node discards what nobody reads when a process exits.
+    // When a process exits, Node discards unread output.
     Effect.forkScoped({ startImmediately: true })
   )
 
-  // One error, whoever asks.
+  // Every caller receives the same error.
   let loss: CodexConnectionError | undefined
   const lost = Effect.gen(function*() {
     if (loss !== undefined) return loss
-    // A process that closed its pipes is about to end: how it does is worth a moment.
+    // A process that closed its pipes is about to end. Wait a moment for its exit code.
     const exit = yield* withinMillis(drainMillis, Deferred.await(ended))
     if (draining !== undefined) yield* withinMillis(drainMillis, Fiber.await(draining))
     return loss ??= new CodexConnectionError({
@@ -134,7 +134,7 @@ const start = (
         cwd: command.cwd,
         env: command.env,
         stdio: ["pipe", "pipe", options.stderr === "log" ? "pipe" : options.stderr],
-        // A group of its own: it can be signalled as a whole, and Ctrl-C in a terminal reaches only this program.
+        // In a group of its own, the process can be signalled with its children, and Ctrl-C reaches only this program.
         detached: hasGroups,
         windowsHide: true
       }) as Child
@@ -142,7 +142,7 @@ const start = (
       child.once("spawn", () => resume(Effect.succeed(child)))
       child.once("error", fail)
     } catch (error) {
-      // Node throws for what it refuses itself, such as a NUL byte in an argument.
+      // Node throws if it refuses the command itself, such as a NUL byte in an argument.
       fail(error as NodeJS.ErrnoException)
     }
   })
@@ -165,7 +165,7 @@ const spawnHints: { readonly [code: string]: string } = {
   ENFILE: "; this system has too many open files"
 }
 
-/** Stops reading a process that can't be talked to any more, when what it has written is read. */
+/** Stops reading from a process that no longer reads, once its output had time to arrive. */
 const giveUp = (child: Child): void => {
   if (child.stdout.closed) return
   const timer = setTimeout(() => child.stdout.destroy(), drainMillis)
@@ -177,11 +177,11 @@ const signalGroup = (child: Child, signal: NodeJS.Signals): void => {
     if (hasGroups) process.kill(-child.pid!, signal)
     else child.kill(signal)
   } catch {
-    // It is gone already.
+    // The process is gone already.
   }
 }
 
-/** End of input, SIGTERM, SIGKILL: each with the time given, the last until the process is gone. */
+/** Ends the input, then sends SIGTERM after `grace`, then SIGKILL after `grace`, and waits until the process is gone. */
 const terminate = Effect.fnUntraced(function*(
   child: Child,
   ended: Deferred.Deferred<Ended>,
@@ -193,15 +193,15 @@ const terminate = Effect.fnUntraced(function*(
     signalGroup(child, "SIGTERM")
     yield* gone
   }
-  // Also when the process itself has ended: helpers of its group may not have.
+  // Even if the process itself has ended, helpers in its group may still run.
   signalGroup(child, "SIGKILL")
   yield* Deferred.await(ended)
 })
 
-/** The longest that Node can wait: 24 days. */
+/** The longest delay that Node supports: 24 days. */
 const maxMillis = 2 ** 31 - 1
 
-/** As `Effect.timeoutOption`, by the time of the operating system: processes know nothing of a test's clock. */
+/** Like `Effect.timeoutOption`, but on real time: a test clock does not control processes. */
 const withinMillis = <A>(millis: number, effect: Effect.Effect<A>): Effect.Effect<A | undefined> =>
   Effect.raceFirst(
     effect,

@@ -1,5 +1,5 @@
 /**
- * The command line of a server: which file is executed, with which arguments, in which environment.
+ * The command that starts a server: its executable, arguments, environment and working directory.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -16,22 +16,24 @@ import { checks, type ProcessOptions } from "./ProcessOptions.ts"
  * @category models
  */
 export interface Command {
-  /** The file that is executed, as an absolute path. */
+  /** The absolute path of the executable. */
   readonly program: string
   /** The arguments after the program. */
   readonly args: ReadonlyArray<string>
-  /** The whole environment: nothing is inherited. */
+  /** The whole environment. The process inherits nothing else. */
   readonly env: { readonly [name: string]: string }
-  /** The working directory, as an absolute path; undefined for that of this program. */
+  /** The absolute path of the working directory. Undefined for that of this program. */
   readonly cwd: string | undefined
 }
 
 /**
- * The command that options stand for.
+ * Resolves options to the command that they stand for.
  *
- * The first of these names the program: `args`, `codexPath`, the environment variable `CODEX_PATH`, the native binary of the
- * installed `@openai/codex`, `codex` on PATH. Paths are relative to the directory of this program (`directory`), never to
- * `cwd`; names without a separator are looked up on PATH, whose relative entries are ignored.
+ * The first of these that is present names the program: `args`, `codexPath`, the environment variable `CODEX_PATH`, the native
+ * binary of the installed `@openai/codex`, `codex` on PATH. Paths are relative to the working directory of this program
+ * (`directory`), never to `cwd`. Names without a separator are looked up on PATH, ignoring its relative entries.
+ *
+ * Fails with `InvalidInputError` if an option is invalid, and with `CodexConnectError` if the program does not exist.
  *
  * @category constructors
  */

@@ -1,12 +1,12 @@
 /**
- * A configuration as `--config key=<TOML>` overrides.
+ * The encoding of a configuration as `--config key=<TOML>` overrides.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { InvalidInputError } from "../model/CodexError.ts"
 
-/** A value of Codex's configuration: what TOML can say. */
+/** A value of Codex's configuration: any value that TOML has. */
 export type ConfigValue =
   | string
   | number
@@ -18,14 +18,15 @@ type KeyPath = ReadonlyArray<string>
 
 const bareKey = /^[A-Za-z0-9_-]+$/
 
-/** How deep tables and lists may be nested. Codex can't read more than 80, and takes what it can't read as a string. */
+/** The deepest nesting of tables and lists. Codex reads at most 80 levels, and treats anything deeper as a string. */
 const maxDepth = 64
 
 /**
- * Flattens a configuration to `key=<TOML>` overrides: `{ a: { b: 1 } }` is `["a.b=1"]`.
+ * Flattens a configuration to `key=<TOML>` overrides: `{ a: { b: 1 } }` becomes `["a.b=1"]`. Fails with `InvalidInputError` for
+ * a value that TOML does not have, such as `null`.
  *
- * Codex splits the key at every dot, quoted or not, so a table with a key that needs quoting is written as one inline
- * table; Codex merges it with the tables of the same name in its other layers.
+ * Codex splits keys at every dot, quoted or not. A table with a key that needs quotes is therefore written as one inline table,
+ * which Codex merges with the tables of the same name in its other layers.
  *
  * @category constructors
  */
@@ -52,7 +53,7 @@ const flatten = (value: unknown, path: KeyPath): Effect.Effect<ReadonlyArray<str
         path,
         `the key ${
           JSON.stringify(odd)
-        } can't be given at the top: use letters, digits, "_" and "-", and nest objects instead of dots`
+        } is not allowed at the top level; use letters, digits, "_" and "-", and nest objects instead of using dots`
       )
     }
     if (odd === undefined && (path.length === 0 || entries.length > 0)) {
@@ -65,7 +66,7 @@ const flatten = (value: unknown, path: KeyPath): Effect.Effect<ReadonlyArray<str
 
 const tomlOf: (value: unknown, path: KeyPath) => Effect.Effect<string, InvalidInputError> = Effect.fnUntraced(
   function*(value, path) {
-    // A value that contains itself ends here, too.
+    // This also stops at a value that contains itself.
     if (path.length > maxDepth) {
       return yield* invalid(path.slice(0, 3), `it is nested more than ${maxDepth} levels deep, or contains itself`)
     }
@@ -73,7 +74,7 @@ const tomlOf: (value: unknown, path: KeyPath) => Effect.Effect<string, InvalidIn
     if (typeof value === "boolean") return String(value)
     if (typeof value === "number") return yield* tomlNumber(value, path)
     if (Array.isArray(value)) {
-      // Holes are items too.
+      // `Array.from` turns holes into items.
       const items = yield* Effect.forEach(Array.from(value), (item, index) => tomlOf(item, [...path, String(index)]))
       return `[${items.join(", ")}]`
     }
@@ -91,24 +92,24 @@ const tomlOf: (value: unknown, path: KeyPath) => Effect.Effect<string, InvalidIn
   }
 )
 
-// JSON's escapes are TOML's, but for DEL, and for halves of characters.
+// TOML has the escapes of JSON, except for DEL and lone surrogates.
 const tomlString = (text: string, path: KeyPath): Effect.Effect<string, InvalidInputError> =>
   /\p{Surrogate}/u.test(text)
-    ? invalid(path, "it has half a character (a lone surrogate), which TOML can't have")
+    ? invalid(path, "it contains a lone surrogate (half of a character), which TOML does not allow")
     : Effect.succeed(JSON.stringify(text).replaceAll("\u007f", "\\u007f"))
 
 const tomlNumber = (value: number, path: KeyPath): Effect.Effect<string, InvalidInputError> => {
-  if (!Number.isFinite(value)) return invalid(path, `${value} is not a number that a configuration can have`)
-  // An integer of TOML has 64 bits; with an exponent it is a float.
+  if (!Number.isFinite(value)) return invalid(path, `${value} is not a finite number`)
+  // A TOML integer has 64 bits. An exponent makes it a float.
   return Effect.succeed(Math.abs(value) < 2 ** 63 ? String(value) : value.toExponential())
 }
 
-/** Why a value is refused, and what to give instead. */
+/** Describes why a value is refused, and what to pass instead. */
 const noForm = (value: unknown): string => {
-  if (value === null || value === undefined) return `${value} has no form in TOML: leave the key out instead`
+  if (value === null || value === undefined) return `TOML has no ${value}; leave the key out instead`
   if (Redacted.isRedacted(value)) {
-    return "a secret would show in the list of processes: give it in `env`, and its variable's name here (`env_key`, `bearer_token_env_var`, ...)"
+    return "a secret would be visible in the list of processes; pass it in `env`, and name the variable here (`env_key`, `bearer_token_env_var`, ...)"
   }
   const name = typeof value === "object" ? value.constructor?.name ?? "object" : typeof value
-  return `a value of type ${name} has no form in TOML: give a string, a number, a boolean, a list or a plain object`
+  return `TOML has no values of type ${name}; pass a string, a number, a boolean, a list or a plain object`
 }

@@ -1,5 +1,5 @@
 /**
- * The options of a server that runs as a child process: which program, in which directory and environment.
+ * Options of an app-server that runs as a child process: its program, directory, environment and shutdown.
  */
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
@@ -8,42 +8,55 @@ import * as options from "../base/options.ts"
 import type { ConfigValue } from "./ConfigOverrides.ts"
 
 /**
- * The options of a child process. All may be left out: `{}` starts the pinned binary with the user's own configuration and
- * account.
+ * Options of a child process. All are optional: `{}` starts the pinned binary with the user's own configuration and account.
  *
  * @category models
  */
 export interface ProcessOptions {
   /**
-   * The native codex binary: a path, relative to the directory of this program, or a name to look up on PATH. The file must
-   * exist: there is no fallback. Default: CODEX_PATH, then the binary of the installed `@openai/codex`, then PATH.
+   * The native codex binary: a path, relative to the working directory of this program, or a name to look up on PATH. The file
+   * must exist: there is no fallback. Default: the environment variable CODEX_PATH, then the binary of the installed
+   * `@openai/codex`, then PATH.
    */
   readonly codexPath?: string | undefined
   /**
-   * The whole command line: a program, found like `codexPath`, and its arguments. Nothing is added to it. Replaces
-   * `codexPath` and `config`.
+   * The whole command line: a program, found like `codexPath`, and its arguments. Nothing is added to it. It replaces
+   * `codexPath` and `config`. Default: the binary, started as `codex app-server`.
    */
   readonly args?: readonly [program: string, ...args: ReadonlyArray<string>] | undefined
-  /** Codex configuration for this process, as in config.toml; sent as `--config key=value`. `undefined` entries are left out. */
+  /**
+   * Codex configuration for this process, as in `config.toml`, passed as `--config key=value`. Entries that are `undefined` are
+   * left out. Default: none.
+   */
   readonly config?: { readonly [key: string]: ConfigValue | undefined } | undefined
-  /** Working directory of the process, and of threads without one. It must exist. Default: that of this program. */
+  /** The working directory of the process, and of threads without `cwd`. It must exist. Default: that of this program. */
   readonly cwd?: string | undefined
-  /** Environment variables; `Redacted` values never appear in an error, log or span. `undefined` removes a variable. */
+  /**
+   * Environment variables. A `Redacted` value never appears in an error, log or span; `undefined` removes a variable. Default:
+   * none.
+   */
   readonly env?: { readonly [name: string]: string | Redacted.Redacted<string> | undefined } | undefined
-  /** Whether `env` extends the environment of this program, or is all that the process gets. Default: `"extend"`. */
+  /** `"extend"` adds `env` to the environment of this program, `"replace"` uses `env` alone. Default: `"extend"`. */
   readonly envMode?: "extend" | "replace" | undefined
   /**
-   * Directory of Codex's configuration, sessions and login: sets CODEX_HOME. A missing one is created for this user alone
-   * (mode 0700). Default: Codex's own, `~/.codex`.
+   * The directory of Codex's configuration, sessions and login; it sets CODEX_HOME. A missing directory is created with mode
+   * 0700. Default: `~/.codex`.
    */
   readonly codexHome?: string | undefined
-  /** How long the process may take to end by itself before SIGTERM, and then again before SIGKILL. Default: 2 seconds. */
+  /** The time that the process has to end by itself before SIGTERM, and then again before SIGKILL. Default: 2 seconds. */
   readonly shutdownGrace?: Duration.Input | undefined
-  /** Where standard error goes: to Effect's logger at debug level, to that of this program, or nowhere. Default: `"log"`. */
+  /**
+   * The destination of standard error: Effect's logger at debug level (`"log"`), the standard error of this program
+   * (`"inherit"`), or nowhere (`"ignore"`). Default: `"log"`.
+   */
   readonly stderr?: "log" | "inherit" | "ignore" | undefined
 }
 
-/** The values of the options that were left out. */
+/**
+ * The default values of the options.
+ *
+ * @category models
+ */
 export const defaults = {
   envMode: "extend",
   shutdownGrace: "2 seconds",
@@ -53,14 +66,14 @@ export const defaults = {
 const isText = (value: unknown): boolean => typeof value === "string" && !value.includes("\0")
 
 const path: options.Check = (value) =>
-  isText(value) && value !== "" ? undefined : "it is not a path: a string that is not empty and has no NUL"
+  isText(value) && value !== "" ? undefined : "it is not a path; pass a non-empty string without NUL"
 
 const args: options.Check = (value) =>
   Array.isArray(value) && value.length > 0 && value.every(isText) && value[0] !== ""
     ? undefined
-    : "it is not a command: a list of strings without NUL, the first of which names the program"
+    : "it is not a command; pass a list of strings without NUL whose first entry is the program"
 
-/** Never shows a value: it may be a secret. */
+/** Checks variables. The message never shows a value, which may be a secret. */
 const env: options.Check = (value) => {
   if (!Predicate.isObject(value)) return "it is not an object of variables"
   for (const [name, variable] of Object.entries(value)) {
@@ -74,7 +87,7 @@ const env: options.Check = (value) => {
 export const checks: options.Checks<ProcessOptions> = {
   codexPath: path,
   args,
-  // Checked where it is written.
+  // `configOverrides` checks it.
   config: options.anything,
   cwd: path,
   env,
@@ -85,7 +98,7 @@ export const checks: options.Checks<ProcessOptions> = {
 }
 
 /**
- * The process options among the options of a Layer.
+ * Returns the process options among the options of a Layer.
  *
  * @category constructors
  */

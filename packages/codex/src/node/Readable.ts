@@ -1,15 +1,16 @@
 /**
- * Node's readable streams, read by a plain callback.
+ * A reader of Node's readable streams that calls a plain callback.
  *
- * A chunk is handed over while Node announces it: neither a fiber nor a turn of the event loop lies between the arrival of a
- * chunk and its reader.
+ * The callback runs inside Node's `data` event: no fiber and no turn of the event loop separates the arrival of a chunk from
+ * its reader.
  */
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
 
 /**
- * Hands over each chunk of a readable. Where `onChunk` returns an Effect, the readable is paused until it has run. Succeeds
- * when the readable has ended or broken, after its last chunk; an interruption destroys the readable.
+ * Passes each chunk of a readable to `onChunk`. If `onChunk` returns an Effect, the readable is paused until that has run.
+ * Succeeds when the readable has ended or failed, after its last chunk. Destroys the readable at the end, also when
+ * interrupted.
  */
 export const forEachChunk = <E = never>(
   readable: Readable,
@@ -48,7 +49,7 @@ export const forEachChunk = <E = never>(
     (busy) => busy === undefined ? Effect.void : Effect.flatMap(busy, () => read)
   )
   return Effect.suspend(() => {
-    // Errors show as the end of the readable.
+    // An error ends the readable. Without a listener, Node would throw it.
     readable.on("error", () => {})
     return read
   }).pipe(Effect.ensuring(Effect.sync(() => readable.destroy())))

@@ -1,19 +1,16 @@
 /**
- * The standard error of a process: logged line by line, and its end kept for error messages.
+ * A reader of the standard error of a process: it logs each line, and keeps the last ones for error messages.
  */
 import * as Effect from "effect/Effect"
 import type { Buffer } from "node:buffer"
 import { Lines } from "../base/Lines.ts"
 import { printable } from "../base/printable.ts"
-import type { Hide } from "../base/secrets.ts"
+import { type Hide, maxSecret } from "../base/secrets.ts"
 import { codec } from "./bytes.ts"
 
-/** How many lines are kept, and how many characters of them. */
+/** The largest number of lines, and of their characters together, that are kept. */
 const maxLines = 40
 const maxLength = 16_384
-
-/** A secret that begins in what is shown is recognized if it has no more characters than this. */
-const maxSecret = 16_384
 
 const shortened = "… (shortened)"
 
@@ -24,20 +21,20 @@ export class Tail {
   private kept: Array<string> = []
   private length = 0
 
-  /** `hide` replaces what must not show in a line. */
+  /** `hide` replaces secrets in a line. */
   constructor(hide: Hide) {
     this.hide = hide
   }
 
-  /** The last lines, of bounded length. */
+  /** The last lines, of limited length. */
   get text(): string {
     return this.kept.join("\n")
   }
 
-  /** Takes bytes; returns the logging of the lines that end in them. */
+  /** Adds bytes. Returns an Effect that logs the lines that end in them, if any. */
   readonly push = (chunk: Buffer): Effect.Effect<void> | undefined => this.log(this.lines.push(chunk))
 
-  /** Takes the line that has begun. */
+  /** Logs the unfinished line, at the end of the input. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => this.log(this.lines.end()) ?? Effect.void)
 
   private log(lines: ReadonlyArray<string>): Effect.Effect<void> | undefined {
@@ -53,12 +50,12 @@ export class Tail {
     while (this.kept.length > maxLines || this.length > maxLength) this.length -= this.kept.shift()!.length
   }
 
-  /** A line without secrets and control characters, cut to a length that fits the tail. */
+  /** Returns a line without secrets and control characters, cut to a length that fits. */
   private show(line: string): string {
     const seen = line.slice(0, maxLength + maxSecret)
     const isWhole = seen.length === line.length
     const hidden = this.hide(isWhole && seen.endsWith("\r") ? seen.slice(0, -1) : seen)
-    // Where a line was cut, a secret may begin that is not recognized.
+    // The end of a line that was cut may hold the start of a secret.
     const shown = printable(isWhole ? hidden : hidden.slice(0, Math.max(0, hidden.length - maxSecret)))
     return isWhole && shown.length <= maxLength ? shown : `${shown.slice(0, maxLength - shortened.length)}${shortened}`
   }

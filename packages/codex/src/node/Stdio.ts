@@ -1,5 +1,5 @@
 /**
- * The app-server as a child process: a Transport over its standard input and output.
+ * A Transport to an app-server that runs as a child process, over its standard input and output.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,11 +16,11 @@ import * as ChildProcess from "./ChildProcess.ts"
 import { command } from "./Command.ts"
 import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
 
-/** The secrets that a process is given. */
+/** Returns the secrets in the environment of the process. */
 const secretsOf = ({ env = {} }: ProcessOptions): ReadonlyArray<string> =>
   Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
 
-/** Creates a missing CODEX_HOME for this user alone: the login goes there. */
+/** Creates a missing CODEX_HOME that only this user can read, because Codex stores the login there. */
 const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectError> =>
   path === undefined ? Effect.void : Effect.suspend(() => {
     try {
@@ -34,16 +34,16 @@ const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectE
   })
 
 /**
- * `codex app-server` as a child process, on its standard input and output.
+ * A Transport that starts `codex app-server` and connects to its standard input and output.
  *
- * Each connection starts a process in a process group of its own. Closing its scope ends the process's input, waits for
- * `shutdownGrace`, then sends SIGTERM, then SIGKILL, to the group, and returns when the process is gone.
+ * Each connection starts a process in a process group of its own. When the scope of the connection closes, the process has
+ * `shutdownGrace` to end after the end of its input, and the same time again after SIGTERM; then its group receives SIGKILL.
  *
  * @category layers
  */
 export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport> =>
   Layer.sync(Transport, () => {
-    // Whatever starts later is relative to the same directory.
+    // Later connections resolve paths against the same directory.
     const directory = process.cwd()
     return Transport.of({
       connect: Effect.gen(function*() {
@@ -69,7 +69,7 @@ export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport>
           hide
         }
       }),
-      // A command line of one's own may start a server on another machine.
+      // With `args`, the server may run on another machine.
       ...(options.args !== undefined ? {} : {
         look: (path) => look(Path.resolve(directory, options.cwd ?? "", path))
       })

@@ -1,6 +1,6 @@
 /**
- * The child process, for platforms that have none, such as a browser: `#process` in package.json. Whatever needs a process
- * fails.
+ * The implementation of `#process` (see package.json) for platforms without child processes, such as browsers. Everything that
+ * needs a process fails with `CodexConnectError`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,5 +1,5 @@
 /**
- * The child process, for platforms that have one: `#process` in package.json.
+ * The implementation of `#process` (see package.json) for platforms with child processes.
  */
 export { type Command, command } from "./Command.ts"
 export { layerStdio } from "./Stdio.ts"

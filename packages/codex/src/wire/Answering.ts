@@ -1,5 +1,5 @@
 /**
- * Answers the server's requests: each in a fiber of its own, never on the reader, and always.
+ * The responses to the server's requests. Each request runs in a fiber of its own, never on the reader, and always gets a response.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Cause from "effect/Cause"
@@ -23,12 +23,14 @@ const { ErrorCode } = JsonRpc
 /** A request of the server that has no answer yet. */
 interface Running {
   fiber: Fiber.Fiber<void> | undefined
+  /** Runs when the request is forgotten. */
+  readonly ended: () => void
   readonly key: string
   /** Names the turn that it belongs to, if it belongs to one. */
   readonly turnKey: string | undefined
 }
 
-/** The line to send, and the error that it tells of. */
+/** The line to send, and the error that it reports. */
 interface Answer {
   readonly line: string
   readonly error?: JsonRpc.RpcError
@@ -60,7 +62,7 @@ const answer = (
   )
 }
 
-/** Runs a handler, which always comes to an answer. */
+/** Runs a handler. It always ends with a response. */
 const run = (request: Router.Incoming, params: unknown, { context, handler }: Answerer): Effect.Effect<Answer> =>
   ServerRequests.invoke(handler, params, context).pipe(
     Effect.flatMap((response) => answered(request, response)),
@@ -83,11 +85,11 @@ const run = (request: Router.Incoming, params: unknown, { context, handler }: An
   )
 
 const annotations = (request: Router.Incoming): Record<string, unknown> => ({
-  ...(request.threadId === undefined ? {} : { "codex.thread.id": request.threadId }),
-  ...(request.turnId === undefined ? {} : { "codex.turn.id": request.turnId })
+  ...(request.threadId === undefined ? {} : { "codex.thread.id": printable(request.threadId) }),
+  ...(request.turnId === undefined ? {} : { "codex.turn.id": printable(request.turnId) })
 })
 
-/** What a handler answers; what JSON can't say is our own failure. */
+/** Encodes the response of a handler. A response that is not JSON is reported as an internal error. */
 const answered = (request: Router.Incoming, response: unknown): Effect.Effect<Answer> => {
   const line = JsonRpc.encodeAnswer(request.key, response ?? {})
   if (Result.isSuccess(line)) return Effect.succeed({ line: line.success })
@@ -109,6 +111,8 @@ const failure = ({ key }: Router.Incoming, code: number, message: string, data?:
 export const make = Effect.fnUntraced(function*(options: {
   /** Finds the handler of a request; undefined if it is another client's to answer. */
   readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
+  /** A thread asks something. Returns a function for the end of the request. */
+  readonly asks: (threadId: string) => () => void
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
   readonly send: (message: string) => Effect.Effect<void>
@@ -123,6 +127,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const add = ({ key, threadId, turnId }: Router.Incoming): Running => {
     const entry: Running = {
       fiber: undefined,
+      ended: threadId === undefined ? () => {} : options.asks(threadId),
       key,
       turnKey: turnId === undefined ? undefined : keyOf(threadId, turnId)
     }
@@ -138,6 +143,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const remove = (entry: Running): boolean => {
     if (running.get(entry.key) !== entry) return false
     running.delete(entry.key)
+    entry.ended()
     if (entry.turnKey !== undefined) {
       const ofTurn = byTurn.get(entry.turnKey)
       ofTurn?.delete(entry)
@@ -173,7 +179,11 @@ export const make = Effect.fnUntraced(function*(options: {
       resolved(request.key)
       const entry = add(request)
       const fiber = options.fork(
-        answer(request, options.find).pipe(
+        Effect.suspend(() => answer(request, options.find)).pipe(
+          // What dies outside of the handler, such as a logger of the program, must not cost the answer.
+          Effect.catchDefect(() =>
+            Effect.succeed(failure(request, ErrorCode.internalError, "The client could not answer"))
+          ),
           Telemetry.serverRequest(request, options.spanOf(request.threadId)),
           Effect.flatMap((answer) => remove(entry) && answer !== undefined ? options.send(answer.line) : Effect.void),
           Effect.annotateLogs(annotations(request))

@@ -1,16 +1,16 @@
 /**
- * The turns of sub-agents that run, each counted for the turn at the root of its family: who is to be stopped with that
- * turn, and what its sub-agents have used.
+ * The running turns of sub-agents, each assigned to the turn at the root of its family. That turn stops them, and its result
+ * includes their usage.
  */
 import * as Usage from "../model/Usage.ts"
 
-/** A turn of a sub-agent that runs. */
+/** A running turn of a sub-agent. */
 export interface ChildTurn {
   readonly threadId: string
   readonly turnId: string
   /** The turn that it works for, on the outermost thread. */
   readonly rootId: string
-  /** How many threads it stands below the outermost one, as far as it is known. */
+  /** The number of levels below the outermost thread, as far as it is known. */
   readonly depth: number
 }
 
@@ -20,13 +20,13 @@ export interface Snapshot {
   readonly usage: Usage.Tokens
   /** Their model requests so far. */
   readonly steps: number
-  /** How many of them run. */
+  /** The number of sub-agents that run. */
   readonly running: number
-  /** How many of their turns were interrupted by this client. */
+  /** The number of their turns that this client interrupted. */
   readonly stopped: number
 }
 
-/** Takes part in what happens below a root turn: see {@link ChildTurns.watch}. */
+/** Callbacks for the sub-agents of a root turn: see {@link ChildTurns.watch}. */
 export interface Watcher {
   /** A sub-agent has used tokens. */
   readonly used?: () => void
@@ -58,10 +58,10 @@ const maxStopped = 256
 const nothing: Snapshot = { usage: Usage.none, steps: 0, running: 0, stopped: 0 }
 
 export class ChildTurns {
-  /** Takes a turn that is not to run: its root was stopped, or else `mayRun` refused it. Set once by the client. */
+  /** Handles a turn that must not run: its root was stopped, or `mayRun` refused it. Set once by the client. */
   onUnwanted: (turn: ChildTurn, isStopped: boolean) => void = () => {}
 
-  /** Whether a turn that has just started may go on. Set once by the client. */
+  /** Returns true if a turn that has just started may continue. Set once by the client. */
   mayRun: (turn: ChildTurn) => boolean = () => true
 
   /** Turns that this client has started, with their threads: their results are read at their end. */
@@ -81,7 +81,7 @@ export class ChildTurns {
     return this.roots.size
   }
 
-  /** This client has started a turn, whose result tells of its sub-agents. */
+  /** Registers a turn of this client, whose result reports on its sub-agents. */
   claim(threadId: string, turnId: string): void {
     this.claimed.set(turnId, threadId)
   }
@@ -145,7 +145,7 @@ export class ChildTurns {
     return running.sort((a, b) => a.depth - b.depth)
   }
 
-  /** What the sub-agents of these root turns have come to. */
+  /** Returns the usage and the number of sub-agents of these root turns. */
   snapshot(rootIds: ReadonlyArray<string>): Snapshot {
     let { running, steps, stopped, usage } = nothing
     for (const rootId of rootIds) {
@@ -174,8 +174,8 @@ export class ChildTurns {
   }
 
   /**
-   * From now on no sub-agent of this root turn is to run. Those that start later are reported to {@link onUnwanted};
-   * those that run now are returned, from the top.
+   * Forbids the sub-agents of this root turn to run. Returns those that run now, from the top, and reports those that start later
+   * to {@link onUnwanted}.
    */
   stop(rootId: string): ReadonlyArray<ChildTurn> {
     this.stopped.add(rootId)
@@ -216,7 +216,7 @@ export class ChildTurns {
     return root
   }
 
-  /** Forgets a root that nobody can ask for any more. */
+  /** Removes a root that is not needed any more. */
   private release(rootId: string, root: Root): void {
     if (root.running.size > 0 || root.watchers.size > 0) return
     // A root turn that runs here is read at its end.

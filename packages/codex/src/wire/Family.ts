@@ -1,9 +1,10 @@
 /**
- * The threads of one connection and how they derive from each other: which thread spawned a sub-agent, which was forked
- * from which, and what this client has bound to them. The reader feeds it each notification before anybody else sees it.
+ * The threads of one connection and their derivation: which thread spawned a sub-agent, which was forked from which, and the
+ * handlers, limits and options that this client has bound to them. The reader passes each notification to it first.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
+import type { Limits } from "../model/Limits.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
 import type { Settings } from "../model/Settings.ts"
@@ -13,7 +14,7 @@ import { ChildTurns } from "./ChildTurns.ts"
 /** A thread, with what is bound to it. */
 export class Member {
   readonly threadId: string
-  /** The thread that spawned this one; null if it is no sub-agent, undefined while nobody has told. */
+  /** The thread that spawned this one. Null if it is no sub-agent, undefined while that is unknown. */
   parent: string | null | undefined = undefined
   /** The thread that this one was forked from by this client. */
   source: string | undefined = undefined
@@ -23,6 +24,8 @@ export class Member {
   agentRole: string | null = null
   /** Handlers of requests that this client has bound to the thread. */
   handlers: ServerRequestHandlers | undefined = undefined
+  /** Limits that this client has set for the turns of the thread. */
+  limits: Limits | undefined = undefined
   /** Options that this client has opened the thread with, and that no answer reports. */
   openedWith: FixedOptions = {}
   /** Options in force, as far as they are known. */
@@ -57,7 +60,10 @@ export interface Facts {
   readonly source?: unknown
 }
 
-/** A chain of derivation has no more links than this, whatever the server says. */
+/** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
+export type OnMessage = (threadId: string, method: string, params: Notification.Raw) => void
+
+/** The longest chain of derivation that is followed, whatever the server reports. */
 const maxDepth = 64
 
 export class Family {
@@ -66,13 +72,17 @@ export class Family {
 
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
+  /** Those who watch every message of a thread and its sub-agents, for the limits of a turn. */
+  private readonly activity = new Map<string, Set<OnMessage>>()
+  /** How many requests of the server each thread waits for. */
+  private readonly asking = new Map<string, number>()
 
   /** How many threads are known. */
   get size(): number {
     return this.members.size
   }
 
-  /** What is known of a thread. */
+  /** Returns the facts about a thread. */
   get(threadId: string): Member | undefined {
     return this.members.get(threadId)
   }
@@ -89,6 +99,25 @@ export class Family {
     const member = this.learn(thread)
     member.isOpened = true
     return member
+  }
+
+  /**
+   * A thread is loaded again by the holder of what it was, itself first, then those above. If it was forgotten meanwhile,
+   * what was bound to them holds again. Returns a function for when it could not be loaded.
+   */
+  restore(threadId: string, before: ReadonlyArray<Member>): () => void {
+    const known = this.members.get(threadId)
+    if (before.length === 0 || known === before[0] || known?.isOpened === true) return () => {}
+    const member = this.ensure(threadId)
+    const fromTop = before.toReversed()
+    member.handlers = Object.assign({}, ...fromTop.map(({ handlers }) => handlers), known?.handlers)
+    member.limits = Object.assign({}, ...fromTop.map(({ limits }) => limits))
+    member.openedWith = before[0]!.openedWith
+    return () => {
+      if (known === undefined && !member.isOpened && this.members.get(threadId) === member) {
+        this.members.delete(threadId)
+      }
+    }
   }
 
   /** Takes the facts of a thread: after this its parent is known. */
@@ -161,6 +190,43 @@ export class Family {
     }
   }
 
+  /** Calls back for each message of a thread and of its sub-agents. Returns a function that ends this. */
+  watchActivity(threadId: string, onMessage: OnMessage): () => void {
+    const watching = this.activity.get(threadId) ?? new Set()
+    this.activity.set(threadId, watching)
+    watching.add(onMessage)
+    return () => {
+      watching.delete(onMessage)
+      if (watching.size === 0 && this.activity.get(threadId) === watching) this.activity.delete(threadId)
+    }
+  }
+
+  /** A thread asks this client something. Returns a function for the end of the request. */
+  asks(threadId: string): () => void {
+    this.asking.set(threadId, (this.asking.get(threadId) ?? 0) + 1)
+    return () => {
+      const left = (this.asking.get(threadId) ?? 1) - 1
+      if (left === 0) this.asking.delete(threadId)
+      else this.asking.set(threadId, left)
+      this.touch(threadId, "", {})
+    }
+  }
+
+  /** Whether a thread, or a sub-agent of it, waits for an answer of this client. */
+  isAsked(threadId: string): boolean {
+    return Array.from(this.asking.keys()).some((id) =>
+      this.lineage(id).members.some((member) => member.threadId === threadId) || id === threadId
+    )
+  }
+
+  private touch(threadId: string, method: string, params: Notification.Raw): void {
+    let id: string | null | undefined = threadId
+    for (let depth = 0; typeof id === "string" && depth < maxDepth; depth++) {
+      for (const onMessage of this.activity.get(id) ?? []) onMessage(threadId, method, params)
+      id = this.members.get(id)?.parent
+    }
+  }
+
   /** Takes one notification. Runs in the reader. */
   observe(
     method: unknown,
@@ -169,6 +235,7 @@ export class Family {
     turnId: string | undefined
   ): void {
     if (threadId === undefined) return
+    if (this.activity.size > 0 && typeof method === "string") this.touch(threadId, method, params)
     switch (method) {
       case "item/started":
       case "item/completed":
@@ -209,17 +276,19 @@ export class Family {
   }
 
   /**
-   * The connection is lost. Threads that this client has opened keep what is bound to them: a restarted server gets them
-   * back on their next use. Sub-agents ended with their server.
+   * The connection is lost. Threads that this client has opened keep what is bound to them and to those they derive from: a
+   * restarted server gets them back on their next use. Sub-agents ended with their server.
    */
   lost(): void {
     this.turns.lost()
-    for (const member of this.members.values()) {
-      if (member.isClosed || !(member.isOpened || member.handlers !== undefined)) this.members.delete(member.threadId)
-    }
+    const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
-      for (const derived of member.derived) if (!this.members.has(derived.threadId)) member.derived.delete(derived)
+      if (isInUse(member)) { for (const above of this.lineage(member.threadId).members) needed.add(above) }
+    }
+    for (const member of this.members.values()) {
+      if (!needed.has(member)) this.members.delete(member.threadId)
+      for (const derived of member.derived) if (!needed.has(derived)) member.derived.delete(derived)
     }
   }
 
@@ -314,5 +383,9 @@ const pathOf = (source: unknown): unknown => {
 /** The last part of a path such as `/root/helper`. */
 const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
 
-/** Whether the thread, or one that derives from it, is loaded. */
-const isNeeded = (member: Member): boolean => member.isLoaded || Array.from(member.derived).some(isNeeded)
+/** Whether the thread is loaded, or is loaded again on its next use. */
+const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
+  isLoaded || (!isClosed && (isOpened || handlers !== undefined))
+
+/** Whether the thread, or one that derives from it, is in use. */
+const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)

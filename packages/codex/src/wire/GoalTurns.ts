@@ -1,6 +1,6 @@
 /**
- * The turns of a goal, made into one: the server starts turn after turn by itself until the goal is over; whoever follows
- * sees one turn, under the id of the first.
+ * The turns of a goal, combined into one. The server starts one turn after another until the goal ends; consumers see a single
+ * turn with the id of the first.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,9 +10,11 @@ import { ErrorCode } from "../base/JsonRpc.ts"
 import { type CodexConnectionError, CodexDecodeError, CodexRpcError, type RequestError } from "../model/CodexError.ts"
 import * as Notification from "../model/Notification.ts"
 import type { ChildTurns } from "./ChildTurns.ts"
+import * as Place from "./Place.ts"
 import type { Follower, StartedTurn } from "./Router.ts"
 import { RunningTurn, undecodable } from "./RunningTurn.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
+import { lostWith } from "./TurnEnds.ts"
 
 type Completion = Notification.Known<"turn/completed">
 
@@ -26,19 +28,19 @@ export class GoalTurns implements Follower {
   private startedAt: number | null = null
 
   /** The turn that the server runs now. */
-  private running: string | null = null
-  /** How the last turn ended, or the one that failed. */
+  private serverTurn: string | null = null
+  /** The end of the last turn, or of the one that failed. */
   private completion: Completion | null = null
 
-  /** Whether the server has told of the goal, and that it is over. */
+  /** True once the server has reported the goal, and once it has reported the end of the goal. */
   private isTold = false
   private isOver = false
 
-  /** Whether the goal is being interrupted: then its end waits until that is done. */
+  /** True while the goal is being interrupted: its end waits for that. */
   private interrupting = false
   private isInterrupted = false
 
-  /** Why the goal can't be followed any more. */
+  /** The error after which the goal can't be followed any more. */
   private failure: CodexConnectionError | CodexDecodeError | null = null
 
   /** Done at the next turn that starts or ends. */
@@ -57,12 +59,17 @@ export class GoalTurns implements Follower {
   /** The goal as one turn, when its first turn has started. */
   readonly first: Effect.Effect<StartedTurn, RequestError> = Deferred.await(this.firstTurn)
 
-  /** The turn that runs. */
-  get current(): string | null {
-    return this.running
+  /** The goal as one turn, while a turn of the server runs. */
+  get running(): RunningTurn | null {
+    return this.current === null ? null : this.whole
   }
 
-  /** Whether the goal can be paused: it is not over yet. */
+  /** The turn that runs. */
+  get current(): string | null {
+    return this.serverTurn
+  }
+
+  /** True if the goal can be paused, because it has not ended. */
   get isActive(): boolean {
     return !this.isOver
   }
@@ -75,11 +82,11 @@ export class GoalTurns implements Follower {
     Effect.suspend(() => {
       if (this.failure !== null) return Effect.fail(this.failure)
       if (this.whole?.ended === true) return Effect.fail(noActiveTurn(method, this.threadId))
-      if (this.running !== null && this.running !== except) return Effect.succeed(this.running)
+      if (this.serverTurn !== null && this.serverTurn !== except) return Effect.succeed(this.serverTurn)
       return Effect.andThen(Deferred.await(this.change), this.turn(method, except))
     })
 
-  /** Interrupts by what `stop` does. The goal does not end before that is done, and then as interrupted. */
+  /** Interrupts the goal with `stop`. The goal ends after `stop`, as interrupted. */
   readonly interruptWith = <E>(stop: Effect.Effect<void, E>): Effect.Effect<void, E> =>
     Effect.suspend(() => {
       this.interrupting = true
@@ -93,7 +100,10 @@ export class GoalTurns implements Follower {
     })
 
   offer(raw: Notification.Raw, turnId: string | undefined): void {
-    switch (raw["method"]) {
+    const { method, params } = raw
+    // The goal may be between two turns, where nothing else would end it.
+    if (Place.saysUnloaded(method, params)) return this.whole?.lose(lostWith(String(method)))
+    switch (method) {
       case "turn/started":
       case "turn/completed":
       case "thread/goal/updated":
@@ -114,13 +124,13 @@ export class GoalTurns implements Follower {
   private onBoundary(event: Notification.Notification): void {
     switch (event.method) {
       case "turn/started":
-        this.running = event.params.turn.id
+        this.serverTurn = event.params.turn.id
         if (this.whole === null) this.begin(event)
         this.whole?.addRoot(event.params.turn.id)
         return this.changed()
       case "turn/completed":
         if (this.whole === null) return
-        this.running = null
+        this.serverTurn = null
         if (this.completion?.params.turn.status !== "failed") this.completion = event
         if (event.params.turn.status === "interrupted") this.isInterrupted = true
         this.changed()
@@ -150,7 +160,7 @@ export class GoalTurns implements Follower {
   /** Ends the one turn if the goal has ended. */
   private settle(): void {
     const { completion, whole } = this
-    if (whole === null || completion === null || this.running !== null || this.interrupting) return
+    if (whole === null || completion === null || this.serverTurn !== null || this.interrupting) return
     if (this.isOver || this.isInterrupted) {
       whole.offer(this.completed(completion, whole.turnId))
     } else if (!this.isTold) {

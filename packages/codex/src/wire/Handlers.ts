@@ -1,16 +1,17 @@
 /**
- * Finds the handler of a server request: the asking thread's own, that of the nearest thread it derives from, then the
- * client's.
+ * The lookup of the handler of a server request: that of the asking thread, of the nearest thread from which it derives, then of
+ * the client.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { printable } from "../base/printable.ts"
 import { declineAll } from "../model/ApprovalHandlers.ts"
 import type * as ServerRequests from "../model/ServerRequests.ts"
 import type { Family } from "./Family.ts"
 
-/** The part of a request that decides who answers it. */
+/** The part of a request that determines its handler. */
 export interface Question {
   readonly id: string | number
   readonly method: ServerRequests.Method
@@ -18,13 +19,13 @@ export interface Question {
   readonly turnId: string | undefined
 }
 
-/** The handler that answers a request, and the context that it gets. */
+/** The handler that answers a request, and the context that it receives. */
 export interface Answerer {
   readonly handler: ServerRequests.AnyHandler
   readonly context: ServerRequests.RequestContext
 }
 
-/** How long `thread/read` may take to tell the parent of a thread that asks. */
+/** The time limit for `thread/read`, which reports the parent of the asking thread. */
 const lookUpTimeout = "5 seconds"
 
 /**
@@ -35,14 +36,14 @@ export const make = ({ client, family, isShared, read }: {
   /** The client's own handlers. */
   readonly client: ServerRequests.AllHandlers
   readonly family: Family
-  /** Whether the connection in use shares its server with other clients. */
+  /** Returns true if the connection in use shares its server with other clients. */
   readonly isShared: () => boolean
   /** Reads a thread from the server (`thread/read`). */
   readonly read: (threadId: string) => Effect.Effect<Protocol.Thread, unknown>
 }): (question: Question) => Effect.Effect<Answerer | undefined> => {
   const lookUps = new Map<string, Deferred.Deferred<boolean>>()
 
-  /** Looks up the parent of a thread, once for all requests that wait for it. False if the server does not tell. */
+  /** Looks up the parent of a thread, once for all requests that wait for it. False if the server does not report it. */
   const lookUp = (threadId: string): Effect.Effect<boolean> =>
     Effect.suspend(() => {
       const before = lookUps.get(threadId)
@@ -62,7 +63,7 @@ export const make = ({ client, family, isShared, read }: {
             Deferred.doneUnsafe(done, Exit.succeed(Exit.isSuccess(exit) && exit.value))
           })
         ),
-        // In a fiber of its own: one request may be withdrawn while others wait.
+        // The look-up has its own fiber, because one request may be withdrawn while others wait.
         Effect.forkDetach,
         Effect.andThen(Deferred.await(done))
       )
@@ -110,9 +111,9 @@ export const make = ({ client, family, isShared, read }: {
         if (told) return find
         if (isShared()) return leave(question, "thread/read did not tell the thread above it")
         return Effect.as(
-          Effect.logWarning(
+          Effect.logWarning(printable(
             `Declined ${method}: thread/read did not tell which thread ${unknown} belongs to, so no handler is responsible.`
-          ),
+          )),
           answerer(declineAll[method])
         )
       })
@@ -123,6 +124,6 @@ export const make = ({ client, family, isShared, read }: {
 
 const leave = ({ method, threadId }: Question, why: string): Effect.Effect<undefined> =>
   Effect.as(
-    Effect.logInfo(`Left ${method} of thread ${threadId} to another client of the shared server: ${why}.`),
+    Effect.logInfo(printable(`Left ${method} of thread ${threadId} to another client of the shared server: ${why}.`)),
     undefined
   )

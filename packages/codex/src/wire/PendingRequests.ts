@@ -1,12 +1,12 @@
 /**
- * The requests of one client that wait for their answers, by id.
+ * The requests of one client that wait for their responses, by id.
  */
 import * as Exit from "effect/Exit"
 import type { Message } from "../base/JsonRpc.ts"
 import type { CodexConnectionError, CodexRpcError } from "../model/CodexError.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
-/** The answer to a request: its result as it was received, or why there is none. */
+/** The answer to a request: its result as it was received, or the error. */
 export type Answer = Exit.Exit<unknown, CodexRpcError | CodexConnectionError>
 
 /** A request that waits for its answer. */
@@ -14,11 +14,11 @@ export interface Pending {
   readonly method: string
   /** Named in errors. */
   readonly threadId?: string | undefined
-  /** Runs in the reader, before the next message is looked at. */
+  /** Runs in the reader, before the next message. */
   readonly settle: (answer: Answer) => void
 }
 
-/** What becomes of a request that nobody waits for any more. */
+/** Callbacks for a request whose caller has gone. */
 export interface Forgotten {
   /** Takes a result that still comes, on this connection. */
   readonly late?: ((result: unknown) => void) | undefined
@@ -26,10 +26,10 @@ export interface Forgotten {
   readonly read?: (() => void) | undefined
 }
 
-/** So many timed-out requests are remembered whose results would still be taken. */
+/** The number of timed-out requests that are remembered, because their results would still be used. */
 const maxLate = 256
 
-/** The requests that wait, and those that are remembered though nobody waits. */
+/** The waiting requests, and those that are remembered although their callers have gone. */
 export class PendingRequests {
   /** Ids are unique over all connections of the client. */
   private lastId = 0
@@ -38,7 +38,7 @@ export class PendingRequests {
   private readonly waiting = new Map<number, Pending>()
   /** Takes results that come too late: the latest {@link maxLate}. */
   private readonly late = new Map<number, (result: unknown) => void>()
-  /** Runs when the server has shown that it has read a request that nobody waits for. */
+  /** Runs when the server has shown that it has read a request whose caller has gone. */
   private readonly unread = new Map<number, () => void>()
 
   private readonly errors: ServerErrors
@@ -51,7 +51,7 @@ export class PendingRequests {
     return this.waiting.size
   }
 
-  /** How many requests have timed out whose results would still be taken. */
+  /** The number of timed-out requests whose results would still be used. */
   get lateSize(): number {
     return this.late.size
   }
@@ -63,11 +63,16 @@ export class PendingRequests {
     return id
   }
 
-  /** Nobody waits for this answer any more. */
+  /** Calls back when the server has shown that it has read a request: at once if it has. */
+  whenRead(id: number, read: () => void): void {
+    if (id <= this.lastRead) read()
+    else this.unread.set(id, read)
+  }
+
+  /** Removes a request whose caller has gone. */
   forget(id: number, { late, read }: Forgotten = {}): void {
     if (!this.waiting.delete(id)) return
-    if (id <= this.lastRead) read?.()
-    else if (read !== undefined) this.unread.set(id, read)
+    if (read !== undefined) this.whenRead(id, read)
     if (late === undefined) return
     this.late.set(id, late)
     for (const oldest of this.late.keys()) {
@@ -76,7 +81,7 @@ export class PendingRequests {
     }
   }
 
-  /** Takes an answer; false if nobody waits for it. */
+  /** Accepts a response. Returns false if no request waits for it. */
   answer(message: Message): boolean {
     const id = message["id"]
     const error = message["error"] ?? undefined
@@ -105,9 +110,11 @@ export class PendingRequests {
 
   /** Fails everything that waits. */
   fail(error: CodexConnectionError): void {
-    for (const pending of this.waiting.values()) pending.settle(Exit.fail(error))
+    // Settling a request resumes its caller at once, so the maps must be empty by then.
+    const waiting = Array.from(this.waiting.values())
     this.waiting.clear()
     this.late.clear()
+    for (const pending of waiting) pending.settle(Exit.fail(error))
     this.readUpTo(this.lastId)
   }
 

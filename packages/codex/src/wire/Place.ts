@@ -1,10 +1,11 @@
 /**
- * The thread and the turn that a message belongs to.
+ * The thread and the turn to which a message belongs.
  *
- * The protocol's tables say where a known method has the ids. A method that this version does not know is looked at where
- * known ones have them.
+ * The protocol's tables contain the places of the ids for known methods. In messages with unknown methods, the ids are looked up
+ * in the usual places.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 
 type Params = { readonly [key: string]: unknown }
@@ -12,8 +13,14 @@ type Params = { readonly [key: string]: unknown }
 const notifications: ReadonlyMap<string, Methods.Route> = Methods.serverNotifications
 const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
 
-/** Where a notification has its ids; undefined for a method that this version does not know. */
-export const notification = (method: unknown): Methods.Route | undefined => routeOf(notifications, method)
+/** Returns the places of the ids in a notification. Returns undefined for a method that this version does not know. */
+export const notification = (method: unknown): Methods.Route | undefined => {
+  // Deltas arrive in long runs, and a comparison is cheaper than a look-up.
+  if (method !== latest.method) latest = { method, route: routeOf(notifications, method) }
+  return latest.route
+}
+
+let latest: { readonly method: unknown; readonly route: Methods.Route | undefined } = { method: "", route: undefined }
 
 /** The thread and the turn of a request of the server. */
 export const ofRequest = (
@@ -61,3 +68,28 @@ export const turnOf = (route: Methods.Route | undefined, params: Params): string
 const textOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
 
 const idOf = (value: unknown): string | undefined => Predicate.isObject(value) ? textOf(value["id"]) : undefined
+
+/** The notifications after which a thread is not loaded any more. */
+const closing: ReadonlySet<unknown> = new Set<Methods.ServerNotificationMethod>([
+  "thread/archived",
+  "thread/closed",
+  "thread/deleted"
+])
+
+/** The status of a thread, if a notification reports it. */
+const statusOf = (method: unknown, params: unknown): unknown => {
+  if (method !== "thread/status/changed" || !Predicate.isObject(params)) return undefined
+  const { status } = params
+  return Predicate.isObject(status) ? status["type"] : undefined
+}
+
+/** Whether a notification says that its thread is not loaded any more. */
+export const saysUnloaded = (method: unknown, params: unknown): boolean =>
+  closing.has(method) || statusOf(method, params) === "notLoaded"
+
+/** The statuses of a thread on which no turn runs. */
+const idle: ReadonlySet<unknown> = new Set<Protocol.ThreadStatus["type"]>(["idle", "notLoaded", "systemError"])
+
+/** Whether a notification says that no turn of its thread runs. */
+export const saysIdle = (method: unknown, params: unknown): boolean =>
+  closing.has(method) || idle.has(statusOf(method, params))

@@ -1,5 +1,5 @@
 /**
- * One request on one connection: it is registered, written, and awaited until its time is up.
+ * One request on one connection: it is registered and written, then waits for its response until its time limit.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -15,37 +15,37 @@ import * as JsonRpc from "../base/JsonRpc.ts"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../model/CodexError.ts"
 import type { Connection } from "../model/Transport.ts"
 import type { Router } from "./Router.ts"
-import { type Slots, takesSlot } from "./Slots.ts"
+import type { AllSlots, Slots } from "./Slots.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Request<A> {
   readonly method: string
   readonly params: unknown
-  /** Reads the result. Runs in the reader, before the next message is looked at. */
+  /** Reads the result. Runs in the reader, before the next message. */
   readonly read: (result: unknown) => Exit.Exit<A, RequestError>
-  /** How long to wait for a slot, and then for the answer. */
+  /** The time limit for a slot, and then for the response. */
   readonly timeout: Duration.Duration
-  /** Whether it is a control request, which never waits for a slot. */
+  /** True for a control request, which never waits for a slot. */
   readonly control?: boolean | undefined
-  /** Takes a result that comes when the time is up, in the reader. Without it such an answer is dropped. */
+  /** Receives a result that arrives after the time limit, in the reader. Without it, such a result is dropped. */
   readonly late?: ((result: unknown) => void) | undefined
-  /** The server goes on with the trace of this span. */
+  /** The span whose trace the server continues. */
   readonly span?: Tracer.AnySpan | undefined
 }
 
-/** The way to the server and back. */
+/** The services that a request uses. */
 export interface Wire {
   readonly router: Router["Service"]
   readonly deadlines: Deadlines
   readonly connection: Connection
   /** Limits the requests in flight; the handshake is before all others. */
-  readonly slots?: Slots | undefined
+  readonly slots?: AllSlots | undefined
 }
 
-/** Sends a request and waits for its answer. Where too many are in flight, it waits for a slot first. */
+/** Sends a request, and waits for its response. If too many requests are in flight, it first waits for a slot. */
 export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) => {
-    const slots = request.control === true || !takesSlot(request.method) ? undefined : wire.slots
+    const slots = request.control === true ? undefined : wire.slots?.of(request.method)
     return slots === undefined || slots.tryTake()
       ? send(wire, request, slots, fiber)
       : Effect.uninterruptibleMask((interruptibly) => {
@@ -54,12 +54,12 @@ export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, 
           duration: timeout,
           orElse: () => Effect.fail(timedOut(method, timeout, threadIdOf(request.params)))
         })
-        // What was taken is in the hands of the request before it can be interrupted again.
+        // The request owns the slot before it can be interrupted again.
         return Effect.flatMap(interruptibly(waiting), () => send(wire, request, slots, fiber, interruptibly))
       })
   })
 
-/** Sends a request, which has its slot. */
+/** Sends a request that has its slot. */
 const send = <A>(
   { connection, deadlines, router }: Wire,
   { late, method, params, read, span, timeout }: Request<A>,
@@ -68,7 +68,8 @@ const send = <A>(
   interruptibly: (answer: Effect.Effect<A, RequestError>) => Effect.Effect<A, RequestError> = identity
 ): Effect.Effect<A, RequestError> => {
   const threadId = threadIdOf(params)
-  /** How it ended; the first end counts. */
+  const untilAnswered = slots?.untilRead === true ? undefined : slots
+  /** The end of the request; the first one counts. */
   let ended: Exit.Exit<A, RequestError> | undefined
   let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
   let cancelDeadline: (() => void) | undefined
@@ -79,16 +80,18 @@ const send = <A>(
     Telemetry.requestEnded(method, exit, fiber.context)
     resume?.(exit)
   }
-  /** It was written, and its answer has not come. */
+  /** True while the request is written, and its response has not arrived. */
   const abandon = (late?: (result: unknown) => void) => {
-    if (ended === undefined) router.forget(id, { late, read: slots?.abandoned() })
+    if (ended === undefined) router.forget(id, { late, read: untilAnswered?.abandoned() })
   }
   const id = router.expect({
     method,
     threadId,
     settle: (exit) => {
-      slots?.answered()
-      end(Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause))
+      // What is read may throw, and is then settled once more.
+      const result = Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause)
+      untilAnswered?.answered()
+      end(result)
     }
   })
   const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
@@ -98,7 +101,11 @@ const send = <A>(
     slots?.answered()
     return Effect.fail(message)
   }
-  if (ended !== undefined) return ended
+  if (ended !== undefined) {
+    if (untilAnswered === undefined) slots?.answered()
+    return ended
+  }
+  if (slots?.untilRead === true) router.whenRead(id, () => slots.answered())
   cancelDeadline = deadlines.add(timeout, () => {
     abandon(late)
     end(Exit.fail(timedOut(method, timeout, threadId)))
@@ -108,7 +115,7 @@ const send = <A>(
     else onEnd(ended)
   })
   return Effect.onError(interruptibly(Effect.andThen(connection.send(message), answer)), (cause) => {
-    // It could not be sent, or nobody waits any more.
+    // The request could not be sent, or its caller has gone.
     abandon()
     end(Exit.failCause(cause))
     return Effect.void
@@ -122,7 +129,7 @@ const timedOut = (method: string, timeout: Duration.Duration, threadId: string |
     ...(threadId === undefined ? {} : { threadId })
   })
 
-/** A request or a notification as one line of JSON, or why it can't be one. */
+/** Encodes a request or a notification as one line of JSON, or fails. */
 export const encode = (message: {
   readonly method: string
   readonly [key: string]: unknown

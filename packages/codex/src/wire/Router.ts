@@ -1,9 +1,9 @@
 /**
- * Who receives each incoming message: a response goes to its request, an event to its turn, its thread and those who
- * watch everything, a request of the server to its handler.
+ * The router of incoming messages: it passes a response to its request, an event to its turn, its thread and the consumers of all
+ * notifications, and a request of the server to its handler.
  *
- * The one reader of a connection feeds it, a chunk of messages at a time, and it does the least: parse, look up, push.
- * No Effect is run for a message, and nothing is kept that nobody can claim.
+ * The single reader of a connection passes it chunks of messages, and it only parses, looks up and pushes. It runs no Effect for a
+ * message, and keeps no event that cannot be claimed.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,13 +15,16 @@ import type { Cursor } from "../base/Broadcast.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
+import { textOf } from "../base/text.ts"
 import type { CodexConnectionError, TurnStreamError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
 import type { Accept } from "../model/Transport.ts"
+import { ExpectedTurn } from "./ExpectedTurn.ts"
 import { Family } from "./Family.ts"
 import { type Forgotten, type Pending, PendingRequests } from "./PendingRequests.ts"
 import * as Place from "./Place.ts"
 import { RunningTurn } from "./RunningTurn.ts"
+import { RunningTurns } from "./RunningTurns.ts"
 import { ServerErrors } from "./ServerErrors.ts"
 import { type Notifications, Subscriptions } from "./Subscriptions.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -39,9 +42,9 @@ export interface Incoming {
   readonly turnId: string | undefined
 }
 
-/** What answers requests of the server. */
+/** The part of the client that answers requests of the server. */
 export interface Server {
-  /** Takes a request. Returns at once; the answer goes its own way. */
+  /** Accepts a request. Returns at once; the response is sent later. */
   readonly request: (request: Incoming) => void
   /** The request with this key needs no answer any more. */
   readonly resolved: (key: string) => void
@@ -51,54 +54,70 @@ export interface Server {
   readonly lost: () => void
 }
 
-/** The events of a turn, from the place where its starter came in. */
+/** The events of a turn, from the point on at which its starter joined. */
 export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
 
 /**
- * Takes what belongs to no claimed turn. Runs in the reader, so a follower that stands before a request is written misses
- * nothing that comes of it.
+ * A consumer of notifications that belong to no claimed turn. It runs in the reader, so a follower that is registered before a
+ * request is written misses none of its notifications.
  */
 export interface Follower {
   /** Takes one notification, and the id of its turn if it has one. */
   readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
   /** The connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
+  /** The turn whose events it takes, while one runs. */
+  readonly running?: RunningTurn | null
+}
+
+/** Receives situations after which the server may send nothing more. Runs in the reader. */
+export interface Watch {
+  /** Turns of this thread run here, and a notification of that method says that none does. */
+  readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
+  /** The turn has met an error, and the server tries again. */
+  readonly retrying: (turn: RunningTurn, params: unknown) => void
+  /** The turn has completed, but the answer that the agent has begun is not complete. */
+  readonly unanswered: (turn: RunningTurn) => void
 }
 
 /** A turn as its starter holds it. */
 export interface StartedTurn {
   /** The events of the turn, and its result. */
   readonly turn: RunningTurn
-  /** Before the first event; null if events were not asked for. */
+  /** A cursor before the first event. Null if events were not requested. */
   readonly cursor: TurnCursor | null
 }
 
-/** Counters, for tests and metrics. Of what is held, all but `threads` are zero when idle. */
+/**
+ * Counters of a router, for metrics and tests. On an idle client, the numbers of held entries are zero, except for `threads`.
+ *
+ * @category models
+ */
 export interface Stats {
-  /** Messages that were no JSON object, or could not be routed. */
+  /** The number of messages so far that were no JSON object, or could not be routed. */
   readonly badLines: number
-  /** Answers to requests that nobody waits for. */
+  /** The number of responses so far without a waiting request. */
   readonly strayAnswers: number
-  /** Requests that wait for their answer. */
+  /** The number of requests that wait for their response. */
   readonly pending: number
-  /** Starts of turns that have timed out: if one is still answered, its turn is stopped. At most 256 are remembered. */
+  /** The number of starts of turns that timed out, at most 256. If the server still responds to one, its turn is stopped. */
   readonly late: number
-  /** Turns that are claimed and have not ended. */
+  /** The number of running turns of this client. */
   readonly turns: number
-  /** Followers of a thread, or of the account: starts in flight, goals, logins. */
+  /** The number of followers of a thread or the account: starts in flight, goals, logins. */
   readonly followers: number
-  /** Consumers of notifications. */
+  /** The number of consumers of notifications. */
   readonly subscribers: number
-  /** Threads that are known, with what is bound to them. They are forgotten when they are closed. */
+  /** The number of known threads. A closed thread is removed. */
   readonly threads: number
-  /** Turns of sub-agents that run. */
+  /** The number of running turns of sub-agents. */
   readonly subagents: number
-  /** Turns that are remembered for their sub-agents. */
+  /** The number of turns that are kept for their sub-agents. */
   readonly roots: number
 }
 
 /**
- * Routes what a connection brings. A client has one; it outlives a lost connection if the client restarts its server.
+ * The routing of one client. It outlives a lost connection if the client restarts its server.
  *
  * @category services
  */
@@ -110,16 +129,18 @@ export class Router extends Context.Service<Router, {
   readonly accept: Accept
   /** Registers a request before it is written, and returns its id. */
   readonly expect: (pending: Pending) => number
-  /** Nobody waits for this answer any more. */
+  /** Removes a request whose caller has gone. */
   readonly forget: (id: number, forgotten?: Forgotten) => void
+  /** Calls back when the server has shown that it has read a request, or is gone. */
+  readonly whenRead: (id: number, read: () => void) => void
   /**
    * Marks a thread as expecting a turn, before the request that starts it is written: events of unknown turns of this
    * thread are kept until the turn is claimed, or the start is closed.
    */
   readonly expectTurn: (threadId: string) => ExpectedTurn
   /**
-   * Follows a thread: what happens on it and belongs to no claimed turn, such as turns that start by themselves.
-   * Without a thread: what belongs to no thread at all. Returns a function that ends it.
+   * Follows the notifications of a thread that belong to no claimed turn, such as those of turns that start by themselves. Without
+   * a thread, it follows those that belong to no thread. Returns a function that ends it.
    */
   readonly follow: (threadId: string | undefined, follower: Follower) => () => void
   /** The threads of the connection, and how they derive from each other. */
@@ -132,30 +153,21 @@ export class Router extends Context.Service<Router, {
   readonly globals: Notifications
   /** Every notification of one thread from now on. */
   readonly thread: (threadId: string) => Notifications
-  /** Sets what answers requests of the server. */
+  /** Sets the part of the client that answers requests of the server. */
   readonly serve: (server: Server) => void
+  /** Sets the part of the client that ends turns whose end the server does not report. */
+  readonly watch: (watch: Watch) => void
+  /** The running turns of a thread. */
+  readonly turnsOf: (threadId: string) => ReadonlyArray<RunningTurn>
   /** Builds the errors that the server reports. */
   readonly errors: ServerErrors
-  /** Routes what a new connection brings, after a failure too. `hide` removes its secrets from errors. */
+  /** Starts routing for a new connection, also after a failure. `hide` removes its secrets from errors. */
   readonly open: (hide?: Hide) => void
-  /** The connection is lost: everything that waits gets the error, after what had arrived. */
+  /** Fails everything that waits, after all messages that had arrived, because the connection is lost. */
   readonly fail: (error: CodexConnectionError) => void
-  /** What is held now, and what was counted. */
+  /** Returns the number of held entries, and the counters. */
   readonly stats: () => Stats
-}>()("effect-codex/Router") {}
-
-/** A turn that a thread is expected to have. */
-export interface ExpectedTurn {
-  /**
-   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
-   * `onTurn` gets it in the reader, or the error if the connection is lost first.
-   */
-  readonly adopt: (onTurn: (turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) => void
-  /** Claims the turn with this id, with the events that came before. To be called by the reader, with the answer. */
-  readonly claim: (turnId: string, events: boolean) => StartedTurn
-  /** Frees what was kept and not claimed. */
-  readonly close: () => void
-}
+}>()("effect-codex/wire/Router") {}
 
 /**
  * A Router that waits to be fed.
@@ -166,12 +178,16 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   const errors = new ServerErrors()
   const requests = new PendingRequests(errors)
   const subscriptions = new Subscriptions()
-  /** Turns by thread, then by their own id: an id need not be unique over threads. */
-  const turns = new Map<string, Map<string, RunningTurn>>()
+  const turns = new RunningTurns()
   const family = new Family()
   const followers = new Map<string | undefined, Set<Follower>>()
   let failure: CodexConnectionError | undefined
   let server: Server | undefined
+  let watch: Watch | undefined
+  /** Threads of which the chunk said that no turn runs: its completion mostly comes right after. */
+  const idle = new Map<string, string>()
+  /** Turns that completed without an answer: it mostly comes in the same chunk. */
+  const held: Array<RunningTurn> = []
   let badLines = 0
   /** So many bad lines are worth the next warning: each tells of twice as many. */
   let nextWarning = 1
@@ -179,18 +195,33 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
     const turn = new RunningTurn(threadId, turnId, errors, family.turns)
-    const ofThread = turns.get(threadId) ?? new Map<string, RunningTurn>()
-    turns.set(threadId, ofThread.set(turnId, turn))
+    turns.add(turn)
+    turn.onHeld = () => held.push(turn)
     turn.whenEnded(() => {
-      ofThread.delete(turnId)
-      if (ofThread.size === 0 && turns.get(threadId) === ofThread) turns.delete(threadId)
       server?.turnEnded(threadId, turnId)
+      // Also of a turn that ended without a completion.
+      family.turns.endRoot(turnId)
     })
     return turn
   }
 
-  const runningTurn = (threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined =>
-    threadId === undefined || turnId === undefined ? undefined : turns.get(threadId)?.get(turnId)
+  const turnsOf = (threadId: string): ReadonlyArray<RunningTurn> => [
+    ...turns.of(threadId),
+    ...Array.from(followers.get(threadId) ?? [], ({ running }) => running ?? []).flat()
+  ]
+
+  /** Looks into what the chunk has left open. */
+  const afterChunk = (): void => {
+    for (const [threadId, method] of idle) {
+      const running = turnsOf(threadId)
+      if (running.length > 0) watch?.idle(threadId, running, method)
+    }
+    idle.clear()
+    for (const turn of held.splice(0)) {
+      if (turn.isSpeaking && watch !== undefined) watch.unanswered(turn)
+      else turn.settle()
+    }
+  }
 
   const onNotification = (raw: Notification.Raw, text: string): void => {
     const method = raw["method"]
@@ -202,25 +233,44 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       threadId = Place.threadOf(route, params)
       turnId = Place.turnOf(route, params)
     }
-    // First: whoever hears of a message may ask for what it tells of the family.
+    // First, because consumers of the message may look at the family.
     if (Predicate.isObject(params)) family.observe(method, params, threadId, turnId)
     let event: Notification.Notification | undefined
-    const turn = runningTurn(threadId, turnId)
-    if (turn !== undefined) event = turn.offer(raw)
-    else {
-      const following = followers.size === 0 ? undefined : followers.get(threadId)
-      if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
-      if (turnId !== undefined) {
-        if (method === "turn/completed") server?.turnEnded(threadId, turnId)
-      } else if (threadId === undefined && method === "account/rateLimits/updated") errors.rateLimits(params)
-    }
+    const turn = turns.get(threadId, turnId)
+    if (turn !== undefined) {
+      event = turn.offer(raw)
+      if (method === "error") onError([turn], params)
+    } else onUnclaimed(raw, text, method, params, threadId, turnId)
     // Last: until now the result of the turn was read.
     if (turnId !== undefined && method === "turn/completed") family.turns.endRoot(turnId)
     if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
-    if (method === "serverRequest/resolved" && Predicate.isObject(params)) {
-      const id = JsonRpc.idOf(params["requestId"])
+  }
+
+  /** Handles a notification that belongs to no claimed turn. */
+  const onUnclaimed = (
+    raw: Notification.Raw,
+    text: string,
+    method: unknown,
+    params: unknown,
+    threadId: string | undefined,
+    turnId: string | undefined
+  ): void => {
+    const following = followers.size === 0 ? undefined : followers.get(threadId)
+    if (following !== undefined) { for (const follower of following) follower.offer(raw, turnId) }
+    if (turnId !== undefined) {
+      if (method === "turn/completed") server?.turnEnded(threadId, turnId)
+      else if (method === "error" && threadId !== undefined) onError(turnsOf(threadId), params)
+    } else if (method === "serverRequest/resolved") {
+      const id = Predicate.isObject(params) ? JsonRpc.idOf(params["requestId"]) : undefined
       if (id !== undefined) server?.resolved(JsonRpc.idText(id, text, "params", "requestId"))
-    }
+    } else if (threadId === undefined) {
+      if (method === "account/rateLimits/updated") errors.rateLimits(params)
+    } else if (Place.saysIdle(method, params)) idle.set(threadId, String(method))
+  }
+
+  const onError = (turns: ReadonlyArray<RunningTurn>, params: unknown): void => {
+    if (!Predicate.isObject(params) || params["willRetry"] !== true) return
+    for (const turn of turns) watch?.retrying(turn, params)
   }
 
   const follow = (threadId: string | undefined, follower: Follower): () => void => {
@@ -257,7 +307,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     try {
       return route(text)
     } catch (defect) {
-      return `cannot be handled (${printable(String(defect)).slice(0, 200)})`
+      return `cannot be handled (${printable(textOf(defect)).slice(0, 200)})`
     }
   }
 
@@ -272,6 +322,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
         badLines++
         problem ??= `a line of ${text.length} characters ${found}`
       }
+      if (idle.size > 0 || held.length > 0) afterChunk()
       if (problem === undefined) return undefined
       const counted = Metric.update(Telemetry.badLines, badLines - before)
       if (badLines < nextWarning) return counted
@@ -290,50 +341,26 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       return id
     },
     forget: (id, forgotten) => requests.forget(id, forgotten),
-    expectTurn: (threadId) => {
-      const kept = new Map<string, Array<Notification.Raw>>()
-      let adopt: ((turn: Exit.Exit<StartedTurn, CodexConnectionError>) => void) | undefined
-      const close = follow(threadId, {
-        offer: (raw, turnId) => {
-          if (turnId === undefined) return
-          if (adopt !== undefined && raw["method"] === "turn/started") {
-            const turn = createTurn(threadId, turnId)
-            turn.offer(raw)
-            close()
-            return adopt(Exit.succeed({ turn, cursor: null }))
-          }
-          const events = kept.get(turnId)
-          if (events === undefined) kept.set(turnId, [raw])
-          else events.push(raw)
-        },
-        fail: (error) => {
-          kept.clear()
-          adopt?.(Exit.fail(error))
-        }
-      })
-      return {
-        adopt: (onTurn) => {
-          adopt = onTurn
-        },
-        claim: (turnId, events) => {
-          const turn = runningTurn(threadId, turnId) ?? createTurn(threadId, turnId)
-          const cursor = events ? turn.keepEvents().cursor() : null
-          for (const raw of kept.get(turnId) ?? []) turn.offer(raw)
-          close()
-          if (failure !== undefined) turn.fail(failure)
-          return { turn, cursor }
-        },
-        close
-      }
-    },
+    whenRead: (id, read) => requests.whenRead(id, read),
+    expectTurn: (threadId) =>
+      new ExpectedTurn({
+        follow: (follower) => follow(threadId, follower),
+        turn: (turnId) => turns.get(threadId, turnId) ?? createTurn(threadId, turnId),
+        ended: (method) => idle.set(threadId, method),
+        failure: () => failure
+      }),
     follow,
-    turn: runningTurn,
+    turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,
     globals: subscriptions.withoutTurn,
     thread: (threadId) => subscriptions.thread(threadId),
     serve: (handler) => {
       server = handler
     },
+    watch: (watcher) => {
+      watch = watcher
+    },
+    turnsOf,
     errors,
     family,
     open: (hide) => {
@@ -345,7 +372,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       failure = error
       server?.lost()
       requests.fail(error)
-      for (const ofThread of turns.values()) for (const turn of ofThread.values()) turn.fail(error)
+      for (const turn of turns.all) turn.fail(error)
       family.lost()
       for (const following of followers.values()) for (const follower of following) follower.fail(error)
       subscriptions.fail(error)
@@ -355,8 +382,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       strayAnswers,
       pending: requests.size,
       late: requests.lateSize,
-      turns: sizes(turns),
-      followers: sizes(followers),
+      turns: turns.all.length,
+      followers: Array.from(followers.values(), ({ size }) => size).reduce((sum, size) => sum + size, 0),
       subscribers: subscriptions.count,
       threads: family.size,
       subagents: family.turns.size,
@@ -365,12 +392,8 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
   })
 })
 
-/** How many entries the values have together. */
-const sizes = (map: ReadonlyMap<unknown, { readonly size: number }>): number =>
-  Array.from(map.values()).reduce((sum, { size }) => sum + size, 0)
-
 /**
- * A Router of its own.
+ * A Router.
  *
  * @category layers
  */

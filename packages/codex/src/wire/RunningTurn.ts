@@ -1,12 +1,21 @@
 /**
- * A running turn: its result, folded while events pass, and the events themselves once somebody wants them.
+ * A running turn: its result, folded while events pass, and its events for their consumers.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import { Broadcast } from "../base/Broadcast.ts"
-import { CodexDecodeError, type RequestError, type TurnError, type TurnStreamError } from "../model/CodexError.ts"
+import {
+  CodexConnectionError,
+  CodexDecodeError,
+  type RequestError,
+  type TurnError,
+  TurnLimitError,
+  type TurnStreamError
+} from "../model/CodexError.ts"
+import type { Limit } from "../model/Limits.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
@@ -31,8 +40,14 @@ export class RunningTurn {
   /** Null for a turn that the server knows by its id. */
   control: TurnControl | null = null
 
-  /** The events; null as long as nobody asked for them. */
+  /** The events. Null until a consumer requests them. */
   events: Broadcast<Notification.Notification, TurnStreamError> | null = null
+
+  /** Runs in the reader when the turn has completed without an answer, which may still be on its way: {@link settle} ends it. */
+  onHeld: (() => void) | null = null
+
+  /** Why the turn has failed, whatever its completion says. */
+  verdict: Protocol.TurnError | null = null
 
   /** The event that completed the turn: what a consumer gets who comes after the end. */
   completion: Notification.Notification | null = null
@@ -44,6 +59,9 @@ export class RunningTurn {
   private outcome: Exit.Exit<TurnResult.TurnResult, TurnError> | null = null
 
   private readonly fold: TurnResult.Fold
+  private held: Completion | null = null
+  /** Messages of the agent that have begun, and are not complete. */
+  private openMessages = 0
   private readonly onEnd: Array<(exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void> = []
 
   /** Whether the turn has ended, in whatever way. */
@@ -60,6 +78,10 @@ export class RunningTurn {
   /** How many sub-agents were interrupted for this turn before it started. */
   stoppedBefore = 0
 
+  /** The limit that the turn has reached: it is being interrupted. */
+  limit: Limit | null = null
+
+  private onUsage: (() => void) | undefined
   private readonly errors: ServerErrors
   private readonly children: ChildTurns
   private readonly holds: Array<() => void> = []
@@ -74,7 +96,7 @@ export class RunningTurn {
     children.claim(threadId, turnId)
   }
 
-  /** What the turn's sub-agents have come to so far. */
+  /** The usage and the number of the turn's sub-agents so far. */
   get subagents(): Snapshot {
     const snapshot = this.children.snapshot(this.roots)
     return this.stoppedBefore === 0
@@ -85,7 +107,22 @@ export class RunningTurn {
   /** Counts the sub-agents of another turn of the server for this turn, which ends later. */
   addRoot(turnId: string): void {
     if (!this.roots.includes(turnId)) this.roots.push(turnId)
-    this.holds.push(this.children.watch(turnId, {}))
+    this.holds.push(this.children.watch(turnId, { used: () => this.onUsage?.() }))
+  }
+
+  /** Calls back whenever the turn or one of its sub-agents has used tokens. */
+  watchUsage(onUsage: () => void): void {
+    this.onUsage = onUsage
+    this.holds.push(this.children.watch(this.turnId, { used: onUsage }))
+  }
+
+  /** The usage of the turn and its sub-agents so far. */
+  get used(): { readonly tokens: number; readonly steps: number } {
+    const { steps, usage } = this.subagents
+    return {
+      tokens: (this.fold.tokens?.totalTokens ?? 0) + usage.totalTokens,
+      steps: this.fold.steps + steps
+    }
   }
 
   /** The events from now on. */
@@ -103,25 +140,63 @@ export class RunningTurn {
     else this.onEnd.push(f)
   }
 
-  /** The tokens of the whole turn so far; null if the server did not say. */
+  /** The tokens of the whole turn so far. Null if the server did not report them. */
   get tokens(): Protocol.TokenUsageBreakdown | null {
     return this.fold.tokens
   }
 
-  /** Takes one message of this turn. Gives it typed if that was needed. */
+  /** Whether an event of the turn has come. */
+  get hasStarted(): boolean {
+    return Deferred.isDoneUnsafe(this.started)
+  }
+
+  /** Whether the agent has begun a message that is not complete. */
+  get isSpeaking(): boolean {
+    return this.openMessages > 0
+  }
+
+  /** Takes one message of this turn. Returns it typed if that was needed. */
   offer(raw: Notification.Raw): Notification.Notification | undefined {
     if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
-    const wanted = TurnResult.Fold.wants(raw["method"])
+    const method = raw["method"]
+    if (method === "item/started" && isMessage(raw)) this.openMessages++
+    const wanted = TurnResult.Fold.wants(method)
     if (this.events === null && !wanted) return undefined
     const event = Notification.fromMessage(raw)
-    this.events?.push(event)
-    if (wanted) this.add(event)
+    if (event.method === "turn/completed") this.complete(event)
+    else {
+      this.events?.push(event)
+      if (wanted) this.add(event)
+    }
     return event
+  }
+
+  /** Ends the turn as failed, by a completion that the server did not send. */
+  lose(message: string): void {
+    const turn = { id: this.turnId, items: [], itemsView: "notLoaded", status: "failed", error: { message } }
+    this.offer({ method: "turn/completed", params: { threadId: this.threadId, turn } })
+  }
+
+  /** Ends a turn whose completion is held. */
+  settle(): void {
+    if (this.held !== null) this.finish(this.held)
   }
 
   /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
   fail(error: TurnStreamError): void {
     this.end(Exit.fail(error), Exit.fail(error))
+  }
+
+  /** Ends a turn that the server does not end although it was interrupted. */
+  giveUp(): void {
+    if (this.limit !== null) this.endAtLimit(this.limit, this.fold.partial())
+    else this.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
+  }
+
+  private endAtLimit(limit: Limit, result: TurnResult.TurnResult): void {
+    const { threadId, turnId } = this
+    const exit = Exit.fail(new TurnLimitError({ limit, threadId, turnId, result }))
+    this.end(exit, exit)
   }
 
   private add(event: Notification.Notification): void {
@@ -131,9 +206,29 @@ export class RunningTurn {
       }
       return
     }
-    const result = this.fold.add(event)
-    if (result === undefined) return
+    this.fold.add(event)
+    if (event.method === "thread/tokenUsage/updated") return this.onUsage?.()
+    if (event.method !== "item/completed" || event.params.item.type !== "agentMessage") return
+    this.openMessages--
+    if (this.held !== null && this.fold.hasAnswer(this.held.params.turn)) this.finish(this.held)
+  }
+
+  private complete(event: Completion): void {
+    if (this.held !== null || this.ended) return
+    const { turn } = event.params
+    if (this.onHeld === null || turn.status !== "completed" || this.fold.hasAnswer(turn)) return this.finish(event)
+    this.held = event
+    this.onHeld()
+  }
+
+  private finish(event: Completion): void {
     this.completion = event
+    this.events?.push(event)
+    const completed = this.fold.complete(event.params.turn)
+    const { limit, verdict } = this
+    const result = verdict === null ? completed : { ...completed, status: "failed" as const, error: verdict }
+    // A turn that completed before it was interrupted has succeeded.
+    if (limit !== null && result.status === "interrupted") return this.endAtLimit(limit, result)
     this.end(
       Exit.void,
       result.status === "failed"
@@ -154,6 +249,14 @@ export class RunningTurn {
     // Last: it resumes who waits at once, and for them the thread is free.
     Deferred.doneUnsafe(this.result, result)
   }
+}
+
+type Completion = Notification.Known<"turn/completed">
+
+/** Whether an item has begun that is a message of the agent. Not worth decoding it. */
+const isMessage = ({ params }: Notification.Raw): boolean => {
+  const item = Predicate.isObject(params) ? params["item"] : undefined
+  return Predicate.isObject(item) && item["type"] === "agentMessage"
 }
 
 /** The error of an event that could not be decoded. */

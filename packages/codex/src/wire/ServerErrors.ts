@@ -1,5 +1,5 @@
 /**
- * The errors that a server reports: refused requests and failed turns, with what the client has learned besides.
+ * Errors that a server reports: refused requests and failed turns, with related facts that the client knows.
  */
 import * as Predicate from "effect/Predicate"
 import { ErrorCode } from "../base/JsonRpc.ts"
@@ -13,7 +13,8 @@ import type { TurnResult } from "../model/TurnResult.ts"
 export class ServerErrors {
   private hideOfConnection: Hide = (text) => text
   private readonly secrets = new Set<string>()
-  /** When the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
+  private hideSecrets: Hide = (text) => text
+  /** The time at which the exhausted usage limit resets, in Unix seconds; null if none is exhausted. */
   private resetsAt: number | null = null
 
   /** Hides the secrets of a connection in errors from now on. */
@@ -23,10 +24,13 @@ export class ServerErrors {
 
   /** Hides a secret that was sent to the server in errors from now on. */
   keepSecret(secret: string): void {
+    if (this.secrets.has(secret)) return
     this.secrets.add(secret)
+    this.hideSecrets = hiding(Array.from(this.secrets))
   }
 
-  private readonly hide = (text: string): string => hiding(Array.from(this.secrets))(this.hideOfConnection(text))
+  /** Hides the secrets of the connection, and those that were sent, in a text of the server. */
+  readonly hide: Hide = (text) => this.hideSecrets(this.hideOfConnection(text))
 
   /** Reads `account/rateLimits/updated`. An update without windows changes nothing. */
   rateLimits(params: unknown): void {

@@ -1,5 +1,6 @@
 /**
- * One connection after another: connects, shakes hands, watches for the end, and connects again if the client is to.
+ * The connections of a client, one after another: it connects, performs the handshake, waits for the end, and reconnects by the
+ * schedule.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -51,7 +52,7 @@ interface Opened {
 type Next = Deferred.Deferred<Connection, CodexConnectionError>
 
 /**
- * What the session is doing. `last` is the connection that was in use last, whose end has to be awaited.
+ * The state of the session. `last` is the previous connection, whose end the next one waits for.
  *
  * Connecting -> Connected <-> Reconnecting -> Closed, and from each to Closed.
  */

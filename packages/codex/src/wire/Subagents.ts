@@ -1,8 +1,9 @@
 /**
- * Keeps the sub-agents of a thread within what its turns allow: they are interrupted with their turn, and none runs with
- * wider permissions than the turn that it works for.
+ * The control of sub-agents: they are interrupted with the turn that they work for, and none runs with wider permissions than that
+ * turn.
  */
 import * as Effect from "effect/Effect"
+import { printable } from "../base/printable.ts"
 import type { RequestError } from "../model/CodexError.ts"
 import * as ThreadSettings from "../model/Settings.ts"
 import type { ChildTurn } from "./ChildTurns.ts"
@@ -30,13 +31,24 @@ export interface Subagents {
 export const make = ({ family, fork, send }: {
   readonly family: Family
   readonly send: SendPlain
-  /** Runs an effect that nobody waits for. */
+  /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): Subagents => {
   const { turns } = family
 
-  /** It may have ended by now: then there is nothing to interrupt. */
-  const interruptTurn = ({ threadId, turnId }: ChildTurn) => Effect.ignore(send("turn/interrupt", { threadId, turnId }))
+  /** Turns that were interrupted already. */
+  const interrupted = new WeakSet<ChildTurn>()
+
+  const interruptTurn = (turn: ChildTurn): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (interrupted.has(turn)) return Effect.void
+      interrupted.add(turn)
+      const { threadId, turnId } = turn
+      return send("turn/interrupt", { threadId, turnId }).pipe(
+        // The turn or the connection has ended by now.
+        Effect.catch(() => Effect.sync(() => void interrupted.delete(turn)))
+      )
+    })
 
   const isAllowed = (threadId: string): boolean => {
     const outer = family.get(family.rootOf(threadId))?.settings
@@ -44,17 +56,17 @@ export const make = ({ family, fork, send }: {
   }
 
   const warn = (threadId: string) =>
-    Effect.logWarning(
+    Effect.logWarning(printable(
       `Interrupted the sub-agent ${threadId}: it ran with wider permissions than the turn of thread ${
         family.rootOf(threadId)
       } that it works for.`
-    )
+    ))
 
   turns.mayRun = ({ threadId }) => isAllowed(threadId)
   turns.onUnwanted = (turn, isStopped) =>
     fork(isStopped ? interruptTurn(turn) : Effect.andThen(interruptTurn(turn), warn(turn.threadId)))
 
-  /** Applies options to a sub-agent that is idle. False if the server does not take them. */
+  /** Applies options to an idle sub-agent. Returns false if the server does not accept them. */
   const apply = (child: Member, { approvalPolicy, approvalsReviewer, sandbox }: ThreadSettings.Settings) => {
     const { threadId } = child
     return send("thread/settings/update", { threadId, sandboxPolicy: sandbox, approvalPolicy, approvalsReviewer }).pipe(
@@ -81,7 +93,7 @@ export const make = ({ family, fork, send }: {
   return {
     interrupt: (rootIds, first) =>
       Effect.suspend(() => {
-        // Before the root turn ends: its result counts them as stopped.
+        // This runs before the root turn ends, because its result counts them as stopped.
         for (const rootId of rootIds) turns.stop(rootId)
         const children = Effect.suspend(() =>
           Effect.forEach(rootIds.flatMap((rootId) => turns.stop(rootId)), interruptTurn, {
@@ -94,15 +106,20 @@ export const make = ({ family, fork, send }: {
     ended: (rootIds) =>
       Effect.suspend(() => {
         let releases: ReadonlyArray<() => void> = []
+        const release = () => {
+          for (const release of releases) release()
+          releases = []
+        }
         return Effect.callback<void>((resume) => {
           const check = () => {
-            if (rootIds.every((rootId) => turns.below(rootId).length === 0)) resume(Effect.void)
+            if (rootIds.some((rootId) => turns.below(rootId).length > 0)) return
+            release()
+            resume(Effect.void)
           }
           releases = rootIds.map((rootId) => turns.watch(rootId, { ended: check }))
           check()
-        }).pipe(Effect.ensuring(Effect.sync(() => {
-          for (const release of releases) release()
-        })))
+          return Effect.sync(release)
+        })
       }),
     narrow: (threadId, options) =>
       Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
- * The consumers of notifications: of all, of those that belong to no turn, and of those of one thread. They cost nothing
- * while there are none.
+ * The consumers of notifications: of all, of those that belong to no turn, and of those of one thread. Without consumers, a
+ * notification costs nothing here.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +14,7 @@ type Events = Broadcast<Notification.Notification, CodexConnectionError>
 export type Notifications = Stream.Stream<Notification.Notification, CodexConnectionError>
 
 export class Subscriptions {
-  /** How many consumers there are. */
+  /** The number of consumers. */
   count = 0
 
   private everything: Events = new Broadcast()
@@ -39,7 +39,7 @@ export class Subscriptions {
     })
   }
 
-  /** Hands a notification to its consumers; `event` is its typed form, if somebody needed that already. */
+  /** Passes a notification to its consumers. `event` is its typed form, if it was needed before. */
   publish(
     raw: Notification.Raw,
     event: Notification.Notification | undefined,
@@ -55,7 +55,7 @@ export class Subscriptions {
     this.everything.push(typed)
   }
 
-  /** There is a new connection. */
+  /** Accepts consumers again, on a new connection. */
   reopen(): void {
     if (this.failure === null) return
     this.failure = null
@@ -64,7 +64,7 @@ export class Subscriptions {
     this.threads.clear()
   }
 
-  /** The connection is lost: every consumer gets the error, after what had arrived. */
+  /** Fails every consumer, after all notifications that had arrived, because the connection is lost. */
   fail(error: CodexConnectionError): void {
     this.failure = error
     for (const events of [this.everything, this.globals, ...this.threads.values()]) events.end(Exit.fail(error))

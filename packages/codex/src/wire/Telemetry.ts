@@ -1,9 +1,10 @@
 /**
- * What can be seen of a client from outside: spans and metrics, named as OpenTelemetry does.
+ * Spans and metrics of a client, with the names of OpenTelemetry.
  *
- * Nothing happens per message: a request is counted when it ends, a turn when it starts and when it ends. Prompts,
- * answers, parameters and keys are in none of it; the messages of errors are.
+ * Nothing is measured per message: a request is counted when it ends, a turn when it starts and when it ends. Spans and metrics
+ * contain the messages of errors, but no prompts, answers, parameters or keys.
  */
+import * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -66,10 +67,10 @@ export const restarts = counter("codex.restarts", "Restarts of the server")
 // Requests
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What kind of error this is, in one word. */
+/** Returns the kind of an error, in one word. */
 const typeOf = (error: StartTurnError): string => error._tag === "CodexRpcError" ? error.reason._tag : error._tag
 
-/** How a request ended, in one word. */
+/** Returns the end of a request, in one word. */
 const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   if (Exit.isSuccess(exit)) return "success"
   const error = Cause.findErrorOption(exit.cause)
@@ -77,16 +78,19 @@ const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
 }
 
+/** The method as metrics name it: those that the protocol does not have share one series, since there may be any number. */
+const known = (methods: ReadonlyMap<string, unknown>, method: string): string => methods.has(method) ? method : "_OTHER"
+
 /** Counts a request that has ended. */
 export const requestEnded = (
   method: string,
   exit: Exit.Exit<unknown, RequestError>,
   context: Context.Context<never>
-): void => requests(method, outcomeOf(exit)).updateUnsafe(1, context)
+): void => requests(known(Methods.clientRequests, method), outcomeOf(exit)).updateUnsafe(1, context)
 
 /**
- * Watches a request in a span of its own, whose trace the server is told. Where no tracer would show that span there is none,
- * and the server is told of the span around it.
+ * Observes a request in its own span, whose trace context is sent to the server. If no tracer would record that span, none is
+ * created, and the context of the surrounding span is sent.
  */
 export const request = <A>(
   method: string,
@@ -102,13 +106,13 @@ export const request = <A>(
       )
   )
 
-/** Says in the span of a request why it failed. */
+/** Records in the span of a request why it failed. */
 const failed = (span: Tracer.Span, error: RequestError): void => {
   span.attribute("error.type", typeOf(error))
   if (error._tag === "CodexRpcError") span.attribute("rpc.response.status_code", String(error.code))
 }
 
-/** Watches a request of the server, within the turn that it belongs to. `error` is what it was refused with. */
+/** Observes a request of the server, within the turn that it belongs to. `error` is the error that was sent. */
 export const serverRequest = (
   { method, threadId, turnId }: {
     readonly method: string
@@ -142,35 +146,35 @@ export const serverRequest = (
           : code === undefined
           ? "success"
           : "refused"
-        return Metric.update(serverRequests(method, outcome), 1)
+        return Metric.update(serverRequests(known(Methods.serverRequests, method), outcome), 1)
       })
     ))
 
-/** What a span says of a method. */
+/** Returns the attributes of a span for a method. */
 export const rpc = (method: string) => ({ "rpc.system.name": "jsonrpc", "rpc.method": method })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Turns
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Counts a turn that waits for its thread, for as long as it waits. To be run where interruption is off. */
+/** Counts a turn that waits for its thread, for as long as it waits. Must run uninterruptibly. */
 export const waiting = <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Metric.modify(waitingTurns, 1).pipe(Effect.andThen(wait), Effect.ensuring(Metric.modify(waitingTurns, -1)))
 
-/** Who runs a turn, as far as it is known. */
+/** The agent that runs a turn, as far as it is known. */
 export interface Agent {
   readonly model?: string | undefined
   readonly provider?: string | undefined
 }
 
-/** A turn that is being watched. */
+/** The observation of one turn. */
 export interface WatchedTurn {
   readonly span: Tracer.Span
-  /** It could not be started. */
+  /** Ends the span of a turn that could not be started. */
   readonly failed: (exit: Exit.Exit<unknown, StartTurnError>) => void
-  /** The server has named it. */
+  /** Records the id of the turn. */
   readonly named: (turnId: string) => void
-  /** The turn has ended: with the tokens that it has used, and those that its sub-agents have. */
+  /** Ends the span, with the tokens of the turn and those of its sub-agents. */
   readonly ended: (
     exit: Exit.Exit<TurnResult, TurnError>,
     turn: Protocol.TokenUsageBreakdown | null,
@@ -178,7 +182,7 @@ export interface WatchedTurn {
   ) => void
 }
 
-/** Watches a turn from its start to its end. */
+/** Observes a turn from its start to its end. */
 export const watchTurn = (threadId: string, agent: Agent): Effect.Effect<WatchedTurn> =>
   Effect.flatMap(
     Effect.makeSpan("codex.turn", {
@@ -227,7 +231,7 @@ export const watchTurn = (threadId: string, agent: Agent): Effect.Effect<Watched
       })
   )
 
-/** The kinds of tokens. Cached ones are part of the input, those of reasoning part of the output. */
+/** The kinds of tokens. Cached tokens are part of the input, reasoning tokens part of the output. */
 const tokenKinds = [
   { kind: "inputTokens", type: "input", attribute: "gen_ai.usage.input_tokens" },
   { kind: "cachedInputTokens", type: "cached_input", attribute: "gen_ai.usage.cache_read.input_tokens" },
@@ -235,13 +239,14 @@ const tokenKinds = [
   { kind: "reasoningOutputTokens", type: "reasoning_output", attribute: "gen_ai.usage.reasoning.output_tokens" }
 ] as const
 
-/** The status of a turn, which is `lost` if its end was never seen, and what kind of error there was. */
+/** Returns the status of a turn, which is `lost` if its end did not arrive, and the kind of its error. */
 const statusOf = (
   exit: Exit.Exit<TurnResult, TurnError>
 ): { readonly status: string; readonly error?: string } => {
   if (Exit.isSuccess(exit)) return { status: exit.value.status }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error === undefined) return { status: "lost" }
+  if (error._tag === "TurnLimitError") return { status: "interrupted", error: `limit_${error.limit}` }
   return error._tag === "TurnFailedError"
     ? { status: "failed", error: failureKind(error.error?.codexErrorInfo) ?? error._tag }
     : { status: "lost", error: error._tag }

@@ -1,5 +1,5 @@
 /**
- * Steering, interrupting and stopping turns that run.
+ * Controls of running turns: steer, interrupt and stop.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -7,42 +7,48 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { CodexConnectionError, type RequestError } from "../model/CodexError.ts"
+import type { RequestError } from "../model/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
-/** How requests are sent: `read` reads the result, in the reader. */
+/** Sends a request; `read` reads the result, in the reader. */
 export interface Send {
   <A>(
     method: string,
     params: unknown,
     read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options?: { readonly timeout?: Duration.Input | undefined; readonly late?: (result: unknown) => void }
+    options?: {
+      readonly timeout?: Duration.Input | undefined
+      /** Receives a result that arrives after the time limit. */
+      readonly late?: (result: unknown) => void
+      /** True if it does not count among the requests in flight. */
+      readonly control?: boolean
+    }
   ): Effect.Effect<A, RequestError>
 }
 
 export interface TurnControls {
   /** Asks the server to interrupt a turn, and then its sub-agents, from the top, unless the turn leaves them. */
   readonly interrupt: (turn: RunningTurn) => Effect.Effect<void, RequestError>
-  /** Sends a running turn more input. */
+  /** Sends more input to a running turn. */
   readonly steer: (
     turn: RunningTurn,
     input: ReadonlyArray<Protocol.UserInputInput>
   ) => Effect.Effect<void, RequestError>
   /**
-   * Interrupts a turn and its sub-agents, and waits until all have ended, but no longer than {@link waitForStop}. The rest goes on in the background:
-   * a turn that the server does not end within {@link stopTimeout} is given up.
+   * Interrupts a turn and its sub-agents, and waits until all have ended, for at most {@link waitForStop}. The rest happens in the
+   * background: a turn that the server does not end within {@link stopTimeout} is given up.
    */
   readonly stop: (turn: RunningTurn) => Effect.Effect<void>
 }
 
-/** How long the server may take to end a turn that is stopped. Then its thread is free again. */
+/** The time limit for the server to end a turn that is being stopped. After that, its thread is free again. */
 export const stopTimeout = "10 seconds"
 
-/** How long a fiber that was interrupted waits for the end of its turn. */
+/** The time for which an interrupted fiber waits for the end of its turn. */
 export const waitForStop = "3 seconds"
 
-/** The server refuses to steer or interrupt a turn before it has begun; one that seems never to begin is asked all the same. */
+/** Waits for the start of a turn, before which the server refuses to steer or interrupt it, for at most {@link stopTimeout}. */
 const whenStarted = (turn: RunningTurn) => Effect.timeoutOption(Deferred.await(turn.started), stopTimeout)
 
 export const make = (send: Send, subagents: Subagents): TurnControls => {
@@ -52,12 +58,12 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
     const ask = (turnId: string): Effect.Effect<void, RequestError> =>
       turn.ended ? Effect.void : send("turn/interrupt", { threadId, turnId }, () => Exit.void)
     return Effect.andThen(whenStarted(turn), Effect.suspend(() => ask(turn.turnId))).pipe(
-      // A review runs in a turn of another id, which the server tells only when it refuses.
+      // A review runs in a turn with another id, which the server reports only in its refusal.
       Effect.catchTag("CodexRpcError", (error) => {
         const active = error.reason._tag === "TurnMismatch" ? error.reason.runningTurnId : undefined
         return active === undefined ? Effect.fail(error) : Effect.suspend(() => ask(active))
       }),
-      // It ended while it was asked; its completion may still be on its way.
+      // The turn ended during the request; its completion may not have arrived yet.
       Effect.catchTag(
         "CodexRpcError",
         (error) =>
@@ -68,7 +74,7 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
     )
   }
 
-  /** The turn first: otherwise it goes on with what its sub-agents came to. Also those that outlive it are interrupted. */
+  /** Interrupts the turn first, which would otherwise continue with the results of its sub-agents, then those that outlive it. */
   const interrupt = (turn: RunningTurn): Effect.Effect<void, RequestError> =>
     turn.leavesSubagents
       ? interruptOwn(turn)
@@ -88,17 +94,31 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
       Effect.andThen(Effect.exit(Deferred.await(turn.result))),
       Effect.andThen(turn.leavesSubagents ? Effect.void : subagents.ended(turn.roots)),
       Effect.timeoutOption(stopTimeout),
-      // A turn that does not end in time is given up: the thread shall not stay blocked.
-      Effect.andThen(Effect.sync(() => turn.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))))
+      // A turn that does not end in time is given up, so that its thread is free again.
+      Effect.andThen(Effect.sync(() => turn.giveUp()))
     )
+
+  /** The fibers that stop turns, also after their end: a limit and the caller may both stop a turn. */
+  const endings = new WeakMap<RunningTurn, Fiber.Fiber<void>>()
+
+  /** Starts to stop a turn, in its own fiber: a timeout has no effect in a fiber that was interrupted. */
+  const ending = (turn: RunningTurn): Effect.Effect<Fiber.Fiber<void>> =>
+    Effect.suspend(() => {
+      const before = endings.get(turn)
+      if (before !== undefined) return Effect.succeed(before)
+      return Effect.tap(
+        Effect.forkDetach(end(turn)),
+        (fiber) => Effect.sync(() => endings.set(turn, fiber))
+      )
+    })
 
   const stop = (turn: RunningTurn): Effect.Effect<void> =>
     Effect.suspend(() =>
-      turn.ended
+      // The sub-agents of a stopped turn may not have ended yet.
+      turn.ended && !endings.has(turn)
         ? Effect.void
-        // In fibers of their own: the one that was interrupted can't be timed any more.
-        : Effect.forkDetach(end(turn)).pipe(
-          Effect.flatMap((ending) => Effect.forkDetach(Effect.timeoutOption(Fiber.await(ending), waitForStop))),
+        : ending(turn).pipe(
+          Effect.flatMap((fiber) => Effect.forkDetach(Effect.timeoutOption(Fiber.await(fiber), waitForStop))),
           Effect.flatMap(Fiber.await),
           Effect.asVoid
         )

@@ -1,8 +1,8 @@
 /**
- * Starts turns, one at a time for each thread.
+ * The start of turns, one at a time for each thread.
  *
- * Starting is a scoped acquisition in two steps: first the thread, for which a fiber may wait, then the turn. The scope gives
- * back what was acquired: a thread without a turn is free again, and a turn is stopped.
+ * It is a scoped acquisition in two steps: first of the thread, for which a fiber may wait, then of the turn. Closing the scope
+ * releases a thread without a turn, and stops a turn.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -16,16 +16,12 @@ import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
 import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/CodexError.ts"
+import type { TurnLimits } from "../model/Limits.ts"
+import * as Enforcement from "./Enforcement.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
-
-/**
- * What to do while another turn of the thread runs: wait for its end, fail with `ThreadBusyError`, or steer that turn. A turn
- * that can't be steered, a review or a compaction, is waited for.
- */
-export type WhenBusy = "wait" | "fail" | "steer"
 
 /** A request that starts a turn. */
 export type TurnRequest =
@@ -34,40 +30,42 @@ export type TurnRequest =
     | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
   )
   & {
-    /** Whether the turn's events are wanted, or its result alone. */
+    /** True if the turn keeps its events; false for its result alone. */
     readonly events: boolean
     readonly timeout?: Duration.Input | undefined
   }
 
-/** How long an interrupted fiber waits for the answer to a start that it has sent, and then for the end of the turn. */
+/** The times for which an interrupted fiber waits for the response to a start that it has sent, and then for the end of the turn. */
 const waitForStart = "1 second"
 const waitForLateStop = "2 seconds"
 
-/** How a thread is acquired. */
+/** The request to acquire a thread. */
 export interface ThreadRequest {
   readonly threadId: string
-  readonly whenBusy?: Exclude<WhenBusy, "steer"> | undefined
-  /** Whether the server lets others steer the turn. */
+  readonly whenBusy?: "wait" | "fail" | undefined
+  /** True if the server allows the turn to be steered. */
   readonly steerable: boolean
   readonly agent?: Telemetry.Agent | undefined
+  /** The limits of the turn. */
+  readonly limits?: TurnLimits | undefined
 }
 
-/** A thread that no one else starts a turn on: until the scope closes or, once a turn was started, until that has ended. */
+/** A thread that is reserved for one caller: until the scope closes or, after a turn has started, until that turn has ended. */
 export interface AcquiredThread {
-  /** Starts a turn by a request. The scope stops it. After a failure it may be tried again. */
+  /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
   readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError, Scope.Scope>
   /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
-  /** Runs what the turn needs first, in its span. */
-  readonly prepare: <E extends StartTurnError>(effect: Effect.Effect<void, E>) => Effect.Effect<void, E>
+  /** Runs a preparation of the turn in its span. */
+  readonly prepare: <A, E extends StartTurnError>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 export interface TurnStarts {
-  /** Acquires a thread, when it is free. */
+  /** Waits until a thread is free, and acquires it. */
   readonly acquire: (request: ThreadRequest) => Effect.Effect<AcquiredThread, ThreadBusyError, Scope.Scope>
-  /** Adds to the turn that runs; undefined if there is none that can be steered, or it ended before the input reached it. */
+  /** Steers the running turn. Returns undefined if there is none that can be steered, or if it ended before the input reached it. */
   readonly join: (
     threadId: string,
     input: ReadonlyArray<Protocol.UserInputInput>,
@@ -82,11 +80,12 @@ interface Occupant {
   /** Done when the turn has started; undefined if it could not be started. */
   readonly turn: Deferred.Deferred<RunningTurn | undefined>
   readonly steerable: boolean
+  readonly limits: TurnLimits | undefined
   watched?: Telemetry.WatchedTurn
   state: "idle" | "starting" | "started"
-  /** Why the turn could not be started; that nobody wants it any more, as long as nothing else is known. */
+  /** The reason why the turn could not be started; until one is known, the caller's interruption. */
   failure: Exit.Exit<never, StartTurnError>
-  /** Whether the scope has closed: nobody starts a turn with it any more. */
+  /** True after the scope has closed: no turn can be started with it any more. */
   isLeft: boolean
 }
 
@@ -94,7 +93,7 @@ export const make = ({ controls, fork, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
   readonly controls: TurnControls
-  /** Runs what nobody waits for. */
+  /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): TurnStarts => {
   const gate = new ThreadGate<Occupant>()
@@ -111,7 +110,7 @@ export const make = ({ controls, fork, router, send }: {
           : Exit.succeed(expected.claim(turnId, events))
       }, {
         timeout,
-        // Nobody waits for this turn any more: it shall not run on, to be steered by the next one.
+        // The caller has gone. Without this, the turn would continue, and the next one would steer it.
         late: (result) => {
           const turnId = turnIdOf(result)
           if (turnId !== undefined) fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
@@ -126,6 +125,16 @@ export const make = ({ controls, fork, router, send }: {
     gate.release(threadId)
     Deferred.doneUnsafe(turn, Exit.succeed(undefined))
   }
+
+  /** Interrupts a turn that reaches one of its limits. */
+  const enforce = (turn: RunningTurn, limits: TurnLimits): Effect.Effect<void> =>
+    Effect.map(
+      Effect.forkDetach(Effect.flatMap(Enforcement.reached(turn, limits, router.family), (limit) => {
+        turn.limit = limit
+        return controls.stop(turn)
+      })),
+      (watching) => turn.whenEnded(() => watching.interruptUnsafe())
+    )
 
   const settle = (threadId: string, occupant: Occupant, exit: Exit.Exit<StartedTurn, StartTurnError>) => {
     if (Exit.isFailure(exit)) {
@@ -148,13 +157,13 @@ export const make = ({ controls, fork, router, send }: {
     Effect.suspend(() => {
       occupant.isLeft = true
       if (occupant.state !== "idle") return Effect.void
-      // Not in the stack of the one that released the thread: any number may wait for it, and fail one after the other.
+      // Runs outside the stack of the releasing caller: any number of callers may wait for the thread and fail, one after the other.
       return Effect.andThen(Effect.yieldNow, Effect.sync(() => release(threadId, occupant)))
     })
 
   /**
-   * Stops a turn whose caller has gone. A start that was not answered is waited for, but not long; the turn is stopped in the
-   * background then, when it has started.
+   * Stops a turn whose caller has gone. If its start was not answered yet, it waits for the response, but not long: then the turn
+   * is stopped in the background, as soon as it has started.
    */
   const abandon = (starting: Fiber.Fiber<StartedTurn, unknown>): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -166,7 +175,7 @@ export const make = ({ controls, fork, router, send }: {
             Effect.andThen((answered) =>
               Option.isNone(answered) ? Effect.void : Effect.timeoutOption(Fiber.await(stopping), waitForLateStop)
             ),
-            // In a fiber of its own: the one that was interrupted can't be timed any more.
+            // Runs in its own fiber: a timeout has no effect in a fiber that was interrupted.
             Effect.forkDetach
           )
         ),
@@ -180,41 +189,52 @@ export const make = ({ controls, fork, router, send }: {
 
   const acquired = (threadId: string, occupant: Occupant, { span }: Telemetry.WatchedTurn): AcquiredThread => {
     const inSpan = Effect.withParentSpan(span, { captureStackTrace: false })
-    const prepare: AcquiredThread["prepare"] = (effect) =>
-      Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause)))
-    const begin: AcquiredThread["begin"] = (starting) =>
-      Effect.suspend(() => {
+    const begin: AcquiredThread["begin"] = (starting) => {
+      const settled = inSpan(Effect.onExit(starting, (exit) => {
+        const { limits } = occupant
+        settle(threadId, occupant, exit)
+        return limits === undefined || Exit.isFailure(exit) ? Effect.void : enforce(exit.value.turn, limits)
+      }))
+      const forked = Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) => {
         occupant.state = "starting"
-        const settled = Effect.onExit(starting, (exit) => Effect.sync(() => settle(threadId, occupant, exit)))
-        // In a fiber of its own: what was written is awaited even if the caller is interrupted.
-        return Effect.acquireRelease(
-          Effect.forkDetach(inSpan(settled), { startImmediately: true }),
-          abandon
+        // Runs in its own fiber, which awaits the response to a written request even if the caller is interrupted.
+        return Effect.tap(
+          Effect.forkDetach(settled, { startImmediately: true }),
+          (fiber) => Scope.addFinalizer(scope, abandon(fiber))
         )
-      }).pipe(Effect.flatMap(Fiber.join))
-    return { begin, prepare, start: (request) => begin(write(request)) }
+      }))
+      return Effect.flatMap(forked, Fiber.join)
+    }
+    return {
+      begin,
+      prepare: (effect) =>
+        Effect.onError(inSpan(effect), (cause) => Effect.sync(() => occupant.failure = Exit.failCause(cause))),
+      start: (request) => begin(write(request))
+    }
   }
 
-  const acquire: TurnStarts["acquire"] = ({ agent = {}, steerable, threadId, whenBusy }) =>
-    Effect.uninterruptibleMask((interruptibly) =>
-      Effect.gen(function*() {
-        const occupant: Occupant = {
-          turn: Deferred.makeUnsafe(),
-          steerable,
-          state: "idle",
-          failure: Exit.interrupt(),
-          isLeft: false
-        }
-        if (!gate.tryAcquire(threadId, occupant)) {
-          if (whenBusy === "fail") return yield* new ThreadBusyError({ threadId })
-          yield* Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant)))
-        }
-        yield* Effect.addFinalizer(() => leave(threadId, occupant))
-        const watched = yield* Telemetry.watchTurn(threadId, agent)
-        occupant.watched = watched
-        return acquired(threadId, occupant, watched)
-      })
-    )
+  const acquire: TurnStarts["acquire"] = ({ agent = {}, limits, steerable, threadId, whenBusy }) =>
+    Effect.uninterruptibleMask((interruptibly) => {
+      const occupant: Occupant = {
+        turn: Deferred.makeUnsafe(),
+        steerable,
+        limits,
+        state: "idle",
+        failure: Exit.interrupt(),
+        isLeft: false
+      }
+      const use = Effect.flatMap(Effect.scope, (scope) =>
+        Effect.andThen(
+          Scope.addFinalizer(scope, leave(threadId, occupant)),
+          Effect.map(Telemetry.watchTurn(threadId, agent), (watched) => {
+            occupant.watched = watched
+            return acquired(threadId, occupant, watched)
+          })
+        ))
+      if (gate.tryAcquire(threadId, occupant)) return use
+      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), use)
+    })
 
   const join: TurnStarts["join"] = (threadId, input, events) =>
     Effect.suspend(() => {
@@ -239,7 +259,7 @@ export const make = ({ controls, fork, router, send }: {
 }
 
 /**
- * Runs a scoped acquisition whose result outlives its caller. Only a failure, or an interruption, gives back what was acquired.
+ * Runs a scoped acquisition whose result outlives its caller. Only a failure or an interruption closes the scope.
  */
 export const detached = <A, E, R>(
   acquisition: Effect.Effect<A, E, R | Scope.Scope>
@@ -252,7 +272,7 @@ export const detached = <A, E, R>(
       ))
   )
 
-/** The turn that an answer names. Nothing else of the answer is needed, so nothing else has to fit. */
+/** Returns the id of the turn in a response. The rest of the response is not needed, so it is not checked. */
 const turnIdOf = (result: unknown): string | undefined => {
   const turn = Predicate.isObject(result) ? result["turn"] : undefined
   const id = Predicate.isObject(turn) ? turn["id"] : undefined

@@ -27,7 +27,7 @@ describe("Broadcast", () => {
       assert.isFalse(broadcast.isFollowed)
     }))
 
-  it.effect("hands over what is left before it fails; only the first end counts", () =>
+  it.effect("emits the remaining events before it fails; only the first end counts", () =>
     Effect.gen(function*() {
       const broadcast = new Broadcast<number, string>()
       const seen: Array<number> = []

@@ -6,7 +6,10 @@ const nested = (depth: number, inner: unknown = 1): unknown => depth === 0 ? inn
 
 const encoded = (message: object): unknown => JSON.parse(Result.getOrThrow(JsonRpc.encode(message)))
 
-describe("what is written", () => {
+const refusal = (code: number, message: unknown, data?: unknown) =>
+  JSON.parse(JsonRpc.encodeRefusal("7", { code, message: message as string, data })).error
+
+describe("encoded messages", () => {
   it("is well-formed: halves of surrogate pairs become U+FFFD, in keys too, and nothing else changes", () => {
     for (
       const text of [
@@ -44,13 +47,31 @@ describe("what is written", () => {
     assert.isBelow(performance.now() - start, 2000)
   })
 
-  it("has an answer, or says why it can't have one", () => {
+  it("returns the message, or the reason why there is none", () => {
     assert.strictEqual(Result.getOrThrow(JsonRpc.encodeAnswer("7", { a: 1 })), `{"id":7,"result":{"a":1}}`)
     for (const result of [() => 1, undefined, { toJSON: () => undefined }, 1n, Symbol("s"), nested(127)]) {
       assert.isTrue(Result.isFailure(JsonRpc.encodeAnswer("7", result)))
     }
     const deep = { code: 1, message: "no", data: nested(130) }
     assert.strictEqual(JsonRpc.encodeRefusal(`"q"`, deep), `{"id":"q","error":{"code":1,"message":"no"}}`)
+  })
+
+  it("has a refusal with an integer and a text, whatever the error holds: the server drops any other", () => {
+    const deepest = Array.from({ length: 100_000 }).reduce<unknown>((inner) => [inner], 1)
+    for (const code of [NaN, Infinity, 0.5, 1e300]) {
+      assert.deepStrictEqual(refusal(code, "no"), { code: JsonRpc.ErrorCode.internalError, message: "no" })
+    }
+    for (const message of [undefined, 7, {}, Symbol("s"), Object.create(null), deepest]) {
+      assert.isString(refusal(1, message).message)
+      assert.isString(refusal(1, message, 1n).message)
+    }
+    const throwing = {
+      toJSON: () => {
+        throw Object.create(null)
+      }
+    }
+    assert.isTrue(Result.isFailure(JsonRpc.encode({ throwing })))
+    assert.deepStrictEqual(refusal(1, "no", throwing), { code: 1, message: "no" })
   })
 })
 

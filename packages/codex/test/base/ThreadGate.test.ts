@@ -35,7 +35,7 @@ describe("ThreadGate", () => {
       assert.isTrue(gate.tryAcquire("a", undefined))
     }))
 
-  it.effect("forgets who stops waiting", () =>
+  it.effect("forgets callers that stop waiting", () =>
     Effect.gen(function*() {
       const gate = new ThreadGate()
       const taken: Array<string> = []
@@ -79,7 +79,7 @@ describe("ThreadGate", () => {
       }))
   }
 
-  it.effect("hands on while it is handed on: a long queue of those who leave at once", () =>
+  it.effect("passes a thread through a long queue of callers that leave at once", () =>
     Effect.gen(function*() {
       const gate = new ThreadGate()
       const order: Array<number> = []

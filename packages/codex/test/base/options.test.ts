@@ -26,7 +26,10 @@ describe("a name that is no option", () => {
     ["request_timeout", "requestTimeout"],
     ["handshakeTimeoutMs", "handshakeTimeout"],
     ["apiKey", "codex.loginApiKey"],
+    // Neither the option nor the table of options that holds its place is here.
     ["modelReasoningEffort", undefined],
+    ["mcpServers", undefined],
+    ["timeout", "requestTimeout"],
     ["constructor", undefined],
     ["x".repeat(100_000), undefined],
     ["color", undefined]
@@ -39,6 +42,24 @@ describe("a name that is no option", () => {
         detail: `${field} is not an option${suggestion}`
       })
     })
+  }
+
+  const elsewhere: ReadonlyArray<readonly [name: string, table: ReadonlyArray<string>, meant: string]> = [
+    ["modelReasoningEffort", ["effort", "model"], "effort"],
+    ["modelReasoningEffort", ["config", "model"], "config.model_reasoning_effort"],
+    ["effort", ["config", "model"], "config.model_reasoning_effort"],
+    ["instructions", ["baseInstructions", "developerInstructions"], "developerInstructions"],
+    ["timeout", ["startTimeout", "limits"], "limits.duration"],
+    ["maxTurns", ["limits"], "limits.steps"],
+    ["maxTurns", ["tokens", "steps"], "steps"],
+    ["model", ["config"], "config.model"]
+  ]
+  for (const [name, table, meant] of elsewhere) {
+    it(`${name} among ${table.join(" and ")}: ${meant} is suggested`, () =>
+      assert.strictEqual(
+        options.unknownName(name, "an option", Object.fromEntries(table.map((key) => [key, options.anything]))),
+        `${name} is not an option; did you mean ${meant}?`
+      ))
   }
 
   it("is accepted without a value", () => assert.isUndefined(mistake({ color: undefined })))

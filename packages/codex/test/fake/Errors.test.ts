@@ -1,6 +1,6 @@
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexClient, CodexError, Router, Transport } from "effect-codex"
+import { Codex, CodexClient, CodexError, Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -8,6 +8,7 @@ import { inspect } from "node:util"
 import { fromResponse } from "../../src/model/Metadata.ts"
 import { rpcReason } from "../../src/model/Refusal.ts"
 import { ServerErrors } from "../../src/wire/ServerErrors.ts"
+import { internalRouter } from "../internals.ts"
 import { scenario } from "./scenario.ts"
 
 const nested = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`
@@ -56,7 +57,7 @@ describe("a message that cannot be handled", () => {
   const logs: Array<string> = []
   scenario("is logged, and costs nothing else", () =>
     Effect.gen(function*() {
-      const router = yield* Router.Router
+      const router = yield* internalRouter
       const stop = router.follow(undefined, {
         offer: () => {
           throw new Error("a bug\u001b[2J")
@@ -75,7 +76,7 @@ describe("a message that cannot be handled", () => {
 describe("data that no string can hold", () => {
   it.effect("ends the connection for a reason that is not retryable", () =>
     Effect.gen(function*() {
-      /** What Node does at the end of a line of 600 MB. */
+      /** Imitates Node at the end of a line of 600 MB. */
       const tooLong = Layer.effect(
         Transport.Transport,
         Effect.map(Transport.Transport, ({ connect }) =>

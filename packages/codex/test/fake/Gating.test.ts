@@ -4,9 +4,10 @@ import { Codex, Input } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { internalClient } from "../internals.ts"
 import { scenario } from "./scenario.ts"
 
-/** What needs 0.151.0: how to ask for it, and what the refusal calls it. */
+/** The options that need 0.151.0: a call with each, and its name in the error. */
 const features: ReadonlyArray<
   readonly [feature: string, ask: (codex: Codex.Codex["Service"]) => Effect.Effect<unknown, unknown>]
 > = [
@@ -77,6 +78,10 @@ describe("options that need a newer server", () => {
           yield* codex.threadFork("stored", { includeTurns: undefined })
           assert.deepStrictEqual(yield* paramsOf("thread/resume", 2), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("thread/fork", 2), { threadId: "stored", excludeTurns: true })
+          yield* server.on("thread/unsubscribe", () => ({ status: "unsubscribed" }))
+          yield* codex.client.request("thread/unsubscribe", { threadId: "stored" })
+          yield* codex.thread("stored").run("resumes by itself")
+          assert.deepStrictEqual(yield* paramsOf("thread/resume", 3), { threadId: "stored", excludeTurns: true })
           assert.deepStrictEqual(yield* paramsOf("turn/start"), {
             threadId: thread.id,
             input: [{ type: "text", text: "go", text_elements: [] }],
@@ -109,7 +114,8 @@ describe("options that need a newer server", () => {
         yield* server.on("initialize", initialize)
         yield* server.crash()
         yield* codex.client.closed
-        yield* codex.client.connected
+        const client = yield* internalClient
+        yield* client.connected
         assert.strictEqual(codex.metadata.serverVersion, "0.169.0")
         assert.strictEqual(codex.client.metadata.serverVersion, "0.169.0")
         yield* resume

@@ -1,4 +1,4 @@
-/** What the turns of a goal come to, whatever the order in which the server tells of them. */
+/** The result of a goal's turns, whatever the order of the server's messages. */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
@@ -49,7 +49,7 @@ const setup = Effect.gen(function*() {
       { goal: goal(status!) }
     ))
   const thread = yield* codex.threadStart()
-  /** Tells what happens on the thread, and waits until the client has seen it. */
+  /** Sends events of the thread, and waits until the client has read them. */
   const tell = (...events: ReadonlyArray<Fixture.Notification>) =>
     Effect.gen(function*() {
       const seen = yield* inBackground(Stream.runDrain(Stream.take(thread.notifications, events.length)))
@@ -64,7 +64,7 @@ const answers = ({ items }: TurnResult.TurnResult) =>
 
 const methods = (events: ReadonlyArray<Notification.Notification>) => events.map(({ method }) => method)
 
-/** What the client has sent of this method. */
+/** The client's requests of this method. */
 const sent = (method: string) =>
   Effect.map(
     FakeAppServer.FakeAppServer.use((server) => server.requests),
@@ -126,7 +126,7 @@ describe("a goal ends", () => {
       assert.strictEqual(item.params.turnId, "turn-1")
     }))
 
-  scenario("when somebody interrupts its turn, though it is still active", () =>
+  scenario("when its turn is interrupted, although it is still active", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       const goal = yield* thread.startGoal("go on")
@@ -134,7 +134,7 @@ describe("a goal ends", () => {
       assert.strictEqual((yield* goal.run).status, "interrupted")
     }))
 
-  scenario("for everybody: one who stops waiting takes nothing from the others", () =>
+  scenario("for all callers: one that stops waiting does not affect the others", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       const goal = yield* thread.startGoal("go on")
@@ -148,7 +148,7 @@ describe("a goal ends", () => {
 })
 
 describe("a goal takes", () => {
-  scenario("what happens on its thread, and nothing of another", () =>
+  scenario("the events of its thread only", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       const goal = yield* thread.startGoal("go on")
@@ -233,6 +233,26 @@ describe("a goal fails", () => {
       assert.deepStrictEqual(methods(yield* Fiber.join(stream)), ["turn/started", "item/completed", "turn/completed"])
     }))
 
+  for (
+    const unloaded of [
+      { method: "thread/closed", params: { threadId } },
+      { method: "thread/status/changed", params: { threadId, status: { type: "notLoaded" } } }
+    ] as const
+  ) {
+    scenario(
+      `between two turns, when its thread is not loaded any more: ${unloaded.method}`,
+      () =>
+        Effect.gen(function*() {
+          const { tell, thread } = yield* setup
+          const goal = yield* thread.startGoal("go on")
+          yield* tell(said("turn-1", "half"), completed("turn-1"), unloaded)
+          const error = yield* Effect.flip(goal.run)
+          assert(error._tag === "TurnFailedError")
+          assert.strictEqual(error.result.finalResponse, "half")
+        })
+    )
+  }
+
   scenario("when the connection is lost", () =>
     Effect.gen(function*() {
       const { server, tell, thread } = yield* setup
@@ -246,7 +266,7 @@ describe("a goal fails", () => {
       yield* goal.interrupt
     }))
 
-  scenario("if the server never tells of it", () =>
+  scenario("if the server never reports it", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       yield* server.on(
@@ -260,7 +280,7 @@ describe("a goal fails", () => {
       assert.include(error.message, "thread/goal/updated")
     }))
 
-  scenario("if what the server tells of it can't be read", () =>
+  scenario("if the server's report of it can't be read", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       const running = yield* thread.startGoal("go on")
@@ -323,7 +343,7 @@ describe("a goal that can't be started", () => {
       assert.strictEqual((yield* Effect.flip(Fiber.join(starting)))._tag, "CodexConnectionError")
     }))
 
-  scenario("because the thread runs a turn of somebody else", () =>
+  scenario("because the thread runs a turn of another client", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       yield* server.on("thread/read", ({ threadId }) => ({
@@ -356,7 +376,7 @@ describe("steering", () => {
       yield* goal.run
     }))
 
-  scenario("is sent again, once, to the turn that the server says it runs", () =>
+  scenario("is sent again, once, to the turn that the server reports as running", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       yield* server.on("turn/steer", ({ expectedTurnId }) =>
@@ -440,7 +460,7 @@ describe("interrupting", () => {
     }))
 
   scenario(
-    "interrupts the turn that the server says it runs, and is content if there is none",
+    "interrupts the turn that the server reports as running, and succeeds if there is none",
     () =>
       Effect.gen(function*() {
         const { server, thread } = yield* setup

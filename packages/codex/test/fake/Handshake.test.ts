@@ -36,7 +36,7 @@ const connecting = (
 const initialize = (answer: unknown): FakeAppServer.Handlers => ({ initialize: () => FakeAppServer.verbatim(answer) })
 
 describe("the handshake", () => {
-  it.effect("sends who we are, and then `initialized`", () =>
+  it.effect("sends the client info, and then `initialized`", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const { metadata } = yield* Codex.Codex
@@ -162,7 +162,7 @@ describe("the handshake", () => {
       assert.deepStrictEqual(count, { opened: 1, closed: 1 })
     }))
 
-  it.effect("is not disturbed by what comes before its answer", () =>
+  it.effect("ignores messages that arrive before its response", () =>
     Effect.gen(function*() {
       const { connect } = connecting({}, {}, (server) =>
         server.write(

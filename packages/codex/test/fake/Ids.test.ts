@@ -37,6 +37,7 @@ it.effect("requests with ids beyond 2^53 are answered, and cancelled, each under
     const threeAsked = yield* Deferred.make<void>()
     yield* Effect.gen(function*() {
       const { write } = yield* Deferred.await(connected)
+      yield* write(`{"method":"thread/started","params":{"thread":{"id":"thread-1"}}}\n`)
       yield* write([ask("9007199254740992"), ask("9007199254740993"), ask("-9223372036854775808")].join(""))
       yield* Deferred.await(threeAsked)
       yield* write(

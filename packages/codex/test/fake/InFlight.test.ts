@@ -77,6 +77,31 @@ describe("maxInFlight", () => {
   )
 })
 
+describe("requests that stay open", () => {
+  scenario(
+    "are sent a few at a time, until an answer shows that the server has read them",
+    () =>
+      Effect.gen(function*() {
+        const { codex, countOf, server } = yield* setup
+        yield* server.on("command/exec", () => Effect.never)
+        yield* server.on("thread/loaded/list", () => Effect.never)
+        const command = codex.client.request("command/exec", { command: ["sleep", "infinity"] })
+        const commands = yield* Effect.forEach(Array.from({ length: 40 }), () => inBackground(Effect.exit(command)))
+        const { id } = yield* server.awaitRequest("thread/loaded/list")
+        assert.strictEqual(yield* countOf("command/exec"), 16)
+        yield* codex.client.request("thread/list", {})
+        yield* server.awaitRequest("command/exec", 31)
+        assert.strictEqual(yield* countOf("command/exec"), 32)
+        yield* server.on("thread/loaded/list", () => ({ data: [] }))
+        yield* server.respond(id, { data: [] })
+        yield* server.awaitRequest("command/exec", 39)
+        // What controls a turn does not wait for their end.
+        yield* Effect.ignore(codex.client.request("turn/interrupt", { threadId: "none", turnId: "none" }))
+        yield* Effect.forEach(commands, Fiber.interrupt)
+      })
+  )
+})
+
 describe("starts of turns that have timed out", () => {
   scenario("are counted, and remembered up to a limit", () =>
     Effect.gen(function*() {

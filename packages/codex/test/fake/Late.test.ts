@@ -1,4 +1,4 @@
-/** What comes too late, or never. */
+/** Responses and events that arrive too late, or never. */
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert } from "@effect/vitest"
 import { Codex, CodexError } from "effect-codex"
@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { internalClient } from "../internals.ts"
 import { inBackground, scenario } from "./scenario.ts"
 
 /** A turn whose start is answered when nobody waits any more. */
@@ -110,7 +111,7 @@ scenario(
   { client: { restart: Schedule.spaced("1 hour"), requestTimeout: "5 seconds" } }
 )
 
-scenario("who tries again at once when the connection is lost gets the next one", () =>
+scenario("callers that retry at once after a lost connection wait for the next one", () =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
     const server = yield* FakeAppServer.FakeAppServer
@@ -118,10 +119,11 @@ scenario("who tries again at once when the connection is lost gets the next one"
     yield* thread.run("one")
     yield* server.on("model/list", () => Effect.never)
     yield* server.enqueue([yield* Gate.make])
-    const models = codex.client.request("model/list", {})
+    const client = yield* internalClient
+    const models = client.request("model/list", {})
     const { run } = yield* thread.turn("two")
     const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
-      yield* inBackground(Effect.catch(models, () => codex.client.connected)),
+      yield* inBackground(Effect.catch(models, () => client.connected)),
       yield* inBackground(Effect.catch(models, () => thread.read())),
       yield* inBackground(Effect.catch(run, () => thread.run("three"))),
       yield* inBackground(Effect.catch(run, () => thread.run("four"))),

@@ -67,7 +67,7 @@ describe("a login", () => {
       assert.deepStrictEqual(yield* login.wait, completed("login-1"))
     }))
 
-  scenario("can be cancelled; who waits afterwards hears how it ended", () =>
+  scenario("can be cancelled; later callers of wait receive its end", () =>
     Effect.gen(function*() {
       const { codex, server } = yield* setup
       yield* server.on("account/login/start", () => browser("login-1"))
@@ -177,6 +177,15 @@ describe("the account", () => {
       assert.notInclude(`${JSON.stringify(exit)}${String(exit)}`, key)
       yield* server.crash()
       assert.notInclude(String(yield* Effect.exit(codex.loginApiKey(Redacted.make(key)))), key)
+    }))
+
+  scenario("what is too long for an API key is refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      const error = yield* Effect.flip(codex.loginApiKey(Redacted.make("k".repeat(20_000))))
+      assert.deepInclude(error, { _tag: "InvalidInputError", field: "apiKey" })
+      assert.include(error.message, "20000 characters")
+      assert.lengthOf((yield* server.requests).filter(({ method }) => method === "account/login/start"), 0)
     }))
 
   scenario("is read, renewed if asked, and left", () =>

@@ -1,11 +1,14 @@
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex } from "effect-codex"
+import { Codex, type CodexClient } from "effect-codex"
+import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
 
-/** What the server is told of the trace, with a request that is made in a span. */
+/** The trace context that the server receives with a request in a span. */
 const traceOf = <E>(request: Effect.Effect<unknown, E, Codex.Codex>) =>
   Effect.gen(function*() {
     const server = yield* FakeAppServer.FakeAppServer
@@ -19,7 +22,7 @@ const models = Codex.Codex.use(({ client }) => client.request("model/list", {}))
 const tracer = Tracer.make({ span: (options) => Tracer.nativeTracer.span(options) })
 
 describe("the trace of a request", () => {
-  it.effect("says whether it is sampled", () =>
+  it.effect("carries the sampling decision", () =>
     Effect.gen(function*() {
       const traces = {
         yes: yield* traceOf(models),
@@ -47,4 +50,40 @@ describe("the trace of a request", () => {
       assert.notInclude(JSON.stringify(own.trace), own.span.spanId)
       assert.isUndefined(yield* traceOf(Effect.updateContext(models, Context.omit(Tracer.ParentSpan))))
     }))
+})
+
+describe("log lines", () => {
+  it.effect("go to standard error where that is wanted", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const write = (stream: string) => (...line: ReadonlyArray<unknown>) =>
+        void lines.push(`${stream} ${line.join(" ")}`)
+      yield* Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        yield* server.write("no JSON\n")
+        yield* models
+      }).pipe(
+        Effect.provide(FakeAppServer.layerCodex()),
+        Effect.provideService(Logger.LogToStderr, true),
+        Effect.provideService(Console.Console, { ...console, log: write("out"), error: write("err") }),
+        Effect.provide(Logger.layer([Logger.defaultLogger]))
+      )
+      assert.lengthOf(lines, 1)
+      assert.match(lines[0]!, /^err .*bad lines so far/)
+    }))
+})
+
+describe("metrics", () => {
+  it.effect("have one value for all methods that the protocol does not name", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeAppServer.FakeAppServer
+      const { client } = yield* Codex.Codex
+      for (let index = 0; index < 50; index++) {
+        yield* Effect.flip(server.ask(`unknown/${index}`, {}))
+        yield* Effect.flip(client.request(`unknown/${index}` as CodexClient.Method, {}))
+      }
+      const methods = (yield* Metric.snapshot).map(({ attributes }) => attributes?.["rpc.method"])
+      assert.include(methods, "_OTHER")
+      assert.isEmpty(methods.filter((method) => String(method).startsWith("unknown/")))
+    }).pipe(Effect.provide(FakeAppServer.layerCodex()), Effect.provideService(Metric.MetricRegistry, new Map())))
 })

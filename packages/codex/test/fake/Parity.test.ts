@@ -16,7 +16,7 @@ const setup = Effect.gen(function*() {
   return { server, codex, thread }
 })
 
-describe("what the reviewer decides", () => {
+describe("reviewer decisions", () => {
   const actions: ReadonlyArray<Protocol.GuardianApprovalReviewAction> = [
     { type: "command", command: "rm -rf /scratch/scratch", cwd: "/project/my app", source: "shell" },
     { type: "applyPatch", cwd: "/project", files: ["/project/a.ts", "/project/sub dir/b.ts"] }
@@ -74,7 +74,7 @@ describe("values of tomorrow", () => {
 })
 
 describe("notifications", () => {
-  scenario("have the types of their methods, beside those that nobody knows", () =>
+  scenario("have the types of their methods, beside unknown ones", () =>
     Effect.gen(function*() {
       const { codex, server, thread } = yield* setup
       const messages = [
@@ -95,7 +95,7 @@ describe("notifications", () => {
 })
 
 describe("a raw turn/start that is answered with the turn that runs", () => {
-  scenario("disturbs nobody: its handle gets all events, once, and the end", () =>
+  scenario("changes nothing: its handle receives all events once, and the end", () =>
     Effect.gen(function*() {
       const { codex, server, thread } = yield* setup
       const gate = yield* Gate.make
@@ -113,7 +113,7 @@ describe("a raw turn/start that is answered with the turn that runs", () => {
 })
 
 describe("an external message", () => {
-  scenario("stands alone, has a name, and steers nobody; else nothing is sent", () =>
+  scenario("stands alone, has a name, and steers no turn; otherwise nothing is sent", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
       const message = Input.externalMessage({ toolName: "mail", content: "hi" })

@@ -1,6 +1,6 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, type CodexClient, type Router, ServerRequests, Transport } from "effect-codex"
+import { Codex, type CodexClient, Router, ServerRequests, Transport } from "effect-codex"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -168,7 +168,23 @@ describe("a handler", () => {
   /** Arrays in each other. */
   const nested = (depth: number): unknown => depth === 0 ? "deep" : [nested(depth - 1)]
 
-  it.effect("that fails, dies, throws, or says what JSON can't, is answered with an error", () =>
+  it.effect("that dies is answered with an error, though the logger dies of that", () =>
+    withHandlers(
+      { [approval]: () => Effect.die("oh no") },
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const error = yield* Effect.flip(server.ask(approval, params[approval]))
+        assert.deepInclude(error, { code: -32603 })
+      })
+    ).pipe(
+      Effect.provide(Logger.layer([
+        Logger.make(() => {
+          throw new Error("the disk is full")
+        })
+      ]))
+    ))
+
+  it.effect("that fails, dies, throws, or returns a value without a JSON form, is answered with an error", () =>
     Effect.gen(function*() {
       const circular: Record<string, unknown> = {}
       circular["self"] = circular
@@ -259,7 +275,7 @@ describe("a handler", () => {
       }).pipe(Effect.provide(Logger.layer([logger])))
     }))
 
-  it.effect("that takes its time holds nobody up", () =>
+  it.effect("that never ends does not block anything else", () =>
     Effect.gen(function*() {
       const slow = yield* hanging
       yield* withHandlers(
@@ -286,7 +302,7 @@ describe("a handler", () => {
       )
     }))
 
-  it.effect("is interrupted when the server needs no answer any more, and then gives none", () =>
+  it.effect("is interrupted when the server needs no answer any more, and then sends none", () =>
     Effect.gen(function*() {
       const slow = yield* hanging
       yield* withHandlers(
@@ -302,7 +318,7 @@ describe("a handler", () => {
       )
     }))
 
-  it.effect("that can't be interrupted gives no answer that is not needed", () =>
+  it.effect("that can't be interrupted sends no unneeded answer", () =>
     Effect.gen(function*() {
       const called = yield* Gate.make
       yield* withHandlers(
@@ -441,6 +457,28 @@ describe("a handler", () => {
     { threads: ["stored"] }
   )
 
+  scenario(
+    "of a thread answers again when a handle loads the thread again that was closed, or its source was",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        const router = yield* Router.Router
+        const source = yield* codex.threadStart({ serverRequests: ServerRequests.declineAll })
+        const fork = yield* codex.threadFork(source.id)
+        yield* server.on("thread/unsubscribe", () => ({ status: "unsubscribed" }))
+        for (const { id } of [source, fork]) {
+          yield* codex.client.request("thread/unsubscribe", { threadId: id })
+          yield* server.notify("thread/closed", { threadId: id })
+        }
+        assert.strictEqual(yield* ask(fork.id), "accept")
+        assert.strictEqual(router.stats().threads, 1)
+        yield* fork.run("go")
+        assert.strictEqual(yield* ask(fork.id), "decline")
+      }),
+    { client: { serverRequests: ServerRequests.acceptAll } }
+  )
+
   it.effect("of a thread answers for that thread, and leaves the rest to those of the client", () =>
     withHandlers(
       {
@@ -522,7 +560,7 @@ const lookUps = Effect.map(
     )
 )
 
-describe("a thread that nobody has told of", () => {
+describe("a thread of unknown parent", () => {
   const logs: Array<string> = []
   scenario(
     "is looked up, once and up to the top: the handlers of the nearest thread above answer",
@@ -544,7 +582,8 @@ describe("a thread that nobody has told of", () => {
   scenario("is declined if the look-up fails or takes too long, and this is logged", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
-      assert.strictEqual(yield* ask("unknown"), "decline")
+      assert.strictEqual(yield* ask("unknown\u001b[2J"), "decline")
+      assert.isTrue(logs.every((line) => !line.includes("\u001b")))
       yield* server.on("thread/read", () => Effect.never)
       const asking = yield* inBackground(ask("silent"))
       yield* server.awaitRequest("thread/read", 1)
@@ -566,7 +605,7 @@ describe("a thread that nobody has told of", () => {
 
 describe("on a shared server", () => {
   const logs: Array<string> = []
-  it.effect("only threads of this client, and what derives from them, are answered; the rest is silence", () =>
+  it.effect("only threads of this client, and those that derive from them, are answered; other requests get no answer", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex
@@ -577,7 +616,7 @@ describe("on a shared server", () => {
         yield* server.awaitMessage(({ method, params }) =>
           method === "thread/read" && Predicate.hasProperty(params, "threadId") && params.threadId === stranger
         )
-        // What is asked later is answered.
+        // Later requests are answered.
         assert.strictEqual(yield* ask("child"), "accept")
         yield* Fiber.interrupt(asking)
       }

@@ -139,6 +139,16 @@ describe("requests", () => {
       assert.strictEqual(yield* countOf(server, "model/list"), 0)
     }))
 
+  scenario("of a method that only a newer server knows have its result as it is", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* setup
+      yield* server.on("future/method", () => FakeAppServer.verbatim({ anything: [1] }))
+      const result = yield* client.request("future/method" as "model/list", {})
+      assert.deepStrictEqual<unknown>(result, { anything: [1] })
+      const error = yield* Effect.flip(client.request("toString" as "model/list", {}))
+      assert.strictEqual(error._tag, "CodexRpcError")
+    }))
+
   scenario("with a timeout that is none are refused before anything is sent", () =>
     Effect.gen(function*() {
       const { client, server } = yield* setup
@@ -205,7 +215,7 @@ describe("an overloaded server", () => {
         inBackground(Effect.exit(client.request("model/list", {}))))
       yield* server.awaitRequest("model/list", 39)
       yield* TestClock.adjust("249 millis")
-      // What was sent before this has arrived when it is answered.
+      // When this is answered, everything that was sent before has arrived.
       yield* client.request("account/read", {})
       const early = (yield* countOf(server, "model/list")) - 40
       assert.isTrue(0 < early && early < 40, `${early} of 40 came back before 250 ms`)
@@ -345,7 +355,7 @@ describe("a lost connection", () => {
       })
   )
 
-  scenario("that can't be restored fails who waits for it", () =>
+  scenario("that can't be restored fails its waiting callers", () =>
     Effect.gen(function*() {
       const { client, server } = yield* setup
       yield* server.on("initialize", () => Effect.never)
@@ -368,7 +378,7 @@ describe("a lost connection", () => {
     client: { requestTimeout: "1 hour", restart: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) }
   })
 
-  it.effect("by the end of the scope is the error that says so", () =>
+  it.effect("by the end of the scope fails every call with `Closed`", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const services = yield* Layer.buildWithScope(FakeAppServer.layerCodex(), scope)

@@ -1,12 +1,14 @@
 import { FakeAppServer, Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Codex, CodexError, type Notification, Router, type Turn } from "effect-codex"
+import { Codex, CodexError, type Notification, type Turn } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import * as Router from "../../src/wire/Router.ts"
+import { internalRouter } from "../internals.ts"
 import { alive, collectGarbage, heapUsed } from "./gc.ts"
 import { collecting, idle, inBackground, liveScenario, scenario } from "./scenario.ts"
 
@@ -83,27 +85,35 @@ describe("events of several turns", () => {
       assert.deepStrictEqual([second.finalResponse, second.usage?.last.totalTokens], ["two", 2])
     }))
 
-  scenario("that nobody has started are held by nobody; those who watch get them", () =>
-    Effect.gen(function*() {
-      const server = yield* FakeAppServer.FakeAppServer
-      const codex = yield* Codex.Codex
-      const watching = yield* collecting(codex.thread("elsewhere").notifications, 7)
-      const events = Fixture.turnEvents({ threadId: "elsewhere", turnId: "turn-9", deltas: ["a", "b"] })
-      yield* server.notifyAll(events)
-      assert.deepStrictEqual(
-        (yield* Fiber.join(watching)).map(({ method }) => method),
-        events.map(({ method }) => method)
-      )
-      yield* idle
-      assert.isUndefined((yield* Router.Router).turn("elsewhere", "turn-9"))
-    }))
+  scenario(
+    "that this client did not start are not kept; consumers of notifications receive them",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* FakeAppServer.FakeAppServer
+        const codex = yield* Codex.Codex
+        const watching = yield* collecting(codex.thread("elsewhere").notifications, 7)
+        const events = Fixture.turnEvents({ threadId: "elsewhere", turnId: "turn-9", deltas: ["a", "b"] })
+        yield* server.notifyAll(events)
+        assert.deepStrictEqual(
+          (yield* Fiber.join(watching)).map(({ method }) => method),
+          events.map(({ method }) => method)
+        )
+        yield* idle
+        assert.isUndefined((yield* internalRouter).turn("elsewhere", "turn-9"))
+      })
+  )
 
-  scenario("that come after the completion are nobody's", () =>
+  scenario("that come after the completion are dropped, except for the answer", () =>
     Effect.gen(function*() {
       const { server, turns: [turn] } = yield* playing(1)
-      yield* server.notifyAll([completionOf(turn!), messageOf(turn!, "late"), completionOf(turn!)])
-      assert.deepStrictEqual((yield* turn!.run).items, [])
-      assert.deepStrictEqual(yield* texts(Stream.runCollect(turn!.stream)), ["turn/completed"])
+      yield* server.notifyAll([
+        completionOf(turn!),
+        messageOf(turn!, "late"),
+        messageOf(turn!, "too late"),
+        completionOf(turn!)
+      ])
+      assert.strictEqual((yield* turn!.run).finalResponse, "late")
+      assert.deepStrictEqual(yield* texts(Stream.runCollect(turn!.stream)), ["item/completed", "turn/completed"])
     }))
 })
 
@@ -130,7 +140,7 @@ describe("consumers of one turn", () => {
       })
   )
 
-  scenario("each goes at its own pace: a slow one misses nothing, and holds nobody up", () =>
+  scenario("each reads at its own pace: a slow one misses nothing, and blocks nothing", () =>
     Effect.gen(function*() {
       const { server, turns: [turn] } = yield* playing(1)
       const permits = yield* Queue.unbounded<void>()
@@ -196,7 +206,7 @@ describe("consumers of one turn", () => {
 describe("a router whose connection is lost", () => {
   const lost = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
 
-  it.effect("tells who comes later at once, until there is another connection", () =>
+  it.effect("fails later callers at once, until there is another connection", () =>
     Effect.gen(function*() {
       const router = yield* Router.make
       const start = router.expectTurn("thread-1")
@@ -286,7 +296,7 @@ describe("memory", () => {
       yield* Fiber.join(run)
     }))
 
-  liveScenario("a turn whose handle is dropped goes on, and is freed at its end", () =>
+  liveScenario("a turn whose handle is dropped continues, and is freed at its end", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const thread = yield* (yield* Codex.Codex).threadStart()
@@ -302,7 +312,7 @@ describe("memory", () => {
       assert.isBelow((yield* heapUsed) - before, 2_000_000)
     }))
 
-  liveScenario("what a watcher has not read is freed when it leaves", () =>
+  liveScenario("the unread events of a watcher are freed when it leaves", () =>
     Effect.gen(function*() {
       const { codex, server, threads: [thread], turns: [turn] } = yield* playing(1)
       const leave = (stream: Stream.Stream<Notification.Notification, unknown>) =>

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import { internalRouter } from "../internals.ts"
 import { idle, inBackground, liveScenario, scenario } from "./scenario.ts"
 
 /** A thread whose turns the test plays by hand. */
@@ -25,7 +26,7 @@ const gone = new CodexError.CodexConnectionError({
   reason: { _tag: "Exited", exitCode: 1, signal: null, stderr: "oops" }
 })
 
-/** What `turn/start` is answered with, after the whole turn, in one piece; then the connection dies. */
+/** Sends the whole turn and the response to `turn/start` in one piece, then ends the connection. */
 const wholeTurnThenDeath = Effect.gen(function*() {
   const { server, thread, threadId } = yield* setup
   yield* server.on("turn/start", (_, { id }) =>
@@ -128,28 +129,31 @@ describe("the connection dies", () => {
     )
   }
 
-  scenario("in a turn: what had arrived is delivered, then the error, to each consumer", () =>
-    Effect.gen(function*() {
-      const { server, thread, threadId } = yield* setup
-      yield* server.on("turn/start", () => turnAnswer("turn-1"))
-      const turn = yield* thread.turn("go")
-      const seen: Array<string> = []
-      const consumer = yield* turn.stream.pipe(
-        Stream.runForEach((event) => Effect.sync(() => void seen.push(event.method))),
-        Effect.flip,
-        inBackground
-      )
-      const result = yield* inBackground(Effect.flip(turn.run))
-      const text = yield* inBackground(Effect.flip(Stream.runDrain(turn.text)))
-      const items = yield* inBackground(Effect.flip(Stream.runDrain(turn.items)))
-      yield* server.notifyAll([Fixture.turnStarted(threadId, "turn-1"), Fixture.delta(threadId, "turn-1", "half")])
-      yield* server.crash(gone)
-      const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [consumer, text, items]
-      for (const fiber of [...fibers, result]) assert.strictEqual(yield* Fiber.join(fiber), gone)
-      assert.deepStrictEqual(seen, ["turn/started", "item/agentMessage/delta"])
-      assert.strictEqual(yield* Effect.flip(Stream.runDrain(turn.stream)), gone)
-      assert.strictEqual(yield* Effect.flip(turn.interrupt.pipe(Effect.andThen(turn.steer("more")))), gone)
-    }))
+  scenario(
+    "in a turn: each consumer receives the events that had arrived, then the error",
+    () =>
+      Effect.gen(function*() {
+        const { server, thread, threadId } = yield* setup
+        yield* server.on("turn/start", () => turnAnswer("turn-1"))
+        const turn = yield* thread.turn("go")
+        const seen: Array<string> = []
+        const consumer = yield* turn.stream.pipe(
+          Stream.runForEach((event) => Effect.sync(() => void seen.push(event.method))),
+          Effect.flip,
+          inBackground
+        )
+        const result = yield* inBackground(Effect.flip(turn.run))
+        const text = yield* inBackground(Effect.flip(Stream.runDrain(turn.text)))
+        const items = yield* inBackground(Effect.flip(Stream.runDrain(turn.items)))
+        yield* server.notifyAll([Fixture.turnStarted(threadId, "turn-1"), Fixture.delta(threadId, "turn-1", "half")])
+        yield* server.crash(gone)
+        const fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [consumer, text, items]
+        for (const fiber of [...fibers, result]) assert.strictEqual(yield* Fiber.join(fiber), gone)
+        assert.deepStrictEqual(seen, ["turn/started", "item/agentMessage/delta"])
+        assert.strictEqual(yield* Effect.flip(Stream.runDrain(turn.stream)), gone)
+        assert.strictEqual(yield* Effect.flip(turn.interrupt.pipe(Effect.andThen(turn.steer("more")))), gone)
+      })
+  )
 })
 
 describe("a start that is not answered", () => {
@@ -583,7 +587,7 @@ describe("turns of one thread", () => {
   scenario("keep no events of the one that they could not steer", () =>
     Effect.gen(function*() {
       const { server, thread } = yield* setup
-      const router = yield* Router.Router
+      const router = yield* internalRouter
       const gates = [yield* Gate.make, yield* Gate.make] as const
       yield* server.enqueue(["a", gates[0]])
       const one = yield* inBackground(thread.run("one"))

@@ -147,8 +147,8 @@ describe("lines", () => {
   }
 })
 
-describe("what this version does not know", () => {
-  scenario("a notification is `$unknown`, on the route that its ids say", () =>
+describe("unknown messages", () => {
+  scenario("a notification is `$unknown`, on the route of its ids", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex
@@ -213,7 +213,7 @@ describe("what this version does not know", () => {
       assert.deepStrictEqual(first?.type === "userMessage" && first.content[1], { type: "$unknown", raw: newer })
     }))
 
-  scenario("a member of an enum stays what it is", () =>
+  scenario("a member of an enum stays unchanged", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex
@@ -255,8 +255,8 @@ describe("what this version does not know", () => {
     }))
 })
 
-describe("what this version knows, but can't read", () => {
-  scenario("a notification is `$undecodable` on its route, and the turn goes on", () =>
+describe("known messages that can't be read", () => {
+  scenario("a notification is `$undecodable` on its route, and the turn continues", () =>
     Effect.gen(function*() {
       const server = yield* FakeAppServer.FakeAppServer
       const codex = yield* Codex.Codex

@@ -1,4 +1,4 @@
-/** What the tests with an app-server in memory share. */
+/** Helpers of the tests with an in-memory app-server. */
 import { FakeAppServer } from "@effect-codex/testing"
 import { assert, it } from "@effect/vitest"
 import { type ClientOptions, type Codex, type CodexClient, Router, type Transport } from "effect-codex"

@@ -1,13 +1,15 @@
-/** What can go wrong with a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
+/** Faults of a process, one test for each row of docs/contributing/faults.md: the typed error, or the survival. */
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient, CodexError, Router } from "effect-codex"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -39,14 +41,14 @@ const processes = (mark: string): ReadonlyArray<number> =>
     }
   }).map(Number)
 
-/** What this process holds: open files, handles and timers, listeners. */
+/** The resources of this process: open files, handles and timers, listeners. */
 const held = (): ReadonlyArray<string> => [
   ...readdirSync("/proc/self/fd").map(() => "file"),
   ...process.getActiveResourcesInfo(),
   ...process.eventNames().flatMap((name) => process.listeners(name as "exit").map(() => `listener of ${String(name)}`))
 ]
 
-/** What is there more often than before. */
+/** The resources of which there are more than before. */
 const added = (before: ReadonlyArray<string>): ReadonlyArray<string> => {
   const left = [...before]
   return held().filter((kind) => {
@@ -92,7 +94,7 @@ const models = CodexClient.CodexClient.use((client) => client.request("model/lis
 /** Fails to be built, with this. */
 const unbuildable = (fault: ReturnType<typeof faulty>) => Effect.flip(against(fault, Effect.void))
 
-/** What building fails with, in a directory of its own. */
+/** The error of building the Layer, in a directory of its own. */
 const inDirectory = (use: (directory: string) => Codex.LayerOptions) =>
   Effect.acquireUseRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "faults-"))),
@@ -220,7 +222,7 @@ describe("the process ends", () => {
   }
 
   for (const [what, fields] of ends) {
-    it.live(`${what} while idle: the next call knows`, () =>
+    it.live(`${what} while idle: the next call fails`, () =>
       against(
         faulty("initialized", what),
         Effect.gen(function*() {
@@ -333,7 +335,7 @@ describe("survived", () => {
       })
     ))
 
-  it.live("an answer given twice, and to nobody", () =>
+  it.live("a duplicate response, and one to an unknown request", () =>
     against(
       faulty("skills/list", "twice"),
       Effect.gen(function*() {
@@ -365,6 +367,40 @@ describe("survived", () => {
         assert.strictEqual((yield* Router.Router).stats().badLines, 1_000_000)
       })
     ))
+})
+
+describe("interruption", () => {
+  it.live("of all that waits for a server that has stopped reading ends within 3 seconds", () =>
+    Effect.gen(function*() {
+      const fault = faulty("model/list", "deaf")
+      yield* Effect.gen(function*() {
+        const codex = yield* Codex.Codex
+        const { client } = codex
+        const thread = codex.thread("thread")
+        // More than any pipe holds.
+        const large = "x".repeat(1_000_000)
+        const uses: ReadonlyArray<readonly [string, Effect.Effect<unknown, CodexError.CodexError>]> = [
+          ["request", client.request("skills/list", {})],
+          ["large request", client.request("fs/writeFile", { path: "/x", dataBase64: large })],
+          ["threadStart", codex.threadStart()],
+          ["run", thread.run("go")],
+          ["run on a busy thread", Effect.delay(thread.run("again"), "50 millis")],
+          ["large run", codex.thread("another").run(large)],
+          ["stream", Stream.runDrain(codex.thread("third").stream("go"))],
+          ["turn", codex.thread("fourth").turn("go")],
+          ["goal", codex.thread("fifth").runGoal("done")],
+          ["compact", codex.thread("sixth").compact]
+        ]
+        yield* Effect.ignore(client.request("model/list", {}, { timeout: "200 millis" }))
+        yield* Effect.forEach(uses, ([name, use]) =>
+          Effect.gen(function*() {
+            const [time, ended] = yield* Effect.timed(Effect.timeoutOption(Effect.exit(use), "300 millis"))
+            assert.isTrue(Option.isNone(ended), name)
+            assert.isBelow(Duration.toMillis(time), 3_000, name)
+          }), { concurrency: "unbounded", discard: true })
+      }).pipe(Effect.provide(fault.layer))
+      assert.deepStrictEqual(processes(fault.mark), [])
+    }))
 })
 
 describe("the end", () => {

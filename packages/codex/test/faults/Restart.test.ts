@@ -1,13 +1,14 @@
 /** A lost process is started again, and the program goes on where it was. */
 import { Reply, Step, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { CodexClient, CodexError } from "effect-codex"
+import { CodexError } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { internalClient } from "../internals.ts"
 import { idle, processesOf, serverOf, serversOf, setup } from "../real/utils.ts"
 
 const restarting = (restart: Schedule.Schedule<unknown>, script = TestCodex.echo) =>
@@ -22,10 +23,10 @@ const kill = (pid: number, signal: NodeJS.Signals = "SIGKILL") => Effect.sync(()
 const kills = Number(process.env["CODEX_KILLS"] ?? 16)
 
 describe("restart", () => {
-  it.live(`goes on ${kills} times, killed between turns and within them`, () =>
+  it.live(`continues ${kills} times, killed between and during turns`, () =>
     Effect.gen(function*() {
       const { codex, home, model, router } = yield* setup
-      const client = yield* CodexClient.CodexClient
+      const client = yield* internalClient
       const thread = yield* codex.threadStart()
       yield* thread.run("first")
       for (let round = 0; round < kills; round++) {
@@ -68,7 +69,7 @@ describe("restart", () => {
       assert.strictEqual(error.reason._tag, "ThreadNotFound")
     }).pipe(Effect.scoped, Effect.provide(restarting(Schedule.spaced("1 millis")))))
 
-  it.live("ends what was in flight with a retryable error, streams too, after what had arrived", () =>
+  it.live("fails everything in flight with a retryable error, streams after the events that had arrived", () =>
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       yield* model.enqueue(Reply.message({ deltas: ["some", " text", Step.hang] }))
@@ -91,7 +92,7 @@ describe("restart", () => {
       assert.strictEqual((yield* again(thread.run("after"))).finalResponse, "after")
     }).pipe(Effect.scoped, Effect.provide(restarting(Schedule.spaced("1 millis")))))
 
-  it.live("gives up when the schedule does, with the way the process was lost", () =>
+  it.live("stops when the schedule ends, and reports how the process was lost", () =>
     Effect.gen(function*() {
       const { codex, home } = yield* setup
       const thread = yield* codex.threadStart()

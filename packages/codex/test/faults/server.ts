@@ -88,6 +88,23 @@ const answer = (method: string, params: { readonly threadId?: string }): unknown
       return { userAgent: "faulty/0.169.0 (test)" }
     case "model/list":
       return { data: [], nextCursor: null }
+    case "thread/read":
+      return {
+        thread: {
+          id: params.threadId,
+          sessionId: params.threadId,
+          preview: "",
+          ephemeral: false,
+          modelProvider: "none",
+          createdAt: 0,
+          updatedAt: 0,
+          status: { type: "idle" },
+          cwd: "/",
+          cliVersion: "0.169.0",
+          source: "appServer",
+          turns: []
+        }
+      }
     case "turn/start":
       return {
         turn: { id: `turn of ${params.threadId}`, items: [], itemsView: "notLoaded", status: "inProgress", error: null }

@@ -36,7 +36,7 @@ const url: Params = {
 }
 
 describe("mcpToolApproval", () => {
-  it("is undefined for what an MCP server elicits", () => {
+  it("returns undefined for an elicitation of an MCP server", () => {
     const elicitations = [
       form(undefined),
       form(null),
@@ -49,7 +49,7 @@ describe("mcpToolApproval", () => {
     for (const params of elicitations) assert.isUndefined(ServerRequests.mcpToolApproval(params))
   })
 
-  it("reads what there is, of the right type", () => {
+  it("reads the fields that are present and of the right type", () => {
     const nothing = {
       serverName: "docs",
       toolName: undefined,
@@ -115,7 +115,7 @@ describe("mcpElicitation", () => {
       }
     }))
 
-  it("requires what its handlers require", () => {
+  it("requires the services of its handlers", () => {
     class Policy extends Context.Service<Policy, boolean>()("test/Policy") {}
     class Person extends Context.Service<Person, string>()("test/Person") {}
     const handler = ServerRequests.mcpElicitation({

@@ -10,7 +10,7 @@ describe("ServerVersion", () => {
     ["1.0.0", "0.151.0", true],
     ["0.1510.0", "0.151.0", true],
     [" v0.169.0 ", "0.151.0", true],
-    // What comes before a release does not have all of it yet; what comes after it does.
+    // A pre-release does not have all features of its release; a later build has.
     ["0.151.0-alpha.6", "0.151.0", false],
     ["0.151.0-rc.1", "0.151.0-alpha.1", true],
     ["0.152.0-alpha.1", "0.151.0", true],

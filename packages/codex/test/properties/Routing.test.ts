@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 
 const Text = Schema.String.check(Schema.isMaxLength(12))
 
-/** What happens in a turn, between its beginning and its end. */
+/** The events of a turn, between its start and its end. */
 const Step = Schema.Union([
   Schema.Struct({ step: Schema.Literal("delta"), text: Text }),
   Schema.Struct({
@@ -135,7 +135,7 @@ const rawOf = (events: ReadonlyArray<Notification.Notification>) => events.map((
 
 describe("routing", () => {
   it.live.prop(
-    "gives each turn its events, in any interleaving, in any chunks, with any garbage between",
+    "routes each turn its events, in any interleaving, in any chunks, with any garbage between",
     { turns: Turns, order: Numbers, lengths: Numbers, garbage: Garbage },
     ({ garbage, lengths, order, turns }) =>
       Effect.gen(function*() {

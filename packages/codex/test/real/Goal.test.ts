@@ -190,7 +190,7 @@ describe.concurrent("a goal", () => {
       assert.strictEqual((yield* Effect.flip(thread.goal.resume()))._tag, "CodexRpcError")
     }).pipe(withGoals))
 
-  it.live("that somebody clears ends with the turn that runs", () =>
+  it.live("that is cleared ends with the running turn", () =>
     Effect.gen(function*() {
       const { gate, goal, thread } = yield* continued
       yield* thread.goal.clear
@@ -339,7 +339,7 @@ describe.concurrent("stopping a goal", () => {
       assert.strictEqual((yield* thread.run("hello")).finalResponse, "hello")
     }).pipe(withEcho))
 
-  it.live("dropping the stream does not: the goal goes on", () =>
+  it.live("dropping the stream does not: the goal continues", () =>
     Effect.gen(function*() {
       const { gate, goal, thread } = yield* continued
       const { model, router } = yield* setup
@@ -353,7 +353,7 @@ describe.concurrent("stopping a goal", () => {
 })
 
 describe.concurrent("a goal fails", () => {
-  it.live("when a turn does for good; the thread goes on", () =>
+  it.live("when a turn fails finally; the thread continues", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       yield* model.enqueue(Reply.text("one"), Reply.failed({ code: "insufficient_quota", message: "pay first" }))
@@ -387,7 +387,7 @@ describe.concurrent("a goal fails", () => {
       assert.deepInclude(router.stats(), idle)
     }).pipe(withGoals))
 
-  it.live("before anything is sent, when its objective is no good", () =>
+  it.live("before anything is sent, when its objective is invalid", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()

@@ -58,6 +58,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       yield* Effect.sync(() => writeFileSync(join(home.workspace, "relative.png"), Buffer.from(pixel, "base64")))
+      yield* Effect.sync(() => writeFileSync(join(home.workspace, "empty.png"), ""))
       const thread = yield* codex.threadStart()
       yield* thread.run(["what is this?", Input.localImage("relative.png")])
       const requests = yield* model.requests
@@ -67,6 +68,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
           Input.localImage(join(home.workspace, "none.png")),
           Input.localImage(home.workspace),
           Input.localAudio("none.wav"),
+          Input.localImage("empty.png"),
           Input.image(`file://${join(home.workspace, "relative.png")}`),
           Input.image("data:image/png;base64,")
         ]
@@ -116,12 +118,23 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       yield* steered.run
     }))
 
+  it.effect("nothing, so the model goes on from the history", () =>
+    Effect.gen(function*() {
+      const { codex, model } = yield* setup
+      const thread = yield* codex.threadStart()
+      const item = { type: "message", role: "user", content: [{ type: "input_text", text: "from before" }] }
+      yield* codex.client.request("thread/inject_items", { threadId: thread.id, items: [item] })
+      assert.strictEqual((yield* thread.run([])).finalResponse, "from before")
+      const request = (yield* model.requests).at(-1)
+      assert.strictEqual(request?.userTexts.filter((text) => text === "from before").length, 1)
+    }))
+
   it.effect("nothing of an input that is none", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
       const before = (yield* model.requests).length
-      for (const input of ["", " \n", [], ["", Input.text("  ")]]) {
+      for (const input of ["", " \n", ["", Input.text("  ")]]) {
         assert.strictEqual((yield* Effect.flip(thread.run(input)))._tag, "InvalidInputError")
       }
       assert.strictEqual((yield* thread.run("and now?", { whenBusy: "fail" })).finalResponse, "and now?")

@@ -50,7 +50,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       assert.strictEqual((yield* codex.threadRead(thread.id)).name, "grüß 🦀")
     }))
 
-  it.effect("is resumed under its id, and goes on", () =>
+  it.effect("is resumed under its id, and continues", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -145,7 +145,11 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
           assert.deepInclude(error, { reason: { _tag: "ThreadNotFound" }, method, threadId: nobody, code: -32600 })
           assert.include(error.message, nobody)
         }
-        assert.strictEqual((yield* refusal(codex.thread("nonsense").run("x"))).reason._tag, "InvalidRequest")
+        // No id at all, such as one that a user typed: the server refuses it with other words.
+        for (const id of ["nonsense", ""]) {
+          assert.strictEqual((yield* refusal(codex.thread(id).run("x"))).reason._tag, "ThreadNotFound")
+          assert.strictEqual((yield* refusal(codex.threadResume(id))).reason._tag, "ThreadNotFound")
+        }
       }))
 
     it.effect("of a thread that never had a turn", () =>
@@ -223,7 +227,7 @@ describe("threadList", () => {
 })
 
 describe("a second process in the same home", () => {
-  it.live("resumes what the first has left, but not what it still holds", () =>
+  it.live("resumes the threads that the first has left, but not those that it still holds", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.ScriptedModel
       const id = yield* withCodex((first) =>

@@ -35,7 +35,7 @@ const withAccounts = Effect.provide(
   )).pipe(Layer.provide(AccountServer.layer))
 )
 
-/** What the browser does when the person has agreed. */
+/** The request of the browser after the person has agreed. */
 const visit = (authUrl: string) =>
   Effect.promise(async () => {
     const { searchParams } = new URL(authUrl)

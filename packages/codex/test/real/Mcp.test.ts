@@ -40,7 +40,7 @@ const mcp = (features: Readonly<Record<string, boolean>>) => ({
 
 const zip = { name: "a.gz", data: "data:text/plain,hi", outputType: "resource" }
 
-/** What the model sees of a call of {@link zip} that ran. */
+/** The output of a successful call of {@link zip}, as the model sees it. */
 const zipped = "demo://resource/session/a.gz"
 
 /** Lets the model call an MCP tool, and returns what it sees of the call. */

@@ -1,4 +1,4 @@
-/** What the server can't parse it drops without an answer: the SDK sends no such thing. */
+/** Messages that the server can't parse. It drops them without a response, so the SDK does not send them. */
 import { Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex } from "effect-codex"

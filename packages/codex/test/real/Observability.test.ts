@@ -20,6 +20,7 @@ import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
+import { internalClient } from "../internals.ts"
 import { serverOf, setup } from "./utils.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ const Metrics = Schema.Struct({
 const attributesOf = (attributes: typeof Attributes.Type): Record<string, unknown> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-/** What was exported, by this program and by the app-server. */
+/** The exports of this program and of the app-server. */
 class Collector extends Context.Service<Collector, {
   readonly url: string
   /** Everything, as it came. */
@@ -156,7 +157,7 @@ const WeatherLayer = weather.toLayer({
 })
 
 describe("spans", () => {
-  it.live("tell of a turn, of its requests, of what the server asks, and of the server's own work", () =>
+  it.live("cover a turn, its requests, the server's requests, and the server's own work", () =>
     Effect.gen(function*() {
       const { url } = yield* Collector
       // Codex exports by itself what it does, to the same collector; the rest of it when it ends.
@@ -285,7 +286,7 @@ describe("spans", () => {
 })
 
 describe("metrics", () => {
-  it.live("count requests, turns, tokens and what the server asks", () =>
+  it.live("count requests, turns, tokens and the server's requests", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         const { codex, model } = yield* setup
@@ -330,7 +331,7 @@ describe("metrics", () => {
       }
     }).pipe(Effect.provide(exporter)))
 
-  it.live("count restarts, and turns whose end nobody saw", () =>
+  it.live("count restarts, and turns whose end did not arrive", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         const { codex, home, model } = yield* setup
@@ -343,7 +344,7 @@ describe("metrics", () => {
         yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
         yield* codex.client.closed
         assert.strictEqual((yield* Fiber.join(running))._tag, "CodexConnectionError")
-        assert.strictEqual(yield* codex.client.connected, 2)
+        assert.strictEqual(yield* (yield* internalClient).connected, 2)
       }).pipe(Effect.provide(TestCodex.layer({ client: { restart: Schedule.recurs(3) } })))
       yield* flush
       assert.strictEqual(yield* Collector.metric("codex.restarts"), 1)
@@ -443,7 +444,7 @@ describe("logs", () => {
       ) assert.include(log, `{"key":"${key}","value":{"stringValue":"${value}"}}`)
     }).pipe(Effect.provide(exporter)))
 
-  it.live("tell what the server says on its standard error, to who looks at debug level", () =>
+  it.live("contain the server's standard error at debug level", () =>
     Effect.gen(function*() {
       const speak = setup.pipe(
         Effect.flatMap(({ codex }) => codex.threadStart()),

@@ -46,7 +46,7 @@ layer(askingEcho, { excludeTestServices: true })("approvals", (it) => {
       assert.strictEqual(yield* policyOf(thread), "never")
     }))
 
-  it.effect("what a turn says holds for the later ones", () =>
+  it.effect("options of a turn apply to later turns", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart()
@@ -61,7 +61,7 @@ layer(askingEcho, { excludeTestServices: true })("approvals", (it) => {
       })
     }))
 
-  it.effect("what a thread says holds for its turns, until one says otherwise", () =>
+  it.effect("options of a thread apply to its turns, until a turn replaces them", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({ approvalMode: "denyAll" })
@@ -76,7 +76,7 @@ layer(askingEcho, { excludeTestServices: true })("approvals", (it) => {
 })
 
 layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true })("options", (it) => {
-  it.effect("each sandbox preset is what the server calls it, for a thread and for a turn", () =>
+  it.effect("each sandbox preset has the server's name, for a thread and for a turn", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const policies: ReadonlyArray<readonly [Sandbox.Sandbox, object]> = [
@@ -144,7 +144,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
     }))
 })
 
-describe("what a command may do", () => {
+describe("permissions of commands", () => {
   it.live("denyAll keeps it in the sandbox, fullAccess lets it out", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup

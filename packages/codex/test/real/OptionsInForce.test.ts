@@ -1,8 +1,10 @@
-import { Reply, TestCodex } from "@effect-codex/testing"
+import { type CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { type CodexError } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
@@ -50,11 +52,23 @@ describe("a thread that is loaded already", () => {
       })
       yield* resumed.run("second")
       assert.strictEqual((yield* model.awaitRequest(1)).model, "another-model")
-      // What is in force needs nothing.
+      // Options that are already in force need no request.
       yield* codex.threadResume(thread.id, { model: "another-model", cwd: `${home.codexHome}/`, sandbox: "readOnly" })
     }).pipe(echoing))
 
-  it.live("is not resumed with what can't be changed: instructions, config, model provider", () =>
+  it.live("gets the permission profile with which it is resumed: the next turn writes nothing", () =>
+    Effect.gen(function*() {
+      const { codex, home, model } = yield* setup
+      const thread = yield* codex.threadStart({ sandbox: "fullAccess" })
+      yield* model.enqueue(Reply.text("done"), write("after"), Reply.text("done"))
+      yield* thread.run("first")
+      const resumed = yield* codex.threadResume(thread.id, { permissions: ":read-only" })
+      yield* resumed.run("second")
+      assert.isFalse(existsSync(join(home.workspace, "after")))
+      assert.strictEqual(resumed.sandbox?.type, "readOnly")
+    }).pipe(scripted))
+
+  it.live("is not resumed with options that can't be changed: instructions, config, model provider", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({
@@ -93,6 +107,17 @@ describe("a thread that is loaded already", () => {
     }).pipe(echoing))
 })
 
+/** Whether each request to the model offered web search. */
+const offers = ScriptedModel.ScriptedModel.use((model) =>
+  Effect.map(model.requests, (requests) => requests.map(({ toolNames }) => toolNames.includes("web_search")))
+)
+
+const restarting = (home: CodexHome.Options = {}) =>
+  Effect.provide(Layer.mergeAll(
+    TestCodex.layer({ script: TestCodex.echo, home, client: { restart: Schedule.spaced("1 millis") } }),
+    Logger.layer([])
+  ))
+
 describe("options in force", () => {
   it.live("are on the handles of a thread, whatever changes them", () =>
     Effect.gen(function*() {
@@ -120,19 +145,68 @@ describe("options in force", () => {
 
   it.live("are repeated after a restart, where the server does not store them", () =>
     Effect.gen(function*() {
-      const { codex, home, model } = yield* setup
+      const { codex, home } = yield* setup
       const thread = yield* codex.threadStart({ config: { web_search: "disabled" } })
       const plain = yield* codex.threadStart()
       yield* thread.run("first")
+      // Another handle changes nothing.
+      yield* codex.threadResume(thread.id)
       yield* plain.run("first")
       const pid = yield* serverOf(home.codexHome)
       yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
       yield* codex.client.closed
       yield* thread.run("second")
       yield* plain.run("second")
-      const offers = (yield* model.requests).map((request) => request.toolNames.includes("web_search"))
-      assert.deepStrictEqual(offers, [false, true, false, true])
-    }).pipe(
-      Effect.provide(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.spaced("1 millis") } }))
-    ))
+      assert.deepStrictEqual(yield* offers, [false, true, false, true])
+    }).pipe(restarting()))
+
+  it.live("survive a fork and a restart, also the sandbox that the server forgets", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const thread = yield* codex.threadStart({ sandbox: "workspaceWrite" })
+      yield* thread.run("first")
+      const fork = yield* codex.threadFork(thread.id)
+      assert.deepStrictEqual(fork.sandbox, thread.sandbox)
+      const pid = yield* serverOf(home.codexHome)
+      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+      yield* codex.client.closed
+      for (const handle of [thread, fork]) {
+        yield* handle.run("second")
+        assert.strictEqual(handle.sandbox?.type, "workspaceWrite")
+        const { sandbox } = yield* codex.client.request("thread/resume", { threadId: handle.id })
+        assert.strictEqual(sandbox.type, "workspaceWrite")
+      }
+    }).pipe(restarting({ sandboxMode: "danger-full-access" })))
+
+  it.live("survive a restart after which the program resumes the thread itself", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const thread = yield* codex.threadStart({ sandbox: "workspaceWrite", config: { web_search: "disabled" } })
+      yield* thread.run("first")
+      const pid = yield* serverOf(home.codexHome)
+      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+      yield* codex.client.closed
+      const resumed = yield* codex.threadResume(thread.id)
+      assert.strictEqual(resumed.sandbox?.type, "workspaceWrite")
+      yield* resumed.run("second")
+      assert.deepStrictEqual(yield* offers, [false, false])
+    }).pipe(restarting({ sandboxMode: "danger-full-access" })))
+
+  it.live("hold for a fork that brings no config of its own, and for forks of it, also after a restart", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const thread = yield* codex.threadStart({ config: { web_search: "disabled" } })
+      yield* thread.run("first")
+      const fork = yield* codex.threadFork(thread.id)
+      yield* fork.run("second")
+      const own = yield* codex.threadFork(thread.id, { config: {} })
+      yield* own.run("second")
+      const pid = yield* serverOf(home.codexHome)
+      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+      yield* codex.client.closed
+      yield* fork.run("third")
+      const last = yield* codex.threadFork(fork.id)
+      yield* last.run("third")
+      assert.deepStrictEqual(yield* offers, [false, false, true, false, false])
+    }).pipe(restarting()))
 })

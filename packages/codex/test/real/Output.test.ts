@@ -25,7 +25,7 @@ const failure = <A, RD>(schema: Output.OutputSchema<A, RD>, answer: unknown) =>
     (error) => error._tag === "OutputDecodeError" ? Effect.succeed(error) : Effect.die(error)
   )
 
-/** What the model was told about its last answer. */
+/** The message to the model about its last answer. */
 const lastFormat = Effect.map(
   ScriptedModel.ScriptedModel.use((model) => model.requests),
   (requests) => requests.at(-1)?.outputFormat
@@ -124,7 +124,7 @@ const refusals: ReadonlyArray<readonly [string, Output.OutputSchema<unknown>, pl
 layer(TestCodex.layer(), { excludeTestServices: true })("a typed answer", (it) => {
   for (const { name, run } of cases) it.effect(`is ${name}`, () => run)
 
-  it.effect("is what the model is held to", () =>
+  it.effect("constrains the model", () =>
     Effect.gen(function*() {
       yield* ask(Schema.Struct({ a: Schema.String, b: Schema.optionalKey(Schema.Int) }), { a: "x", b: null })
       const format = yield* lastFormat
@@ -132,7 +132,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("a typed answer", (it) =
       assert.deepInclude(format?.schema, { type: "object", required: ["a", "b"], additionalProperties: false })
     }))
 
-  it.effect("is no JSON Schema: that goes elsewhere, and the error says where", () =>
+  it.effect("is no JSON Schema: the error names the option for one", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart()
@@ -316,7 +316,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("a Schema that the model
         for (const error of errors) {
           assert.strictEqual(error._tag, "InvalidInputError")
           assert.include(error.message, "output: the model can't be held to this Schema")
-          assert.include(error.message, `at ${place},`)
+          assert.include(error.message, `at ${place};`)
         }
         assert.deepStrictEqual((yield* thread.read()).preview, "")
         assert.deepStrictEqual(yield* model.requests, [])
@@ -325,7 +325,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("a Schema that the model
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What the types promise: checked by the compiler.
+// The compiler checks these types.
 // ---------------------------------------------------------------------------------------------------------------------
 
 const isTrue = <_ extends true>() => {}

@@ -34,9 +34,9 @@ const picture = (rgb: readonly [number, number, number]): string => {
 const settings = { clientInfo: { name: "my-agent", version: "1.2.3" } }
 
 layer(TestCodex.layer({ script: TestCodex.echo, client: settings }), { excludeTestServices: true })(
-  "what the model is told of a thread",
+  "settings of a thread that the model sees",
   (it) => {
-    it.effect("who asks: the name of the client", () =>
+    it.effect("the name of the client", () =>
       Effect.gen(function*() {
         const { codex, model } = yield* setup
         yield* (yield* codex.threadStart()).run("hello")
@@ -188,7 +188,7 @@ describe("a process that exits while a child of it holds its output open", () =>
       })
     })`
 
-  it.live("fails what waits for it soon, with its exit code and its last words", () =>
+  it.live("fails everything that waits, soon, with its exit code and last stderr lines", () =>
     withCodex(
       (codex) =>
         Effect.gen(function*() {

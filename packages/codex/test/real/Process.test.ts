@@ -32,7 +32,7 @@ const signal = (name: NodeJS.Signals) =>
 layer(TestCodex.layer({ client: { clientInfo: { name: "tester", version: "1.2.3" } } }), {
   excludeTestServices: true
 })("a process", (it) => {
-  it.effect("tells who it is", () =>
+  it.effect("reports its metadata", () =>
     Effect.gen(function*() {
       const { codex, home } = yield* setup
       const { metadata } = codex
@@ -117,7 +117,7 @@ describe.concurrent("a process that is killed", () => {
       assert.include(first.message, "SIGKILL")
       assert.isTrue(CodexError.isRetryable(first))
       for (const error of errors) assert.strictEqual(error, first)
-      // What had arrived was delivered first.
+      // The events that had arrived were delivered first.
       assert.deepStrictEqual(deltas(seen), ["half a sen"])
 
       const later: ReadonlyArray<Effect.Effect<unknown, CodexError.CodexError>> = [
@@ -143,7 +143,7 @@ describe.concurrent("a process that is killed", () => {
       assert.deepInclude(router.stats(), idle)
     }).pipe(scripted))
 
-  it.live("by SIGTERM tells its exit code", () =>
+  it.live("by SIGTERM reports its exit code", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(Reply.hang)
@@ -257,7 +257,7 @@ describe.concurrent("nothing is left", () => {
       yield* nothingIsLeft
     }).pipe(Effect.provide(home)))
 
-  it.live("when the process does not answer the handshake, nor end when it is told to", () =>
+  it.live("when the process neither answers the handshake nor ends on request", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(withCodex(() => Effect.void, {
         args: [process.execPath, "-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"],
@@ -268,7 +268,7 @@ describe.concurrent("nothing is left", () => {
       yield* nothingIsLeft
     }).pipe(Effect.provide(home)))
 
-  it.live("when codex refuses its configuration, which it tells in its own words", () =>
+  it.live("when codex refuses its configuration, with the message of codex", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(withCodex(() => Effect.void, { config: { sandbox_mode: "anything-goes" } }))
       assert.instanceOf(error, CodexError.CodexConnectError)

@@ -55,7 +55,7 @@ const add: ServerRequests.Handler<"item/tool/call"> = ({ arguments: input, tool 
   })
 
 describe("a command that needs approval", () => {
-  it.live("is declined by default, and the turn goes on", () =>
+  it.live("is declined by default, and the turn continues", () =>
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       const thread = yield* codex.threadStart()

@@ -3,11 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { ServerRequests } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { configOf, escalate, type Kind, kinds, type Lines, script, spawn, wait } from "./family.ts"
-import { idle, setup } from "./utils.ts"
+import { idle, serverOf, setup } from "./utils.ts"
 
 const family = (
   kind: Kind,
@@ -54,7 +55,7 @@ for (const kind of kinds) {
         child: [escalate("touch proof"), Reply.text("I tried")]
       }, { client: { serverRequests: ServerRequests.acceptAll } })))
 
-    it.live("of a thread that accepts, under a client that declines: its command runs, and the handler knows who asks", () =>
+    it.live("of a thread that accepts, under a client that declines: its command runs, and the handler receives its origin", () =>
       Effect.gen(function*() {
         const { codex, home, router } = yield* setup
         const { asked, handlers } = accepting()
@@ -134,7 +135,7 @@ for (const kind of kinds) {
         for (const event of events) {
           if ("params" in event && "threadId" in event.params) assert.strictEqual(event.params.threadId, thread.id)
         }
-        // Who comes later gets those that are there.
+        // A later consumer receives the sub-agents that exist.
         const again = yield* thread.children.pipe(Stream.take(1), Stream.runCollect)
         assert.deepStrictEqual(again.map(({ id }) => id), [child!.id])
         assert.strictEqual(thread.parentThreadId, undefined)
@@ -226,6 +227,51 @@ describe("a sub-agent of a sub-agent", () => {
       child: spawnAndWait("v1"),
       grandchild: [escalate("touch proof", { usage: { inputTokens: 7 } }), Reply.text("done")]
     }, { depth: 3 })))
+})
+
+const command = escalate("touch proof")
+
+/** Kills the server, which is started again. */
+const restart = Effect.gen(function*() {
+  const { codex, home } = yield* setup
+  const pid = yield* serverOf(home.codexHome)
+  yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+  yield* codex.client.closed
+})
+
+const restarting = (parent: Lines["parent"], serverRequests: ServerRequests.ServerRequestHandlers = {}) =>
+  family("v1", { parent }, { client: { restart: Schedule.spaced("1 millis"), serverRequests } })
+
+describe("a fork, after a restart of the server,", () => {
+  it.live("asks its own handlers, also when its source was archived before its next use", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const source = yield* codex.threadStart()
+      yield* source.run("one")
+      const fork = yield* codex.threadFork(source.id, { serverRequests: ServerRequests.declineAll })
+      yield* fork.run("two")
+      yield* restart
+      yield* source.run("three")
+      yield* codex.threadArchive(source.id)
+      yield* fork.run("go")
+      assert.isFalse(existsSync(join(home.workspace, "proof")))
+    }).pipe(restarting(
+      [Reply.text("1"), Reply.text("2"), Reply.text("3"), command, Reply.text("I tried")],
+      ServerRequests.acceptAll
+    )))
+
+  it.live("asks the handlers of its source, also when that was archived before the restart", () =>
+    Effect.gen(function*() {
+      const { codex, home } = yield* setup
+      const source = yield* codex.threadStart({ serverRequests: ServerRequests.acceptAll })
+      yield* source.run("one")
+      const fork = yield* codex.threadFork(source.id)
+      yield* fork.run("two")
+      yield* codex.threadArchive(source.id)
+      yield* restart
+      yield* fork.run("go")
+      assert.isTrue(existsSync(join(home.workspace, "proof")))
+    }).pipe(restarting([Reply.text("1"), Reply.text("2"), command, Reply.text("done")])))
 })
 
 describe("tools of a thread", () => {

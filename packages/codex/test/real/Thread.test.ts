@@ -59,7 +59,7 @@ describe.concurrent("turns of one thread", () => {
       ])
     }).pipe(scripted))
 
-  it.live("that wait can be interrupted: they are never sent, and hold nobody up", () =>
+  it.live("that wait can be interrupted: they are never sent, and block nothing", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -101,7 +101,7 @@ describe.concurrent("turns of one thread", () => {
       yield* model.enqueue(Reply.hang, Reply.message({ deltas: ["two", gate] }))
       const turn = yield* thread.turn("first")
       yield* model.awaitRequest(0)
-      // Who has joined and goes away does not end what is not theirs.
+      // A caller that joined a turn and leaves does not stop the turn.
       const joined = codex.thread(thread.id).stream("second", { whenBusy: "steer" })
       const seen = yield* joined.pipe(
         Stream.takeUntil((event) => event.method === "item/agentMessage/delta"),
@@ -198,7 +198,7 @@ describe.concurrent("interruption", () => {
       assert.strictEqual((yield* loser.run("next")).finalResponse, "next")
     }).pipe(patient))
 
-  it.live("by a consumer of thread.stream who has seen enough", () =>
+  it.live("by a consumer of thread.stream that stops early", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()

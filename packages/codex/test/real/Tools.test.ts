@@ -32,13 +32,13 @@ const call = Effect.fnUntraced(function*(
   return yield* lastRequest
 })
 
-/** What the model was asked last. */
+/** The last request to the model. */
 const lastRequest = Effect.map(
   ScriptedModel.ScriptedModel.use((model) => model.requests),
   (requests) => requests.at(-1)!
 )
 
-/** What the model sees of one call: see {@link call}. */
+/** The output of one call, as the model sees it: see {@link call}. */
 const outputOf = (...args: Parameters<typeof call>) => Effect.map(call(...args), (request) => request.toolOutput())
 
 class Stock extends Context.Service<Stock, { readonly count: (article: string) => Effect.Effect<number> }>()(
@@ -201,7 +201,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
       assert.strictEqual(yield* outputOf(thread, "count", { article: "lamp" }), `{"pieces":9,"on":null}`)
     }).pipe(tenant))
 
-  it.effect("tell the model what is wrong with its parameters, all of it", () =>
+  it.effect("report every mistake in the parameters to the model", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart({ tools: counting })
@@ -214,7 +214,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
       for (const [args, issue] of issues) {
         assert.strictEqual(yield* outputOf(thread, "count", args), `Invalid parameters for the tool count: ${issue}`)
       }
-      // What is no JSON does not reach the client.
+      // Arguments that are not JSON do not reach the client.
       assert.include(yield* outputOf(thread, "count", "{"), "failed to parse function arguments")
     }).pipe(tenant, Effect.provide(CountingLayer)))
 
@@ -515,7 +515,7 @@ layer(TestCodex.layer(), { excludeTestServices: true })("tools", (it) => {
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
-  it.effect("may take classes, whatever they are called, and what refers to itself", () =>
+  it.effect("may take classes of any name, and recursive Schemas", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       class Tree extends Schema.Class<Tree>("@app/tree of~100%")({
@@ -583,7 +583,7 @@ describe("tools of a stored thread", () => {
   const first = answering("the first process")
   const second = answering("the second process")
 
-  it.live("are answered by who resumes or forks it", () =>
+  it.live("are answered by the caller that resumes or forks it", () =>
     Effect.gen(function*() {
       const home = yield* CodexHome.CodexHome
       const process = Codex.layer({ cwd: home.workspace, env: home.env })
@@ -622,7 +622,7 @@ describe("tools of a stored thread", () => {
 })
 
 describe("programs without tools", () => {
-  it.live("load of Effect's AI modules only the conversion of typed answers, and what it imports", () =>
+  it.live("load of Effect's AI modules only the conversion of typed answers, and its imports", () =>
     Effect.gen(function*() {
       const program = `
         import { registerHooks } from "node:module"
@@ -657,7 +657,7 @@ describe("programs without tools", () => {
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What the types promise: checked by the compiler.
+// The compiler checks these types.
 // ---------------------------------------------------------------------------------------------------------------------
 
 const isTrue = <_ extends true>() => {}

@@ -105,8 +105,10 @@ describe.concurrent("the result", () => {
           failed: { code: "server_is_overloaded", message: "boom" }
         })
       )
-      const error = yield* Effect.flip(thread.run("go"))
+      const caller = () => Effect.flip(thread.run("go"))
+      const error = yield* caller()
       assert.instanceOf(error, CodexError.TurnFailedError)
+      assert.match(error.stack ?? "", /^.*TurnFailedError: The turn failed.*\n(.*\n)+ +at caller .*Turn\.test\.ts/)
       assert.strictEqual(error.threadId, thread.id)
       assert.strictEqual(error.turnId, error.result.id)
       assert.strictEqual(error.error?.codexErrorInfo, "serverOverloaded")
@@ -133,7 +135,7 @@ describe.concurrent("the result", () => {
       assert.deepInclude(router.stats(), idle)
     }).pipe(scripted))
 
-  it.live("of a cut answer may be tried again; what the model itself says may not", () =>
+  it.live("of a cut answer is retryable; text of the model is never taken for one", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const cuts = [Reply.cut, Reply.message({ deltas: ["half a sen", Step.cut] })]
@@ -150,7 +152,7 @@ describe.concurrent("the result", () => {
       assert.deepStrictEqual(refused.reason, { _tag: "Other", kind: "other" }, refused.message)
     }).pipe(scripted))
 
-  it.live("of an exhausted usage limit says when it resets", () =>
+  it.live("of an exhausted usage limit contains the time of its reset", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -184,7 +186,7 @@ describe.concurrent("the result", () => {
       }
     }).pipe(scripted))
 
-  it.live("is the same however often, and whoever consumes the events", () =>
+  it.live("is the same however often it is read, and whoever consumes the events", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -271,7 +273,7 @@ describe.concurrent("the streams", () => {
       assert.strictEqual((yield* turn.run).finalResponse, "one two three")
     }).pipe(scripted))
 
-  it.live("keep all of it for a first consumer who comes after the end", () =>
+  it.live("keep all events for a first consumer after the end", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -304,7 +306,7 @@ describe.concurrent("the streams", () => {
       assert.deepStrictEqual(deltas(yield* Fiber.join(slow)), ["one ", "two"])
     }).pipe(scripted))
 
-  it.live("may be left: the turn goes on", () =>
+  it.live("may be left: the turn continues", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -364,7 +366,7 @@ describe.concurrent("the streams", () => {
 })
 
 describe.concurrent("steer", () => {
-  it.live("gives the running turn more input, in place of what the agent is saying", () =>
+  it.live("adds input to the running turn, and cuts off the agent's message", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -420,7 +422,7 @@ describe.concurrent("steer", () => {
 })
 
 describe.concurrent("interrupt", () => {
-  it.live("ends the turn, with what it had come to", () =>
+  it.live("ends the turn, with its partial result", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()

@@ -1,5 +1,5 @@
 /**
- * What the real binary talks to when somebody logs in: an issuer of tokens and the backend that knows the account, on the
+ * The servers that the real binary uses for a login: an issuer of tokens, and the backend that knows the account, on the
  * loopback interface. Everybody is let in as `person@example.com`.
  */
 import * as Context from "effect/Context"
@@ -14,7 +14,7 @@ const accountId = "account-1"
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** Nobody checks the signature. */
+/** The binary does not check the signature. */
 const token = [
   encode({ alg: "none", typ: "JWT" }),
   encode({
@@ -29,7 +29,7 @@ const token = [
   "signature"
 ].join(".")
 
-/** What each path answers, by its end. */
+/** The responses by the end of the path. */
 const answers: ReadonlyArray<readonly [path: string, body: unknown]> = [
   ["/deviceauth/usercode", { device_auth_id: "device-1", user_code: "ABCD-1234", interval: "1" }],
   ["/deviceauth/token", { authorization_code: "code", code_challenge: "challenge", code_verifier: "verifier" }],

@@ -1,4 +1,4 @@
-/** What the tests of the real binary share. */
+/** Helpers of the tests on the real binary. */
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { Codex, type Notification, Router, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"

@@ -14,7 +14,7 @@ describe("turn after turn", () => {
     Effect.gen(function*() {
       const samples = yield* inMemory(2_000, 8)
       isFlat(samples)
-      // What is kept of a turn by mistake would be its events, thousands of bytes; code that gets compiled is a little.
+      // A leaked turn would keep thousands of bytes of events; compiled code adds only little.
       assert.isBelow(growth(samples.slice(2)), 1_500)
     }))
 

@@ -12,7 +12,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Fibers } from "../Fibers.ts"
 
-/** What is in use at one moment. */
+/** The resources in use at one moment. */
 export interface Sample {
   readonly turns: number
   /** In bytes, after a garbage collection. */
@@ -21,7 +21,7 @@ export interface Sample {
   readonly handles: number
   /** Fibers that have begun and not ended. */
   readonly fibers: number
-  /** What the router holds. */
+  /** The entries of the router. */
   readonly held: number
 }
 
@@ -52,7 +52,7 @@ const ways = Effect.fnUntraced(function*(thread: Thread.Thread, turn: number) {
   yield* Stream.runDrain(Stream.take(thread.stream(text), 1))
   const handle = yield* thread.turn(text)
   yield* Effect.all([Stream.runDrain(handle.text), Stream.runDrain(handle.items), handle.run], { concurrency: 3 })
-  // Nobody looks at this one.
+  // This turn has no consumer.
   const dropped = yield* thread.turn(text)
   yield* dropped.run
   return 5
@@ -68,7 +68,7 @@ const soak = Effect.fnUntraced(function*<E>(
   const codex = yield* Codex.Codex
   const taken: Array<Sample> = []
   let done = 0
-  // What is made once, such as compiled decoders, is made by then.
+  // By then, everything that is created once exists, such as compiled decoders.
   const first = yield* codex.threadStart({ ephemeral: true })
   for (let index = 0; index < 20; index++) yield* ways(first, index)
   while (done < turns) {

@@ -1,5 +1,5 @@
 /**
- * What must hold for every supported version of the server. In the normal tests it runs on the pinned one;
+ * The behaviour on every supported version of the server. The normal tests run on the pinned one;
  * `npm run test:versions` runs it on older ones, by way of CODEX_PATH.
  */
 import { Gate, Item, Reply, TestCodex } from "@effect-codex/testing"
@@ -95,7 +95,7 @@ describe("every version", () => {
       assert.strictEqual((yield* thread.run("go on")).finalResponse, "go on")
     }).pipe(echoing))
 
-  it.live("interrupts the turn with the fiber, and the thread goes on", () =>
+  it.live("interrupts the turn with the fiber, and the thread continues", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -107,7 +107,7 @@ describe("every version", () => {
       assert.deepInclude(router.stats(), idle)
     }).pipe(scripted))
 
-  it.live("fails with the turn's error, and keeps what was done", () =>
+  it.live("fails with the turn's error, and keeps the completed items", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(Reply.failed({ code: "insufficient_quota", message: "no money" }))
@@ -166,7 +166,7 @@ describe("every version", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.live("refuses what the server is too old for, before anything is sent", () =>
+  it.live("refuses options that the server is too old for, before anything is sent", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -182,7 +182,7 @@ describe("every version", () => {
       }
     }).pipe(echoing))
 
-  it.live("tells everyone how the process was lost", () =>
+  it.live("fails every caller with the way in which the process was lost", () =>
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       yield* model.enqueue(Reply.hang)

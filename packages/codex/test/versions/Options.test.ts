@@ -1,12 +1,13 @@
-/** What an older server does not know is refused, as it would just not be done. See Core.test.ts for how this is run. */
+/** Options that an older server would ignore are refused. See Core.test.ts for how to run this. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Codex, Options, ProcessOptions } from "effect-codex"
+import { type Codex, ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { supported } from "../../src/options/supported.ts"
 
 const methods = ["ThreadStart", "ThreadResume", "ThreadFork", "ThreadList", "TurnStart"]
 
@@ -31,9 +32,9 @@ describe("every version", () => {
       const pinned = yield* inspect({ env: { CODEX_PATH: undefined } })
       for (const [method, fields] of pinned.fields) {
         for (const field of fields) {
-          yield* Options.supported({ [field]: "something" }, pinned.version)
+          yield* supported({ [field]: "something" }, pinned.version)
           if (server.fields.get(method)!.includes(field)) continue
-          const error = yield* Effect.flip(Options.supported({ [field]: "something" }, server.version))
+          const error = yield* Effect.flip(supported({ [field]: "something" }, server.version))
           assert.deepInclude(error, { _tag: "UnsupportedByServerError", has: server.version }, `${method}: ${field}`)
         }
       }

@@ -32,7 +32,7 @@ describe("every version", () => {
   it.live("calls tools, of a started, a forked and a resumed thread", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
-      /** What the model sees of a call. */
+      /** The output of a call, as the model sees it. */
       const call = Effect.fnUntraced(function*(thread: Thread.Thread, name: string, args = {}, namespace?: string) {
         yield* model.enqueue(
           Reply.functionCall({ name, arguments: args, ...(namespace === undefined ? {} : { namespace }) }),

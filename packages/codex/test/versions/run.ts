@@ -51,7 +51,11 @@ const install = (version: string): string => {
 
 const failed = versions.filter((version) => {
   process.stdout.write(`\ncodex ${version}\n`)
-  const args = ["run", "--config", "vitest.workspace.ts", "--project", "codex", "packages/codex/test/versions"]
+  // Earlier servers have no language model.
+  const packages = Number(version.split(".")[1]) < 150 ? ["codex"] : ["codex", "ai"]
+  const args = ["run", "--config", "vitest.workspace.ts"].concat(
+    packages.flatMap((name) => ["--project", name, `packages/${name}/test/versions`])
+  )
   return !run("vitest", args, root, { CODEX_PATH: install(version) })
 })
 

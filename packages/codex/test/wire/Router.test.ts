@@ -1,8 +1,8 @@
 /** Messages are routed by the ids that the protocol's tables name. */
 import * as Methods from "@effect-codex/protocol/Methods"
 import { assert, describe, it } from "@effect/vitest"
-import { Router } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Router from "../../src/wire/Router.ts"
 
 const threadId = "a-thread"
 const turnId = "a-turn"

@@ -34,8 +34,25 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
       : Reply.functionCall({ name: "update_goal", arguments: { status: "complete" } }, usage)
   }
 
+  if (/<subagent_notification>/.test(text) || /"timed_out":/.test(isResult ? request.toolOutput() ?? "" : "")) {
+    return answer("My helper is done.")
+  }
+
   if (isResult) {
+    const [, helper] = /"agent_id":"([^"]+)"/.exec(request.toolOutput() ?? "") ?? []
+    if (helper !== undefined) {
+      return Reply.functionCall({
+        namespace: "multi_agent_v1",
+        name: "wait_agent",
+        arguments: { targets: [helper], timeout_ms: 30_000 }
+      }, usage)
+    }
     return answer(`The result: ${lastLine(request.toolOutput())}`)
+  }
+
+  const [, task] = /let a helper (.*), and wait/i.exec(text) ?? []
+  if (task !== undefined) {
+    return Reply.functionCall({ namespace: "multi_agent_v1", name: "spawn_agent", arguments: { message: task } }, usage)
   }
 
   const [, command] = /run `([^`]+)`/i.exec(text) ?? []

@@ -1,127 +1,20 @@
 /**
- * Makes a timeline of a recording: which thread, turn and item each message belongs to, how long each went on, and how it
- * ended. Whatever it does not know stays visible as an event.
+ * The model of a timeline: sorts the messages of a recording into threads, turns and items, with their times and outcomes.
+ * A message of an unknown kind stays visible as an event.
  */
-import * as Recording from "../Recording.ts"
-import type { Direction, Kind, Lane, Mark, Span, Status, Timeline } from "./browser/Timeline.ts"
+import * as Recording from "../format/Recording.ts"
+import type { Direction, Lane, Mark, Span, Timeline } from "./browser/Timeline.ts"
+import { brief, number, object, text } from "./json.ts"
+import { decisionOf, inputText, itemLabel, kindOf, questionLabel, statusOf } from "./labels.ts"
+import { arrange } from "./rows.ts"
 
 type Json = Recording.Message
 
-const object = (value: unknown): Json => Recording.isMessage(value) ? value : {}
-const text = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
-const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
+/** Identifies a request, turn or item within a connection. */
+const keyOf = (connection: number, kind: string, ...ids: ReadonlyArray<unknown>): string =>
+  `${connection} ${kind} ${JSON.stringify(ids)}`
 
-/** The first line of a text, shortened. */
-const brief = (value: string, max = 120): string => {
-  const [line = ""] = value.trim().split("\n", 1)
-  return line.length > max ? `${line.slice(0, max)}…` : line
-}
-
-/** What the user said, of the parameters of a turn or of an item. */
-const inputText = (input: unknown): string =>
-  brief(
-    (Array.isArray(input) ? input : []).map(object).map(({ name, path, text, type, url }) =>
-      String(text ?? name ?? path ?? url ?? type)
-    ).join(" ")
-  )
-
-/** Kinds of the types of items. */
-const itemKinds: { readonly [type: string]: Kind } = {
-  userMessage: "user",
-  agentMessage: "message",
-  plan: "message",
-  reasoning: "reasoning",
-  commandExecution: "command",
-  fileChange: "files",
-  mcpToolCall: "tool",
-  dynamicToolCall: "tool",
-  collabAgentToolCall: "tool",
-  functionCallOutput: "tool",
-  webSearch: "tool",
-  imageView: "tool",
-  imageGeneration: "tool"
-}
-
-const itemLabel = (item: Json): string => {
-  const type = String(item["type"] ?? "item")
-  switch (type) {
-    case "userMessage":
-      return inputText(item["content"])
-    case "agentMessage":
-    case "plan":
-      return brief(text(item["text"]) ?? type)
-    case "reasoning": {
-      const parts = [item["summary"], item["content"]].flatMap((part) => Array.isArray(part) ? part : [])
-      return brief(parts.map(String).join(" ")) || "reasoning"
-    }
-    case "commandExecution":
-      return brief(text(item["command"]) ?? type)
-    case "fileChange": {
-      const changes = Array.isArray(item["changes"]) ? item["changes"].map(object) : []
-      return changes.map(({ path }) => String(path).split("/").at(-1)).join(", ") || type
-    }
-    case "mcpToolCall":
-      return `${String(item["server"])}.${String(item["tool"])}`
-    case "dynamicToolCall":
-      return [item["namespace"], item["tool"]].filter((name) => typeof name === "string").join(".")
-    case "collabAgentToolCall":
-      return String(item["tool"])
-    case "webSearch":
-      return `search: ${brief(text(item["query"]) ?? "")}`
-    default:
-      return type
-  }
-}
-
-/** How an item, a turn or anything else with a `status` went. */
-const statusOf = (status: unknown): Status => {
-  switch (status) {
-    case "failed":
-    case "errored":
-    case "denied":
-      return "failed"
-    case "interrupted":
-    case "declined":
-    case "cancelled":
-      return "stopped"
-    case "inProgress":
-      return "open"
-    default:
-      return "ok"
-  }
-}
-
-/** What a request of the server was answered with, in a word. */
-const decisionOf = (answer: Json): { readonly status: Status; readonly detail: string } => {
-  if (answer["error"] !== undefined) {
-    return { status: "failed", detail: text(object(answer["error"])["message"]) ?? "error" }
-  }
-  const { action, decision, success } = object(answer["result"])
-  const word = text(decision) ?? text(action) ?? Object.keys(object(decision))[0]
-  if (word !== undefined) {
-    return { status: /declin|den|cancel|abort|reject/i.test(word) ? "stopped" : "ok", detail: word }
-  }
-  return success === false ? { status: "failed", detail: "no success" } : { status: "ok", detail: "answered" }
-}
-
-const questionLabel = (method: string, params: Json): string => {
-  switch (method) {
-    case "item/commandExecution/requestApproval":
-      return `run ${brief(text(params["command"]) ?? "a command")}?`
-    case "item/fileChange/requestApproval":
-      return "change files?"
-    case "item/permissions/requestApproval":
-      return "more permissions?"
-    case "item/tool/call":
-      return `call ${String(params["tool"])}`
-    case "item/tool/requestUserInput":
-      return "ask the user"
-    default:
-      return method
-  }
-}
-
-/** The only lane that is no thread. */
+/** The lane of messages that belong to no thread. */
 const outside = 0
 
 class Builder {
@@ -131,24 +24,24 @@ class Builder {
   readonly events: Timeline["events"] = { at: [], lane: [], span: [], direction: [], method: [], delta: [], text: [] }
 
   private readonly laneIds = new Map<string, number>()
-  /** Spans that are open, or may be told more of, by what names them. */
+  /** Spans that later messages may continue, by key. */
   private readonly named = new Map<string, number>()
   private readonly requests = new Map<string, { readonly span: number; readonly method: string }>()
-  /** By lane, the request that the next turn may come of. */
+  /** By lane, the request that the next turn may result from. */
   private readonly starts = new Map<number, number>()
-  /** What has begun within each turn, by the turn's span. */
+  /** The parts of each turn, by the span of the turn. */
   private readonly parts = new Map<number, Array<number>>()
-  /** By lane, the last error that was told. */
+  /** By lane, the last error. */
   private readonly lastErrors = new Map<number, Mark>()
   private readonly openedThreads: ReadonlyMap<number, string>
-  /** How the texts of items begin that have not been completed. */
+  /** The beginnings of the texts of items that are not completed. */
   private readonly beginnings = new Map<number, string>()
 
   constructor(entries: Recording.Recording["entries"]) {
     this.openedThreads = Recording.openedThreads(entries)
     for (const entry of entries) this.add(entry)
     for (const [span, text] of this.beginnings) this.spans[span]!.label = brief(text)
-    pack(this.lanes, this.spans)
+    arrange(this.lanes, this.spans)
   }
 
   private lane(id: string | undefined): number {
@@ -225,7 +118,7 @@ class Builder {
     const params = object(message["params"])
     const body = JSON.stringify(message)
     if (typeof method !== "string") {
-      const asked = this.requests.get(`${connection} server ${String(id)}`)
+      const asked = this.requests.get(keyOf(connection, "server", id))
       const span = asked === undefined ? undefined : this.spans[asked.span]
       this.event({ at }, "sent", body, { lane: span?.lane, span: asked?.span, method: asked?.method })
       if (span !== undefined) Object.assign(span, { end: at, ...decisionOf(message) })
@@ -236,11 +129,11 @@ class Builder {
       this.event({ at }, "sent", body, { lane, method })
       return
     }
-    const turn = this.named.get(`${connection} turn ${String(params["turnId"] ?? params["expectedTurnId"])}`)
+    const turn = this.named.get(keyOf(connection, "turn", params["turnId"] ?? params["expectedTurnId"]))
     const said = params["input"] === undefined ? "" : ` ${inputText(params["input"])}`
     const span = this.open({ kind: "request", lane, start: at, label: `${method}${said}`, turn })
-    this.requests.set(`${connection} client ${String(id)}`, { span, method })
-    this.named.set(`${connection} request ${String(id)}`, span)
+    this.requests.set(keyOf(connection, "client", id), { span, method })
+    this.named.set(keyOf(connection, "request", id), span)
     this.event({ at }, "sent", body, { lane, span, method })
     if (method === "turn/start" || method === "review/start") this.starts.set(lane, span)
     if (method === "turn/start" && this.lanes[lane]!.title === "") this.lanes[lane]!.title = inputText(params["input"])
@@ -258,8 +151,8 @@ class Builder {
 
     if (id !== undefined) {
       const span = this.open({ kind: "approval", lane, start: at, label: questionLabel(method, params), turn })
-      this.requests.set(`${connection} server ${String(id)}`, { span, method })
-      this.named.set(`${connection} question ${String(id)}`, span)
+      this.requests.set(keyOf(connection, "server", id), { span, method })
+      this.named.set(keyOf(connection, "question", id), span)
       this.event({ at }, "received", body, { lane, span, method })
       return
     }
@@ -270,13 +163,13 @@ class Builder {
     const delta = typeof params["delta"] === "string" || typeof params["deltaBase64"] === "string"
     if (delta && itemId !== undefined && span !== undefined) {
       const beginning = this.beginnings.get(span) ?? ""
-      if (beginning.length < 200) this.beginnings.set(span, beginning + String(params["delta"] ?? ""))
+      if (beginning.length < 200) this.beginnings.set(span, beginning + (text(params["delta"]) ?? ""))
     }
     const event = this.event({ at }, "received", body, { lane, span, method, delta })
     this.understand(at, connection, lane, turn, method, params, event)
   }
 
-  /** What a notification says beyond its item. */
+  /** Applies a notification to its lane and turn. */
   private understand(
     at: number,
     connection: number,
@@ -305,7 +198,7 @@ class Builder {
           Object.assign(this.spans[turn]!, {
             end: at,
             status: statusOf(ended["status"]),
-            detail: String(ended["status"] ?? "completed")
+            detail: text(ended["status"]) ?? "completed"
           })
           for (const index of this.parts.get(turn) ?? []) {
             const span = this.spans[index]!
@@ -314,11 +207,11 @@ class Builder {
             }
           }
         }
-        // Most often it was told before.
+        // A notification `error` usually came before.
         const since = turn === undefined ? 0 : this.spans[turn]!.start
-        const told = this.lastErrors.get(lane)
-        const isTold = told !== undefined && told.at >= since && told.label === brief(error ?? "")
-        if (error !== undefined && !isTold) mark("error", error)
+        const last = this.lastErrors.get(lane)
+        const isMarked = last !== undefined && last.at >= since && last.label === brief(error ?? "")
+        if (error !== undefined && !isMarked) mark("error", error)
         return
       }
       case "thread/tokenUsage/updated": {
@@ -328,10 +221,10 @@ class Builder {
         return
       }
       case "serverRequest/resolved": {
-        const asked = this.requests.get(`${connection} server ${String(params["requestId"])}`)
+        const asked = this.requests.get(keyOf(connection, "server", params["requestId"]))
         const span = asked === undefined ? undefined : this.spans[asked.span]
         if (span !== undefined && span.end === undefined) {
-          Object.assign(span, { end: at, status: "stopped", detail: "taken back" })
+          Object.assign(span, { end: at, status: "stopped", detail: "withdrawn" })
         }
         return
       }
@@ -350,7 +243,7 @@ class Builder {
   }
 
   private answered(at: number, connection: number, message: Json): void {
-    const asked = this.requests.get(`${connection} client ${String(message["id"])}`)
+    const asked = this.requests.get(keyOf(connection, "client", message["id"]))
     const span = asked === undefined ? undefined : this.spans[asked.span]
     const event = this.event({ at }, "received", JSON.stringify(message), {
       lane: span?.lane,
@@ -370,9 +263,9 @@ class Builder {
     this.marks.push({ level: "error", lane: span.lane, at, label: `${asked!.method}: ${brief(label)}`, event })
   }
 
-  /** The span of a turn, which begins with the first that is said of it. */
+  /** Returns the span of a turn, which begins with the first message about it. */
   private turn(at: number, connection: number, lane: number, id: string): number {
-    const name = `${connection} turn ${id}`
+    const name = keyOf(connection, "turn", id)
     const known = this.named.get(name)
     if (known !== undefined) return known
     const asked = this.spans[this.starts.get(lane) ?? -1]
@@ -392,11 +285,11 @@ class Builder {
     method: string,
     item: Json
   ): number {
-    const name = `${connection} item ${this.lanes[lane]!.id} ${id}`
+    const name = keyOf(connection, "item", this.lanes[lane]!.id, id)
     const type = text(item["type"])
     let index = this.named.get(name)
     if (index === undefined) {
-      index = this.open({ kind: itemKinds[type ?? ""] ?? "other", lane, start: at, label: type ?? method, turn })
+      index = this.open({ kind: kindOf(type), lane, start: at, label: brief(type ?? method), turn })
       this.named.set(name, index)
     }
     const span = this.spans[index]!
@@ -422,32 +315,7 @@ class Builder {
   }
 }
 
-/** Gives each span a row: turns above, requests of the client below, and no two of one row at the same time. */
-const pack = (lanes: ReadonlyArray<Lane>, spans: ReadonlyArray<Span>): void => {
-  const groups: ReadonlyArray<(kind: Kind) => boolean> = [
-    (kind) => kind === "turn",
-    (kind) => kind !== "turn" && kind !== "request",
-    (kind) => kind === "request"
-  ]
-  const byTime = spans.toSorted((a, b) => a.start - b.start)
-  const rows = lanes.map(() => groups.map((): Array<number> => []))
-  for (const span of byTime) {
-    const group = groups.findIndex((belongs) => belongs(span.kind))
-    const ends = rows[span.lane]![group]!
-    const free = ends.findIndex((end) => end <= span.start)
-    span.row = free === -1 ? ends.length : free
-    ends[span.row] = span.end ?? Infinity
-  }
-  lanes.forEach((lane, index) => {
-    lane.rows = rows[index]!.reduce((sum, ends) => sum + ends.length, 0)
-  })
-  for (const span of spans) {
-    const group = groups.findIndex((belongs) => belongs(span.kind))
-    for (const ends of rows[span.lane]!.slice(0, group)) span.row += ends.length
-  }
-}
-
-/** The timeline of a recording. `title` is what the page is called. */
+/** Creates the timeline of a recording. `title` is the title of the page. */
 export const make = ({ entries, file, header }: Recording.Recording, title: string = file): Timeline => {
   const { events, lanes, marks, spans } = new Builder(entries)
   const connections = new Set(entries.map(({ connection }) => connection))

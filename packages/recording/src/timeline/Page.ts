@@ -1,7 +1,7 @@
 /**
- * The page of a timeline: one HTML file that needs nothing else, and may load nothing else.
+ * The page of a timeline: one HTML file that contains everything it needs, and is not allowed to load anything.
  *
- * The program of the page is the TypeScript of `browser/`, put together here; its data is the timeline as compressed JSON.
+ * Its program is the TypeScript of `browser/`, linked here into one script. Its data is the timeline as compressed JSON.
  */
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -10,10 +10,22 @@ import { gzipSync } from "node:zlib"
 import type { Timeline } from "./browser/Timeline.ts"
 import { style } from "./style.ts"
 
-/** The modules of the page's program, from the ground up. */
-const modules = ["dom", "Store", "View", "Paint", "Chart", "EventList", "Details", "main"]
+/** The modules of the page's program, each after the modules that it imports. */
+const modules = [
+  "dom",
+  "Store",
+  "View",
+  "canvas",
+  "axis",
+  "spans",
+  "lanes",
+  "Chart",
+  "EventList",
+  "Details",
+  "main"
+]
 
-/** Whether this is the source, and not what was compiled of it. */
+/** True for the source, false for the compiled module. */
 const isSource = import.meta.url.endsWith(".ts")
 
 const moduleText = (name: string): string => {
@@ -26,14 +38,14 @@ const fileText = (file: URL): string => {
     return readFileSync(file, "utf8")
   } catch (cause) {
     throw new Error(
-      "the program of the page is not beside effect-codex/Timeline, which reads it from there. "
-        + "If this program was bundled, tell the bundler that effect-codex is external",
+      "the program of the page is not beside the module @effect-codex/recording/Timeline, which reads it from there. "
+        + "If your program is bundled, tell the bundler that @effect-codex/recording is external",
       { cause }
     )
   }
 }
 
-/** In development only. Node warns that this is experimental; that is nothing for those who draw a timeline. */
+/** Removes the types, in development only. Node's warning that this is experimental would only confuse. */
 const withoutTypes = (text: string): string => {
   const { emitWarning } = process
   process.emitWarning = () => {}
@@ -44,7 +56,7 @@ const withoutTypes = (text: string): string => {
   }
 }
 
-/** A module as a function of its own, which gives what the module exports: `const moduledom = (() => { ... })()`. */
+/** Returns a module as a function that returns its exports: `const moduledom = (() => { ... })()`. */
 const linked = (name: string): string => {
   const exported: Array<string> = []
   const body = moduleText(name)
@@ -57,12 +69,12 @@ const linked = (name: string): string => {
   return `const module${name} = (() => {\n${body.trim()}\nreturn { ${exported.join(", ")} }\n})()`
 }
 
-/** The modules as one script. Nothing in it may end the element that it stands in. */
+/** Returns the modules as one script, which must not contain the end of its own element. */
 const script = (): string => `"use strict"\n${modules.map(linked).join("\n\n")}\n`.replaceAll("</script", "<\\/script")
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
-/** The page of a timeline. */
+/** Returns the page of a timeline. */
 export const make = (timeline: Timeline): string => {
   const program = script()
   const hash = createHash("sha256").update(program).digest("base64")
@@ -81,7 +93,7 @@ export const make = (timeline: Timeline): string => {
 <style>${style}</style>
 </head>
 <body>
-<noscript>This page needs JavaScript. Nothing is loaded from anywhere.</noscript>
+<noscript>This page needs JavaScript. It loads nothing.</noscript>
 <script type="application/gzip" id="data">${data}</script>
 <script>${program}</script>
 </body>

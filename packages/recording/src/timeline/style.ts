@@ -1,4 +1,6 @@
-/** How the page of a timeline looks. */
+/**
+ * The style of a timeline's page, in light and dark colors.
+ */
 
 const light = {
   bg: "#f5f6f8",

@@ -1,6 +1,6 @@
 /**
- * A headless Chromium, driven by Playwright. Which one: what the variable CHROMIUM names, or one by a usual name on PATH, or
- * the Chrome of a Mac or of Windows; else, on Linux for x64, the one inside the package `@sparticuz/chromium`.
+ * A headless Chromium, driven by Playwright: the program that the variable CHROMIUM names, or a Chromium on PATH, or the
+ * Chrome of macOS or Windows, or, on Linux for x64, the one inside the package `@sparticuz/chromium`.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -101,9 +101,9 @@ export interface Page {
   readonly scheme: (scheme: "light" | "dark") => Effect.Effect<void, BrowserError>
   /** A picture of what is in sight, as a PNG. */
   readonly screenshot: Effect.Effect<Uint8Array, BrowserError>
-  /** What the page has asked the network for, the page itself included. */
+  /** The URLs that the page has requested, including its own. */
   readonly requests: ReadonlyArray<string>
-  /** What it has complained about: exceptions, errors on its console, violations of its policy. */
+  /** The errors of the page: exceptions, errors on its console, violations of its policy. */
   readonly complaints: ReadonlyArray<string>
 }
 

@@ -12,7 +12,7 @@ import { crowd } from "./recordings.ts"
 
 const fixtures = fileURLToPath(new URL("../../../protocol/test/fixtures/", import.meta.url))
 
-/** What the page of a recording is given. */
+/** The data in the page of a recording. */
 const dataOf = (recording: Recording.Recording) => {
   const [, data] = /id="data">([^<]*)</.exec(Timeline.html(recording))!
   return JSON.parse(gunzipSync(Buffer.from(data!, "base64")).toString()) as Data
@@ -85,7 +85,7 @@ describe("a timeline", () => {
     })
   }
 
-  it("tells how approvals, tools, requests and commands went", () => {
+  it("shows the outcome of approvals, tools, requests and commands", () => {
     const { marks, spans } = dataOf(recorded([
       { sent: { id: 1, method: "thread/start", params: {} } },
       { received: { id: 1, result: { thread: { id: "t", preview: "Hello", cwd: "/workspace" }, model: "m" } } },
@@ -114,7 +114,7 @@ describe("a timeline", () => {
       ["request", "thread/start", "ok", "answered"],
       ["approval", "run rm?", "stopped", "decline"],
       ["approval", "call lookup", "failed", "no success"],
-      ["approval", "ask the user", "stopped", "taken back"],
+      ["approval", "ask the user", "stopped", "withdrawn"],
       ["request", "thread/read", "failed", "No such thread."],
       ["command", "false", "failed", "exit 1"],
       ["request", "model/list", "open", "connection lost"]
@@ -127,7 +127,7 @@ describe("a timeline", () => {
     ])
   })
 
-  it("has the request that starts a thread in the lane of that thread, also where connections give the same ids", () => {
+  it("shows the request that starts a thread in the lane of the thread, even if connections use the same ids", () => {
     const sent = { id: 1, method: "thread/start", params: {} }
     const { lanes, spans } = dataOf(recorded([
       { connection: 1, sent },
@@ -138,7 +138,7 @@ describe("a timeline", () => {
     assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
   })
 
-  it("names threads by what is known of them", () => {
+  it("names threads by the best name available", () => {
     const { complete, lanes } = dataOf(recorded([
       { received: { method: "thread/started", params: { thread: { id: "a", name: "Named", model: "m" } } } },
       {
@@ -157,7 +157,7 @@ describe("a timeline", () => {
     assert.isFalse(complete)
   })
 
-  it("shows what has no end up to the end, with what had been said", () => {
+  it("shows unfinished turns and items up to the end, with their text so far", () => {
     const place = { threadId: "t", turnId: "u", itemId: "i" }
     const { duration, spans } = dataOf(recorded([
       { received: { method: "turn/started", params: { threadId: "t", turn: { id: "u" } } } },
@@ -172,7 +172,7 @@ describe("a timeline", () => {
     assert.strictEqual(duration, 30)
   })
 
-  it("is made of a hundred thousand messages in a moment", () => {
+  it("draws a hundred thousand messages quickly", () => {
     const recording = crowd(40, 10, 250)
     assert.isAbove(recording.entries.length, 100_000)
     const before = performance.now()
@@ -181,7 +181,7 @@ describe("a timeline", () => {
     assert.isBelow(page.length, 4_000_000)
   })
 
-  it("says what to tell a bundler, when it is bundled apart from its files", async () => {
+  it("explains how to configure a bundler, if it is bundled without its files", async () => {
     const outDir = mkdtempSync(join(tmpdir(), "effect-codex-"))
     try {
       await build({
@@ -195,7 +195,7 @@ describe("a timeline", () => {
         }
       })
       const bundled: typeof Timeline = await import(/* @vite-ignore */ pathToFileURL(join(outDir, "bundle.mjs")).href)
-      assert.throws(() => bundled.html(recorded([])), "tell the bundler that effect-codex is external")
+      assert.throws(() => bundled.html(recorded([])), "tell the bundler that @effect-codex/recording is external")
     } finally {
       rmSync(outDir, { recursive: true, force: true })
     }

@@ -8,9 +8,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Browser from "./Browser.ts"
+import { hostile, sequence } from "./hostile.ts"
 import { crowd, long, session } from "./recordings.ts"
 
-/** The pages that are looked at, and the browser for all of it. */
+/** The pages under test, in one browser. */
 class Pages extends Context.Service<Pages, {
   readonly session: (options?: Browser.PageOptions) => ReturnType<Effect.Success<typeof Browser.make>["open"]>
   /** The same with a tame title, for pictures. */
@@ -21,10 +22,12 @@ class Pages extends Context.Service<Pages, {
   readonly busy: ReturnType<Effect.Success<typeof Browser.make>["open"]>
   /** One piece of text, of two million characters. */
   readonly long: ReturnType<Effect.Success<typeof Browser.make>["open"]>
+  /** Messages that no server writes. */
+  readonly hostile: ReturnType<Effect.Success<typeof Browser.make>["open"]>
   readonly directory: string
 }>()("effect-codex/test/Pages") {}
 
-/** Where the tests leave what they have seen, for people to look at. */
+/** The directory of the screenshots, for people to look at. */
 const pictures = fileURLToPath(new URL("../../../../node_modules/.cache/effect-codex/pictures/", import.meta.url))
 
 const pages = Layer.effect(
@@ -46,8 +49,11 @@ const pages = Layer.effect(
     yield* Timeline.write(crowd(20, 1000, 0), busyFile)
     const longFile = join(directory, "long.html")
     yield* Timeline.write(long("x".repeat(2_000_000)), longFile)
+    const hostileFile = join(directory, "hostile.html")
+    yield* Timeline.write(hostile(60, sequence(1)), hostileFile)
     return {
       directory,
+      hostile: browser.open(hostileFile),
       session: (options) => browser.open(sessionFile, options),
       clock: (options) => browser.open(clockFile, options),
       crowd: browser.open(crowdFile),
@@ -57,13 +63,13 @@ const pages = Layer.effect(
   })
 )
 
-/** Texts of the elements that fit a selector. */
+/** Returns the texts of the elements that match a selector. */
 const texts = (page: Browser.Page, selector: string) =>
   page.evaluate<ReadonlyArray<string>>(
     `Array.from(document.querySelectorAll(${JSON.stringify(selector)}), (element) => element.textContent)`
   )
 
-/** Where the pointer is over the span or mark of that name. */
+/** Returns the point of the span or mark with a label. */
 const find = (page: Browser.Page, label: string) =>
   page.evaluate<readonly [number, number]>(`(async () => {
     const lanes = document.querySelector(".lanes")
@@ -82,7 +88,7 @@ const click = (page: Browser.Page, label: string) => Effect.flatMap(find(page, l
 
 const details = (page: Browser.Page) => page.evaluate<string>(`document.querySelector(".details").innerText`)
 
-/** How the contrast of texts is, by selector: the lowest, of those that can be seen. */
+/** Returns the lowest contrast of the texts that match each selector. */
 const contrast = (page: Browser.Page, selectors: ReadonlyArray<string>) =>
   page.evaluate<{ readonly [selector: string]: number }>(`(() => {
     const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true })
@@ -105,11 +111,11 @@ const contrast = (page: Browser.Page, selectors: ReadonlyArray<string>) =>
     )]))
   })()`)
 
-/** Waits until what has changed has been drawn. */
+/** Waits until changes have been drawn. */
 const drawn = (page: Browser.Page) =>
   page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
-/** What sticks out of the page, lies over its neighbor, or is cut off. */
+/** Returns the elements that stick out of the page, overlap others, or are cut off. */
 const misplaced = (page: Browser.Page) =>
   page.evaluate<ReadonlyArray<string>>(`(() => {
     const all = (selector) => Array.from(document.querySelectorAll(selector))
@@ -134,8 +140,8 @@ const misplaced = (page: Browser.Page) =>
   })()`)
 
 /**
- * What a picture of the page shows: how much of it is background, how many pixels of the chart have the color of each kind,
- * and the contrast of the name of a lane.
+ * Analyses a picture of the page: the share of background, the pixels of the chart in the color of each kind, and the
+ * contrast of the name of a lane.
  */
 const look = (page: Browser.Page, picture: Uint8Array) =>
   page.evaluate<{
@@ -175,7 +181,7 @@ const look = (page: Browser.Page, picture: Uint8Array) =>
   })()`)
 
 layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of a timeline", (it) => {
-  it.effect("needs nothing but itself, and shows what was recorded", () =>
+  it.effect("needs no other file, and shows the recording", () =>
     Effect.gen(function*() {
       const { directory, session } = yield* Pages
       const page = yield* session()
@@ -195,19 +201,19 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
         "Requests",
         "Pieces of text"
       ])
-      // What was said is text, whatever it looks like.
+      // Recorded text is text, even if it looks like HTML.
       assert.strictEqual(
         yield* page.evaluate(`document.images.length + document.querySelectorAll("body script").length`),
         0
       )
     }))
 
-  it.effect("tells all about what is clicked", () =>
+  it.effect("shows the details of a click", () =>
     Effect.gen(function*() {
       const page = yield* (yield* Pages).session()
       yield* click(page, "Why does the clock test fail at night?")
       const turn = yield* details(page)
-      for (const text of ["completed", "4,200", "WHAT HAPPENED", "call lookup_ticket"]) assert.include(turn, text)
+      for (const text of ["completed", "4,200", "PARTS OF THE TURN", "call lookup_ticket"]) assert.include(turn, text)
 
       yield* page.evaluate(
         `Array.from(document.querySelectorAll(".link")).find((link) => link.textContent.includes("The test used")).click()`
@@ -230,7 +236,7 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
       assert.deepStrictEqual(page.complaints, [])
     }))
 
-  it.effect("searches, filters, and chooses threads", () =>
+  it.effect("searches, filters, and selects threads", () =>
     Effect.gen(function*() {
       const page = yield* (yield* Pages).session()
       const summary = Effect.map(texts(page, ".events .head span"), ([text]) => text)
@@ -274,7 +280,7 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
       assert.notStrictEqual(yield* summary, all)
     }))
 
-  it.effect("is used with the keyboard alone", () =>
+  it.effect("can be used with the keyboard alone", () =>
     Effect.gen(function*() {
       const page = yield* (yield* Pages).session()
       const name = "document.activeElement.getAttribute('aria-label')"
@@ -337,7 +343,7 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
       )
     }))
 
-  it.effect("is light or dark, as the system is or as is chosen, and readable in both", () =>
+  it.effect("follows the system or the choice of light or dark, and is readable in both", () =>
     Effect.gen(function*() {
       const page = yield* (yield* Pages).session({ scheme: "light" })
       const pixel = page.evaluate<ReadonlyArray<number>>(`(async () => {
@@ -381,7 +387,7 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
 
   for (const scheme of ["light", "dark"] as const) {
     for (const [width, height] of [[1280, 800], [800, 1000], [420, 900]] as const) {
-      it.effect(`has a place for everything: ${scheme}, ${width} pixels wide`, () =>
+      it.effect(`fits everything: ${scheme}, ${width} pixels wide`, () =>
         Effect.gen(function*() {
           const page = yield* (yield* Pages).clock({ scheme, width, height })
           assert.deepStrictEqual(yield* misplaced(page), [])
@@ -407,7 +413,7 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
     }
   }
 
-  it.effect("draws no more of a hundred thousand messages than there is place for", () =>
+  it.effect("draws only the visible part of a hundred thousand messages", () =>
     Effect.gen(function*() {
       const { busy, crowd } = yield* Pages
       for (const page of [yield* crowd, yield* busy]) {
@@ -460,11 +466,41 @@ layer(pages, { timeout: "60 seconds", excludeTestServices: true })("the page of 
     Effect.gen(function*() {
       const page = yield* (yield* Pages).long
       const length = (selector: string) => Effect.map(texts(page, selector), ([text = ""]) => text.length)
+      yield* page.until(`document.querySelector(".row") !== null`)
       assert.isBelow(yield* length(".rows"), 1000)
       yield* page.evaluate(`document.querySelector(".row").click()`)
       assert.isBelow(yield* length(".details"), 100_000)
       yield* page.evaluate(`document.querySelector(".details .actions .button").click()`)
       assert.isAbove(yield* length(".details"), 2_000_000)
+      assert.deepStrictEqual(page.complaints, [])
+    }))
+
+  it.effect("shows the details of messages and spans, whatever they hold", () =>
+    Effect.gen(function*() {
+      const page = yield* (yield* Pages).hostile
+      const total = Number((yield* texts(page, ".events .head span"))[0]!.replaceAll(",", ""))
+      const seen = yield* page.evaluate<ReadonlyArray<string>>(`(async () => {
+        const rows = document.querySelector(".rows")
+        const lanes = document.querySelector(".lanes")
+        const key = (target, key) => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))
+        for (const name of ["__proto__", "constructor", "toString"]) for (const target of [rows, lanes]) key(target, name)
+        const seen = new Set()
+        const look = () => document.querySelectorAll(".details h3, .details dt").forEach(({ textContent }) => seen.add(textContent))
+        key(rows, "Home")
+        for (let message = 0; message < ${total}; message++) key(rows, "ArrowDown")
+        look()
+        key(document, "Escape")
+        for (let row = 0; row < 20; row++) {
+          key(lanes, "ArrowDown")
+          key(lanes, "Home")
+          for (let span = 0; span < 60; span++) {
+            key(lanes, "ArrowRight")
+            look()
+          }
+        }
+        return [...seen]
+      })()`)
+      assert.includeMembers([...seen], ["Belongs to", "Exit code", "Arguments", "Result", "Item", "Took"])
       assert.deepStrictEqual(page.complaints, [])
     }))
 

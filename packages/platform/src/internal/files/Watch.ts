@@ -138,7 +138,7 @@ export const polling = (files: Files): Watcher =>
 /** A watcher on `fs/watch`. */
 export const native = (
   client: CodexClient.CodexClient["Service"],
-  subscription: Effect.Effect<Subscription, CodexError.CodexConnectionError>,
+  subscription: Effect.Effect<Subscription, CodexError.RequestError>,
   files: Files
 ): Watcher =>
   watching((path, isRecursive, ready, emit) =>

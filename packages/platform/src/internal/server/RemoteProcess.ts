@@ -54,7 +54,7 @@ export type OnOutput = (stream: OutputStream, bytes: Uint8Array) => void
 export interface Runner {
   readonly start: (program: Program, onOutput: OnOutput) => Effect.Effect<RemoteProcess, CodexError.RequestError>
   /** The subscription to the present connection. */
-  readonly subscription: Effect.Effect<Subscription, CodexError.CodexConnectionError>
+  readonly subscription: Effect.Effect<Subscription, CodexError.RequestError>
 }
 
 /** The most that one request writes: a larger one would keep other requests of the connection waiting. */
@@ -83,7 +83,7 @@ type Client = CodexClient.CodexClient["Service"]
 /** A runner of processes outside any sandbox. */
 const processRunner = (
   client: Client,
-  subscription: Effect.Effect<Subscription, CodexError.CodexConnectionError>
+  subscription: Effect.Effect<Subscription, CodexError.RequestError>
 ): Runner => ({
   subscription,
   start: Effect.fnUntraced(function*(program, onOutput) {
@@ -99,7 +99,7 @@ const processRunner = (
       lost: (error) => Deferred.doneUnsafe(exit, Exit.fail(error))
     })
     const terminate = Effect.asVoid(client.request("process/kill", { processHandle }))
-    yield* client.request("process/spawn", {
+    yield* connection.request(client.request("process/spawn", {
       command: program.command,
       cwd: program.cwd,
       env: program.env,
@@ -110,7 +110,7 @@ const processRunner = (
       size: program.terminal,
       outputBytesCap: null,
       timeoutMs: null
-    }, unlimited).pipe(
+    }, unlimited)).pipe(
       Effect.tapError((error) => Effect.sync(() => end(Exit.fail(error)))),
       // The server may have started it already.
       Effect.onInterrupt(() => Effect.ignore(terminate))
@@ -120,9 +120,12 @@ const processRunner = (
       write: (bytes) =>
         inPieces(
           bytes,
-          (deltaBase64) => client.request("process/writeStdin", { processHandle, deltaBase64 }, unlimited)
+          (deltaBase64) =>
+            connection.request(client.request("process/writeStdin", { processHandle, deltaBase64 }, unlimited))
         ),
-      closeStdin: Effect.asVoid(client.request("process/writeStdin", { processHandle, closeStdin: true }, unlimited)),
+      closeStdin: Effect.asVoid(
+        connection.request(client.request("process/writeStdin", { processHandle, closeStdin: true }, unlimited))
+      ),
       terminate,
       resize: (size) => Effect.asVoid(client.request("process/resizePty", { processHandle, size }))
     }
@@ -133,7 +136,7 @@ const processRunner = (
 const commandRunner = (
   client: Client,
   sandbox: Exclude<Sandbox, "none">,
-  subscription: Effect.Effect<Subscription, CodexError.CodexConnectionError>,
+  subscription: Effect.Effect<Subscription, CodexError.RequestError>,
   scope: Scope.Scope
 ): Runner => ({
   subscription,
@@ -144,7 +147,7 @@ const commandRunner = (
       output: onOutput,
       lost: (error) => Deferred.doneUnsafe(exit, Exit.fail(error))
     })
-    yield* client.request("command/exec", {
+    yield* connection.request(client.request("command/exec", {
       ...toParams(sandbox),
       command: program.command,
       cwd: program.cwd,
@@ -156,7 +159,7 @@ const commandRunner = (
       size: program.terminal,
       disableOutputCap: true,
       disableTimeout: true
-    }, unlimited).pipe(
+    }, unlimited)).pipe(
       Effect.ensuring(connection.settled),
       Effect.onExit((result) =>
         Effect.sync(() => {
@@ -172,8 +175,14 @@ const commandRunner = (
     return {
       exit,
       write: (bytes) =>
-        inPieces(bytes, (deltaBase64) => client.request("command/exec/write", { processId, deltaBase64 }, unlimited)),
-      closeStdin: Effect.asVoid(client.request("command/exec/write", { processId, closeStdin: true }, unlimited)),
+        inPieces(
+          bytes,
+          (deltaBase64) =>
+            connection.request(client.request("command/exec/write", { processId, deltaBase64 }, unlimited))
+        ),
+      closeStdin: Effect.asVoid(
+        connection.request(client.request("command/exec/write", { processId, closeStdin: true }, unlimited))
+      ),
       terminate: Effect.asVoid(client.request("command/exec/terminate", { processId })),
       resize: (size) => Effect.asVoid(client.request("command/exec/resize", { processId, size }))
     }
@@ -184,7 +193,7 @@ const commandRunner = (
 export const makeRunner = (
   client: Client,
   sandbox: Sandbox,
-  subscription: Effect.Effect<Subscription, CodexError.CodexConnectionError>,
+  subscription: Effect.Effect<Subscription, CodexError.RequestError>,
   scope: Scope.Scope
 ): Runner =>
   sandbox === "none"

@@ -60,6 +60,17 @@ export class Subscription {
     while (!this.isIdle && !this.isLost)
   })
 
+  /**
+   * Runs a request on this connection. Its failure overtakes the end of the notifications: whoever sees it must not get this
+   * subscription again.
+   */
+  request<A>(request: Effect.Effect<A, CodexError.RequestError>): Effect.Effect<A, CodexError.RequestError> {
+    return Effect.tapError(request, (error) =>
+      error._tag === "CodexConnectionError"
+        ? Effect.andThen(this.settled, Effect.sync(() => this.lose(error)))
+        : Effect.void)
+  }
+
   deliver(notifications: ReadonlyArray<Notification.Notification>): void {
     for (const notification of notifications) this.deliverOne(notification)
   }
@@ -109,7 +120,7 @@ export class Subscription {
  */
 export const make = Effect.fnUntraced(function*(
   client: CodexClient.CodexClient["Service"]
-): Effect.fn.Return<Effect.Effect<Subscription, CodexError.CodexConnectionError>, never, Scope.Scope> {
+): Effect.fn.Return<Effect.Effect<Subscription, CodexError.RequestError>, never, Scope.Scope> {
   // What was acquired later, and needs the notifications, is released before they end.
   const scope = yield* Scope.fork(yield* Effect.scope)
   const closed = new CodexError.CodexConnectionError({ reason: { _tag: "Closed" } })
@@ -152,11 +163,18 @@ export const make = Effect.fnUntraced(function*(
     return Effect.as(Effect.forkIn(Effect.ignore(reading), scope, { startImmediately: true }), subscription)
   }
 
-  return Effect.andThen(
-    client.connected,
+  const live = (orElse: () => Effect.Effect<Subscription, CodexError.RequestError>) =>
     Effect.suspend(() => {
       if (isClosed) return Effect.fail(closed)
-      return current === undefined || current.isLost ? open() : Effect.succeed(current)
+      return current === undefined || current.isLost ? orElse() : Effect.succeed(current)
     })
+
+  // Requests wait for the connection. The server refuses this one, and that is proof of it.
+  const connected = Effect.catchTag(
+    Effect.asVoid(client.request("command/exec/terminate", { processId: `${prefix}-none` })),
+    "CodexRpcError",
+    () => Effect.void
   )
+
+  return live(() => Effect.andThen(connected, live(open)))
 })

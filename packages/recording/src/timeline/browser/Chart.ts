@@ -1,8 +1,10 @@
 /**
- * The chart: lanes of spans over time on a canvas, with an overview above, and what the pointer and the keys do there.
+ * The chart: lanes of spans over time on a canvas, with an overview above them, driven by the pointer and the keys.
  */
+import { drawAxis, drawOverview } from "./axis.ts"
+import { type Colors, readColors } from "./canvas.ts"
 import { duration, element, kinds, moment } from "./dom.ts"
-import { type Colors, drawAxis, drawLanes, drawOverview, readColors } from "./Paint.ts"
+import { drawLanes } from "./lanes.ts"
 import type { Store } from "./Store.ts"
 import { axisHeight, lanePadding, overviewHeight, rowTop, View } from "./View.ts"
 
@@ -33,7 +35,7 @@ export class Chart {
         tabindex: 0,
         role: "application",
         "aria-label":
-          "Timeline. Left and right go from span to span, up and down from row to row, plus and minus zoom, 0 shows everything, Enter goes to the details, question mark lists all keys."
+          "Timeline. Left and right move between spans, up and down between rows, plus and minus zoom, 0 shows everything, Enter opens the details, question mark lists all keys."
       },
       this.canvas,
       this.spacer
@@ -70,13 +72,13 @@ export class Chart {
     this.store.look(from, to)
   }
 
-  /** Takes the colors of the theme. */
+  /** Reads the colors of the theme again. */
   readColors(): void {
     this.colors = readColors()
     this.draw()
   }
 
-  /** Draws with the next frame. */
+  /** Draws in the next frame. */
   draw(): void {
     if (this.pending) return
     this.pending = true
@@ -113,7 +115,7 @@ export class Chart {
     this.draw()
   }
 
-  /** Scrolls to the lane of what is selected. */
+  /** Scrolls to the lane of the selection. */
   private reveal(): void {
     const { selected } = this.store.state
     if (selected === undefined) return
@@ -261,7 +263,7 @@ export class Chart {
     this.store.look(start - margin, end + margin)
   }
 
-  /** Zooms with the keys that do so wherever the focus is. */
+  /** Handles the keys that zoom wherever the focus is. */
   zoomKey(event: KeyboardEvent): void {
     if (["+", "=", "-", "0", "f"].includes(event.key)) this.key(event)
   }
@@ -270,29 +272,29 @@ export class Chart {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     const { store } = this
     const step = (store.state.to - store.state.from) * 0.2
-    const actions: { readonly [key: string]: () => void } = {
-      ArrowLeft: () => event.shiftKey ? store.pan(-step) : this.move(-1, 0),
-      ArrowRight: () => event.shiftKey ? store.pan(step) : this.move(1, 0),
-      ArrowUp: () => this.move(0, -1),
-      ArrowDown: () => this.move(0, 1),
-      Home: () => this.move(-Infinity, 0),
-      End: () => this.move(Infinity, 0),
-      "+": () => store.zoom(1.6, this.anchor()),
-      "=": () => store.zoom(1.6, this.anchor()),
-      "-": () => store.zoom(1 / 1.6, this.anchor()),
-      "0": () => this.fit(),
-      f: () => this.zoomToSelection(),
-      " ": () => {
+    const actions = new Map([
+      ["ArrowLeft", () => event.shiftKey ? store.pan(-step) : this.move(-1, 0)],
+      ["ArrowRight", () => event.shiftKey ? store.pan(step) : this.move(1, 0)],
+      ["ArrowUp", () => this.move(0, -1)],
+      ["ArrowDown", () => this.move(0, 1)],
+      ["Home", () => this.move(-Infinity, 0)],
+      ["End", () => this.move(Infinity, 0)],
+      ["+", () => store.zoom(1.6, this.anchor())],
+      ["=", () => store.zoom(1.6, this.anchor())],
+      ["-", () => store.zoom(1 / 1.6, this.anchor())],
+      ["0", () => this.fit()],
+      ["f", () => this.zoomToSelection()],
+      [" ", () => {
         if (store.state.selected !== undefined) this.toggle(store.laneOf(store.state.selected))
-      }
-    }
-    const action = actions[event.key]
+      }]
+    ])
+    const action = actions.get(event.key)
     if (action === undefined) return
     event.preventDefault()
     action()
   }
 
-  /** What stays in its place when the keys zoom. */
+  /** The moment that keeps its place when the keys zoom. */
   private anchor(): number | undefined {
     const { from, selected, to } = this.store.state
     if (selected === undefined) return undefined
@@ -301,7 +303,7 @@ export class Chart {
     return middle >= from && middle <= to ? middle : undefined
   }
 
-  /** Selects the next span in its row, or the one beside it in the next row that has any. */
+  /** Selects the next span in the row, or the nearest span in the next row. */
   private move(across: number, down: number): void {
     const { store } = this
     const { spans } = store.timeline

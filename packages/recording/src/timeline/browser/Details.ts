@@ -1,20 +1,25 @@
-/** Everything about what is selected. */
+/**
+ * The details of the selected span or message.
+ */
 import { colorOf, count, duration, element, kinds, moment } from "./dom.ts"
 import type { Store } from "./Store.ts"
 import type { Kind } from "./Timeline.ts"
 
 type Json = { readonly [key: string]: unknown }
 
-/** How much of a text is shown at once. */
+/** Characters of a text that are shown at first. */
 const shownText = 40_000
 
-/** How many entries of a list are shown at once. */
+/** Entries of a list that are shown. */
 const shownLinks = 200
 
 const object = (value: unknown): Json =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {}
 
 const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+
+/** Returns any value as words. `String` would call the `toString` of the value, which may be anything. */
+const words = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
 
 const string = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
 
@@ -51,7 +56,7 @@ export class Details {
     }
   }
 
-  /** What is shown while nothing is selected. */
+  /** The overview, while nothing is selected. */
   private overview(): ReadonlyArray<Node> {
     const { lanes, marks, sdk, server, spans, startedAt } = this.store.timeline
     return [
@@ -86,8 +91,8 @@ export class Details {
         "ul",
         { class: "hint" },
         ...[
-          "Click a bar or a message to see all of it.",
-          "Drag to move, Ctrl and the wheel to zoom, drag in the overview to choose a time.",
+          "Click a bar or a message to see its details.",
+          "Drag to move. Zoom with Ctrl and the wheel, or drag in the overview to choose a time.",
           "Click the name of a thread to fold it."
         ].map((text) => element("li", {}, text)),
         element("li", {}, "Press ", element("kbd", {}, "?"), " for all keys.")
@@ -128,7 +133,7 @@ export class Details {
     ]
   }
 
-  /** What a span is about, said as its kind needs it. */
+  /** The content of a span, by its kind. */
   private body(index: number, kind: Kind): ReadonlyArray<Node> {
     const events = this.store.eventsOf(index)
     const asked = this.message(events[0] ?? -1)
@@ -191,14 +196,14 @@ export class Details {
       case "reasoning":
         return section(
           "Reasoning",
-          string([...list(item["summary"]), ...list(item["content"])].join("\n\n")) ?? string(pieces())
+          string([...list(item["summary"]), ...list(item["content"])].map(words).join("\n\n")) ?? string(pieces())
         )
       case "userMessage":
         return [
           ...section(
             "Input",
             string(
-              list(item["content"]).map(object).map(({ text, type, url, path }) => String(text ?? url ?? path ?? type))
+              list(item["content"]).map(object).map(({ text, type, url, path }) => words(text ?? url ?? path ?? type))
                 .join("\n")
             )
           )
@@ -207,12 +212,12 @@ export class Details {
         return [
           ...section("Command", string(item["command"]), true),
           ...section("Output", string(item["aggregatedOutput"]) ?? string(pieces()), true),
-          facts([["Directory", string(item["cwd"]) ?? "—"], ["Exit code", String(item["exitCode"] ?? "—")]])
+          facts([["Directory", string(item["cwd"]) ?? "—"], ["Exit code", words(item["exitCode"] ?? "—")]])
         ]
       case "fileChange":
         return list(item["changes"]).map(object).flatMap(({ diff: text, kind, path }) => [
-          element("h3", {}, `${String(object(kind)["type"] ?? "")} ${String(path)}`),
-          diff(String(text ?? ""))
+          element("h3", {}, `${words(object(kind)["type"] ?? "")} ${words(path)}`),
+          diff(words(text ?? ""))
         ])
       case "mcpToolCall":
       case "dynamicToolCall":
@@ -236,7 +241,7 @@ export class Details {
         go: () => this.store.select({ type: "span", index })
       }]
     )
-    return parts.length === 0 ? [] : [element("h3", {}, "What happened"), this.links(parts)]
+    return parts.length === 0 ? [] : [element("h3", {}, "Parts of the turn"), this.links(parts)]
   }
 
   private event(index: number): ReadonlyArray<Node> {
@@ -303,7 +308,7 @@ export class Details {
       "div",
       { class: "links" },
       ...nodes,
-      ...(rest > 0 ? [element("span", { class: "hint" }, `and ${count(rest)} more: see the list of messages`)] : [])
+      ...(rest > 0 ? [element("span", { class: "hint" }, `and ${count(rest)} more, in the list of messages`)] : [])
     )
   }
 }
@@ -314,7 +319,7 @@ const badge = (kind: Kind | "error" | "warning", text: string): HTMLElement =>
 const facts = (pairs: ReadonlyArray<readonly [name: string, value: string]>): HTMLElement =>
   element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]))
 
-/** A text under a heading, if there is one. */
+/** Returns a text under a heading, if there is one. */
 const section = (title: string, text: string | undefined, code = false): ReadonlyArray<Node> =>
   text === undefined
     ? []
@@ -323,7 +328,7 @@ const section = (title: string, text: string | undefined, code = false): Readonl
       long(text, (part) => element(code ? "pre" : "p", code ? {} : { class: "prose" }, part))
     ]
 
-/** A value as JSON under a heading, if there is one. */
+/** Returns a value as JSON under a heading, if there is one. */
 const json = (title: string, value: unknown): ReadonlyArray<Node> => {
   if (value === undefined || value === null) return []
   const text = JSON.stringify(value, null, 2)
@@ -342,7 +347,7 @@ const json = (title: string, value: unknown): ReadonlyArray<Node> => {
   ]
 }
 
-/** A text of any length: the beginning, and a button for the rest. */
+/** Returns the beginning of a text of any length, and a button for the rest. */
 const long = (text: string, make: (part: string) => HTMLElement): HTMLElement => {
   if (text.length <= shownText) return make(text)
   const box = element("div")
@@ -355,7 +360,7 @@ const long = (text: string, make: (part: string) => HTMLElement): HTMLElement =>
   return box
 }
 
-/** JSON text with its parts in colors. */
+/** Returns JSON text with its parts in colors. */
 const colored = (text: string): ReadonlyArray<Node | string> => {
   const parts: Array<Node | string> = []
   const tokens = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null|-?\d[\d.eE+-]*)\b/g

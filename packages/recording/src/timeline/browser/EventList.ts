@@ -1,11 +1,13 @@
-/** Everything that was said, as a list: only the rows that are in sight exist. */
+/**
+ * The list of all messages. Only the rows in sight exist as elements.
+ */
 import { colorOf, count, element, moment } from "./dom.ts"
 import { lowerBound, type Store } from "./Store.ts"
 import type { Kind } from "./Timeline.ts"
 
 const rowHeight = 24
 
-/** Browsers limit how high an element can be. */
+/** The greatest height of an element: browsers limit it. */
 const highest = 15_000_000
 
 const arrows = { sent: "→", received: "←", garbage: "!", ended: "■" } as const
@@ -65,7 +67,7 @@ export class EventList {
     this.spacer.style.height = `${Math.min(highest, found.length * rowHeight)}px`
   }
 
-  /** How many rows lie above the first that is in sight. */
+  /** The number of rows above the first visible one. */
   private get first(): number {
     const total = this.shown.length * rowHeight
     if (total <= highest) return this.rows.scrollTop / rowHeight
@@ -110,7 +112,7 @@ export class EventList {
         rows.push(this.row(position, this.rows.scrollTop + (position - first) * rowHeight))
       }
       const nothing = this.shown.length === 0
-        ? [element("div", { class: "empty" }, "Nothing fits the search and the filters.")]
+        ? [element("div", { class: "empty" }, "No message matches the search and the filters.")]
         : []
       this.rows.replaceChildren(this.spacer, ...nothing, ...rows)
       const { selected } = this.store.state
@@ -159,22 +161,22 @@ export class EventList {
       ? -1
       : this.positionOf(selected.type === "event" ? selected.index : this.store.eventsOf(selected.index)[0] ?? 0)
     const page = Math.max(1, Math.floor(this.rows.clientHeight / rowHeight) - 1)
-    const targets: { readonly [key: string]: number } = {
-      ArrowDown: current + (selected?.type === "span" ? 0 : 1),
-      ArrowUp: current - 1,
-      PageDown: current + page,
-      PageUp: current - page,
-      Home: 0,
-      End: this.shown.length - 1
-    }
-    const target = targets[event.key]
+    const targets = new Map([
+      ["ArrowDown", current + (selected?.type === "span" ? 0 : 1)],
+      ["ArrowUp", current - 1],
+      ["PageDown", current + page],
+      ["PageUp", current - page],
+      ["Home", 0],
+      ["End", this.shown.length - 1]
+    ])
+    const target = targets.get(event.key)
     if (target === undefined || this.shown.length === 0) return
     event.preventDefault()
     this.store.select({ type: "event", index: this.shown[Math.min(Math.max(target, 0), this.shown.length - 1)]! })
   }
 }
 
-/** What a row shows of a message: the piece of text it brings, as far as there is place for it, or what its span is. */
+/** Returns the text of a row: the beginning of the piece of text in the message, or the label of its span. */
 const excerpt = (text: string, label: string): string => {
   const delta = /"delta":("(?:[^"\\]|\\.){0,400}"?)/.exec(text)
   return delta === null ? label : delta[1]!

@@ -1,26 +1,28 @@
-/** What the page shows: the timeline with its indexes, and what the person who looks at it has chosen. */
+/**
+ * The state of the page: the timeline with its indexes, and the choices of its reader.
+ */
 import { kinds } from "./dom.ts"
 import type { Kind, Mark, Span, Timeline } from "./Timeline.ts"
 
-/** What is looked at. */
+/** A span or an event that is selected. */
 export type Selection =
   | { readonly type: "span"; readonly index: number }
   | { readonly type: "event"; readonly index: number }
 
 export interface State {
-  /** The time that is visible, in milliseconds since the beginning. */
+  /** The visible time, in milliseconds since the beginning. */
   readonly from: number
   readonly to: number
   readonly hidden: ReadonlySet<Kind | "delta">
-  /** The only lane that is shown; undefined for all. */
+  /** The only visible lane; undefined for all. */
   readonly only: number | undefined
-  /** Lanes that show their turns alone. */
+  /** Lanes that show only their turns. */
   readonly collapsed: ReadonlySet<number>
   readonly query: string
   readonly selected: Selection | undefined
 }
 
-/** The first index, from `low` on, that is not before what is looked for; `length` if all are. */
+/** Returns the first index, from `low` on, for which `isBefore` is false; `length` if there is none. */
 export const lowerBound = (length: number, isBefore: (index: number) => boolean, low = 0): number => {
   let high = length
   while (low < high) {
@@ -31,30 +33,30 @@ export const lowerBound = (length: number, isBefore: (index: number) => boolean,
   return low
 }
 
-/** How many milliseconds of a frame a search may take. */
+/** Milliseconds of a frame that a search may take. */
 const searchSlice = 8
 
-/** The shortest time that can be looked at, in milliseconds. */
+/** The shortest visible time, in milliseconds. */
 const shortest = 0.2
 
 export class Store {
   readonly timeline: Timeline
   state: State
-  /** For each event, whether the query is in it; undefined without a query. */
+  /** 1 for each event that contains the query; undefined without a query. */
   eventHits: Uint8Array | undefined
-  /** For each span, whether the query is in it or in one of its events. */
+  /** 1 for each span that contains the query, itself or in one of its events. */
   spanHits: Uint8Array | undefined
   hits = 0
   searching = false
   /** The events of all spans, one span after the other. */
   private readonly spanEvents: Uint32Array
-  /** Where in `spanEvents` those of each span begin. */
+  /** The index in `spanEvents` of the first event of each span. */
   private readonly spanOffsets: Uint32Array
   /** By lane and row, in the order of time. */
   readonly rows: ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>
   /** By lane, in the order of time. */
   readonly marks: ReadonlyArray<ReadonlyArray<Mark>>
-  /** By lane: the highest number of tokens, and not less than 1. */
+  /** The highest number of tokens of each lane, at least 1. */
   readonly mostTokens: ReadonlyArray<number>
   private densities: ReadonlyArray<number> = []
   private readonly listeners: Array<(state: State, before: State) => void> = []
@@ -103,13 +105,13 @@ export class Store {
     for (const listener of this.listeners) listener(this.state, before)
   }
 
-  /** The whole time of the recording, with a margin. */
+  /** Returns the whole time of the recording, with a margin. */
   everything(): { readonly from: number; readonly to: number } {
     const length = Math.max(this.timeline.duration, 1)
     return { from: -length * 0.01, to: length * 1.02 }
   }
 
-  /** How much went on in each of so many parts of {@link everything}, from 0 to 1. The scale is a logarithm. */
+  /** Returns the density of events in each of so many parts of {@link everything}, from 0 to 1, on a logarithmic scale. */
   density(parts: number): ReadonlyArray<number> {
     const length = Math.max(1, parts)
     if (this.densities.length === length) return this.densities
@@ -122,14 +124,14 @@ export class Store {
     return this.densities = Array.from(counts, (count) => Math.log1p(count) / most)
   }
 
-  /** The kinds that the recording has, in the order of the legend. */
+  /** Returns the kinds of the recording with their numbers, in the order of the legend. */
   kindCounts(): ReadonlyArray<readonly [kind: Kind, count: number]> {
     const counts = new Map<Kind, number>()
     for (const { kind } of this.timeline.spans) counts.set(kind, (counts.get(kind) ?? 0) + 1)
     return (Object.keys(kinds) as Array<Kind>).flatMap((kind) => counts.has(kind) ? [[kind, counts.get(kind)!]] : [])
   }
 
-  /** The events of a span, in the order of time. */
+  /** Returns the events of a span, in the order of time. */
   eventsOf(span: number): Uint32Array {
     return this.spanEvents.subarray(this.spanOffsets[span], this.spanOffsets[span + 1])
   }
@@ -138,7 +140,7 @@ export class Store {
     return span.end ?? this.timeline.duration
   }
 
-  /** Looks at a time, within what there is. */
+  /** Makes a time visible, as far as the recording has it. */
   look(from: number, to: number): void {
     const all = this.everything()
     const length = Math.min(Math.max(to - from, shortest), all.to - all.from)
@@ -146,7 +148,7 @@ export class Store {
     this.set({ from: start, to: start + length })
   }
 
-  /** Looks closer by a factor, or from farther away below 1, with `at` staying where it is. */
+  /** Zooms in by a factor, or out if it is below 1. `at` keeps its place. */
   zoom(factor: number, at = (this.state.from + this.state.to) / 2): void {
     const { from, to } = this.state
     this.look(at - (at - from) / factor, at + (to - at) / factor)
@@ -156,7 +158,7 @@ export class Store {
     this.look(this.state.from + millis, this.state.to + millis)
   }
 
-  /** Selects something, and brings its time into sight. */
+  /** Selects something, and makes its time visible. */
   select(selected: Selection | undefined, reveal = true): void {
     this.set({ selected })
     if (selected === undefined || !reveal) return
@@ -182,7 +184,7 @@ export class Store {
     return type === "event" ? this.timeline.events.lane[index]! : this.timeline.spans[index]!.lane
   }
 
-  /** The span that is selected, or that the selected event belongs to. */
+  /** The selected span, or the span of the selected event. */
   get selectedSpan(): number | undefined {
     const { selected } = this.state
     if (selected === undefined) return undefined
@@ -195,7 +197,7 @@ export class Store {
     return !this.state.hidden.has(span.kind) && (this.state.only ?? span.lane) === span.lane
   }
 
-  /** Searches a slice at a time, so that the page stays fluid. */
+  /** Searches in slices, so that the page stays responsive. */
   private find(query: string): void {
     const { events, spans } = this.timeline
     const search = ++this.search

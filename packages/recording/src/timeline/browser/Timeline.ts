@@ -1,8 +1,8 @@
 /**
- * What the page of a timeline is given: a recording, sorted into lanes and spans. Plain data, so that it can be embedded.
+ * The data of the page: a recording, sorted into lanes and spans. It is plain data, so that it can be embedded.
  */
 
-/** What a span stands for; also what can be shown and hidden. */
+/** The kind of a span. A reader can hide each kind. */
 export type Kind =
   | "turn"
   | "user"
@@ -15,30 +15,30 @@ export type Kind =
   | "request"
   | "other"
 
-/** How something went. */
+/** The outcome of a span. */
 export type Status = "ok" | "failed" | "stopped" | "open"
 
-/** A stretch of time in which one thing went on. */
+/** A period of time in which one thing happened. */
 export interface Span {
   readonly kind: Kind
   /** Index into `lanes`. */
   readonly lane: number
-  /** In its lane, from the top. Spans of one row never overlap, and are in the order of time. */
+  /** The row in its lane, from the top. Spans of one row never overlap. */
   row: number
   /** In milliseconds since the recording began. */
   readonly start: number
   /** Undefined if its end was not recorded. */
   end: number | undefined
-  /** What it is, in a few words. */
+  /** A name of a few words. */
   label: string
   status: Status
-  /** The protocol's own word for the status, a decision, an exit code. */
+  /** The protocol's word for the status, a decision, or an exit code. */
   detail: string
-  /** The turn that it belongs to: an index into `spans`. */
+  /** The turn of the span: an index into `spans`. */
   turn: number | undefined
 }
 
-/** Something at one moment. */
+/** An error or warning at one moment. */
 export interface Mark {
   readonly level: "error" | "warning"
   readonly lane: number
@@ -52,42 +52,43 @@ export interface Mark {
 export interface Tokens {
   readonly at: number
   readonly total: number
-  /** The message that told of them: an index into `events`. */
+  /** The message that reported them: an index into `events`. */
   readonly event: number
 }
 
-/** One thread, or what belongs to none. */
+/** A thread, or the messages that belong to none. */
 export interface Lane {
-  /** The id of the thread; empty for what belongs to none. */
+  /** The id of the thread; empty for the messages that belong to none. */
   readonly id: string
   title: string
-  /** The model, the directory, whose agent it is. */
+  /** The model, the directory, the name of the agent. */
   subtitle: string
-  /** How many rows its spans take. */
+  /** The number of rows of its spans. */
   rows: number
   readonly tokens: Array<Tokens>
 }
 
-/** Which way a message went; or that it was none, or the end of a connection. */
+/** The direction of a message; `garbage` for a line that is no message, `ended` for the end of a connection. */
 export type Direction = "sent" | "received" | "garbage" | "ended"
 
 /** The entries of the recording, by column: entry `i` is the `i`th of each. */
 export interface Events {
   readonly at: Array<number>
   readonly lane: Array<number>
-  /** Index into `spans`; -1 for what belongs to none. */
+  /** Index into `spans`; -1 for events that belong to none. */
   readonly span: Array<number>
   readonly direction: Array<Direction>
-  /** The method; for an answer, that of its request. */
+  /** The method; for a response, that of its request. */
   readonly method: Array<string>
-  /** A piece of a text. */
+  /** 1 for a piece of a text. */
   readonly delta: Array<0 | 1>
-  /** The message as JSON; for what is none, its text. */
+  /** The message as JSON; for a line that is no message, its text. */
   readonly text: Array<string>
 }
 
+/** A recording, sorted for the page. */
 export interface Timeline {
-  /** The name of the recording. */
+  /** The title of the page. */
   readonly title: string
   /** ISO 8601. */
   readonly startedAt: string
@@ -95,7 +96,7 @@ export interface Timeline {
   readonly server: string | null
   /** From the beginning to the last entry, in milliseconds. */
   readonly duration: number
-  /** Whether the recording has its end. */
+  /** True if the end of every connection was recorded. */
   readonly complete: boolean
   readonly lanes: ReadonlyArray<Lane>
   readonly spans: ReadonlyArray<Span>

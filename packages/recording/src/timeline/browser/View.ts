@@ -1,6 +1,5 @@
 /**
- * Where things are in the chart: which moment lies at which pixel, which row of which lane at which height, and what lies
- * at a place.
+ * The geometry of the chart: converts between times and pixels, places lanes and rows, and finds what lies at a point.
  */
 import { lowerBound, type Store } from "./Store.ts"
 import type { Mark } from "./Timeline.ts"
@@ -12,7 +11,7 @@ export const lanePadding = 8
 export const turnHeight = 24
 const rowHeight = 20
 const rowGap = 3
-/** A span is at least so wide. */
+/** The least width of a span. */
 export const narrowest = 2.5
 
 /** A stretch of time that fills the width. */
@@ -21,42 +20,42 @@ interface Range {
   readonly to: number
 }
 
-/** A lane where it is drawn. */
+/** The place of a lane. */
 export interface Place {
   readonly lane: number
   readonly top: number
   readonly height: number
   readonly collapsed: boolean
-  /** How many of its rows are shown. */
+  /** The number of visible rows. */
   readonly rows: number
 }
 
-/** Where a row begins, below the top of its lane. */
+/** Returns the top of a row, below the top of its lane. */
 export const rowTop = (row: number): number =>
   lanePadding + (row === 0 ? 0 : turnHeight + rowGap + (row - 1) * (rowHeight + rowGap))
 
-/** How high a row is: the first is that of the turns. */
+/** Returns the height of a row. The first row is that of the turns. */
 export const heightOf = (row: number): number => row === 0 ? turnHeight : rowHeight
 
 export class View {
   readonly store: Store
   width = 0
   height = 0
-  /** The lanes that are shown, from the top. */
+  /** The visible lanes, from the top. */
   places: ReadonlyArray<Place> = []
-  /** The moment that is pointed at. */
+  /** The moment at the pointer. */
   pointer: number | undefined
 
   constructor(store: Store) {
     this.store = store
   }
 
-  /** How wide the names of the lanes are. */
+  /** The width of the names of the lanes. */
   get gutter(): number {
     return Math.min(200, Math.max(116, this.width * 0.2))
   }
 
-  /** How wide the time is. */
+  /** The width of the time. */
   get inner(): number {
     return this.width - this.gutter
   }
@@ -69,12 +68,12 @@ export class View {
     return from + (x - this.gutter) / this.inner * (to - from)
   }
 
-  /** How many milliseconds a pixel stands for. */
+  /** Milliseconds per pixel. */
   get perPixel(): number {
     return (this.store.state.to - this.store.state.from) / this.inner
   }
 
-  /** Gives each lane its place. The result is the height of all of them. */
+  /** Assigns a place to each lane. Returns the height of all of them. */
   arrange(): number {
     const { collapsed, only } = this.store.state
     let top = 0
@@ -82,7 +81,7 @@ export class View {
     const { marks, timeline: { lanes } } = this.store
     lanes.forEach((lane, index) => {
       if (only !== undefined && only !== index) return
-      // Beside the threads there may have been nothing.
+      // The lane of the app-server may be empty.
       if (lane.rows === 0 && lanes.length > 1 && marks[index]!.length === 0) return
       const isCollapsed = collapsed.has(index)
       const rows = isCollapsed ? Math.min(1, lane.rows) : lane.rows
@@ -100,7 +99,7 @@ export class View {
     return this.places.find(({ height, top }) => y >= top && y < top + height)
   }
 
-  /** What lies at a place of the lanes. */
+  /** Returns the lane and the span at a point. */
   hit(x: number, y: number): { readonly lane: number; readonly span: number | undefined } | undefined {
     const place = this.placeAt(y)
     if (place === undefined) return undefined
@@ -129,14 +128,14 @@ export class View {
     return { lane: place.lane, span: undefined }
   }
 
-  /** The error or warning that lies at a place of the lanes. */
+  /** Returns the error or warning at a point. */
   markAt(x: number, y: number): Mark | undefined {
     const place = this.placeAt(y)
     if (place === undefined || y > place.top + 9) return undefined
     return this.store.marks[place.lane]!.find((mark) => Math.abs(this.x(mark.at) - x) < 7)
   }
 
-  /** The first of these spans, from `low` on, that has not ended before a moment. */
+  /** Returns the index of the first of these spans, from `low` on, that ends at or after a moment. */
   firstVisible(spans: ReadonlyArray<number>, millis: number, low = 0): number {
     const isBefore = (index: number) => this.store.endOf(this.store.timeline.spans[spans[index]!]!) < millis
     return lowerBound(spans.length, isBefore, low)

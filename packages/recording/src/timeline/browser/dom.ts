@@ -1,9 +1,14 @@
-/** Elements, and how numbers and times are written. */
+/**
+ * Elements of the page, and the formats of numbers and times.
+ */
 import type { Kind } from "./Timeline.ts"
 
 type Attributes = { readonly [name: string]: string | number | boolean | undefined | ((event: never) => void) }
 
-/** An element with attributes, listeners (functions, by the name of the event) and children. Text is never read as HTML. */
+/**
+ * Creates an element with attributes, listeners (functions, by the name of their event) and children. Text is never read as
+ * HTML.
+ */
 export const element = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -18,10 +23,10 @@ export const element = <K extends keyof HTMLElementTagNameMap>(
   return made
 }
 
-/** The color of a kind, for `style`. */
+/** Returns the color of a kind, for `style`. */
 export const colorOf = (kind: Kind | "error" | "warning" | "tokens"): string => `--color: var(--${kind})`
 
-/** What one and what all of a kind are called, in the order of the legend. */
+/** Names of one and of all of each kind, in the order of the legend. */
 export const kinds: { readonly [K in Kind]: { readonly one: string; readonly many: string } } = {
   turn: { one: "Turn", many: "Turns" },
   user: { one: "User", many: "User" },
@@ -37,7 +42,7 @@ export const kinds: { readonly [K in Kind]: { readonly one: string; readonly man
 
 const twoDigits = (value: number): string => String(value).padStart(2, "0")
 
-/** A length of time, as short as it is exact enough. */
+/** Formats a length of time, with as many digits as are useful. */
 export const duration = (millis: number): string => {
   if (millis === 0) return "0 ms"
   if (millis < 1) return `${millis.toFixed(2)} ms`
@@ -49,7 +54,7 @@ export const duration = (millis: number): string => {
     : `${Math.floor(seconds / 3600)} h ${twoDigits(Math.floor(seconds / 60) % 60)} min`
 }
 
-/** A moment since the beginning: `1:02.345`, with as many digits as tell moments apart that lie `step` apart. */
+/** Formats a moment since the beginning, such as `1:02.345`, with the digits that distinguish moments `step` ms apart. */
 export const moment = (millis: number, step = 1): string => {
   const digits = step >= 1000 ? 0 : step >= 100 ? 1 : step >= 10 ? 2 : 3
   const unit = 10 ** (3 - digits)
@@ -60,4 +65,5 @@ export const moment = (millis: number, step = 1): string => {
   return hours > 0 ? `${hours}:${twoDigits(minutes)}:${seconds}` : `${minutes}:${seconds}`
 }
 
+/** Formats a number. */
 export const count = (value: number): string => value.toLocaleString("en-US")

@@ -1,4 +1,6 @@
-/** The page: unpacks its data and puts the parts together. */
+/**
+ * The program of the page: unpacks the data and assembles the parts.
+ */
 import { Chart } from "./Chart.ts"
 import { Details } from "./Details.ts"
 import { colorOf, count, duration, element, kinds } from "./dom.ts"
@@ -14,21 +16,21 @@ const unpack = async (): Promise<Timeline> => {
 }
 
 const keys: ReadonlyArray<readonly [keys: string, meaning: string]> = [
-  ["← →", "previous, next span of the row"],
-  ["↑ ↓", "row above, below"],
+  ["← →", "previous or next span of the row"],
+  ["↑ ↓", "row above or below"],
   ["Shift ← →", "move in time"],
-  ["+ −", "zoom in, out"],
-  ["f", "zoom to what is selected"],
+  ["+ −", "zoom in or out"],
+  ["f", "zoom to the selection"],
   ["0", "show everything"],
   ["Space", "fold the thread"],
-  ["Enter", "go to the details"],
+  ["Enter", "open the details"],
   ["/", "search; Enter for the next hit"],
   ["e", "next error or warning"],
   ["t", "light or dark"],
   ["Esc", "clear the search or the selection"]
 ]
 
-/** Remembers the choice of a theme, where the browser lets a file remember. */
+/** Remembers the chosen theme, if the browser stores anything for files. */
 const remembered = {
   get: (): string | null => {
     try {
@@ -41,12 +43,12 @@ const remembered = {
     try {
       localStorage.setItem("effect-codex-theme", theme)
     } catch {
-      // The choice holds for this time only.
+      // The choice is forgotten when the page is closed.
     }
   }
 }
 
-/** How many there are, if there are any. */
+/** Returns a number with its noun, or nothing for zero. */
 const some = (number: number, one: string, many = `${one}s`): ReadonlyArray<HTMLElement> =>
   number === 0 ? [] : [element("span", {}, element("b", {}, count(number)), ` ${number === 1 ? one : many}`)]
 
@@ -68,11 +70,11 @@ const facts = (timeline: Timeline): HTMLElement => {
       fact.className = "bad"
       return fact
     }),
-    ...(complete ? [] : [element("span", { class: "bad" }, element("b", {}, "has no end"))])
+    ...(complete ? [] : [element("span", { class: "bad" }, element("b", {}, "incomplete"))])
   )
 }
 
-/** The field that searches, and how much it has found. */
+/** The search field, with the number of hits. */
 const search = (store: Store) => {
   const input = element("input", {
     type: "search",
@@ -120,7 +122,7 @@ const search = (store: Store) => {
   }
 }
 
-/** What chooses what is shown: the threads, and the kinds. */
+/** The filters: threads and kinds. */
 const filters = (store: Store) => {
   const { events, lanes } = store.timeline
   const chip = (kind: Kind | "delta", name: string, number: number) => {
@@ -152,14 +154,14 @@ const filters = (store: Store) => {
   lanes.forEach((lane, index) => threads.append(element("option", { value: index }, lane.title.slice(0, 60))))
   const chips = element(
     "div",
-    { class: "chips", role: "group", "aria-label": "What is shown" },
+    { class: "chips", role: "group", "aria-label": "Filters" },
     ...store.kindCounts().map(([kind, number]) => chip(kind, kinds[kind].many, number)),
     ...(deltas > 0 ? [chip("delta", "Pieces of text", deltas)] : [])
   )
   return { threads, chips }
 }
 
-/** The button for light or dark, which begins with what was chosen before. */
+/** The button for light or dark, which starts with the remembered choice. */
 const themeButton = (chart: Chart) => {
   const root = document.documentElement
   const dark = matchMedia("(prefers-color-scheme: dark)")
@@ -182,7 +184,7 @@ const themeButton = (chart: Chart) => {
   return { button, toggle }
 }
 
-/** The keys and what they do, and the button that shows them. */
+/** The list of keys, and the button that shows it. */
 const helpDialog = () => {
   const dialog = element(
     "dialog",
@@ -209,7 +211,7 @@ const helpDialog = () => {
   return { button, dialog, show }
 }
 
-/** Selects the next error or warning; after the last, the first. */
+/** Selects the next error or warning, and the first one after the last. */
 const nextMark = (store: Store): void => {
   const { selected } = store.state
   const now = selected === undefined ? -Infinity : store.timeOf(selected)[0]
@@ -257,13 +259,13 @@ const start = (timeline: Timeline): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || help.dialog.open) return
     if (event.key === "Escape") return store.select(undefined)
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return
-    const actions: { readonly [key: string]: () => void } = {
-      "/": query.focus,
-      "?": help.show,
-      e: () => nextMark(store),
-      t: theme.toggle
-    }
-    const action = actions[event.key]
+    const actions = new Map([
+      ["/", query.focus],
+      ["?", help.show],
+      ["e", () => nextMark(store)],
+      ["t", theme.toggle]
+    ])
+    const action = actions.get(event.key)
     if (action === undefined) return event.defaultPrevented ? undefined : chart.zoomKey(event)
     event.preventDefault()
     action()

@@ -1,0 +1,46 @@
+/**
+ * The internal service of one client, which threads, turns, goals and logins use. `CodexClient` is its public part.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { CodexConnectionError } from "../model/CodexError.ts"
+import type { Limits } from "../model/Limits.ts"
+import type { Metadata } from "../model/Metadata.ts"
+import type { SendRequest } from "../model/Request.ts"
+import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
+import type { PathKind } from "../model/Transport.ts"
+import type { Subagents } from "./Subagents.ts"
+import type { TurnControls } from "./TurnControls.ts"
+import type { TurnStarts } from "./TurnStarts.ts"
+
+export class Client extends Context.Service<Client, {
+  /** The server's response to the last handshake. */
+  readonly metadata: Metadata
+  /** Sends a request, and returns its response. */
+  readonly request: SendRequest
+  /** Waits for the end of the connection, and returns how it ended. */
+  readonly closed: Effect.Effect<CodexConnectionError>
+  /** Returns the number of connections so far: 1, and one more for each restart. */
+  readonly connections: () => number
+  /** Waits for a connection while the server restarts, and returns its number. */
+  readonly connected: Effect.Effect<number, CodexConnectionError>
+  /**
+   * Registers handlers for the requests of a thread, and of its sub-agents and forks. Methods without a handler fall back to the
+   * nearest thread above, then to the client's. The handlers apply until the thread is archived, deleted or closed, and longer
+   * while a sub-agent or fork of it is loaded. Returns a function that unregisters them.
+   */
+  readonly handle: (threadId: string, handlers: ServerRequestHandlers) => () => void
+  /** The limits of the turns of all threads. */
+  readonly limits: Limits | undefined
+  /** `Transport.look` of the transport. */
+  readonly look: ((path: string) => PathKind) | undefined
+  /** Keeps sub-agents within the permissions of the turns that they work for. */
+  readonly subagents: Subagents
+  /**
+   * Returns true if the server still sends the events of a thread that it has loaded: false from `thread/unsubscribe` until the
+   * thread is resumed. At most the latest 1,000 threads are remembered.
+   */
+  readonly isSubscribed: (threadId: string) => boolean
+  /** Starts, steers and stops turns. */
+  readonly turns: TurnStarts & TurnControls
+}>()("effect-codex/wire/Client") {}
