@@ -12,7 +12,7 @@ type Op<A = void> = Effect.Effect<A, Fault>
 export interface OpenFile {
   /** Reads up to `length` bytes; fewer at the end of the file, none beyond it. */
   readonly read: (position: bigint, length: number) => Op<Uint8Array>
-  /** Writes at a position; without one, at the end. Returns how many bytes were written. */
+  /** Writes at a position; without one, at the end of a file that is open for appending. Returns how many bytes were written. */
   readonly write: (position: bigint | undefined, bytes: Uint8Array) => Op<number>
   readonly truncate: (length: number) => Op
   readonly stat: Op<FileSystem.File.Info>

@@ -84,13 +84,8 @@ export const make = (perls: Perls): Files => {
               { length: Math.ceil(bytes.length / frameSize) },
               (_, index) => bytes.subarray(index * frameSize, (index + 1) * frameSize)
             )
-            const isAppending = options.flag.startsWith("a")
-            // One call ahead of the answer keeps both sides busy.
-            return Effect.forEach(
-              pieces,
-              (piece, index) => file.write(isAppending ? undefined : BigInt(index) * BigInt(frameSize), piece),
-              { concurrency: 2, discard: true }
-            )
+            // Without positions, for not every file has them. One call ahead of the answer keeps both sides busy.
+            return Effect.forEach(pieces, (piece) => file.write(undefined, piece), { concurrency: 2, discard: true })
           },
           (file) => Effect.ignore(file.close)
         ),

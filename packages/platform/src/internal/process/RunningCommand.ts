@@ -161,7 +161,10 @@ export const start = Effect.fnUntraced(function*(
               // It has ended meanwhile, which the server is about to report.
               onFailure: (fault) =>
                 fault._tag === "Unsupported"
-                  ? Effect.fail(fail("kill")(fault))
+                  ? Effect.suspend(() => {
+                    sent.delete(name)
+                    return Effect.fail(fail("kill")(fault))
+                  })
                   : Effect.raceFirst(
                     ended,
                     Effect.andThen(realTime("3 seconds"), Effect.fail(fail("kill")(fault)))
