@@ -23,6 +23,7 @@ export default defineConfig({
       project("codex", 0),
       project("recording", 0),
       project("testing", 0),
+      project("platform", 0),
       project("ai", 0),
       project("cli", 0),
       project("examples", 1),

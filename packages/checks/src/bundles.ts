@@ -31,7 +31,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "nothing",
     code:
-      `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/recording"; import "@effect-codex/testing"; import "@effect-codex/ai"`,
+      `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/recording"; import "@effect-codex/testing"; import "@effect-codex/ai"; import "@effect-codex/platform"`,
     limit: { ours: 0, effect: 0, zipped: 0 }
   },
   {
@@ -57,7 +57,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "Codex.layer",
     code: using("effect-codex", "Codex.layer"),
-    limit: { ours: 345, effect: 150, zipped: 135 }
+    limit: { ours: 350, effect: 150, zipped: 137 }
   }
 ]
 

@@ -15,6 +15,7 @@ const packages = [
   ["codex"],
   ["recording", "ai"],
   ["testing"],
+  ["platform"],
   ["cli"],
   ["bench", "examples"],
   ["checks"]
@@ -58,6 +59,14 @@ const folders: Readonly<Record<string, Folders>> = {
   ai: {
     ".": ["internal"],
     internal: []
+  },
+  platform: {
+    ".": ["internal", "internal/files", "internal/process", "internal/server", "internal/model"],
+    internal: ["node:"],
+    "internal/files": ["internal/server", "internal/model", "node:"],
+    "internal/process": ["internal/server", "internal/model", "node:"],
+    "internal/server": ["internal/model", "node:"],
+    "internal/model": []
   }
 }
 
@@ -132,6 +141,7 @@ const barrels = new Set([
   "effect",
   "effect/ai",
   "@effect/platform-node",
+  "@effect-codex/platform",
   "@effect-codex/protocol",
   "@effect-codex/ai",
   "@effect-codex/recording",

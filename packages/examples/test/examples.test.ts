@@ -181,6 +181,15 @@ const prints: Readonly<
     /^the turn {6}\d+ tokens$/m,
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
+  ],
+  "40_services_on_the_server": [
+    "files    notes/a.txt notes/b.txt",
+    "lines    first, second",
+    "counted  7",
+    "refused  PermissionDenied",
+    "process  working",
+    "running  false",
+    "terminal 24 80"
   ]
 }
 

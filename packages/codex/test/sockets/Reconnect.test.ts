@@ -260,6 +260,26 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
         })
       ))
 
+    it.effect("is interrupted also when the request for that is lost", () =>
+      behindProxy(({ codex, model, proxy }) =>
+        Effect.gen(function*() {
+          const gate = yield* Gate.make
+          yield* model.enqueue(Reply.message({ deltas: ["a ", gate, "b"] }))
+          const thread = yield* codex.threadStart()
+          const turn = yield* thread.turn("go")
+          yield* gate.arrived
+          let isCut = false
+          proxy.onData = (direction) => {
+            if (isCut || direction === "down") return
+            isCut = true
+            proxy.cut()
+          }
+          yield* turn.interrupt
+          assert.isTrue(isCut)
+          assert.strictEqual((yield* turn.run).status, "interrupted")
+        })
+      ))
+
     it.effect("is stopped with its fiber, also while there is no connection", () =>
       behindProxy(({ codex, model, proxy }) =>
         Effect.gen(function*() {

@@ -1,0 +1,242 @@
+/** What a sandbox refuses, what it does not, and that a sandboxed layer never leaves it. */
+import { CodexFileSystem, CodexServices } from "@effect-codex/platform"
+import { CodexHome, TestCodex } from "@effect-codex/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { CodexClient } from "effect-codex"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
+import * as ChildProcess from "effect/process/ChildProcess"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as Stream from "effect/Stream"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import * as layers from "./layers.ts"
+
+const reasonOf = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason)
+
+const sh = (script: string, options?: ChildProcess.CommandOptions) => ChildProcess.make("sh", ["-c", script], options)
+
+/** The services in a sandbox, on a client that notes the methods of its requests. */
+const noting = (methods: Set<string>, sandbox: CodexServices.Options["sandbox"]) =>
+  CodexServices.layer({ sandbox }).pipe(
+    Layer.provide(Layer.effect(
+      CodexClient.CodexClient,
+      CodexClient.CodexClient.useSync((client) =>
+        CodexClient.CodexClient.of({
+          ...client,
+          // A getter of the client.
+          metadata: client.metadata,
+          request: (method, ...args) => {
+            methods.add(method)
+            return client.request(method, ...args)
+          }
+        })
+      )
+    )),
+    Layer.provideMerge(layers.stdio)
+  )
+
+const failure = <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.scoped(Effect.flip(Layer.build(layer)))
+
+describe("readOnly", () => {
+  it.live("refuses every write, and reads anything", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { workspace } = yield* CodexHome.CodexHome
+      const writes: ReadonlyArray<Effect.Effect<unknown, PlatformError>> = [
+        fs.writeFileString(`${workspace}/f`, "x"),
+        fs.makeDirectory(`${workspace}/d`),
+        fs.makeTempDirectory(),
+        fs.remove(workspace, { recursive: true }),
+        fs.rename(workspace, `${workspace}-moved`),
+        fs.symlink("x", `${workspace}/l`),
+        fs.copy("/etc/hostname", `${workspace}/h`),
+        fs.copyFile("/etc/hostname", `${workspace}/h`),
+        fs.chmod(workspace, 0o700),
+        Effect.scoped(fs.open(`${workspace}/f`, { flag: "w" }))
+      ]
+      for (const write of writes) {
+        const reason = yield* reasonOf(write)
+        assert.strictEqual(reason._tag, "PermissionDenied", reason.message)
+      }
+      assert.isAbove((yield* fs.readFileString("/etc/passwd")).length, 0)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(CodexServices.layer({ sandbox: layers.readOnly }).pipe(Layer.provideMerge(layers.stdio)))
+    ))
+})
+
+describe("workspaceWrite", () => {
+  it.live("writes in its roots only, and not in the working directory by itself", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const home = yield* CodexHome.CodexHome
+      yield* fs.writeFileString("inside", "x")
+      assert.strictEqual(yield* fs.readFileString(`${home.workspace}/inside`), "x")
+      for (const path of [`${home.codexHome}/outside`, "/etc/outside", "../outside"]) {
+        const reason = yield* reasonOf(fs.writeFileString(path, "x"))
+        assert.strictEqual(reason._tag, "PermissionDenied", reason.message)
+      }
+      // A link that leads out is no way out.
+      yield* fs.symlink(home.codexHome, "out")
+      assert.strictEqual((yield* reasonOf(fs.writeFileString("out/x", "x")))._tag, "PermissionDenied")
+      const { exitCode } = yield* ChildProcessSpawner
+      assert.notStrictEqual(Number(yield* exitCode(sh("touch /etc/outside", { stderr: "ignore" }))), 0)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.unwrap(CodexHome.CodexHome.useSync((home) =>
+          CodexServices.layer({
+            sandbox: {
+              type: "workspaceWrite",
+              writableRoots: [home.workspace],
+              networkAccess: false,
+              excludeSlashTmp: true,
+              excludeTmpdirEnvVar: true
+            }
+          })
+        )).pipe(Layer.provideMerge(layers.stdio))
+      )
+    ))
+})
+
+describe("a sandboxed layer", () => {
+  it.live("sends nothing but command/exec, whatever is done with it", () => {
+    const methods = new Set<string>()
+    return Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { string } = yield* ChildProcessSpawner
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const at = (name: string) => `${directory}/${name}`
+      yield* fs.writeFileString(at("a"), "x")
+      yield* fs.writeFile(at("big"), new Uint8Array(3_000_000))
+      yield* fs.readFile(at("big"))
+      yield* fs.exists(at("none"))
+      yield* fs.makeDirectory(at("d/e"), { recursive: true })
+      yield* fs.copy(at("a"), at("b"))
+      const seen = yield* fs.watch(directory, {
+        onReady: () => {
+          Effect.runFork(fs.writeFileString(at("new"), "x"))
+        }
+      }).pipe(Stream.runHead)
+      assert.deepStrictEqual(seen, Option.some({ _tag: "Create", path: "new" }))
+      yield* Effect.scoped(Effect.flatMap(fs.open(at("a")), (file) => file.readAlloc(1)))
+      yield* fs.remove(at("d"), { recursive: true })
+      assert.strictEqual(yield* string(ChildProcess.make("cat", [at("a")])), "x")
+      const handle = yield* sh("echo up; exec sleep 60", { stdin: "ignore" })
+      yield* Stream.runHead(handle.stdout)
+      yield* handle.kill()
+      yield* Effect.exit(string(sh("cat", { cwd: "/none" })))
+      assert.deepStrictEqual(
+        [...methods].filter((method) => !method.startsWith("command/exec")),
+        []
+      )
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(noting(methods, {
+        type: "workspaceWrite",
+        writableRoots: [],
+        networkAccess: false,
+        excludeSlashTmp: false,
+        excludeTmpdirEnvVar: false
+      }))
+    )
+  })
+
+  it.live("shows the server's environment, unless it is replaced", () =>
+    Effect.gen(function*() {
+      const { string } = yield* ChildProcessSpawner
+      const show = (options: ChildProcess.CommandOptions) => string(sh("echo $OUR_TOKEN", options))
+      assert.strictEqual(yield* show({}), "secret\n")
+      assert.strictEqual(yield* show({ env: { OUR_TOKEN: undefined }, extendEnv: true }), "\n")
+      assert.strictEqual(yield* show({ env: { PATH: "/usr/bin:/bin" } }), "\n")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        CodexServices.layer({ sandbox: layers.readOnly }).pipe(
+          Layer.provideMerge(TestCodex.layer({ client: { env: { OUR_TOKEN: "secret" } } }))
+        )
+      )
+    ))
+
+  it.live("has no network", () =>
+    Effect.gen(function*() {
+      const { exitCode } = yield* ChildProcessSpawner
+      const connect = ChildProcess.make("perl", [
+        "-MIO::Socket::INET",
+        "-e",
+        `IO::Socket::INET->new("127.0.0.1:1") or exit($! =~ /refused/ ? 1 : 2)`
+      ])
+      assert.strictEqual(Number(yield* exitCode(connect)), 2)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(CodexServices.layer({ sandbox: layers.readOnly }).pipe(Layer.provideMerge(layers.stdio)))
+    ))
+})
+
+describe("signals in a sandbox", () => {
+  it.live("reach a command without a standard input, and are refused for another", () =>
+    Effect.gen(function*() {
+      const script = "trap 'exit 5' USR1; echo up; while :; do sleep 0.05; done"
+      const reached = yield* sh(script, { stdin: "ignore" })
+      yield* Stream.runHead(reached.stdout)
+      yield* reached.kill({ killSignal: "SIGUSR1" })
+      assert.strictEqual(Number(yield* reached.exitCode), 5)
+      const other = yield* sh(script)
+      yield* Stream.runHead(other.stdout)
+      const reason = yield* reasonOf(other.kill({ killSignal: "SIGUSR1" }))
+      assert.strictEqual(reason._tag, "BadArgument")
+      assert.match(reason.message, /SIGUSR1 cannot be sent in this sandbox/)
+      assert.isTrue(yield* other.isRunning)
+      yield* other.kill()
+      assert.match((yield* reasonOf(other.exitCode)).message, /interrupted by SIGTERM/)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(CodexServices.layer({ sandbox: layers.readOnly }).pipe(Layer.provideMerge(layers.stdio)))
+    ))
+})
+
+describe("helpers", () => {
+  it.live("that are missing are named when the layer is built", () =>
+    Effect.gen(function*() {
+      const server = Layer.succeedContext(yield* Effect.context<CodexClient.CodexClient>())
+      const auto = yield* failure(CodexFileSystem.layer({ sandbox: "none" }).pipe(Layer.provide(server)))
+      assert(auto.reason._tag === "HelperMissing")
+      assert.includeMembers([...auto.reason.names], ["perl", "GNU stat", "base64"])
+      const perl = yield* failure(
+        CodexFileSystem.layer({ sandbox: "none", helpers: "perl" }).pipe(Layer.provide(server))
+      )
+      assert.deepStrictEqual(perl.reason, { _tag: "HelperMissing", names: ["perl"] })
+      assert.match(perl.message, /lacks perl/)
+    }).pipe(Effect.scoped, Effect.provide(TestCodex.layer({ client: { env: { PATH: "/nonexistent" } } }))))
+
+  it.live("are the shell's tools where there is no perl", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      yield* fs.writeFileString(`${directory}/a`, "x")
+      assert.strictEqual(yield* fs.readFileString(`${directory}/a`), "x")
+      // Only perl opens without following links.
+      yield* fs.symlink("a", `${directory}/l`)
+      assert.strictEqual((yield* reasonOf(fs.open(`${directory}/l`, { noFollow: true })))._tag, "BadArgument")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.unwrap(Effect.gen(function*() {
+          const home = yield* CodexHome.CodexHome
+          // Perl is there, but is none.
+          return CodexFileSystem.layer({ sandbox: "none", cwd: home.workspace })
+        })).pipe(
+          Layer.provideMerge(Layer.unwrap(Effect.sync(() => {
+            const bin = mkdtempSync(`${tmpdir()}/effect-codex-bin-`)
+            writeFileSync(`${bin}/perl`, "#!/bin/sh\nexit 2\n", { mode: 0o755 })
+            return TestCodex.layer({ client: { env: { PATH: `${bin}:/usr/bin:/bin` } } })
+          })))
+        )
+      )
+    ))
+})
