@@ -57,7 +57,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "Codex.layer",
     code: using("effect-codex", "Codex.layer"),
-    limit: { ours: 350, effect: 150, zipped: 137 }
+    limit: { ours: 370, effect: 150, zipped: 144 }
   }
 ]
 
