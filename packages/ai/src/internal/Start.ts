@@ -51,7 +51,7 @@ export interface Services {
   readonly scope: Scope.Scope
 }
 
-/** What receives the events of a turn. */
+/** The receiver of the events of a turn. */
 type Reader = Pick<RunningTurn, "incoming" | "parts">
 
 /** Has the tools of a turn executed within it, if the call of the model brings their handlers. */

@@ -61,7 +61,7 @@ export interface Conversation {
   timer: Fiber.Fiber<void> | undefined
 }
 
-/** What a thread is opened with. */
+/** The options with which a thread is opened. */
 export interface Opening {
   readonly place: Options.Place
   readonly lasting: Options.Lasting
