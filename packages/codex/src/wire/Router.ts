@@ -255,11 +255,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     turns.add(turn)
     unclaimed.delete(threadId)
     turn.onHeld = () => held.push(turn)
-    turn.whenEnded(() => {
-      server?.turnEnded(threadId, turnId)
-      // Also of a turn that ended without a completion.
-      family.turns.endRoot(turnId)
-    })
+    turn.whenEnded(() => server?.turnEnded(threadId, turnId))
     return turn
   }
 
@@ -320,8 +316,6 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       event = turn.offer(raw)
       if (method === "error") onError([turn], params)
     } else onUnclaimed(raw, text, method, params, threadId, turnId)
-    // Last: until now the result of the turn was read.
-    if (turnId !== undefined && method === "turn/completed") family.turns.endRoot(turnId)
     if (subscriptions.count > 0) subscriptions.publish(raw, event, threadId, turnId)
   }
 
@@ -341,8 +335,11 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
         if (method === "turn/started") unclaimed.set(threadId, turnId)
         else if (method === "turn/completed") unclaimed.delete(threadId)
       }
-      if (method === "turn/completed") server?.turnEnded(threadId, turnId)
-      else if (method === "error" && threadId !== undefined) onError(turnsOf(threadId), params)
+      if (method === "turn/completed") {
+        server?.turnEnded(threadId, turnId)
+        // After the followers, which read the usage of the turn. A claimed turn does this itself when it ends.
+        family.turns.endRoot(turnId)
+      } else if (method === "error" && threadId !== undefined) onError(turnsOf(threadId), params)
     } else if (method === "serverRequest/resolved") {
       const id = Predicate.isObject(params) ? JsonRpc.idOf(params["requestId"]) : undefined
       if (id !== undefined) server?.resolved(JsonRpc.idText(id, text, "params", "requestId"))
