@@ -45,7 +45,7 @@ const open = (
     return webSocket
   })
 
-/** What is the same on every socket: other clients may be connected, and the server goes on without this one. */
+/** The common part of the connections over sockets: other clients may be connected, and the server continues without this one. */
 const connectionOf = ({ receive, send }: WebSocket) => ({
   receive,
   send,

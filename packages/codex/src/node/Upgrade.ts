@@ -10,7 +10,7 @@ import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectError, type ConnectReason } from "../model/CodexError.ts"
 
-/** What is asked for. */
+/** The request for a WebSocket. */
 export interface Request {
   /** The server, as errors name it. */
   readonly target: string

@@ -27,7 +27,7 @@ const askOn = (wire: Wire): Ask => (method, params, read) =>
 
 /**
  * Runs `then`, in the reader, when the server has repeated the usage of the latest turn. It does so after a response with all turns.
- * What follows a response comes before the response to any later request.
+ * Notifications that follow a response arrive before the response to any later request.
  */
 export const afterUsage = (ask: Ask, threadId: string, then: () => void): Effect.Effect<void, RequestError> =>
   Effect.andThen(

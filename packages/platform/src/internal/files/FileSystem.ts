@@ -12,7 +12,7 @@ import type { Files, OpenOptions, Time } from "./Files.ts"
 import { at as atPath, on as onPaths } from "./place.ts"
 import type { Watcher } from "./Watch.ts"
 
-/** What a file system is made of. */
+/** The parts of a file system. */
 export interface Parts {
   readonly files: Files
   readonly watcher: Watcher

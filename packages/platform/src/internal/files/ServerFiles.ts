@@ -9,7 +9,7 @@ import * as base64 from "../server/base64.ts"
 import { type Fault, Unsupported } from "../server/Fault.ts"
 import type { Files, Signs } from "./Files.ts"
 
-/** What one message carries without trouble: the server has 16 MiB for a line. */
+/** The number of bytes that one message carries safely: the server accepts 16 MiB per line. */
 const messageSize = 8 * 1024 * 1024
 
 const slow = { timeout: Duration.infinity } as const

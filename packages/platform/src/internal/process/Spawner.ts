@@ -82,7 +82,7 @@ const inputSink = (
 
 type Bytes = Stream.Stream<Uint8Array, PlatformError.PlatformError>
 
-/** What the handle shows of an output stream. */
+/** The visible part of an output stream. */
 const outputOf = (stream: Bytes, { isIgnored, sink }: Stdio.Stdio["stdout"]): Bytes =>
   isIgnored ? Stream.empty : sink === undefined ? stream : Stream.transduce(stream, sink)
 

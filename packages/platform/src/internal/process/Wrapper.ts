@@ -12,7 +12,7 @@ export interface Descriptor {
   readonly pipe: string
 }
 
-/** What a command is started with. */
+/** The way in which a command is started. */
 export interface Start {
   readonly ignoreStdout: boolean
   readonly ignoreStderr: boolean

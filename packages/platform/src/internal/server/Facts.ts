@@ -22,7 +22,7 @@ export interface Facts {
   readonly missing: ReadonlyArray<string>
 }
 
-/** What the shell helper needs, beyond POSIX: each a command that succeeds if the tool can do it. */
+/** The tools that the shell helper needs beyond POSIX, each with a command that succeeds if the tool supports it. */
 const tools: ReadonlyArray<readonly [name: string, test: string]> = [
   ["GNU stat", "stat -c %.9X /"],
   ["GNU find", "find / -maxdepth 0 -printf x"],

@@ -25,7 +25,7 @@ export class HelperEnded extends Data.TaggedError("HelperEnded")<{
 /** Any failure of an operation. */
 export type Fault = Refused | Unsupported | HelperEnded | CodexError.RequestError
 
-/** Where an operation failed. */
+/** The place of a failed operation. */
 export interface Place {
   readonly module: string
   readonly method: string

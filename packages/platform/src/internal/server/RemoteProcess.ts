@@ -75,6 +75,17 @@ const inPieces = (
   return Effect.forEach(pieces, (piece) => write(base64.encode(piece)), { discard: true })
 }
 
+/** The standard input of a process, written by the requests that `send` makes. */
+const stdin = (
+  send: (input: { readonly deltaBase64: string } | { readonly closeStdin: true }) => Effect.Effect<
+    unknown,
+    CodexError.RequestError
+  >
+): Pick<RemoteProcess, "write" | "closeStdin"> => ({
+  write: (bytes) => inPieces(bytes, (deltaBase64) => send({ deltaBase64 })),
+  closeStdin: Effect.asVoid(send({ closeStdin: true }))
+})
+
 /** The end of what outlives its layer. */
 const closed = Exit.fail(new CodexConnectionError({ reason: { _tag: "Closed" } }))
 
@@ -117,14 +128,8 @@ const processRunner = (
     )
     return {
       exit,
-      write: (bytes) =>
-        inPieces(
-          bytes,
-          (deltaBase64) =>
-            connection.request(client.request("process/writeStdin", { processHandle, deltaBase64 }, unlimited))
-        ),
-      closeStdin: Effect.asVoid(
-        connection.request(client.request("process/writeStdin", { processHandle, closeStdin: true }, unlimited))
+      ...stdin((input) =>
+        connection.request(client.request("process/writeStdin", { processHandle, ...input }, unlimited))
       ),
       terminate,
       resize: (size) => Effect.asVoid(client.request("process/resizePty", { processHandle, size }))
@@ -174,15 +179,7 @@ const commandRunner = (
     )
     return {
       exit,
-      write: (bytes) =>
-        inPieces(
-          bytes,
-          (deltaBase64) =>
-            connection.request(client.request("command/exec/write", { processId, deltaBase64 }, unlimited))
-        ),
-      closeStdin: Effect.asVoid(
-        connection.request(client.request("command/exec/write", { processId, closeStdin: true }, unlimited))
-      ),
+      ...stdin((input) => connection.request(client.request("command/exec/write", { processId, ...input }, unlimited))),
       terminate: Effect.asVoid(client.request("command/exec/terminate", { processId })),
       resize: (size) => Effect.asVoid(client.request("command/exec/resize", { processId, size }))
     }
