@@ -29,6 +29,7 @@ export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
+    promises: [".", "tools", "model", "base"],
     ".": ["wire", "node", "options", "tools", "model", "base"],
     wire: ["options", "model", "base"],
     options: ["tools", "model", "base"],
