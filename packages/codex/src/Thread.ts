@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { nameCaller } from "./base/caller.ts"
 import { newId } from "./base/ids.ts"
+import { refuseAwait } from "./base/refuseAwait.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
 import { check } from "./model/check.ts"
@@ -356,11 +357,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
   function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return nameCaller(run, runPlain(input, options))
-    return nameCaller(
-      run,
-      Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
-    )
+    const running = isTyped(options)
+      ? Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+      : runPlain(input, options)
+    return refuseAwait("thread.run", nameCaller(run, running))
   }
 
   function turn<A, RD>(
@@ -369,12 +369,13 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Turn.TypedTurn<A, RD>, StartTurnError>
   function turn(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
   function turn<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return turnPlain(input, options)
-    return Effect.flatMap(
+    if (!isTyped(options)) return refuseAwait("thread.turn", turnPlain(input, options))
+    const starting = Effect.flatMap(
       typed(options),
       ({ output, plain }) =>
         Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
     )
+    return refuseAwait("thread.turn", starting)
   }
 
   function stream<A, RD>(

@@ -2,6 +2,7 @@
  * Options of the Promise API: those of the Effect API, with async functions in place of Effects, and a signal.
  */
 import * as Effect from "effect/Effect"
+import * as Struct from "effect/Struct"
 import type { InvalidInputError } from "../model/CodexError.ts"
 import type * as Options from "../Options.ts"
 import type { SignalOptions } from "./Runner.ts"
@@ -68,22 +69,23 @@ export interface TypedTurnOptions<A> extends Omit<Options.TypedTurnOptions<A>, "
 /** Returns the options of a thread for the Effect API. */
 export const toThreadOptions = Effect.fnUntraced(function*<
   O extends ThreadStartOptions | ThreadResumeOptions | ThreadForkOptions
->({ serverRequests, signal: _, tools, ...rest }: O) {
+>(options: O) {
+  const { serverRequests, tools } = options
   return {
-    ...rest,
+    ...Struct.omit(options, ["serverRequests", "signal", "tools"]),
     ...(serverRequests !== undefined && { serverRequests: toEffectHandlers(serverRequests) }),
     ...(tools !== undefined && { tools: yield* toToolkit(tools) })
   }
 })
 
 /** Returns the options of a turn for the Effect API. */
-export const toTurnOptions = ({ signal: _, ...rest }: TurnOptions): Options.TurnOptions => rest
+export const toTurnOptions = (options: TurnOptions): Options.TurnOptions => Struct.omit(options, ["signal"])
 
 /** Returns the options of a typed turn for the Effect API. */
 export const toTypedOptions = <A>(
-  { output, signal: _, ...rest }: TypedTurnOptions<A>
+  options: TypedTurnOptions<A>
 ): Effect.Effect<Options.TypedTurnOptions<A>, InvalidInputError> =>
-  Effect.map(toEffectSchema(output, "output"), (output) => ({ ...rest, output }))
+  Effect.map(toEffectSchema(options.output, "output"), (output) => ({ ...Struct.omit(options, ["signal"]), output }))
 
 /** Returns true if the turn has a Schema for its answer. */
 export const isTyped = <A>(options: TurnOptions | TypedTurnOptions<A>): options is TypedTurnOptions<A> =>

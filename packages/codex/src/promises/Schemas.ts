@@ -92,9 +92,9 @@ export const toEffectSchema = <A>(
         })
     }),
     (json) =>
-      // A JSON Schema needs no services.
+      // A JSON Schema needs no services, and the Standard Schema returns values of its type.
       json.pipe(Schema.decodeTo(
-        Schema.declare((_: unknown): _ is A => true),
+        Schema.Any,
         {
           decode: SchemaGetter.transformEffect(validate(schema)),
           encode: SchemaGetter.forbidden(() => "A Standard Schema only decodes")

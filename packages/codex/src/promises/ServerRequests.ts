@@ -15,12 +15,12 @@ import {
 } from "../model/ServerRequests.ts"
 
 /**
- * The origin of a request, and a signal that is aborted when its answer is no longer needed: the server withdrew the request, the
- * turn ended, or the connection was lost.
+ * The origin of a request, and a signal.
  *
  * @category models
  */
 export interface HandlerContext extends RequestContext {
+  /** Aborted when the answer is no longer needed: the server withdrew the request, the turn ended, or the connection was lost. */
   readonly signal: AbortSignal
 }
 

@@ -261,3 +261,13 @@ describe("a connection", () => {
     await expect(Codex.start({ apiKey: "sk" })).rejects.toThrow("apiKey is not an option")
   })
 })
+
+describe("an Effect", () => {
+  it("is not awaited by mistake", async () => {
+    const thread = await Effect.runPromise(codex.effect.threadStart())
+    await expect((async () => await thread.run("Hello."))()).rejects.toThrow("effect-codex/promises")
+    await expect((async () => await thread.turn("Hello."))()).rejects.toThrow("thread.turn returns an Effect")
+    test.enqueue(Reply.text("hello"))
+    assert.strictEqual((await Effect.runPromise(thread.run("Hello."))).finalResponse, "hello")
+  })
+})
