@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
  * only a mistake meets it.
  */
 export const refuseAwait = <A, E, R>(call: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  // oxlint-disable-next-line unicorn/no-thenable -- It is not for use: it refuses.
   Object.defineProperty(effect, "then", {
     value: (_: unknown, reject: (error: TypeError) => void) =>
       reject(
