@@ -1,5 +1,5 @@
 /** The Promise API on the real binary. */
-import { Reply } from "@effect-codex/testing"
+import { Reply, startTestCodex, type TestCodex, type TestModel } from "@effect-codex/testing/promises"
 import { toStandardJsonSchema } from "@valibot/to-json-schema"
 import { Codex, CodexError, tool } from "effect-codex/promises"
 import * as Effect from "effect/Effect"
@@ -8,24 +8,30 @@ import * as v from "valibot"
 import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
 import { processesOf } from "../real/utils.ts"
-import { type Harness, harness } from "./harness.ts"
 
-let test: Harness
+let test: TestCodex
 let codex: Codex
+let model: TestModel
+
+/** The replies to come. A turn may be interrupted before the model is asked, so what waits is not among them. */
+const replies: Array<Reply.Reply> = []
+const enqueue = (...more: ReadonlyArray<Reply.Reply>) => void replies.push(...more)
 
 beforeAll(async () => {
-  test = await harness()
-  codex = await test.start({ serverRequests: "declineAll" })
+  test = await startTestCodex({
+    client: { serverRequests: "declineAll" },
+    script: {
+      respond: ({ lastUserText }) => lastUserText === "Wait." ? Reply.hang : replies.shift() ?? Reply.text("")
+    }
+  })
+  ;({ codex, model } = test)
 })
 
-afterAll(async () => {
-  await codex.close()
-  await test[Symbol.asyncDispose]()
-})
+afterAll(() => test.close())
 
 describe("a thread", () => {
   it("runs turns", async () => {
-    test.enqueue(Reply.text("hello"))
+    enqueue(Reply.text("hello"))
     const thread = await codex.threadStart({ sandbox: "readOnly" })
     const result = await thread.run("Say hello.")
     assert.strictEqual(result.finalResponse, "hello")
@@ -34,7 +40,7 @@ describe("a thread", () => {
 
   it("streams turns, whose loop can be left", async () => {
     const thread = await codex.threadStart()
-    test.enqueue(Reply.text("one two"))
+    enqueue(Reply.text("one two"))
     let text = ""
     for await (const event of thread.stream("Count.")) {
       if (event.method === "item/agentMessage/delta") text += event.params.delta
@@ -49,7 +55,7 @@ describe("a thread", () => {
 
   it("returns handles of turns", async () => {
     const thread = await codex.threadStart()
-    test.enqueue(Reply.text("steered"))
+    enqueue(Reply.text("steered"))
     const turn = await thread.turn("Wait.")
     const pieces: Array<string> = []
     const reading = (async () => {
@@ -65,7 +71,7 @@ describe("a thread", () => {
 
   it("rejects with the errors of the Effect API, which print their message first", async () => {
     const thread = await codex.threadStart()
-    test.enqueue(Reply.httpError(400))
+    enqueue(Reply.httpError(400))
     const error = await thread.run("Fail.").then(() => assert.fail(), (error: unknown) => error)
     assert.instanceOf(error, CodexError.TurnFailedError)
     assert.include(error.stack ?? "", "Promises.test.ts")
@@ -91,13 +97,13 @@ describe("an AbortSignal", () => {
 
   it("sends nothing if it is aborted already", async () => {
     const thread = await codex.threadStart()
-    const before = test.requests().length
+    const before = model.requests().length
     const signal = AbortSignal.abort(new Error("too late"))
     await expect(thread.run("Wait.", { signal })).rejects.toThrow("too late")
     await expect((async () => {
       for await (const _ of thread.stream("Wait.", { signal })) assert.fail()
     })()).rejects.toThrow("too late")
-    assert.strictEqual(test.requests().length, before)
+    assert.strictEqual(model.requests().length, before)
   })
 
   it("ends the loops and the result of a turn", async () => {
@@ -113,7 +119,7 @@ describe("an AbortSignal", () => {
     await expect(result).rejects.toThrow("enough")
     await expect(loop).rejects.toThrow("enough")
     const interrupted = codex.thread(thread.id)
-    test.enqueue(Reply.text("free again"))
+    enqueue(Reply.text("free again"))
     assert.strictEqual((await interrupted.run("Hello.")).finalResponse, "free again")
   })
 })
@@ -127,7 +133,7 @@ describe("a typed answer", () => {
       note: z.string().optional(),
       at: z.tuple([z.string(), z.number()])
     })
-    test.enqueue(Reply.text(answer))
+    enqueue(Reply.text(answer))
     const thread = await codex.threadStart()
     const result = await thread.run("Count.", { output })
     assert.deepStrictEqual(result.output, { tests: 3, at: ["a", 2] })
@@ -137,7 +143,7 @@ describe("a typed answer", () => {
 
   it("follows a Schema of valibot", async () => {
     const output = toStandardJsonSchema(v.object({ tests: v.number(), at: v.optional(v.string()) }))
-    test.enqueue(Reply.text(JSON.stringify({ tests: 3, at: null })))
+    enqueue(Reply.text(JSON.stringify({ tests: 3, at: null })))
     const thread = await codex.threadStart()
     assert.deepStrictEqual((await thread.run("Count.", { output })).output, { tests: 3 })
     await expect(thread.run("Count.", { output: v.object({ tests: v.number() }) }))
@@ -147,11 +153,11 @@ describe("a typed answer", () => {
   it("follows an Effect Schema, in a stream and in a turn", async () => {
     const output = Schema.Struct({ at: Schema.Date })
     const thread = await codex.threadStart()
-    test.enqueue(Reply.text(JSON.stringify({ at: "2026-01-02T00:00:00.000Z" })))
+    enqueue(Reply.text(JSON.stringify({ at: "2026-01-02T00:00:00.000Z" })))
     for await (const event of thread.stream("When?", { output })) {
       if (event.method === "$output") assert.strictEqual(event.output.at.getUTCDate(), 2)
     }
-    test.enqueue(Reply.text(JSON.stringify({ at: "2026-01-02T00:00:00.000Z" })))
+    enqueue(Reply.text(JSON.stringify({ at: "2026-01-02T00:00:00.000Z" })))
     const turn = await thread.turn("When?", { output })
     assert.strictEqual((await turn.result).output.at.getUTCDate(), 2)
   })
@@ -159,7 +165,7 @@ describe("a typed answer", () => {
   it("is checked by the Schema itself", async () => {
     const thread = await codex.threadStart()
     const output = z.object({ even: z.number() }).refine(async ({ even }) => even % 2 === 0, "it is odd")
-    test.enqueue(Reply.text(JSON.stringify({ even: 3 })))
+    enqueue(Reply.text(JSON.stringify({ even: 3 })))
     await expect(thread.run("Even?", { output })).rejects.toThrow("it is odd")
     await expect(thread.run("What?", { output: z.custom() })).rejects.toThrow(CodexError.InvalidInputError)
   })
@@ -179,7 +185,7 @@ describe("a tool", () => {
     })
     const ping = tool({ description: "Answers", execute: () => undefined })
     const thread = await codex.threadStart({ tools: { stock, ping } })
-    test.enqueue(
+    enqueue(
       Reply.functionCall({ name: "stock", arguments: { article: "lamp" } }),
       Reply.functionCall({ name: "stock", arguments: { article: "none" } }),
       Reply.functionCall({ name: "stock", arguments: { article: 3 } }),
@@ -187,7 +193,7 @@ describe("a tool", () => {
       Reply.text("done")
     )
     await thread.run("Go.")
-    const outputs = test.requests().slice(-4).map((request) => request.toolOutput())
+    const outputs = model.requests().slice(-4).map((request) => request.toolOutput())
     assert.strictEqual(outputs[0], `{"article":"lamp","size":null}`)
     assert.strictEqual(outputs[1], "The tool stock failed: there is no such article")
     assert.include(outputs[2], "Invalid parameters for the tool stock")
@@ -218,10 +224,10 @@ describe("approvals", () => {
         }
       }
     })
-    test.enqueue(escalated, Reply.text("done"))
+    enqueue(escalated, Reply.text("done"))
     await thread.run("Go.")
     assert.strictEqual(asked.length, 1)
-    assert.include(test.requests().at(-1)!.toolOutput(), "approved")
+    assert.include(model.requests().at(-1)!.toolOutput(), "approved")
   })
 
   it("are declined if the function throws", async () => {
@@ -229,9 +235,9 @@ describe("approvals", () => {
       approvalPolicy: "on-request",
       serverRequests: { "item/commandExecution/requestApproval": async () => Promise.reject(new Error("no")) }
     })
-    test.enqueue(escalated, Reply.text("done"))
+    enqueue(escalated, Reply.text("done"))
     await thread.run("Go.")
-    assert.notInclude(test.requests().at(-1)!.toolOutput(), "approved\n")
+    assert.notInclude(model.requests().at(-1)!.toolOutput(), "approved\n")
   })
 
   it("name unknown methods", async () => {
@@ -243,13 +249,17 @@ describe("approvals", () => {
 
 describe("a connection", () => {
   it("ends its process when it is disposed of", async () => {
-    await using own = await harness()
+    let codexHome = ""
     {
-      await using codex = await own.start()
-      assert.isAbove((await Effect.runPromise(processesOf(own.home.codexHome))).length, 0)
-      assert.isString(codex.metadata.serverVersion)
+      await using own = await startTestCodex()
+      codexHome = own.home.codexHome
+      assert.isAbove((await Effect.runPromise(processesOf(codexHome))).length, 0)
+      assert.isString(own.codex.metadata.serverVersion)
+      own.model.enqueue(Reply.text("hello"))
+      const thread = await own.codex.threadStart()
+      assert.strictEqual((await thread.run("Say hello.")).finalResponse, "hello")
     }
-    assert.deepStrictEqual(await Effect.runPromise(processesOf(own.home.codexHome)), [])
+    assert.deepStrictEqual(await Effect.runPromise(processesOf(codexHome)), [])
   })
 
   it("rejects if it cannot be made", async () => {
@@ -267,7 +277,7 @@ describe("an Effect", () => {
     const thread = await Effect.runPromise(codex.effect.threadStart())
     await expect((async () => await thread.run("Hello."))()).rejects.toThrow("effect-codex/promises")
     await expect((async () => await thread.turn("Hello."))()).rejects.toThrow("thread.turn returns an Effect")
-    test.enqueue(Reply.text("hello"))
+    enqueue(Reply.text("hello"))
     assert.strictEqual((await Effect.runPromise(thread.run("Hello."))).finalResponse, "hello")
   })
 })
