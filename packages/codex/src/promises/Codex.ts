@@ -211,48 +211,20 @@ const open = async (
   }
 }
 
-/**
- * Starts `codex app-server`, and connects to it. Rejects with `CodexConnectError` if that fails. `close` ends the process.
- *
- * @example
- * ```ts
- * import { Codex } from "effect-codex/promises"
- *
- * await using codex = await Codex.start()
- * const thread = await codex.threadStart({ sandbox: "readOnly" })
- * const result = await thread.run("What does this project do?")
- * console.log(result.finalResponse)
- * ```
- *
- * @category constructors
- */
-const start = (options: StartOptions & SignalOptions = {}): Promise<Codex> => {
-  const { restart, serverRequests, signal, ...rest } = options
-  return open(
-    EffectCodex.layer({ ...rest, ...toHandlers(serverRequests), restart: restart === true ? restarts : restart }),
+const start = ({ restart, serverRequests, signal, ...options }: StartOptions & SignalOptions = {}) =>
+  open(
+    EffectCodex.layer({
+      ...options,
+      ...toHandlers(serverRequests),
+      restart: restart === true ? restarts : restart
+    }),
     signal
   )
-}
 
-/**
- * Connects to a running app-server: over a WebSocket (`{ url }`), or over a Unix socket (`{ path }`). `close` leaves the server
- * running. A lost connection is opened again, and running turns continue: see `reconnect`.
- *
- * @example
- * ```ts
- * import { Codex } from "effect-codex/promises"
- *
- * await using codex = await Codex.connect({ url: "ws://127.0.0.1:4500", token: process.env.CODEX_TOKEN ?? "" })
- * const { finalResponse } = await (await codex.threadStart()).run("Say hello.")
- * ```
- *
- * @category constructors
- */
-const connect = (options: ConnectOptions & SignalOptions): Promise<Codex> => {
-  const { serverRequests, signal, ...rest } = options
+const connect = ({ serverRequests, signal, ...options }: ConnectOptions & SignalOptions) => {
   const handlers = toHandlers(serverRequests)
-  if ("path" in rest) return open(EffectCodex.layerUnixSocket({ ...rest, ...handlers }), signal)
-  const { token, ...socket } = rest
+  if ("path" in options) return open(EffectCodex.layerUnixSocket({ ...options, ...handlers }), signal)
+  const { token, ...socket } = options
   const secret = token === undefined ? {} : { token: redacted(token) }
   return open(EffectCodex.layerWebSocket({ ...socket, ...secret, ...handlers }), signal)
 }
@@ -262,4 +234,33 @@ const connect = (options: ConnectOptions & SignalOptions): Promise<Codex> => {
  *
  * @category constructors
  */
-export const Codex = { start, connect }
+export const Codex: {
+  /**
+   * Starts `codex app-server`, and connects to it. Rejects with `CodexConnectError` if that fails. `close` ends the process.
+   *
+   * @example
+   * ```ts
+   * import { Codex } from "effect-codex/promises"
+   *
+   * await using codex = await Codex.start()
+   * const thread = await codex.threadStart({ sandbox: "readOnly" })
+   * const result = await thread.run("What does this project do?")
+   * console.log(result.finalResponse)
+   * ```
+   */
+  readonly start: (options?: StartOptions & SignalOptions) => Promise<Codex>
+  /**
+   * Connects to a running app-server: over a WebSocket (`{ url }`), or over a Unix socket (`{ path }`). `close` leaves the server
+   * running. A lost connection is opened again, and running turns continue: see `reconnect`.
+   *
+   * @example
+   * ```ts
+   * import { Codex } from "effect-codex/promises"
+   *
+   * await using codex = await Codex.connect({ url: "ws://127.0.0.1:4500", token: process.env["CODEX_TOKEN"] ?? "" })
+   * const thread = await codex.threadStart()
+   * console.log((await thread.run("Say hello.")).finalResponse)
+   * ```
+   */
+  readonly connect: (options: ConnectOptions & SignalOptions) => Promise<Codex>
+} = { start, connect }
