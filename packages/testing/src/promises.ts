@@ -44,11 +44,15 @@ export interface TestModel {
   readonly requests: () => ReadonlyArray<ModelRequest>
 }
 
-/** Codex with its model and its home. `close`, which `await using` calls, ends the process and removes the home. */
+/** Codex with its model and its home. */
 export interface TestCodex extends AsyncDisposable {
+  /** The client of the app-server. */
   readonly codex: Codex
+  /** The model that answers. */
   readonly model: TestModel
+  /** The directories and the environment of the process. */
   readonly home: CodexHome.Service
+  /** Ends the process, removes the home and stops the model. `await using` calls it. */
   readonly close: () => Promise<void>
 }
 
