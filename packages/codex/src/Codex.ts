@@ -26,8 +26,8 @@ import * as Stream from "effect/Stream"
 import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
-import { declineAll } from "./model/ApprovalHandlers.ts"
-import { check } from "./model/check.ts"
+import { declineAll } from "./model/requests/ApprovalHandlers.ts"
+import { check } from "./model/errors/check.ts"
 import {
   type CodexConnectionError,
   type ConnectError,
@@ -35,13 +35,13 @@ import {
   type OpenThreadError,
   type RequestError,
   type ThreadError
-} from "./model/CodexError.ts"
-import type { Limits } from "./model/Limits.ts"
-import type * as Notification from "./model/Notification.ts"
-import type { TransportOptions } from "./model/RemoteOptions.ts"
-import * as ServerRequests from "./model/ServerRequests.ts"
-import * as Settings from "./model/Settings.ts"
-import type { Transport } from "./model/Transport.ts"
+} from "./model/errors/CodexError.ts"
+import type { Limits } from "./model/turns/Limits.ts"
+import type * as Notification from "./model/turns/Notification.ts"
+import type { TransportOptions } from "./model/connection/RemoteOptions.ts"
+import * as ServerRequests from "./model/requests/ServerRequests.ts"
+import * as Settings from "./model/turns/Settings.ts"
+import type { Transport } from "./model/connection/Transport.ts"
 import type * as Options from "./Options.ts"
 import * as optionChecks from "./options/checks.ts"
 import * as Params from "./options/params.ts"

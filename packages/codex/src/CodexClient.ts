@@ -20,24 +20,24 @@ import * as Deadlines from "./base/Deadlines.ts"
 import { describe } from "./base/issue.ts"
 import { ErrorCode } from "./base/JsonRpc.ts"
 import { type Checks, findMistake, notPositive, pick, positiveDuration, timeout } from "./base/options.ts"
-import { declineAll } from "./model/ApprovalHandlers.ts"
-import { check } from "./model/check.ts"
-import * as ClientOptions from "./model/ClientOptions.ts"
+import { declineAll } from "./model/requests/ApprovalHandlers.ts"
+import { check } from "./model/errors/check.ts"
+import * as ClientOptions from "./model/connection/ClientOptions.ts"
 import {
   type CodexConnectionError,
   CodexDecodeError,
   type ConnectError,
   InvalidInputError,
   type RequestError
-} from "./model/CodexError.ts"
-import type { ConnectionState } from "./model/ConnectionState.ts"
-import type { Metadata } from "./model/Metadata.ts"
-import type * as Notification from "./model/Notification.ts"
-import * as RemoteOptions from "./model/RemoteOptions.ts"
-import type { Method, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
-import * as ServerRequests from "./model/ServerRequests.ts"
-import * as SocketOptions from "./model/SocketOptions.ts"
-import { Transport } from "./model/Transport.ts"
+} from "./model/errors/CodexError.ts"
+import type { ConnectionState } from "./model/connection/ConnectionState.ts"
+import type { Metadata } from "./model/connection/Metadata.ts"
+import type * as Notification from "./model/turns/Notification.ts"
+import * as RemoteOptions from "./model/connection/RemoteOptions.ts"
+import type { Method, RequestArgs, RequestOptions, Response } from "./model/requests/Request.ts"
+import * as ServerRequests from "./model/requests/ServerRequests.ts"
+import * as SocketOptions from "./model/connection/SocketOptions.ts"
+import { Transport } from "./model/connection/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
@@ -54,9 +54,9 @@ import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
-export type { ConnectionState } from "./model/ConnectionState.ts"
-export type { Metadata } from "./model/Metadata.ts"
-export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
+export type { ConnectionState } from "./model/connection/ConnectionState.ts"
+export type { Metadata } from "./model/connection/Metadata.ts"
+export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/requests/Request.ts"
 
 /**
  * The client of one app-server.

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Checks } from "./base/options.ts"
-import { check } from "./model/check.ts"
+import { check } from "./model/errors/check.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
@@ -16,9 +16,9 @@ import {
   type RunError,
   type StartTurnError,
   ThreadBusyError
-} from "./model/CodexError.ts"
-import type * as Limits from "./model/Limits.ts"
-import type { TurnResult } from "./model/TurnResult.ts"
+} from "./model/errors/CodexError.ts"
+import type * as Limits from "./model/turns/Limits.ts"
+import type { TurnResult } from "./model/turns/TurnResult.ts"
 import type { TurnOptions } from "./Options.ts"
 import * as optionChecks from "./options/checks.ts"
 import * as Turn from "./Turn.ts"

@@ -14,7 +14,7 @@ import { nameCaller } from "./base/caller.ts"
 import { newId } from "./base/ids.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
-import { check } from "./model/check.ts"
+import { check } from "./model/errors/check.ts"
 import {
   type CodexConnectionError,
   type OpenThreadError,
@@ -25,13 +25,13 @@ import {
   type ThreadError,
   type TurnError,
   type TypedRunError
-} from "./model/CodexError.ts"
-import * as Limits from "./model/Limits.ts"
-import type * as Notification from "./model/Notification.ts"
-import * as OutputCodec from "./model/OutputCodec.ts"
-import { isAtLeast } from "./model/ServerVersion.ts"
-import * as Settings from "./model/Settings.ts"
-import type { TurnResult } from "./model/TurnResult.ts"
+} from "./model/errors/CodexError.ts"
+import * as Limits from "./model/turns/Limits.ts"
+import type * as Notification from "./model/turns/Notification.ts"
+import * as OutputCodec from "./options/OutputCodec.ts"
+import { isAtLeast } from "./model/connection/ServerVersion.ts"
+import * as Settings from "./model/turns/Settings.ts"
+import type { TurnResult } from "./model/turns/TurnResult.ts"
 import type * as Options from "./Options.ts"
 import * as optionChecks from "./options/checks.ts"
 import { toTurnParams } from "./options/Input.ts"

@@ -6,10 +6,10 @@
  */
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Schema from "effect/Schema"
-import { PrintedError } from "../base/PrintedError.ts"
+import { PrintedError } from "../../base/PrintedError.ts"
 import * as messages from "./errorMessages.ts"
 import { ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
-import { TurnResult } from "./TurnResult.ts"
+import { TurnResult } from "../turns/TurnResult.ts"
 
 export { ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
