@@ -6,3 +6,4 @@
  * thread and turn, and what to do next.
  */
 export * from "./model/errors/CodexError.ts"
+export { isRetryable } from "./model/errors/isRetryable.ts"

@@ -34,7 +34,13 @@ export {
   type McpToolDecision,
   mcpToolResponse
 } from "./model/requests/McpElicitation.ts"
-export { type Inbox, inbox, type InteractiveMethod, type Pending, type PendingOf } from "./model/requests/RequestInbox.ts"
+export {
+  type Inbox,
+  inbox,
+  type InteractiveMethod,
+  type Pending,
+  type PendingOf
+} from "./model/requests/RequestInbox.ts"
 export {
   type AllHandlers,
   type Handler,

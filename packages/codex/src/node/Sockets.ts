@@ -11,8 +11,6 @@ import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import { hiding } from "../base/secrets.ts"
-import { check } from "../model/errors/check.ts"
-import type { CodexConnectError, InvalidInputError } from "../model/errors/CodexError.ts"
 import {
   defaults,
   maxMessageBytes,
@@ -24,6 +22,8 @@ import {
   type WebSocketOptions
 } from "../model/connection/SocketOptions.ts"
 import { type Connection, Transport } from "../model/connection/Transport.ts"
+import { check } from "../model/errors/check.ts"
+import type { CodexConnectError, InvalidInputError } from "../model/errors/CodexError.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 

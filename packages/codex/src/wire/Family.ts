@@ -4,9 +4,9 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
+import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
 import type { Limits } from "../model/turns/Limits.ts"
 import type * as Notification from "../model/turns/Notification.ts"
-import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
 import type { Settings } from "../model/turns/Settings.ts"
 import * as ThreadSettings from "../model/turns/Settings.ts"
 import { ChildTurns } from "./ChildTurns.ts"

@@ -14,6 +14,9 @@ import * as Stream from "effect/Stream"
 import { Broadcast } from "../base/Broadcast.ts"
 import type { Deadlines } from "../base/Deadlines.ts"
 import * as ClientOptions from "../model/connection/ClientOptions.ts"
+import type { ConnectionState } from "../model/connection/ConnectionState.ts"
+import * as Metadata from "../model/connection/Metadata.ts"
+import { type Connection, Transport } from "../model/connection/Transport.ts"
 import {
   CodexConnectError,
   CodexConnectionError,
@@ -21,9 +24,6 @@ import {
   type ConnectReason,
   type RequestError
 } from "../model/errors/CodexError.ts"
-import type { ConnectionState } from "../model/connection/ConnectionState.ts"
-import * as Metadata from "../model/connection/Metadata.ts"
-import { type Connection, Transport } from "../model/connection/Transport.ts"
 import { rejoin, rejoinAll } from "./Rejoin.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 import * as Router from "./Router.ts"

@@ -15,7 +15,12 @@ import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
-import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/errors/CodexError.ts"
+import {
+  CodexDecodeError,
+  type RequestError,
+  type StartTurnError,
+  ThreadBusyError
+} from "../model/errors/CodexError.ts"
 import type { TurnLimits } from "../model/turns/Limits.ts"
 import * as Enforcement from "./Enforcement.ts"
 import type { ForeignTurns } from "./ForeignTurns.ts"

@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as options from "../../base/options.ts"
-import { declineAll } from "../requests/ApprovalHandlers.ts"
 import { check } from "../errors/check.ts"
 import type { InvalidInputError } from "../errors/CodexError.ts"
-import * as Limits from "../turns/Limits.ts"
+import { declineAll } from "../requests/ApprovalHandlers.ts"
 import type * as ServerRequests from "../requests/ServerRequests.ts"
+import * as Limits from "../turns/Limits.ts"
 import { version } from "./version.ts"
 
 /**
