@@ -11,9 +11,9 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as EffectCodex from "../Codex.ts"
 import type * as CodexClient from "../CodexClient.ts"
-import type { ConnectError } from "../model/CodexError.ts"
-import type * as Notification from "../model/Notification.ts"
-import type * as Request from "../model/Request.ts"
+import type { ConnectError } from "../model/errors/CodexError.ts"
+import type * as Request from "../model/requests/Request.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 import * as Login from "./Login.ts"
 import {
   type ThreadForkOptions,

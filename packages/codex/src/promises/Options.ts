@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
-import type { InvalidInputError } from "../model/CodexError.ts"
+import type { InvalidInputError } from "../model/errors/CodexError.ts"
 import type * as Options from "../Options.ts"
 import type { SignalOptions } from "./Runner.ts"
 import type { AnySchema } from "./Schemas.ts"

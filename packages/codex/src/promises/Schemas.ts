@@ -11,7 +11,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "effect/StandardSchema"
 import { textOf } from "../base/text.ts"
-import { InvalidInputError } from "../model/CodexError.ts"
+import { InvalidInputError } from "../model/errors/CodexError.ts"
 
 /**
  * A Schema of values `A`: an Effect Schema, or a Standard Schema that also has a JSON Schema (`~standard.jsonSchema`). Schemas of

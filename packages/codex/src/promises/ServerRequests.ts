@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { textOf } from "../base/text.ts"
-import { acceptAll, acceptForSession, declineAll } from "../model/ApprovalHandlers.ts"
+import { acceptAll, acceptForSession, declineAll } from "../model/requests/ApprovalHandlers.ts"
 import {
   type AnyHandler,
   type Method,
@@ -12,7 +12,7 @@ import {
   type Response,
   ServerRequestError,
   type ServerRequestHandlers
-} from "../model/ServerRequests.ts"
+} from "../model/requests/ServerRequests.ts"
 
 /**
  * The origin of a request, and a signal.

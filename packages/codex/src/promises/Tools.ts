@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { textOf } from "../base/text.ts"
-import { InvalidInputError } from "../model/CodexError.ts"
+import { InvalidInputError } from "../model/errors/CodexError.ts"
 import { DeferLoading, Namespace, Timeout } from "../tools/Annotations.ts"
 import { type AnySchema, toEffectSchema } from "./Schemas.ts"
 
