@@ -19,10 +19,12 @@ const first = Effect.gen(function*() {
 const second = (threadId: string) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
-    const { turns } = yield* Effect.repeat(codex.threadRead(threadId, { includeTurns: true }), {
+    // The turns can't be read before the server has stored the first one.
+    yield* Effect.repeat(codex.threadRead(threadId), {
       until: ({ status }) => status.type !== "active",
       schedule: Schedule.spaced("100 millis")
     })
+    const { turns } = yield* codex.threadRead(threadId, { includeTurns: true })
     for (const item of turns.at(-1)?.items ?? []) {
       if (item.type === "agentMessage") yield* Console.log(`second  reads the answer: ${item.text}`)
     }

@@ -1,6 +1,8 @@
 /**
  * The core of the SDK as a plain program, which any runtime can run: every transport on the real binary, with a scripted model.
  * Prints a line for each part that works.
+ *
+ *     bun --conditions=@effect-codex/source packages/codex/test/runtimes/core.ts stdio wss unix
  */
 import { CodexHome, Gate, Item, Reply, ScriptedModel } from "@effect-codex/testing"
 import { Codex, CodexError } from "effect-codex"
@@ -16,7 +18,6 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
-import { serverOf } from "../real/utils.ts"
 import * as proxy from "../sockets/proxy.ts"
 import * as server from "../sockets/server.ts"
 import * as tlsProxy from "./tlsProxy.ts"
@@ -96,12 +97,16 @@ const parts = {
   })
 }
 
-/** Runs the parts on a connection. */
-const all = <E>(name: string, codexLayer: Layer.Layer<Codex.Services, E>) =>
+type Part = keyof typeof parts
+
+const every: ReadonlyArray<Part> = ["run", "stream", "approval", "tool", "typed", "interrupt"]
+
+/** Runs parts on one connection. */
+const check = <E>(name: string, codexLayer: Layer.Layer<Codex.Services, E>, names = every) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
-    for (const [part, check] of Object.entries(parts)) {
-      yield* check(codex)
+    for (const part of names) {
+      yield* parts[part](codex)
       yield* Console.log(`${name} ${part}`)
     }
   }).pipe(Effect.provide(codexLayer))
@@ -129,41 +134,54 @@ const reconnect = Effect.fnUntraced(function*(address: string) {
 const restart = (codexLayer: Layer.Layer<Codex.Services, CodexError.ConnectError>) =>
   Effect.gen(function*() {
     yield* replies(Reply.text("one"), Reply.hang)
-    const { codexHome } = yield* CodexHome.CodexHome
     const model = yield* ScriptedModel.ScriptedModel
     const codex = yield* Codex.Codex
     const thread = yield* codex.threadStart()
     yield* thread.run("first")
     const running = yield* Effect.forkChild(Effect.flip(thread.run("wait")))
     yield* model.awaitRequest(1)
-    process.kill(yield* serverOf(codexHome), "SIGKILL")
+    // The parent of the command is the server. Deno can't look it up in /proc without all permissions.
+    yield* Effect.flip(codex.client.request("command/exec", {
+      command: ["/bin/sh", "-c", "kill -9 $PPID"],
+      sandboxPolicy: { type: "dangerFullAccess" }
+    }))
     assert.equal((yield* Fiber.join(running))._tag, "CodexConnectionError")
     yield* replies(Reply.text("two"))
     const { finalResponse } = yield* Effect.retry(thread.run("second"), { while: CodexError.isRetryable, times: 20 })
     assert.equal(finalResponse, "two")
   }).pipe(Effect.provide(codexLayer))
 
+const transports = {
+  stdio: Effect.gen(function*() {
+    const { env, workspace } = yield* CodexHome.CodexHome
+    const stdio = Codex.layer({ cwd: workspace, env, restart: Schedule.spaced("10 millis") })
+    yield* check("stdio", stdio)
+    yield* restart(stdio)
+    yield* Console.log("stdio restart")
+  }),
+
+  wss: Effect.gen(function*() {
+    const token = "a-token-of-this-test"
+    const digest = createHash("sha256").update(token).digest("hex")
+    const { address } = yield* server.listen("ws", "--ws-auth", "capability-token", "--ws-token-sha256", digest)
+    const url = yield* tlsProxy.make(address)
+    yield* check("wss", Codex.layerWebSocket({ url, token: Redacted.make(token) }))
+    const refused = yield* Effect.flip(Effect.scoped(Layer.build(Codex.layerWebSocket({ url }))))
+    assert(refused._tag === "CodexConnectError")
+    assert.equal(refused.reason._tag, "Unauthorized")
+    yield* Console.log("wss token")
+  }),
+
+  unix: Effect.gen(function*() {
+    const { address } = yield* server.listen("unix")
+    yield* check("unix", Codex.layerUnixSocket({ path: address }), ["run", "stream", "interrupt"])
+    yield* reconnect(address)
+    yield* Console.log("unix reconnect")
+  })
+}
+
 const program = Effect.gen(function*() {
-  const home = yield* CodexHome.CodexHome
-  const stdio = Codex.layer({ cwd: home.workspace, env: home.env, restart: Schedule.spaced("10 millis") })
-  yield* all("stdio", stdio)
-  yield* restart(stdio)
-  yield* Console.log("stdio restart")
-
-  const token = "a-token-of-this-test"
-  const digest = createHash("sha256").update(token).digest("hex")
-  const remote = yield* server.listen("ws", "--ws-auth", "capability-token", "--ws-token-sha256", digest)
-  const url = yield* tlsProxy.make(remote.address)
-  yield* all("wss", Codex.layerWebSocket({ url, token: Redacted.make(token) }))
-  const refused = yield* Effect.flip(Effect.scoped(Layer.build(Codex.layerWebSocket({ url }))))
-  assert(refused._tag === "CodexConnectError")
-  assert.equal(refused.reason._tag, "Unauthorized")
-  yield* Console.log("wss token")
-
-  const local = yield* server.listen("unix")
-  yield* all("unix", Codex.layerUnixSocket({ path: local.address }))
-  yield* reconnect(local.address)
-  yield* Console.log("unix reconnect")
+  for (const [name, transport] of Object.entries(transports)) if (process.argv.includes(name)) yield* transport
 }).pipe(
   Effect.scoped,
   Effect.provide(CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer())))
