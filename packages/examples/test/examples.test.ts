@@ -118,7 +118,7 @@ const prints: Readonly<
   "23_files": [
     "entries  [ 'copy.txt', 'hello.txt' ]",
     "content  Hello.",
-    "metadata { isFile: true, modified: true }",
+    /^metadata \{\s+isFile: true,\s+modified: true,?\s+\}$/m,
     "removed  The server refused fs/readFile"
   ],
   "24_commands": [

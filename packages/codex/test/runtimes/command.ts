@@ -10,8 +10,18 @@ const bin = (name: string) => join(import.meta.dirname, "../../../../node_module
 const commands: Readonly<Record<Runtime, ReadonlyArray<string>>> = {
   node: [process.execPath],
   bun: [bin("bun"), "run"],
-  // The permissions that the documentation names, and the one to write for the temporary homes of the tests.
-  deno: [bin("deno"), "run", "--no-prompt", "--allow-run", "--allow-read", "--allow-env", "--allow-net", "--allow-write"]
+  // The permissions that the documentation names. The tests write temporary homes.
+  deno: [
+    bin("deno"),
+    "run",
+    "--no-prompt",
+    "--allow-run",
+    "--allow-read",
+    "--allow-env",
+    "--allow-net",
+    "--allow-write",
+    "--allow-sys=homedir"
+  ]
 }
 
 /** Returns the command that runs a program, without its arguments. */

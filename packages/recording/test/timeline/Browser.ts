@@ -110,7 +110,7 @@ export interface Page {
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, BrowserError> =>
   Effect.tryPromise({ try: run, catch: (cause) => new BrowserError({ message: String(cause) }) })
 
-/** Starts a browser, which ends with the scope. The result opens the page of a file. */
+/** Starts a browser, which ends with the scope. The result opens the page of a file or a URL. */
 export const make = Effect.gen(function*() {
   const browser = yield* Effect.acquireRelease(
     attempt(() =>
@@ -151,7 +151,7 @@ export const make = Effect.gen(function*() {
             new BrowserError({ message: [`This did not become true: ${expression}`, ...complaints].join("\n") })
           )
       }))
-    yield* attempt(() => page.goto(pathToFileURL(file).href))
+    yield* attempt(() => page.goto(URL.canParse(file) ? file : pathToFileURL(file).href))
     yield* until(`document.querySelector("main, .empty") !== null`)
     return {
       evaluate,
