@@ -68,7 +68,9 @@ export const listen = ({ files, port = 0, server, token }: Options): Effect.Effe
     const serve = (request: IncomingMessage, response: ServerResponse) => {
       const { pathname, searchParams } = new URL(request.url ?? "/", `http://${host}`)
       const answer = (status: number, headers: Record<string, string>, body: string | Uint8Array = "") =>
-        response.writeHead(status, { "cache-control": "no-store", "referrer-policy": "no-referrer", ...headers }).end(body)
+        response.writeHead(status, { "cache-control": "no-store", "referrer-policy": "no-referrer", ...headers }).end(
+          body
+        )
       if (request.method !== "GET" || !isForUs(request)) return answer(403, {})
       if (pathname === "/login" && isEqual(searchParams.get("key") ?? "", key)) {
         return answer(303, { location: "/", "set-cookie": `codex=${session}; HttpOnly; SameSite=Strict; Path=/` })

@@ -93,6 +93,8 @@ export interface Page {
   readonly evaluate: <A = unknown>(expression: string) => Effect.Effect<A, BrowserError>
   /** Waits, frame after frame, until an expression is true. */
   readonly until: (expression: string) => Effect.Effect<void, BrowserError>
+  /** Opens another page in its place. */
+  readonly goto: (url: string) => Effect.Effect<void, BrowserError>
   /** Presses and releases keys, by their names in `KeyboardEvent.key`. */
   readonly press: (...keys: ReadonlyArray<string>) => Effect.Effect<void, BrowserError>
   readonly type: (text: string) => Effect.Effect<void, BrowserError>
@@ -156,6 +158,7 @@ export const make = Effect.gen(function*() {
     return {
       evaluate,
       until,
+      goto: (url) => Effect.asVoid(attempt(() => page.goto(url))),
       press: (...keys) => Effect.forEach(keys, (key) => attempt(() => page.keyboard.press(key)), { discard: true }),
       type: (text) => attempt(() => page.keyboard.insertText(text)),
       click: (x, y) => attempt(() => page.mouse.click(x, y)),
