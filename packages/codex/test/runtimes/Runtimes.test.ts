@@ -17,17 +17,36 @@ const transports: Readonly<Record<Runtime, ReadonlyArray<string>>> = {
 
 const last: Readonly<Record<string, string>> = { stdio: "restart", wss: "token", unix: "reconnect" }
 
+const denied = [["stdio", "allow-env"], ["ws", "allow-net"], ["unix", "allow-write"]] as const
+
+const output = ([program, ...args]: readonly [string, ...Array<string>], env: NodeJS.ProcessEnv = {}) =>
+  Effect.promise(() => promisify(execFile)(program, args, { env: { ...process.env, ...env } })).pipe(
+    Effect.map(({ stdout }) => stdout)
+  )
+
 describe.concurrent("the core", () => {
   for (const runtime of ["node", "bun", "deno"] as const) {
     it.live(`runs on ${runtime}`, () =>
       Effect.gen(function*() {
         const [program, ...args] = commandOf(runtime, join(import.meta.dirname, "core.ts"))
-        const { stdout } = yield* Effect.promise(() =>
-          promisify(execFile)(program, [...args, ...transports[runtime]], {
-            env: { ...process.env, NODE_EXTRA_CA_CERTS: authority, DENO_CERT: authority }
-          })
-        )
+        const stdout = yield* output([program, ...args, ...transports[runtime]], {
+          NODE_EXTRA_CA_CERTS: authority,
+          DENO_CERT: authority
+        })
         for (const name of transports[runtime]) assert.include(stdout, `${name} ${last[name]}\n`)
       }), 60_000)
   }
+
+  it.live("reports the permission that is missing on Deno", () =>
+    Effect.gen(function*() {
+      const [program, ...args] = commandOf("deno", join(import.meta.dirname, "denied.ts"))
+      const stdout = yield* output([
+        program,
+        ...args.filter((arg) => !arg.startsWith("--allow") || arg === "--allow-read")
+      ])
+      const lines = stdout.split("\n")
+      for (const [index, [name, permission]] of denied.entries()) {
+        assert.match(lines[index] ?? "", new RegExp(`^${name} CodexConnectError .*--${permission}`))
+      }
+    }), 30_000)
 })
