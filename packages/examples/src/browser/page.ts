@@ -19,7 +19,7 @@ const inWorker = (): (question: string) => void => {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })
   // The worker is our own, and posts nothing else.
   worker.addEventListener("message", ({ data }) => show(data as ChatEvent))
-  return (question) => worker.postMessage(question)
+  return (question) => worker.postMessage(question, [])
 }
 
 const ask = location.search === "?worker" ? inWorker() : start(`ws://${location.host}/codex`, show)
