@@ -12,8 +12,6 @@ import * as Net from "node:net"
 import * as Path from "node:path"
 import { printable } from "../base/printable.ts"
 import { hiding } from "../base/secrets.ts"
-import { check } from "../model/check.ts"
-import { CodexConnectError, type InvalidInputError } from "../model/CodexError.ts"
 import {
   defaults,
   maxMessageBytes,
@@ -23,8 +21,10 @@ import {
   type UnixSocketOptions,
   webSocketChecks,
   type WebSocketOptions
-} from "../model/SocketOptions.ts"
-import { type Connection, Transport } from "../model/Transport.ts"
+} from "../model/connection/SocketOptions.ts"
+import { type Connection, Transport } from "../model/connection/Transport.ts"
+import { check } from "../model/errors/check.ts"
+import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 
