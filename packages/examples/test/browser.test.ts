@@ -53,6 +53,8 @@ it.live("51_browser_proxy", () =>
     const model = yield* ScriptedModel.ScriptedModel
     const cutting = yield* proxy.make((yield* listening.ListeningServer).address)
     const example = yield* start(join(examples, "51_browser_proxy.ts"), {
+      // Vite, which bundles the page, needs them all.
+      permissions: ["--allow-all"],
       env: { PORT: "0", CODEX_SERVER: cutting.url, CODEX_TOKEN: token }
     })
     const browser = yield* Browser.make

@@ -13,6 +13,8 @@ export interface Options {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** The permissions on Deno. Default: those that the documentation names. */
+  readonly permissions?: ReadonlyArray<string>
 }
 
 /** Node's compile cache, so that the programs do not compile the same sources again. */
@@ -22,8 +24,8 @@ const compileCache = fileURLToPath(new URL("../dist/compile-cache", import.meta.
 export const runtime = runtimeOf(process.env["RUNTIME"] ?? "node")
 
 /** Starts a program like its users do. The scope ends it. */
-export const start = (file: string, { args = [], cwd, env = {}, input = "" }: Options = {}) => {
-  const [program, ...before] = commandOf(runtime, file)
+export const start = (file: string, { args = [], cwd, env = {}, input = "", permissions }: Options = {}) => {
+  const [program, ...before] = commandOf(runtime, file, permissions)
   return ChildProcess.make(program, [...before, ...args], {
     cwd,
     env: { NODE_COMPILE_CACHE: compileCache, ...env },

@@ -7,27 +7,31 @@ export type Runtime = typeof runtimes[number]
 
 const bin = (name: string) => join(import.meta.dirname, "../../../../node_modules/.bin", name)
 
-const commands: Readonly<Record<Runtime, ReadonlyArray<string>>> = {
-  node: [process.execPath],
-  bun: [bin("bun"), "run"],
-  // The permissions that the documentation names. The tests write temporary homes.
-  deno: [
-    bin("deno"),
-    "run",
-    "--no-prompt",
-    "--allow-run",
-    "--allow-read",
-    "--allow-env",
-    "--allow-net",
-    "--allow-write",
-    "--allow-sys=homedir"
-  ]
-}
+/** The permissions that the documentation names. The tests write temporary homes. */
+const permissions = [
+  "--allow-run",
+  "--allow-read",
+  "--allow-env",
+  "--allow-net",
+  "--allow-write",
+  "--allow-sys=homedir,hostname"
+]
 
-/** Returns the command that runs a program, without its arguments. */
-export const commandOf = (runtime: Runtime, file: string): readonly [string, ...Array<string>] => {
-  const [program, ...args] = commands[runtime]
-  return [program!, ...args, "--conditions=@effect-codex/source", file]
+/** Returns the command that runs a program, without its arguments. On Deno, with the permissions that the program needs. */
+export const commandOf = (
+  runtime: Runtime,
+  file: string,
+  allowed: ReadonlyArray<string> = permissions
+): readonly [string, ...Array<string>] => {
+  const args = ["--conditions=@effect-codex/source", file]
+  switch (runtime) {
+    case "node":
+      return [process.execPath, ...args]
+    case "bun":
+      return [bin("bun"), "run", ...args]
+    case "deno":
+      return [bin("deno"), "run", "--no-prompt", ...allowed, ...args]
+  }
 }
 
 /** Returns the runtime that a name stands for. */
