@@ -365,9 +365,9 @@ const printLazy = ({ definitions, header, protocol, sideOf }: Module) => {
 const printEager = ({ definitions, header, isImported, protocol, sideOf }: Module): string => {
   const { differs } = protocol.directions
   const shared = sharing((name, schema) => `const ${name} = ${schema}\n`)
-  const body = definitions.map((name) => {
-    const nameOf = (name: string) => differs(name) ? `${name}Input` : name
-    return printDefinition({
+  const nameOf = (name: string) => differs(name) ? `${name}Input` : name
+  const body = definitions.map((name) =>
+    printDefinition({
       protocol,
       definition: lookup(protocol.model, name),
       side: sideOf(name),
@@ -376,7 +376,7 @@ const printEager = ({ definitions, header, isImported, protocol, sideOf }: Modul
       typeOf: nameOf,
       schemaOf: nameOf
     }, false).definition
-  }).join("\n")
+  ).join("\n")
   const text = `${shared.text()}\n${body}`
   const imported = printImport(referencedBy(protocol.model, definitions).filter(isImported), "./incoming.ts")
   return `${header}import * as Schema from "effect/Schema"\n${printImports(text, imported)}\n${text}`
