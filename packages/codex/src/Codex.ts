@@ -48,6 +48,7 @@ import * as Params from "./options/params.ts"
 import { supported } from "./options/supported.ts"
 import type { ThreadOptions } from "./options/ThreadOptions.ts"
 import type * as Router from "./Router.ts"
+import * as Search from "./Search.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { prepare as prepareTools } from "./tools/Toolkits.ts"
@@ -169,6 +170,8 @@ export class Codex extends Context.Service<Codex, {
   readonly loginChatgptDeviceCode: Effect.Effect<Login.DeviceCodeLogin, RequestError>
   /** Logs out, and deletes the stored key or token (`account/logout`). */
   readonly logout: Effect.Effect<void, RequestError>
+  /** Searches of files by parts of their names, and of stored threads by their text. */
+  readonly search: Search.Search
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /**
@@ -409,6 +412,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       loginChatgpt: Login.chatgpt({ client, router }),
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
+      search: Search.make({ client, router }),
       notifications: router.globals,
       connection: codexClient.connection,
       client: codexClient

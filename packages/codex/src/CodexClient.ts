@@ -31,6 +31,7 @@ import {
   type RequestError
 } from "./model/CodexError.ts"
 import type { ConnectionState } from "./model/ConnectionState.ts"
+import * as Limits from "./model/Limits.ts"
 import type { Metadata } from "./model/Metadata.ts"
 import type * as Notification from "./model/Notification.ts"
 import * as RemoteOptions from "./model/RemoteOptions.ts"
@@ -44,6 +45,7 @@ import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
 import * as ForeignTurns from "./wire/ForeignTurns.ts"
 import * as Handlers from "./wire/Handlers.ts"
+import * as QueuedTurns from "./wire/QueuedTurns.ts"
 import { encode, roundTrip } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
@@ -92,6 +94,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
+  /**
+   * Waits for a connection while the client reconnects, for at most `requestTimeout`, and returns the number of connections so far.
+   * Sends nothing. Fails with `CodexConnectionError` if there is none in time, or none will follow.
+   */
+  readonly connected: Effect.Effect<number, CodexConnectionError>
   /** The state of the connection, and each later one: see {@link ConnectionState}. Ends when no other connection follows. */
   readonly connection: Stream.Stream<ConnectionState>
 }>()("effect-codex/CodexClient") {}
@@ -199,7 +206,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     read: (result: unknown) => Exit.Exit<A, RequestError>,
     options: RequestOptions & TurnControls.SendOptions = {}
   ): Effect.Effect<A, RequestError> => {
-    const { control, late, onSend, repeats } = options
+    const { control, late, onId, onSend, repeats } = options
     const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
       return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
@@ -211,7 +218,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
           (connection) =>
             roundTrip(
               { router, deadlines, connection, slots },
-              { method, params, read, timeout, late, control, onSend, span }
+              { method, params, read, timeout, late, control, onId, onSend, span }
             )
         )
       const onceMore = (): Effect.Effect<A, RequestError> =>
@@ -239,7 +246,16 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const controls = TurnControls.make(send, subagents)
   const isShared = () => session.last()?.isShared === true
   const foreign = ForeignTurns.make({ router, send, controls, isShared, rejoin: session.rejoin })
-  const starts = TurnStarts.make({ router, send, controls, foreign, rejoining: session, fork })
+  const queued = QueuedTurns.make({
+    router,
+    send,
+    onTurn: (turn) => {
+      const members = family.lineage(turn.threadId).members
+      const limits = Limits.resolve([...members.map(({ limits }) => limits), options.limits])
+      if (limits !== undefined) fork(starts.enforce(turn, limits))
+    }
+  })
+  const starts = TurnStarts.make({ router, send, controls, foreign, queued, rejoining: session, fork })
   router.serve(
     yield* Answering.make({
       fork,
@@ -285,6 +301,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
         return read(result)
       }, options)
     },
+    requestWith: (method, params, { onResponse, ...hooks }) => {
+      const read = decode(method)
+      return send(method, params, (result) => {
+        const response = read(result)
+        if (Exit.isSuccess(response)) onResponse?.(response.value)
+        return response
+      }, hooks)
+    },
     isSubscribed: (threadId) => !unsubscribed.has(threadId),
     notify: (method, params) =>
       Effect.flatMap(connected, (connection): Effect.Effect<void, CodexConnectionError | InvalidInputError> => {
@@ -311,6 +335,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     limits: options.limits,
     look,
     subagents,
+    queued,
     turns: { ...starts, ...controls }
   }
 })

@@ -30,6 +30,8 @@ export class Member {
   openedWith: FixedOptions = {}
   /** The latest status that the server has reported on this connection. */
   status: unknown = undefined
+  /** Whether the latest turn was interrupted: the server then starts no queued turn by itself. */
+  wasInterrupted = false
   /** The latest report of what the thread has used. */
   used: unknown = undefined
   /** Options in force, as far as they are known. */
@@ -267,8 +269,11 @@ export class Family {
         if (member?.parent === null) return
         return this.turns.start({ threadId, turnId, rootId, depth: this.depthOf(threadId) })
       }
-      case "turn/completed":
+      case "turn/completed": {
+        const member = this.members.get(threadId)
+        if (member !== undefined) member.wasInterrupted = isInterrupted(params["turn"])
         return this.turns.end(threadId)
+      }
       case "thread/tokenUsage/updated":
         {
           const member = this.members.get(threadId)
@@ -412,3 +417,5 @@ const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
 
 /** Whether the thread, or one that derives from it, is in use. */
 const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)
+
+const isInterrupted = (turn: unknown): boolean => Predicate.isObject(turn) && turn["status"] === "interrupted"
