@@ -41,7 +41,7 @@ export type BackgroundTerminal = Protocol.ThreadBackgroundTerminal
  * @category models
  */
 export interface BackgroundTerminals {
-  /** Returns the commands that run now (`thread/backgroundTerminals/list`). */
+  /** Returns the commands that run now, in no order (`thread/backgroundTerminals/list`). */
   readonly current: Effect.Effect<ReadonlyArray<BackgroundTerminal>, ThreadError>
   /**
    * Emits the commands that run now, and the new list each time a command starts or ends. Continues on the next connection if the

@@ -83,16 +83,13 @@ export const make = (
   const latest = (limit: number, cursor: string | null) =>
     request("thread/turns/list", { threadId, limit, cursor, sortDirection: "desc" })
 
-  /** Returns the id of the last turn. The server does not list the turns of a thread that never had one. */
+  const read = Effect.map(client.request("thread/read", { threadId }), ({ thread }) => thread)
+
+  /** Returns the id of the last turn. The server refuses to list the turns of a thread that never had one. */
   const lastTurn = latest(1, null).pipe(
     Effect.map(({ data }) => data[0]?.id ?? null),
-    Effect.catchTag(
-      "CodexRpcError",
-      (error) =>
-        error.reason._tag === "ThreadNotFound" && router.family.get(threadId)?.isOpened === true
-          ? Effect.succeed(null)
-          : Effect.fail(error)
-    )
+    Effect.catchTag("CodexRpcError", (error) =>
+      Effect.flatMap(read, ({ preview }) => preview === "" ? Effect.succeed(null) : Effect.fail(error)))
   )
 
   /** Returns the first turn after another one, or null if there is none. */
@@ -115,7 +112,7 @@ export const make = (
   const directory = Effect.suspend(() => {
     const known = router.family.get(threadId)?.settings?.cwd
     return known === undefined
-      ? Effect.map(client.request("thread/read", { threadId }), ({ thread }) => thread.cwd)
+      ? Effect.map(read, ({ cwd }) => cwd)
       : Effect.succeed(known)
   })
 
@@ -145,7 +142,7 @@ export const make = (
         threadId,
         whenBusy,
         Effect.gen(function*() {
-          const { ephemeral, historyMode } = (yield* client.request("thread/read", { threadId })).thread
+          const { ephemeral, historyMode } = yield* read
           if (ephemeral || historyMode === "legacy") {
             const kind = ephemeral ? "an ephemeral thread" : "a thread with `historyMode: \"legacy\"`"
             return yield* new InvalidInputError({

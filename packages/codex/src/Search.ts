@@ -126,8 +126,9 @@ export interface Search {
   /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. The scope ends it. Server 0.140 or later. */
   readonly fileSession: (options: FileSearchOptions) => Effect.Effect<FileSearch, ThreadError, Scope.Scope>
   /**
-   * Emits the stored threads whose messages contain a term, the newest first (`thread/search`), and reads pages as they are needed. An
-   * interruption also ends the search on the server. Server 0.140 or later.
+   * Emits the stored threads whose messages contain a term (`thread/search`), and reads pages as they are needed. Without `sortKey`,
+   * the latest updated one comes first; with `"created_at"`, threads that were created in the same second may be missing after the end
+   * of a page. An interruption also ends the search on the server. Server 0.140 or later.
    */
   readonly threads: (term: string, filter?: ThreadSearchFilter) => Stream.Stream<FoundThread, ThreadError>
   /**
@@ -178,7 +179,8 @@ export const make = (
   const searchParams = (searchTerm: string, filter: ThreadSearchFilter) =>
     Effect.andThen(
       check(filter, optionChecks.threadSearch),
-      () => supported({ ...filter, searchTerm }, client.metadata.serverVersion)
+      // The server's default pages by whole seconds, and so loses threads between two pages.
+      () => supported({ sortKey: "updated_at", ...filter, searchTerm }, client.metadata.serverVersion)
     )
 
   return {
