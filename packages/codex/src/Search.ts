@@ -176,12 +176,14 @@ export const make = (
           : Effect.void)
     })
 
-  const searchParams = (searchTerm: string, filter: ThreadSearchFilter) =>
-    Effect.andThen(
+  const searchParams = (searchTerm: string, filter: ThreadSearchFilter) => {
+    // The server's default pages by whole seconds, and so loses threads between two pages.
+    const params: Protocol.ThreadSearchParams = { sortKey: "updated_at", ...filter, searchTerm }
+    return Effect.andThen(
       check(filter, optionChecks.threadSearch),
-      // The server's default pages by whole seconds, and so loses threads between two pages.
-      () => supported({ sortKey: "updated_at", ...filter, searchTerm }, client.metadata.serverVersion)
+      () => supported(params, client.metadata.serverVersion)
     )
+  }
 
   return {
     files: (query, options) =>

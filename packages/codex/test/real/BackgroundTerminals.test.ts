@@ -8,7 +8,7 @@ import { idle, setup } from "./utils.ts"
 const start = (cmd: string) =>
   Reply.functionCall({ name: "exec_command", arguments: { cmd, yield_time_ms: 250 } })
 
-layer(TestCodex.layer({ home: { sandbox: "danger-full-access" } }), { excludeTestServices: true })(
+layer(TestCodex.layer({ home: { sandboxMode: "danger-full-access" } }), { excludeTestServices: true })(
   "background terminals",
   (it) => {
     it.effect("are listed, stopped, and waited for", () =>

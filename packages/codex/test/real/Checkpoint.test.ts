@@ -206,7 +206,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       assert.include(home.workspace, path.slice(0, home.workspace.length))
       const ephemeral = yield* codex.threadStart({ ephemeral: true })
       assert.strictEqual((yield* Effect.flip(ephemeral.checkpoint()))._tag, "InvalidInputError")
-      const unknown = yield* Effect.flip(outside.checkpoint(Object.assign({}, { file: true })))
+      const unknown = yield* Effect.flip(outside.checkpoint(Object.assign({ files: true }, { file: true })))
       assert.strictEqual(unknown._tag, "InvalidInputError")
     }))
 })

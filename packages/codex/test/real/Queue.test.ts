@@ -154,22 +154,25 @@ layer(TestCodex.layer({ script }), { excludeTestServices: true })("a queue", (it
 
   it.effect("outlives the server", () =>
     Effect.gen(function*() {
-      const id = yield* withCodex((codex) =>
+      const before = yield* withCodex((codex) =>
         Effect.gen(function*() {
           const thread = yield* codex.threadStart()
           yield* thread.run("stored")
           yield* thread.turn("wait")
           const queued = yield* thread.queue.add("later")
-          return { id: thread.id, queued }
+          // Consumers end with the connection.
+          const watching = yield* Effect.forkDetach(Effect.flip(Stream.runDrain(thread.queue.changes)))
+          return { id: thread.id, queued, watching }
         })
       )
-      const lost = yield* Effect.flip(id.queued.turn)
+      const lost = yield* Effect.flip(before.queued.turn)
       assert.strictEqual(lost._tag, "CodexConnectionError")
+      assert.strictEqual((yield* Fiber.join(before.watching))._tag, "CodexConnectionError")
       yield* withCodex((codex) =>
         Effect.gen(function*() {
-          const thread = yield* codex.threadResume(id.id)
+          const thread = yield* codex.threadResume(before.id)
           const [queued] = yield* thread.queue.current
-          assert.strictEqual(queued?.id, id.queued.id)
+          assert.strictEqual(queued?.id, before.queued.id)
           yield* thread.queue.start
           assert.strictEqual((yield* Effect.flatMap(queued!.turn, ({ run }) => run)).finalResponse, "later")
         })
