@@ -93,6 +93,7 @@ export type FoundThread = Protocol.ThreadSearchResult
  * @category models
  */
 export interface FoundThreads {
+  /** The threads, each with the text that matches. */
   readonly threads: ReadonlyArray<FoundThread>
   /** False for what was found so far, in no order; true for the result, in its order. */
   readonly isComplete: boolean
@@ -142,18 +143,19 @@ export interface Search {
 /** The time for which an interrupted search waits until the server has read its cancellation. */
 const cancelTimeout = "3 seconds"
 
+/** Checks the options of a search of files. */
+const checkFiles = (options: FileSearchOptions) =>
+  Effect.andThen(check(options, optionChecks.fileSearch), () =>
+    options.roots.length > 0
+      ? Effect.void
+      : Effect.fail(new InvalidInputError({ field: "roots", detail: "it is empty; pass at least one directory" })))
+
 /** @internal Returns the searches on a client. */
 export const make = (
   { client, router }: { readonly client: Client["Service"]; readonly router: Router["Service"] }
 ): Search => {
   const request = gated(client)
   const requestWith = gatedWith(client)
-
-  const checkFiles = (options: FileSearchOptions) =>
-    Effect.andThen(check(options, optionChecks.fileSearch), () =>
-      options.roots.length > 0
-        ? Effect.void
-        : Effect.fail(new InvalidInputError({ field: "roots", detail: "it is empty; pass at least one directory" })))
 
   /** Searches threads, and cancels the search when its caller has gone. */
   const searchThreads = (

@@ -26,6 +26,7 @@ export interface QueuedTurn {
   /** The server's id of the input in the queue. It is not the id of the later turn. */
   readonly id: string
   readonly threadId: string
+  /** The input of the turn, as the server stores it. */
   readonly input: ReadonlyArray<Protocol.UserInput>
   /**
    * Waits until the turn starts, and returns its handle; at once if it has started. Fails with `QueuedTurnRemovedError` if the input

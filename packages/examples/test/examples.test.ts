@@ -190,7 +190,22 @@ const prints: Readonly<
     "process  working",
     "running  false",
     "terminal 24 80"
-  ]
+  ],
+  "46_search": ["\"search\": 46_search.ts", /^thread [0-9a-f-]{36}: .*needle/m],
+  "47_queue": [
+    "1 in the queue",
+    `${hello} Say goodbye.`,
+    `${hello} Say hello.`,
+    "0 left"
+  ],
+  "48_checkpoint": [
+    "after the turn: changed",
+    "refused, for notes.txt",
+    "restored: mine",
+    "saved in: changed",
+    "turns: 1"
+  ],
+  "49_background_terminals": ["running: sleep 1000", "still running", "settled"]
 }
 
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {

@@ -74,13 +74,15 @@ const checkpointMessage = (threadId: string, reason: CheckpointReason): string =
         + "Run `git init` there, or make the checkpoint without `files`."
     case "UnsavedFiles": {
       const more = reason.files.length - maxListed
-      return `Restoring the checkpoint would discard changes of ${reason.files.length} files of thread ${threadId}, `
+      return `Restoring the checkpoint would discard changes of ${
+        reason.files.length === 1 ? "1 file" : `${reason.files.length} files`
+      } of thread ${threadId}, `
         + `which are in no commit and no checkpoint: ${reason.files.slice(0, maxListed).join(", ")}`
         + `${more > 0 ? ` and ${more} more` : ""}. Commit them, or restore with \`unsaved: "save"\`.`
     }
     case "NotInHistory":
       return `The conversation of thread ${threadId} does not contain this checkpoint any more, `
-        + "because it was reverted to an earlier one."
+        + "because the thread was reverted to an earlier one."
     case "GitFailed":
       return `Git failed for a checkpoint of thread ${threadId}: ${reason.detail}`
   }

@@ -35,23 +35,23 @@ const state = (directory: string) => ({
   }).split("\n").filter((name) => name.startsWith("codex-")).join()
 })
 
+/** An empty directory, or a repository with files. */
+const directory = (files?: { readonly [name: string]: string }) =>
+  Effect.map(setup, ({ codex, home, model }) => {
+    const path = mkdtempSync(join(home.workspace, "repo-"))
+    if (files !== undefined) {
+      git(path, "init", "--quiet", "--initial-branch=main")
+      write(path, files)
+      git(path, "add", "--all")
+      git(path, "commit", "--quiet", "-m", "first")
+    }
+    return { path, codex, model }
+  })
+
+const turnsOf = (codex: Effect.Success<typeof setup>["codex"], threadId: string) =>
+  Effect.map(codex.client.request("thread/turns/list", { threadId }), ({ data }) => data.length)
+
 layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true })("a checkpoint", (it) => {
-  /** An empty directory, or a repository with files. */
-  const directory = (files?: { readonly [name: string]: string }) =>
-    Effect.map(setup, ({ codex, home, model }) => {
-      const path = mkdtempSync(join(home.workspace, "repo-"))
-      if (files !== undefined) {
-        git(path, "init", "--quiet", "--initial-branch=main")
-        write(path, files)
-        git(path, "add", "--all")
-        git(path, "commit", "--quiet", "-m", "first")
-      }
-      return { path, codex, model }
-    })
-
-  const turnsOf = (codex: Effect.Success<typeof setup>["codex"], threadId: string) =>
-    Effect.map(codex.client.request("thread/turns/list", { threadId }), ({ data }) => data.length)
-
   it.effect("returns the conversation, any number of times", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
