@@ -501,7 +501,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     get backgroundTerminals() {
       return BackgroundTerminals.make({ client, router }, id)
     },
-    checkpoint: Checkpoint.make({ client, router }, id)
+    checkpoint: (options) => Checkpoint.make({ client, router }, id)(options)
   }
 }
 

@@ -6,6 +6,8 @@ import * as Fiber from "effect/Fiber"
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as WorkTree from "../../src/wire/WorkTree.ts"
+import { internalClient } from "../internals.ts"
 import { setup } from "./utils.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>): string =>
@@ -137,23 +139,34 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const { codex, path } = yield* directory({ "a.txt": "a" })
       const thread = yield* codex.threadStart({ cwd: path })
       yield* thread.run("one")
+      const tree = WorkTree.make(yield* internalClient, thread.id, path)
+      const first = yield* tree.save
       const checkpoint = yield* thread.checkpoint({ files: true })
       yield* thread.run("two")
       write(path, { "a.txt": "changed", "new.txt": "n" })
-      // Another way to the same thread: the server refuses to revert an archived one.
-      yield* codex.threadArchive(thread.id)
-      const failed = yield* Effect.flip(checkpoint.restore({ unsaved: "save" }))
-      assert.notStrictEqual(failed._tag, "CheckpointError")
-      assert.strictEqual(read(path, "a.txt"), "changed")
-      assert.strictEqual(read(path, "new.txt"), "n")
-      yield* codex.threadUnarchive(thread.id)
-      yield* codex.threadResume(thread.id)
+      const present = () => ["a.txt", "new.txt"].map((name) => read(path, name))
+      const failed = yield* tree.restore(
+        first,
+        "save",
+        Effect.suspend(() => {
+          assert.deepStrictEqual(present(), ["a", undefined])
+          return Effect.fail("not reverted")
+        })
+      ).pipe(Effect.flip)
+      assert.strictEqual(failed, "not reverted")
+      assert.deepStrictEqual(present(), ["changed", "n"])
+
       // An ignored file stands where a file of the checkpoint belongs.
-      write(path, { "a.txt": "a", ".gitignore": "a.txt\nnew.txt\n" })
+      write(path, { ".gitignore": "a.txt\nnew.txt\n" })
       git(path, "rm", "--quiet", "--cached", "a.txt")
       write(path, { "a.txt": "precious" })
       const refused = yield* Effect.flip(checkpoint.restore())
-      assert.strictEqual(refused._tag === "CheckpointError" && refused.reason._tag, "UnsavedFiles")
+      assert.deepStrictEqual(refused._tag === "CheckpointError" && refused.reason, {
+        _tag: "UnsavedFiles",
+        files: [".gitignore", "a.txt"]
+      })
+      const forced = yield* Effect.flip(checkpoint.restore({ unsaved: "save" }))
+      assert.strictEqual(forced._tag === "CheckpointError" && forced.reason._tag, "GitFailed")
       assert.strictEqual(read(path, "a.txt"), "precious")
       assert.strictEqual(yield* turnsOf(codex, thread.id), 2)
     }))

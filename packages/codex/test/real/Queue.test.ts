@@ -142,6 +142,15 @@ layer(TestCodex.layer({ script }), { excludeTestServices: true })("a queue", (it
       assert.strictEqual((yield* Effect.flatMap(two.turn, ({ run }) => run)).finalResponse, "two")
     }))
 
+  it.effect("is under the limits of its thread", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const thread = yield* codex.threadStart({ limits: { duration: "200 millis" } })
+      const queued = yield* thread.queue.add("wait")
+      const error = yield* Effect.flip(Effect.flatMap(queued.turn, ({ run }) => run))
+      assert.strictEqual(error._tag === "TurnLimitError" && error.limit, "duration")
+    }))
+
   it.effect("refuses what it cannot hold", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
