@@ -88,8 +88,10 @@ export const make = (
   /** Returns the id of the last turn. The server refuses to list the turns of a thread that never had one. */
   const lastTurn = latest(1, null).pipe(
     Effect.map(({ data }) => data[0]?.id ?? null),
-    Effect.catchTag("CodexRpcError", (error) =>
-      Effect.flatMap(read, ({ preview }) => preview === "" ? Effect.succeed(null) : Effect.fail(error)))
+    Effect.catchTag(
+      "CodexRpcError",
+      (error) => Effect.flatMap(read, ({ preview }) => preview === "" ? Effect.succeed(null) : Effect.fail(error))
+    )
   )
 
   /** Returns the first turn after another one, or null if there is none. */

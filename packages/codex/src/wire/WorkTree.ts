@@ -26,6 +26,11 @@ export interface Snapshot {
   readonly tree: string
 }
 
+/** The present files, and the temporary index that has them. */
+interface Present extends Snapshot {
+  readonly index: string
+}
+
 export interface WorkTree {
   /** Stores the files below a ref, and returns the ref and the snapshot. */
   readonly save: Effect.Effect<Snapshot & { readonly ref: string }, GitError>
@@ -81,7 +86,7 @@ export const make = (client: Client["Service"], threadId: string, directory: str
 
   /** Runs an effect with a temporary index that has the present files. */
   const withFiles = <A, E>(
-    use: (files: Snapshot & { readonly index: string }) => Effect.Effect<A, E>
+    use: (files: Present) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | GitError> =>
     Effect.flatMap(find, ({ gitDirectory, root }) => {
       const index = `${gitDirectory}/codex-checkpoint-${newId()}`
@@ -118,28 +123,47 @@ export const make = (client: Client["Service"], threadId: string, directory: str
     return ref
   })
 
-  /** The files that a move between trees would change or remove, and whose content is stored nowhere. */
-  const unsavedFiles = Effect.fnUntraced(function*(now: Snapshot & { readonly index: string }, target: string) {
-    const { index, root, tree } = now
-    const differing = (commit: string, filter: string) =>
-      paths(["diff-tree", "-r", "-z", "--no-renames", "--name-only", `--diff-filter=${filter}`, tree, commit], root)
-    let unsaved = yield* differing(target, "DMT")
-    const stored = yield* git(["for-each-ref", "--format=%(objectname)", refsOf(threadId)], root)
-    for (const commit of [...yield* head(root), ...stored.split(/\s+/).filter((id) => id !== "")]) {
-      if (unsaved.length === 0) break
-      const different = new Set(yield* differing(commit, "DMT"))
-      unsaved = unsaved.filter((path) => different.has(path))
+  /** The files of a tree that another one does not have in this state, and those that only the other one has. */
+  const compare = (tree: string, other: string, root: string) =>
+    Effect.map(paths(["diff-tree", "-r", "-z", "--no-renames", "--name-status", tree, other], root), (fields) => {
+      const [differing, added]: [Array<string>, Array<string>] = [[], []]
+      for (let index = 0; index + 1 < fields.length; index += 2) {
+        ;(fields[index] === "A" ? added : differing).push(fields[index + 1]!)
+      }
+      return { differing, added }
+    })
+
+  /**
+   * The files that a move between trees would change or remove, and whose content is stored nowhere. `hidden` are those of them that
+   * git ignores: they are in no snapshot, but stand where a file of the target belongs.
+   */
+  const unsavedFiles = Effect.fnUntraced(function*({ index, root, tree }: Present, target: string) {
+    const { added, differing } = yield* compare(tree, target, root)
+    let unsaved = differing
+    if (unsaved.length > 0) {
+      const stored = yield* git(["for-each-ref", "--format=%(objectname)", refsOf(threadId)], root)
+      for (const commit of [...yield* head(root), ...stored.split(/\s+/).filter((id) => id !== "")]) {
+        if (unsaved.length === 0) break
+        const different = new Set((yield* compare(tree, commit, root)).differing)
+        unsaved = unsaved.filter((path) => different.has(path))
+      }
     }
-    // What is ignored now is in no snapshot, but may stand where a file of the target belongs.
-    const added = new Set(yield* differing(target, "A"))
-    const ignored = added.size === 0
+    const ignored = added.length === 0
       ? []
       : yield* paths(["ls-files", "-z", "--others", "--ignored", "--exclude-standard"], root, index)
-    return [...unsaved, ...ignored.filter((path) => added.has(path))]
+    const hidden = ignored.filter((path) => added.some((other) => collide(path, other)))
+    return { files: [...unsaved, ...hidden], hidden }
+  })
+
+  /** Adds ignored files to the present ones: git would overwrite them without a question. */
+  const withHidden = Effect.fnUntraced(function*(now: Present, hidden: ReadonlyArray<string>) {
+    if (hidden.length === 0) return now
+    yield* git(["--literal-pathspecs", "add", "--force", "--", ...hidden], now.root, now.index)
+    return { ...now, tree: yield* git(["write-tree"], now.root, now.index) }
   })
 
   /** Changes the files from one tree to another. Git refuses it, before it changes any, if they are not those of the first tree. */
-  const move = ({ index, root }: Snapshot & { readonly index: string }, from: string, to: string) =>
+  const move = ({ index, root }: Present, from: string, to: string) =>
     git(["read-tree", "-m", "-u", from, to], root, index)
 
   return {
@@ -147,18 +171,21 @@ export const make = (client: Client["Service"], threadId: string, directory: str
     restore: (snapshot, unsaved, then) =>
       Effect.uninterruptible(withFiles((now) =>
         Effect.gen(function*() {
-          const lost = yield* unsavedFiles(now, snapshot.tree)
-          if (lost.length > 0 && unsaved === "fail") {
-            return yield* failed({ _tag: "UnsavedFiles", files: lost })
-          }
-          const ref = lost.length > 0 ? yield* store(now) : undefined
-          yield* move(now, now.tree, snapshot.tree)
-          yield* Effect.onError(then, () => Effect.ignore(move(now, snapshot.tree, now.tree)))
+          const { files, hidden } = yield* unsavedFiles(now, snapshot.tree)
+          if (files.length > 0 && unsaved === "fail") return yield* failed({ _tag: "UnsavedFiles", files })
+          const before = yield* withHidden(now, hidden)
+          const ref = files.length > 0 ? yield* store(before) : undefined
+          yield* move(before, before.tree, snapshot.tree)
+          yield* Effect.onError(then, () => Effect.ignore(move(before, snapshot.tree, before.tree)))
           return ref
         })
       ))
   }
 }
+
+/** Returns true if two paths are the same, or one is a directory of the other. */
+const collide = (one: string, other: string): boolean =>
+  one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
 
 /** Configuration of the user that would change what these commands do. */
 const settings = [

@@ -5,8 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { idle, setup } from "./utils.ts"
 
-const start = (cmd: string) =>
-  Reply.functionCall({ name: "exec_command", arguments: { cmd, yield_time_ms: 250 } })
+const start = (cmd: string) => Reply.functionCall({ name: "exec_command", arguments: { cmd, yield_time_ms: 250 } })
 
 layer(TestCodex.layer({ home: { sandboxMode: "danger-full-access" } }), { excludeTestServices: true })(
   "background terminals",

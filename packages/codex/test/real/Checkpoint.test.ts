@@ -11,7 +11,15 @@ import { internalClient } from "../internals.ts"
 import { setup } from "./utils.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>): string =>
-  execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "protocol.file.allow=always", ...args], {
+  execFileSync("git", [
+    "-c",
+    "user.name=t",
+    "-c",
+    "user.email=t@localhost",
+    "-c",
+    "protocol.file.allow=always",
+    ...args
+  ], {
     cwd,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"]
@@ -32,9 +40,10 @@ const state = (directory: string) => ({
   head: readFileSync(join(git(directory, "rev-parse", "--absolute-git-dir"), "HEAD"), "utf8"),
   branches: git(directory, "for-each-ref", "refs/heads", "refs/stash", "refs/tags"),
   index: git(directory, "ls-files", "--stage"),
-  temporary: git(directory, "rev-parse", "--absolute-git-dir") + execFileSync("ls", [git(directory, "rev-parse", "--absolute-git-dir")], {
-    encoding: "utf8"
-  }).split("\n").filter((name) => name.startsWith("codex-")).join()
+  temporary: git(directory, "rev-parse", "--absolute-git-dir") +
+    execFileSync("ls", [git(directory, "rev-parse", "--absolute-git-dir")], {
+      encoding: "utf8"
+    }).split("\n").filter((name) => name.startsWith("codex-")).join()
 })
 
 /** An empty directory, or a repository with files. */
@@ -126,7 +135,9 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       assert.strictEqual(git(path, "show", `${saved}:new/c.txt`), "c")
       assert.strictEqual(yield* turnsOf(codex, thread.id), 0)
       assert.deepStrictEqual(
-        ["a.txt", "deep/b.txt", "new/c.txt", "untracked.txt", "with space é.txt", "ignored"].map((name) => read(path, name)),
+        ["a.txt", "deep/b.txt", "new/c.txt", "untracked.txt", "with space é.txt", "ignored"].map((name) =>
+          read(path, name)
+        ),
         ["a changed", undefined, undefined, "u", "s", "i2"]
       )
       assert.deepStrictEqual(state(path), before)
@@ -165,10 +176,11 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
         _tag: "UnsavedFiles",
         files: [".gitignore", "a.txt"]
       })
-      const forced = yield* Effect.flip(checkpoint.restore({ unsaved: "save" }))
-      assert.strictEqual(forced._tag === "CheckpointError" && forced.reason._tag, "GitFailed")
       assert.strictEqual(read(path, "a.txt"), "precious")
       assert.strictEqual(yield* turnsOf(codex, thread.id), 2)
+      const { saved } = yield* checkpoint.restore({ unsaved: "save" })
+      assert.strictEqual(git(path, "show", `${saved}:a.txt`), "precious")
+      assert.deepStrictEqual(["a.txt", "new.txt"].map((name) => read(path, name)), ["a", "n"])
     }))
 
   it.effect("works in a repository without commits, in a worktree, and with a submodule", () =>

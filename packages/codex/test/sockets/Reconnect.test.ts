@@ -95,7 +95,9 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
           assert.strictEqual((yield* Fiber.join(own)).finalResponse, "own")
           yield* Fiber.join(emptied)
           yield* session.query("Reconnect.test")
-          yield* Stream.runDrain(Stream.takeUntil(session.changes, ({ files }) => files[0]?.path === "Reconnect.test.ts"))
+          yield* Stream.runDrain(
+            Stream.takeUntil(session.changes, ({ files }) => files[0]?.path === "Reconnect.test.ts")
+          )
         }).pipe(Effect.scoped)
       ))
 

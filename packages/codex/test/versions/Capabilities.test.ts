@@ -43,7 +43,9 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const { workspace } = yield* CodexHome.CodexHome
       execFileSync("git", ["init", "--quiet"], { cwd: workspace })
       writeFileSync(`${workspace}/a.txt`, "a")
-      const thread = yield* codex.threadStart()
+      // Before 0.160 it is not the default.
+      const paginated = isAtLeast(codex.metadata.serverVersion, "0.150.0")
+      const thread = yield* codex.threadStart(paginated ? { historyMode: "paginated" } : {})
       yield* thread.run("one")
       const restored = Effect.gen(function*() {
         const checkpoint = yield* thread.checkpoint({ files: true })
@@ -66,7 +68,7 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       const session = Effect.gen(function*() {
         const session = yield* codex.search.fileSession({ roots })
         yield* session.query("alph")
-        yield* Stream.runDrain(Stream.takeUntil(session.changes, ({ files }) => files.length === 1))
+        yield* Stream.runDrain(Stream.takeUntil(session.changes, ({ files }) => files[0]?.path === "alphabet.md"))
       })
       yield* since("0.140.0", Effect.scoped(session))
       const thread = yield* codex.threadStart()
