@@ -63,7 +63,11 @@ export const make = ({ onTurn, router, send }: {
   const queues = new Map<string, QueueFollower>()
 
   const queueOf = (threadId: string): QueueFollower => {
-    const queue = queues.get(threadId) ?? new QueueFollower(threadId, router, onTurn, () => queues.delete(threadId))
+    const known = queues.get(threadId)
+    if (known !== undefined) return known
+    const queue = new QueueFollower(threadId, router, onTurn, () => {
+      if (queues.get(threadId) === queue) queues.delete(threadId)
+    })
     queues.set(threadId, queue)
     return queue
   }
@@ -185,8 +189,7 @@ class QueueFollower {
   }
 
   remove(id: string): void {
-    for (const entry of this.entries.values()) if (entry.id === id) this.drop(entry)
-    this.changed()
+    this.drop(Array.from(this.entries.values()).filter((entry) => entry.id === id))
   }
 
   known({ clientUserMessageId, id }: Protocol.QueuedSubmission): Entry {
@@ -198,18 +201,16 @@ class QueueFollower {
 
   listed(queue: ReadonlyArray<Protocol.QueuedSubmission>): ReadonlyArray<Entry> {
     const entries = queue.map((submission) => this.known(submission))
-    for (const entry of this.entries.values()) {
-      if (entries.includes(entry)) continue
-      // What the queue has lost is about to start, unless nothing came of it until the next list.
-      if (entry.isMissing && this.turn === null) this.drop(entry)
-      else entry.isMissing = entry.id !== undefined
-    }
+    // What the queue has lost is about to start, unless nothing came of it until the next list.
+    const missing = Array.from(this.entries.values()).filter((entry) => !entries.includes(entry))
+    const lost = this.turn === null ? missing.filter(({ isMissing }) => isMissing) : []
+    for (const entry of missing) entry.isMissing = entry.id !== undefined
     // The head of the queue is the first of the map.
     for (const entry of entries) {
       this.entries.delete(entry.clientId)
       this.entries.set(entry.clientId, entry)
     }
-    this.changed()
+    this.drop(lost)
     return entries
   }
 
@@ -220,8 +221,7 @@ class QueueFollower {
         this.hasChanged = true
         this.changed()
       } else if (method !== "thread/status/changed" && Place.saysUnloaded(method, params)) {
-        for (const entry of this.entries.values()) this.drop(entry)
-        this.changed()
+        this.drop(Array.from(this.entries.values()))
       }
       return
     }
@@ -263,8 +263,9 @@ class QueueFollower {
       })
       this.onTurn(turn)
     }
-    Deferred.doneUnsafe(entry.turn, Exit.succeed(started))
     this.changed()
+    // Last: it resumes who waits at once.
+    Deferred.doneUnsafe(entry.turn, Exit.succeed(started))
   }
 
   private suspend(): boolean {
@@ -288,19 +289,21 @@ class QueueFollower {
   }
 
   private fail(error: CodexConnectionError): void {
-    for (const entry of this.entries.values()) Deferred.doneUnsafe(entry.turn, Exit.fail(error))
+    const entries = Array.from(this.entries.values())
     this.entries.clear()
     this.close()
     this.changed()
+    for (const entry of entries) Deferred.doneUnsafe(entry.turn, Exit.fail(error))
   }
 
-  private drop(entry: Entry): void {
-    this.entries.delete(entry.clientId)
+  /** Forgets entries that have no turn. */
+  private drop(entries: ReadonlyArray<Entry>): void {
+    for (const { clientId } of entries) this.entries.delete(clientId)
+    this.changed()
     const { threadId } = this
-    Deferred.doneUnsafe(
-      entry.turn,
-      Exit.fail(new QueuedTurnRemovedError({ threadId, queuedTurnId: entry.id ?? entry.clientId }))
-    )
+    for (const { clientId, id, turn } of entries) {
+      Deferred.doneUnsafe(turn, Exit.fail(new QueuedTurnRemovedError({ threadId, queuedTurnId: id ?? clientId })))
+    }
   }
 
   private close(): void {
@@ -311,11 +314,12 @@ class QueueFollower {
   private changed(): void {
     const { nextChange } = this
     this.nextChange = Deferred.makeUnsafe()
+    if (!this.hasEntries && this.turn === null) {
+      this.close()
+      this.unfollow()
+      this.onIdle()
+    }
     Deferred.doneUnsafe(nextChange, Exit.void)
-    if (this.hasEntries || this.turn !== null) return
-    this.close()
-    this.unfollow()
-    this.onIdle()
   }
 }
 

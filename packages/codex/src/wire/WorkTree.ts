@@ -80,7 +80,13 @@ export const make = (client: Client["Service"], threadId: string, directory: str
       () => Effect.fail(missing)
     )
     const [root, gitDirectory] = found.stdout.split(/\r?\n/)
-    if (found.exitCode !== 0 || root === undefined || gitDirectory === undefined) return yield* missing
+    if (found.exitCode !== 0) {
+      const detail = found.stderr.trim()
+      return yield* /not a git repository|must be run in a work tree/.test(detail)
+        ? missing
+        : failed({ _tag: "GitFailed", detail })
+    }
+    if (root === undefined || gitDirectory === undefined) return yield* missing
     return { root, gitDirectory }
   })
 

@@ -6,6 +6,7 @@ import { Codex } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { idle, inBackground, scenario } from "./scenario.ts"
 
@@ -105,3 +106,40 @@ describe("a search of threads", () => {
     { handlers: version("0.139.0") }
   )
 })
+
+scenario(
+  "a search of files drops results of an earlier query, and shows when it is complete",
+  () =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const server = yield* FakeAppServer.FakeAppServer
+      for (const method of ["Start", "Update", "Stop"]) yield* server.on(`fuzzyFileSearch/session${method}`, () => ({}))
+      const seen: Array<readonly [string, boolean]> = []
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* codex.search.fileSession({ roots: ["."] })
+        const { params } = yield* server.awaitRequest("fuzzyFileSearch/sessionStart")
+        const sessionId = Predicate.hasProperty(params, "sessionId") ? String(params.sessionId) : ""
+        const updated = (query: string, id = sessionId): Fixture.Notification => ({
+          method: "fuzzyFileSearch/sessionUpdated",
+          params: { sessionId: id, query, files: [] }
+        })
+        const completed: Fixture.Notification = { method: "fuzzyFileSearch/sessionCompleted", params: { sessionId } }
+        const run = yield* inBackground(
+          session.changes.pipe(
+            Stream.tap(({ isComplete, query }) => Effect.sync(() => seen.push([query, isComplete]))),
+            Stream.takeUntil(({ isComplete }) => isComplete),
+            Stream.runDrain
+          )
+        )
+        yield* session.query("a")
+        yield* session.query("ab")
+        yield* server.notifyAll([updated("a"), updated("ab", "other"), completed])
+        yield* server.notifyAll([updated("ab")])
+        yield* server.notifyAll([completed, updated("a")])
+        yield* Fiber.join(run)
+      }))
+      yield* server.awaitRequest("fuzzyFileSearch/sessionStop")
+      assert.deepStrictEqual(seen.filter(([query]) => query !== "").at(-1), ["ab", true])
+      assert.deepStrictEqual(seen.filter(([query]) => query === "a"), [])
+    })
+)
