@@ -4,12 +4,11 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { ThreadError } from "./model/CodexError.ts"
-import type * as Notification from "./model/Notification.ts"
-import type { Client } from "./wire/Client.ts"
+import type { Services } from "./capabilities/Services.ts"
+import type { ThreadError } from "./model/errors/CodexError.ts"
+import type * as Notification from "./model/turns/Notification.ts"
 import { gated } from "./wire/gated.ts"
 import { observed } from "./wire/observed.ts"
-import type { Router } from "./wire/Router.ts"
 
 /**
  * A command that runs. `processId` is the server's name for it, and `itemId` the `commandExecution` item that started it.
@@ -58,7 +57,7 @@ export interface BackgroundTerminals {
 
 /** @internal Returns the background terminals of one thread. */
 export const make = (
-  services: { readonly client: Client["Service"]; readonly router: Router["Service"] },
+  services: Services,
   threadId: string
 ): BackgroundTerminals => {
   const request = gated(services.client)

@@ -2,13 +2,17 @@
  * Checkpoints: points of a conversation, and optionally of its files, to which a thread can be returned.
  */
 import * as Effect from "effect/Effect"
-import { check } from "./model/check.ts"
-import { CheckpointError, InvalidInputError, type ThreadBusyError, type ThreadError } from "./model/CodexError.ts"
+import type { Services } from "./capabilities/Services.ts"
+import { check } from "./model/errors/check.ts"
+import {
+  CheckpointError,
+  InvalidInputError,
+  type ThreadBusyError,
+  type ThreadError
+} from "./model/errors/CodexError.ts"
 import * as optionChecks from "./options/checks.ts"
 import { supportedMethod } from "./options/supported.ts"
-import type { Client } from "./wire/Client.ts"
 import { gated } from "./wire/gated.ts"
-import type { Router } from "./wire/Router.ts"
 import * as WorkTree from "./wire/WorkTree.ts"
 
 /**
@@ -74,7 +78,7 @@ export interface Checkpoint {
 
 /** @internal Returns the function that makes checkpoints of one thread. */
 export const make = (
-  { client, router }: { readonly client: Client["Service"]; readonly router: Router["Service"] },
+  { client, router }: Services,
   threadId: string
 ) => {
   const request = gated(client)

@@ -10,14 +10,13 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broadcast } from "./base/Broadcast.ts"
 import { newId } from "./base/ids.ts"
-import { check } from "./model/check.ts"
-import { type CodexConnectionError, InvalidInputError, type ThreadError } from "./model/CodexError.ts"
-import * as Notification from "./model/Notification.ts"
+import type { Services } from "./capabilities/Services.ts"
+import { check } from "./model/errors/check.ts"
+import { type CodexConnectionError, InvalidInputError, type ThreadError } from "./model/errors/CodexError.ts"
+import * as Notification from "./model/turns/Notification.ts"
 import * as optionChecks from "./options/checks.ts"
 import { knowsMethod, supported } from "./options/supported.ts"
-import type { Client } from "./wire/Client.ts"
 import { gated, gatedWith } from "./wire/gated.ts"
-import type { Router } from "./wire/Router.ts"
 
 /**
  * Options of a search of files.
@@ -152,7 +151,7 @@ const checkFiles = (options: FileSearchOptions) =>
 
 /** @internal Returns the searches on a client. */
 export const make = (
-  { client, router }: { readonly client: Client["Service"]; readonly router: Router["Service"] }
+  { client, router }: Services
 ): Search => {
   const request = gated(client)
   const requestWith = gatedWith(client)

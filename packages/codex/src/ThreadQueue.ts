@@ -6,16 +6,16 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { newId } from "./base/ids.ts"
+import type { Services } from "./capabilities/Services.ts"
 import type * as Input from "./Input.ts"
-import type { CodexConnectionError, QueuedTurnRemovedError, ThreadError } from "./model/CodexError.ts"
-import type * as Notification from "./model/Notification.ts"
+import type { CodexConnectionError, QueuedTurnRemovedError, ThreadError } from "./model/errors/CodexError.ts"
+import type * as Notification from "./model/turns/Notification.ts"
 import { toItems } from "./options/Input.ts"
 import * as Turn from "./Turn.ts"
-import type { Client } from "./wire/Client.ts"
 import { gated, gatedWith } from "./wire/gated.ts"
 import { observed } from "./wire/observed.ts"
 import type { Entry } from "./wire/QueuedTurns.ts"
-import type { Router, StartedTurn } from "./wire/Router.ts"
+import type { StartedTurn } from "./wire/Router.ts"
 
 /**
  * Input that waits in the queue of a thread.
@@ -89,7 +89,7 @@ const handles = new WeakMap<StartedTurn, Turn.Turn>()
 
 /** @internal Returns the queue of one thread. */
 export const make = (
-  services: { readonly client: Client["Service"]; readonly router: Router["Service"] },
+  services: Services,
   threadId: string
 ): ThreadQueue => {
   const { client } = services

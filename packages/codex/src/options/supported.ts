@@ -3,8 +3,8 @@
  */
 import type * as Methods from "@effect-codex/protocol/Methods"
 import * as Effect from "effect/Effect"
-import { UnsupportedByServerError } from "../model/CodexError.ts"
-import * as ServerVersion from "../model/ServerVersion.ts"
+import * as ServerVersion from "../model/connection/ServerVersion.ts"
+import { UnsupportedByServerError } from "../model/errors/CodexError.ts"
 
 /**
  * Fields of the protocol by the version that introduced them. If that version is not known exactly, it is the first one that

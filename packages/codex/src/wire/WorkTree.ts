@@ -7,8 +7,8 @@
  */
 import * as Effect from "effect/Effect"
 import { newId } from "../base/ids.ts"
-import { CheckpointError, type RequestError } from "../model/CodexError.ts"
-import type { CheckpointReason } from "../model/CodexError.ts"
+import { CheckpointError, type RequestError } from "../model/errors/CodexError.ts"
+import type { CheckpointReason } from "../model/errors/CodexError.ts"
 import type { Client } from "./Client.ts"
 
 /** The refs of the checkpoints of a thread. */

@@ -2,8 +2,8 @@
  * Requests with methods that not every supported server has.
  */
 import * as Effect from "effect/Effect"
-import type { ThreadError } from "../model/CodexError.ts"
-import type { Method, Params, RequestArgs, Response } from "../model/Request.ts"
+import type { ThreadError } from "../model/errors/CodexError.ts"
+import type { Method, Params, RequestArgs, Response } from "../model/requests/Request.ts"
 import { supportedMethod } from "../options/supported.ts"
 import type { Client, Hooks } from "./Client.ts"
 

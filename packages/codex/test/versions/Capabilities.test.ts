@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
-import { isAtLeast } from "../../src/model/ServerVersion.ts"
+import { isAtLeast } from "../../src/model/connection/ServerVersion.ts"
 import { setup } from "../real/utils.ts"
 
 /** Runs an effect, which must be refused on servers before a version. */
