@@ -217,8 +217,8 @@ describe.concurrent("examples", () => {
     it.live(name, () =>
       Effect.gen(function*() {
         const { exitCode, stderr, stdout } = yield* run(join(examples, `${name}.ts`), options)
-        assert.strictEqual(stderr, "")
-        assert.strictEqual(exitCode, 0)
+        // `NodeRuntime.runMain` logs the cause of a failure to standard output.
+        assert.deepStrictEqual({ exitCode: Number(exitCode), stderr }, { exitCode: 0, stderr: "" }, stdout)
         assertPrints(stdout, lines)
       }).pipe(Effect.provide(NodeServices.layer)))
   }
