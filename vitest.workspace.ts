@@ -30,6 +30,10 @@ export default defineConfig({
       project("checks", 2)
     ],
     reporters: ["default", new ClosingLine()],
+    // A worker takes one file after the other: no test leaves anything behind in its process. Starting one costs as much as a file.
+    isolate: false,
+    // Most tests wait for a server most of the time.
+    maxWorkers: "100%",
     maxConcurrency: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000
