@@ -14,14 +14,11 @@ export interface Options {
   readonly cwd?: string
 }
 
-/** Node's compile cache, so that the programs do not compile the same sources again. */
-const compileCache = fileURLToPath(new URL("../dist/compile-cache", import.meta.url))
-
 /** Starts a program like its users do. The scope ends it. */
 export const start = (file: string, { args = [], cwd, env = {}, input = "" }: Options = {}) =>
   ChildProcess.make(process.execPath, ["--conditions=@effect-codex/source", file, ...args], {
     cwd,
-    env: { NODE_COMPILE_CACHE: compileCache, ...env },
+    env,
     extendEnv: true,
     stdin: Stream.make(new TextEncoder().encode(input)),
     forceKillAfter: "5 seconds"
