@@ -1,13 +1,19 @@
 import { CodexHome, ScriptedModel } from "@effect-codex/testing"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
 import { script } from "../../examples/src/shared/OfflineModel.ts"
 import { run } from "../../examples/test/program.ts"
 import { type Block, blocksOf, moduleOf, writeBlocks } from "../src/docs.ts"
 import { root } from "../src/problem.ts"
+import { mark } from "./inOneProcess.ts"
+
+const inOneProcess = fileURLToPath(new URL("inOneProcess.ts", import.meta.url))
 
 const markdown = (...lines: ReadonlyArray<string>): Block => {
   const blocks = blocksOf(join(root, "A.md"), lines.join("\n"))
@@ -57,18 +63,37 @@ describe("blocks", () => {
   })
 })
 
-describe.concurrent("the programs in the documentation run", () => {
-  const home = CodexHome.layer({ model: "gpt-5.5" }).pipe(
-    Layer.provideMerge(ScriptedModel.layer(script)),
-    Layer.provideMerge(NodeServices.layer)
+const programs = writeBlocks().filter(({ kind }) => kind === "program")
+
+/** Runs programs in few processes. Returns the output of each one that fails. */
+const failures = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, string>, unknown, Services> =>
+  Effect.gen(function*() {
+    if (paths.length === 0) return new Map<string, string>()
+    const { env, workspace } = yield* CodexHome.CodexHome
+    const { exitCode, stderr, stdout } = yield* run(inOneProcess, { args: paths, env, cwd: workspace })
+    const outputs = stdout.split(mark).slice(1)
+    const [last, output] = [paths[outputs.length - 1], outputs.at(-1)]
+    assert(last !== undefined && output !== undefined, stdout + stderr)
+    if (exitCode === 0 && outputs.length === paths.length) return new Map<string, string>()
+    return new Map([[last, output + stderr], ...yield* failures(paths.slice(outputs.length))])
+  })
+
+type Services = CodexHome.CodexHome | ChildProcessSpawner
+
+class Failures extends Context.Service<Failures, ReadonlyMap<string, string>>()("test/Failures") {
+  static readonly layer = Layer.effect(Failures, failures(programs.map(({ path }) => path))).pipe(
+    Layer.provide(CodexHome.layer({ model: "gpt-5.5" })),
+    Layer.provide(ScriptedModel.layer(script)),
+    Layer.provide(NodeServices.layer)
   )
-  for (const { file, kind, line, path } of writeBlocks()) {
-    if (kind !== "program") continue
-    it.live(`${relative(root, file)}:${line}`, () =>
-      Effect.gen(function*() {
-        const { env, workspace } = yield* CodexHome.CodexHome
-        const { exitCode, stderr, stdout } = yield* run(path, { env, cwd: workspace })
-        assert.strictEqual(exitCode, 0, stdout + stderr)
-      }).pipe(Effect.provide(home)))
+}
+
+layer(Failures.layer, { timeout: "240 seconds", excludeTestServices: true })(
+  "the programs in the documentation run",
+  (it) => {
+    for (const { file, line, path } of programs) {
+      it.effect(`${relative(root, file)}:${line}`, () =>
+        Effect.map(Failures, (failures) => assert.isUndefined(failures.get(path), failures.get(path))))
+    }
   }
-})
+)
