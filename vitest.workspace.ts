@@ -39,7 +39,7 @@ export default defineConfig({
     // Most tests wait for a server most of the time.
     maxWorkers: "100%",
     maxConcurrency: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000
+    testTimeout: 60_000,
+    hookTimeout: 60_000
   }
 })

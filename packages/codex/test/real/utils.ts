@@ -52,7 +52,9 @@ export const withCodex = <A, E, R>(
   config?: Codex.LayerOptions
 ) =>
   CodexHome.CodexHome.use((home) =>
-    Codex.Codex.use(use).pipe(Effect.provide(Codex.layer({ cwd: home.workspace, ...config, env: home.env })))
+    Codex.Codex.use(use).pipe(
+      Effect.provide(Codex.layer({ cwd: home.workspace, handshakeTimeout: "30 seconds", ...config, env: home.env }))
+    )
   )
 
 /** Nothing is left of any turn, request or subscriber. */
