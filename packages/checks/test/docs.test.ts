@@ -4,16 +4,11 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
 import { script } from "../../examples/src/shared/OfflineModel.ts"
-import { run } from "../../examples/test/program.ts"
+import { type Outcome, runAll } from "../../examples/test/program.ts"
 import { type Block, blocksOf, moduleOf, writeBlocks } from "../src/docs.ts"
 import { root } from "../src/problem.ts"
-import { mark } from "./inOneProcess.ts"
-
-const inOneProcess = fileURLToPath(new URL("inOneProcess.ts", import.meta.url))
 
 const markdown = (...lines: ReadonlyArray<string>): Block => {
   const blocks = blocksOf(join(root, "A.md"), lines.join("\n"))
@@ -65,35 +60,26 @@ describe("blocks", () => {
 
 const programs = writeBlocks().filter(({ kind }) => kind === "program")
 
-/** Runs programs in few processes. Returns the output of each one that fails. */
-const failures = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyMap<string, string>, unknown, Services> =>
-  Effect.gen(function*() {
-    if (paths.length === 0) return new Map<string, string>()
-    const { env, workspace } = yield* CodexHome.CodexHome
-    const { exitCode, stderr, stdout } = yield* run(inOneProcess, { args: paths, env, cwd: workspace })
-    const outputs = stdout.split(mark).slice(1)
-    const [last, output] = [paths[outputs.length - 1], outputs.at(-1)]
-    assert(last !== undefined && output !== undefined, stdout + stderr)
-    if (exitCode === 0 && outputs.length === paths.length) return new Map<string, string>()
-    return new Map([[last, output + stderr], ...yield* failures(paths.slice(outputs.length))])
-  })
-
-type Services = CodexHome.CodexHome | ChildProcessSpawner
-
-class Failures extends Context.Service<Failures, ReadonlyMap<string, string>>()("test/Failures") {
-  static readonly layer = Layer.effect(Failures, failures(programs.map(({ path }) => path))).pipe(
+class Outcomes extends Context.Service<Outcomes, ReadonlyMap<string, Outcome>>()("test/Outcomes") {
+  static readonly layer = Layer.effect(
+    Outcomes,
+    CodexHome.CodexHome.use(({ env, workspace }) => runAll(programs.map(({ path }) => path), { env, cwd: workspace }))
+  ).pipe(
     Layer.provide(CodexHome.layer({ model: "gpt-5.5" })),
     Layer.provide(ScriptedModel.layer(script)),
     Layer.provide(NodeServices.layer)
   )
 }
 
-layer(Failures.layer, { timeout: "240 seconds", excludeTestServices: true })(
+layer(Outcomes.layer, { timeout: "5 minutes", excludeTestServices: true })(
   "the programs in the documentation run",
   (it) => {
     for (const { file, line, path } of programs) {
       it.effect(`${relative(root, file)}:${line}`, () =>
-        Effect.map(Failures, (failures) => assert.isUndefined(failures.get(path), failures.get(path))))
+        Effect.map(Outcomes, (outcomes) => {
+          const { exitCode, stderr, stdout } = outcomes.get(path)!
+          assert.strictEqual(exitCode, 0, stdout + stderr)
+        }))
     }
   }
 )

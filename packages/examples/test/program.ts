@@ -1,7 +1,11 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
 import { fileURLToPath } from "node:url"
+import { mark } from "./inOneProcess.ts"
 
 /** The directory of the examples. */
 export const examples = fileURLToPath(new URL("../src", import.meta.url))
@@ -24,13 +28,51 @@ export const start = (file: string, { args = [], cwd, env = {}, input = "" }: Op
     forceKillAfter: "5 seconds"
   })
 
+/** The end of a program, and its output. */
+export interface Outcome {
+  readonly stdout: string
+  readonly stderr: string
+  /** Undefined if the program did not end in time, and was killed. */
+  readonly exitCode: number | undefined
+}
+
 /** Runs a program to its end. */
 export const run = (file: string, options?: Options) =>
   Effect.gen(function*() {
     const child = yield* start(file, options)
-    const text = (bytes: typeof child.stdout) => Stream.mkString(Stream.decodeText(bytes))
-    const [stdout, stderr, exitCode] = yield* Effect.all([text(child.stdout), text(child.stderr), child.exitCode], {
-      concurrency: "unbounded"
-    })
-    return { stdout, stderr, exitCode }
+    const output = { stdout: "", stderr: "" }
+    const read = (stream: "stdout" | "stderr") =>
+      Stream.runForEach(Stream.decodeText(child[stream]), (text) => Effect.sync(() => void (output[stream] += text)))
+    const [exit] = yield* Effect.all([
+      Effect.timeoutOption(child.exitCode, "2 minutes"),
+      Effect.timeoutOption(Effect.all([read("stdout"), read("stderr")], { concurrency: 2 }), "2 minutes")
+    ], { concurrency: 2 })
+    const outcome: Outcome = { ...output, exitCode: Option.isSome(exit) ? Number(exit.value) : undefined }
+    return outcome
   }).pipe(Effect.scoped)
+
+const inOneProcess = fileURLToPath(new URL("inOneProcess.ts", import.meta.url))
+
+/**
+ * Runs programs to their end, one after the other. They share a process until one fails: starting Node and loading the modules
+ * takes longer than most of them.
+ */
+export const runAll = (
+  files: ReadonlyArray<string>,
+  options?: Omit<Options, "args">
+): Effect.Effect<ReadonlyMap<string, Outcome>, PlatformError, ChildProcessSpawner> =>
+  Effect.gen(function*() {
+    const outcomes = new Map<string, Outcome>()
+    if (files.length === 0) return outcomes
+    const { exitCode, ...output } = yield* run(inOneProcess, { ...options, args: files })
+    const [stdout, stderr] = [output.stdout.split(mark).slice(1), output.stderr.split(mark).slice(1)]
+    const last = Math.max(stdout.length, 1) - 1
+    for (let index = 0; index <= last; index++) {
+      outcomes.set(files[index]!, {
+        stdout: stdout[index] ?? output.stdout,
+        stderr: stderr[index] ?? output.stderr,
+        exitCode: index === last ? exitCode : 0
+      })
+    }
+    return new Map([...outcomes, ...yield* runAll(files.slice(last + 1), options)])
+  })

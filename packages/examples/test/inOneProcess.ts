@@ -3,15 +3,16 @@
  */
 import { pathToFileURL } from "node:url"
 
-/** The beginning of the line that is printed before each program. */
-export const mark = "--- program: "
+/** The line that is printed before each program, on both streams. */
+export const mark = "--- the next program ---\n"
 
 if (import.meta.main) {
-  const programs = process.argv.slice(2)
+  const programs = process.argv.splice(2)
   process.on("beforeExit", (code) => {
     const program = programs.shift()
     if (code !== 0 || program === undefined) return
-    console.log(mark + program)
+    process.stdout.write(mark)
+    process.stderr.write(mark)
     // Only with something to wait for does the event come again.
     setImmediate(() => void import(pathToFileURL(program).href))
   })
