@@ -6,7 +6,9 @@ import { writeBlocks } from "./packages/checks/src/docs.ts"
 const conditions = ["@effect-codex/source", "node"]
 
 // Workers, and the programs that tests start, do not compile the same sources again.
-process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/effect-codex/compile", import.meta.url))
+process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(
+  new URL("node_modules/.cache/effect-codex/compile", import.meta.url)
+)
 
 // The tests among the blocks of the documentation are tests of packages/checks.
 writeBlocks()
