@@ -12,11 +12,11 @@ import * as ExampleServer from "./shared/ExampleServer.ts"
 const first = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart({ sandbox: "readOnly" })
-  const turn = yield* thread.turn("Say hello in one sentence.")
-  // The server stores a thread with its first turn. Other clients can read it once the agent works on that turn.
-  yield* Stream.runHead(turn.text)
+  const { text, threadId } = yield* thread.turn("Say hello in one sentence.")
+  // The server has stored the turn when the model answers.
+  yield* Stream.runHead(text)
   yield* Console.log("first   has started a turn, and leaves")
-  return turn.threadId
+  return threadId
 })
 
 const second = (threadId: string) =>

@@ -9,7 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { examples, type Options, type Outcome, run, runAll, start } from "./program.ts"
+import type { Runtime } from "../../codex/test/runtimes/command.ts"
+import { examples, type Options, type Outcome, run, runAll, runtime, start } from "./program.ts"
 
 const offline = "[offline: a scripted model answers; --live asks your own Codex account]"
 const hello = "Hello from a script. You said:"
@@ -118,7 +119,7 @@ const prints: Readonly<
   "23_files": [
     "entries  [ 'copy.txt', 'hello.txt' ]",
     "content  Hello.",
-    "metadata { isFile: true, modified: true }",
+    /^metadata \{\s+isFile: true,\s+modified: true,?\s+\}$/m,
     "removed  The server refused fs/readFile"
   ],
   "24_commands": [
@@ -194,9 +195,13 @@ const prints: Readonly<
   ]
 }
 
+/** Node prints a value with other quotes than Bun and Deno. */
+const plain = (text: string) => text.replaceAll("\"", "'")
+
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {
-  let rest = stdout
-  for (const line of lines) {
+  let rest = plain(stdout)
+  for (const expected of lines) {
+    const line = typeof expected === "string" ? plain(expected) : new RegExp(plain(expected.source), expected.flags)
     const [at, length] = typeof line === "string" ? [rest.indexOf(line), line.length] : [rest.search(line), 1]
     assert.isAtLeast(at, 0, `${line} is missing in what follows of\n${stdout}`)
     rest = rest.slice(at + length)
@@ -207,7 +212,7 @@ const names = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((
   .sort()
 
 it("each example has a test and an entry in the index", () => {
-  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server"].sort(), names)
+  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server", "51_browser_proxy"].sort(), names)
   const index = readFileSync(join(examples, "../README.md"), "utf8")
   assert.deepStrictEqual([...index.matchAll(/\]\(src\/(\w+)\.ts\)/g)].map(([, name]) => name), names)
 })
@@ -220,8 +225,13 @@ const assertOutcome = ({ exitCode, stderr, stdout }: Outcome, lines: ReadonlyArr
 
 const fileOf = (name: string) => join(examples, `${name}.ts`)
 
+/** Examples that a runtime can't run: the page of the timeline is compiled from its sources here, which needs Node or Deno. */
+const without: Partial<Record<Runtime, ReadonlyArray<string>>> = { bun: ["29_record_and_replay"] }
+
+const tested = Object.entries(prints).filter(([name]) => without[runtime]?.includes(name) !== true)
+
 /** The examples that need no arguments, input or environment. */
-const plain = Object.entries(prints).flatMap(([name, lines]) => "lines" in lines ? [] : [{ name, lines }])
+const simple = tested.flatMap(([name, lines]) => "lines" in lines ? [] : [{ name, lines }])
 
 class Outcomes extends Context.Service<Outcomes, ReadonlyMap<string, Outcome>>()("test/Outcomes") {
   static readonly layer = Layer.effect(
@@ -229,7 +239,7 @@ class Outcomes extends Context.Service<Outcomes, ReadonlyMap<string, Outcome>>()
     Effect.map(
       Effect.forEach(
         [0, 1],
-        (half) => runAll(plain.filter((_, index) => index % 2 === half).map(({ name }) => fileOf(name))),
+        (half) => runAll(simple.filter((_, index) => index % 2 === half).map(({ name }) => fileOf(name))),
         { concurrency: 2 }
       ),
       (halves) => new Map(halves.flatMap((half) => [...half]))
@@ -238,13 +248,13 @@ class Outcomes extends Context.Service<Outcomes, ReadonlyMap<string, Outcome>>()
 }
 
 layer(Outcomes.layer, { timeout: "5 minutes", excludeTestServices: true })("examples", (it) => {
-  for (const { lines, name } of plain) {
+  for (const { lines, name } of simple) {
     it.effect(name, () => Effect.map(Outcomes, (outcomes) => assertOutcome(outcomes.get(fileOf(name))!, lines)))
   }
 })
 
 describe.concurrent("examples with options", () => {
-  for (const [name, expected] of Object.entries(prints)) {
+  for (const [name, expected] of tested) {
     if (!("lines" in expected)) continue
     const { lines, ...options } = expected
     it.live(name, () =>

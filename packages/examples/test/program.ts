@@ -5,6 +5,7 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
 import { fileURLToPath } from "node:url"
+import { commandOf, runtimeOf } from "../../codex/test/runtimes/command.ts"
 import { mark } from "./inOneProcess.ts"
 
 /** The directory of the examples. */
@@ -16,17 +17,24 @@ export interface Options {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** The permissions on Deno. Default: those that the documentation names. */
+  readonly permissions?: ReadonlyArray<string>
 }
 
+/** The runtime of the programs. `npm run test:runtimes` sets the variable. */
+export const runtime = runtimeOf(process.env["RUNTIME"] ?? "node")
+
 /** Starts a program like its users do. The scope ends it. */
-export const start = (file: string, { args = [], cwd, env = {}, input = "" }: Options = {}) =>
-  ChildProcess.make(process.execPath, ["--conditions=@effect-codex/source", file, ...args], {
+export const start = (file: string, { args = [], cwd, env = {}, input = "", permissions }: Options = {}) => {
+  const [program, ...before] = commandOf(runtime, file, permissions)
+  return ChildProcess.make(program, [...before, ...args], {
     cwd,
     env,
     extendEnv: true,
     stdin: Stream.make(new TextEncoder().encode(input)),
     forceKillAfter: "5 seconds"
   })
+}
 
 /** The end of a program, and its output. */
 export interface Outcome {
@@ -54,14 +62,19 @@ export const run = (file: string, options?: Options) =>
 const inOneProcess = fileURLToPath(new URL("inOneProcess.ts", import.meta.url))
 
 /**
- * Runs programs to their end, one after the other. They share a process until one fails: starting Node and loading the modules
- * takes longer than most of them.
+ * Runs programs to their end, one after the other. On Node, they share a process until one fails: starting it and loading the
+ * modules takes longer than most of them.
  */
 export const runAll = (
   files: ReadonlyArray<string>,
   options?: Omit<Options, "args">
 ): Effect.Effect<ReadonlyMap<string, Outcome>, PlatformError, ChildProcessSpawner> =>
   Effect.gen(function*() {
+    if (runtime !== "node") {
+      return new Map(
+        yield* Effect.forEach(files, (file) => Effect.map(run(file, options), (end) => [file, end] as const))
+      )
+    }
     const outcomes = new Map<string, Outcome>()
     if (files.length === 0) return outcomes
     const { exitCode, ...output } = yield* run(inOneProcess, { ...options, args: files })

@@ -55,8 +55,12 @@ export const listen = (
       if (how === "ws") return undefined
       // The file is there a moment before the server listens.
       const poll = setInterval(() => {
-        const socket = createConnection(path, () => resume(Effect.succeed(path)))
-        socket.on("connect", () => socket.destroy()).on("error", () => {})
+        const socket = createConnection(path, () => {
+          clearInterval(poll)
+          socket.destroy()
+          resume(Effect.succeed(path))
+        })
+        socket.on("error", () => {})
       }, 10)
       return Effect.sync(() => clearInterval(poll))
     })
