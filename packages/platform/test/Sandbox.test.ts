@@ -13,7 +13,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as layers from "./layers.ts"
 
@@ -217,11 +217,16 @@ describe("helpers", () => {
     }).pipe(Effect.scoped, Effect.provide(TestCodex.layer({ client: { env: { PATH: "/nonexistent" } } }))))
 
   /** A server on whose path perl is there, but is none. */
-  const withoutPerl = Layer.unwrap(Effect.sync(() => {
-    const bin = mkdtempSync(`${tmpdir()}/effect-codex-bin-`)
-    writeFileSync(`${bin}/perl`, "#!/bin/sh\nexit 2\n", { mode: 0o755 })
-    return TestCodex.layer({ client: { env: { PATH: `${bin}:/usr/bin:/bin` } } })
-  }))
+  const withoutPerl = Layer.unwrap(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const bin = mkdtempSync(`${tmpdir()}/effect-codex-bin-`)
+        writeFileSync(`${bin}/perl`, "#!/bin/sh\nexit 2\n", { mode: 0o755 })
+        return bin
+      }),
+      (bin) => Effect.sync(() => rmSync(bin, { recursive: true }))
+    ).pipe(Effect.map((bin) => TestCodex.layer({ client: { env: { PATH: `${bin}:/usr/bin:/bin` } } })))
+  )
 
   /** A client that writes to the first process only when it has ended, and reports its end only when the write was refused. */
   const writingLate = Layer.effect(
