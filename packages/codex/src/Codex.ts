@@ -25,7 +25,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
+import * as Hooks from "./Hooks.ts"
 import * as Login from "./Login.ts"
+import * as Mcp from "./Mcp.ts"
 import { declineAll } from "./model/ApprovalHandlers.ts"
 import { check } from "./model/check.ts"
 import {
@@ -47,7 +49,9 @@ import * as optionChecks from "./options/checks.ts"
 import * as Params from "./options/params.ts"
 import { supported } from "./options/supported.ts"
 import type { ThreadOptions } from "./options/ThreadOptions.ts"
+import * as RateLimits from "./RateLimits.ts"
 import type * as Router from "./Router.ts"
+import * as Skills from "./Skills.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { prepare as prepareTools } from "./tools/Toolkits.ts"
@@ -171,6 +175,14 @@ export class Codex extends Context.Service<Codex, {
   readonly logout: Effect.Effect<void, RequestError>
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Usage limits of the account. */
+  readonly rateLimits: RateLimits.RateLimits
+  /** MCP servers: their state, logins, resources and tools. */
+  readonly mcp: Mcp.Mcp
+  /** Skills that the server finds. */
+  readonly skills: Skills.Skills
+  /** Hooks of the user's configuration, and their runs. */
+  readonly hooks: Hooks.Hooks
   /**
    * The state of the connection, and each later one: `Connected`, `Lost` and `Reconnecting`, with their reasons. Ends when no other
    * connection follows.
@@ -229,6 +241,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     const client = yield* Client
     const router = yield* Wire.Router
     const codexClient = yield* CodexClient.CodexClient
+    const services = { client, router, connection: codexClient.connection }
     const thread = (threadId: string) => Thread.make({ client, router }, threadId)
 
     /** Prepares the handlers of a thread, and the declarations of its tools. */
@@ -410,6 +423,10 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
       logout: Effect.asVoid(client.request("account/logout")),
       notifications: router.globals,
+      rateLimits: RateLimits.make(services),
+      mcp: Mcp.make(services),
+      skills: Skills.make(services),
+      hooks: Hooks.make(services),
       connection: codexClient.connection,
       client: codexClient
     })

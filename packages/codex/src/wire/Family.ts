@@ -5,7 +5,7 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 import type { Limits } from "../model/Limits.ts"
-import type * as Notification from "../model/Notification.ts"
+import * as Notification from "../model/Notification.ts"
 import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
 import type { Settings } from "../model/Settings.ts"
 import * as ThreadSettings from "../model/Settings.ts"
@@ -40,6 +40,8 @@ export class Member {
   isLoaded = true
   /** Whether the thread was closed, archived or deleted: it stays for what derives from it. */
   isClosed = false
+  /** The latest state of each MCP server of the thread that this connection has reported. */
+  readonly mcpServers = new Map<string, Protocol.McpServerStatusUpdatedNotification>()
   /** Sub-agents and forks. */
   readonly derived = new Set<Member>()
 
@@ -101,7 +103,10 @@ export class Family {
 
   /** The connection is lost, and the threads stay loaded. */
   suspend(): void {
-    for (const member of this.members.values()) member.status = undefined
+    for (const member of this.members.values()) {
+      member.status = undefined
+      member.mcpServers.clear()
+    }
   }
 
   /** This client has started, resumed or forked a thread. */
@@ -284,6 +289,12 @@ export class Family {
         member.settings = ThreadSettings.update(member.settings, params["threadSettings"])
         return
       }
+      case "mcpServer/startupStatus/updated": {
+        const member = this.members.get(threadId)
+        const event = member === undefined ? undefined : Notification.fromMessage({ method, params })
+        if (event?.method === method) member?.mcpServers.set(event.params.name, event.params)
+        return
+      }
       case "thread/archived":
       case "thread/closed":
       case "thread/deleted":
@@ -306,6 +317,7 @@ export class Family {
     const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
+      member.mcpServers.clear()
       if (isInUse(member)) { for (const above of this.lineage(member.threadId).members) needed.add(above) }
     }
     for (const member of this.members.values()) {
