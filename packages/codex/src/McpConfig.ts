@@ -1,5 +1,5 @@
 /**
- * The configuration of MCP servers, as Schemas, with the names of `config.toml`. Use it to read servers from a file, and to pass them
+ * The configuration of MCP servers, as Schemas, with the names of `config.toml`. Unknown keys are refused. Use it to read servers from a file, and to pass them
  * to a thread or a Layer.
  *
  * @example
@@ -20,6 +20,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Schema from "effect/Schema"
+import { exactly } from "./base/exactly.ts"
 
 const texts = Schema.Array(Schema.String)
 
@@ -49,15 +50,12 @@ const shared = {
   )
 }
 
-/** Unknown keys are mistakes: Codex would ignore them. */
-const strict = { parseOptions: { onExcessProperty: "error" } } as const
-
 /**
  * A server that Codex starts as a process, and with which it talks over its standard input and output.
  *
  * @category schemas
  */
-export const StdioServer = Schema.Struct({
+export const StdioServer = exactly(Schema.Struct({
   /** The program. */
   command: Schema.NonEmptyString,
   /** Its arguments. */
@@ -69,14 +67,14 @@ export const StdioServer = Schema.Struct({
   /** Its working directory. */
   cwd: Schema.optionalKey(Schema.String),
   ...shared
-}).annotate(strict)
+}))
 
 /**
  * A server that is reached over HTTP.
  *
  * @category schemas
  */
-export const HttpServer = Schema.Struct({
+export const HttpServer = exactly(Schema.Struct({
   /** Its URL. */
   url: Schema.NonEmptyString,
   /** The environment variable of the app-server that has the bearer token. */
@@ -90,7 +88,7 @@ export const HttpServer = Schema.Struct({
   /** The `resource` parameter of an OAuth login. */
   oauth_resource: Schema.optionalKey(Schema.String),
   ...shared
-}).annotate(strict)
+}))
 
 /**
  * An MCP server.
@@ -112,7 +110,7 @@ export const Servers = Schema.Record(Schema.String, Server)
 /** The configuration of MCP servers by their names. */
 export type Servers = typeof Servers.Type
 
-const encode = Schema.encodeSync(Schema.toCodecJson(Servers))
+const encode = Schema.encodeSync(Servers)
 
 /**
  * Returns the `config` with these servers, for `threadStart` and for Layers. Spread it to add further keys. Throws a `SchemaError`

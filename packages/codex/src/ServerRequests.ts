@@ -26,6 +26,7 @@
  * ```
  */
 export { acceptAll, acceptForSession, declineAll } from "./model/ApprovalHandlers.ts"
+export { Rule, Rules, type RuleServices } from "./model/ApprovalRules.ts"
 export {
   mcpElicitation,
   type McpElicitationHandlers,
@@ -35,6 +36,7 @@ export {
   mcpToolResponse
 } from "./model/McpElicitation.ts"
 export { type Inbox, inbox, type InteractiveMethod, type Pending, type PendingOf } from "./model/RequestInbox.ts"
+export { rules } from "./model/RuleHandlers.ts"
 export {
   type AllHandlers,
   type Handler,

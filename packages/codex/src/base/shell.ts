@@ -61,7 +61,10 @@ export const commandsOf = (script: string): ReadonlyArray<Command> | undefined =
   return endCommand() ? commands : undefined
 }
 
-/** Splits a text into the words from which it was joined, as a POSIX shell would, without expansions. Undefined if a quote is open. */
+/**
+ * Returns the words from which a text was joined, with quotes where they are needed; undefined if the text is not of this form. It
+ * is the form in which Codex reports the words of a command.
+ */
 export const splitWords = (text: string): ReadonlyArray<string> | undefined => {
   const words: Array<string> = []
   let word: string | undefined
@@ -75,18 +78,15 @@ export const splitWords = (text: string): ReadonlyArray<string> | undefined => {
     } else if (char === "\"") {
       word ??= ""
       for (at++; text[at] !== "\""; at++) {
-        if (at >= text.length) return undefined
-        if (text[at] === "\\" && /[$`"\\\n]/.test(text[at + 1] ?? "")) at++
+        if (at >= text.length || text[at] === "$" || text[at] === "`") return undefined
+        if (text[at] === "\\" && /[$`"\\]/.test(text[at + 1] ?? "")) at++
         word += text[at]
       }
-    } else if (char === "\\") {
-      at++
-      if (at >= text.length) return undefined
-      word = (word ?? "") + text[at]
-    } else if (/[ \t\n]/.test(char)) {
+    } else if (char === " ") {
       if (word !== undefined) words.push(word)
       word = undefined
-    } else word = (word ?? "") + char
+    } else if (plain.test(char)) word = (word ?? "") + char
+    else return undefined
   }
   if (word !== undefined) words.push(word)
   return words
@@ -110,7 +110,7 @@ const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf(
 
 /** Returns true if the words may occur in a text, in this order: whatever quotes, escapes and wrappers are around them. */
 export const mayContain = (text: string, words: ReadonlyArray<string>): boolean => {
-  const wanted = words.map((word) => word.toLowerCase())
+  const wanted = words.flatMap((word) => wordsIn(word.toLowerCase()))
   return readings(text).some((reading) => {
     let next = 0
     for (const word of reading) if (next < wanted.length && mayBe(word, wanted[next]!)) next++
@@ -129,7 +129,7 @@ const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
     .replace(/\\([0-7]{1,3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
     .toLowerCase()
   // An expansion that is empty joins what is around it.
-  const emptied = decoded.replace(/\$(?:\{[^}]*\}|[a-z0-9_@*#?!-]+)?/g, "")
+  const emptied = decoded.replace(/\$(?:\{[^}]*\}|[a-z_]\w*|[\d@*#?!$-])?/g, "")
   return [text.toLowerCase(), decoded, emptied].flatMap((each) => [
     wordsIn(each.replace(/["'\\]/g, "")),
     wordsIn(each.replace(/["'\\]/g, " "))
@@ -140,7 +140,7 @@ const wordsIn = (text: string): ReadonlyArray<string> => text.split(/[^\p{L}\p{N
 
 /** Returns true if a word, or what follows its last slash, is the wanted one or a pattern that matches it. */
 const mayBe = (word: string, wanted: string): boolean =>
-  [word, baseName(word), word.replace(/^[[\]!^-]+|[[\]]+$/g, "")].some((each) =>
+  [word, baseName(word), word.replace(/^[[\]!^]+|[[\]]+$/g, "")].some((each) =>
     each === wanted || each === `${wanted}.exe` || (/[*?[]/.test(each) && globMatches(each, wanted))
   )
 

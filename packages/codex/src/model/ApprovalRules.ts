@@ -3,42 +3,40 @@
  */
 import type * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
+import { exactly } from "../base/exactly.ts"
 import { normalized } from "../base/paths.ts"
 import { isRunner } from "../base/shell.ts"
 
 const action = Schema.Literals(["allow", "ask", "decline"])
 
-/** Unknown keys are mistakes, which would make a rule mean something else. */
-const strict = { parseOptions: { onExcessProperty: "error" } } as const
-
-const CommandRule = Schema.Struct({
+const CommandRule = exactly(Schema.Struct({
   action,
   command: Schema.NonEmptyArray(Schema.NonEmptyString)
-}).annotate(strict).check(Schema.makeFilter(({ action, command }) =>
+})).check(Schema.makeFilter(({ action, command }) =>
   action !== "allow" || !isRunner(command[0])
     ? undefined
     : `an allow rule for ${command[0]} never matches, because ${command[0]} runs any command; allow the commands themselves`
 ))
 
-const PathRule = Schema.Struct({
+const PathRule = exactly(Schema.Struct({
   action,
   path: Schema.String.check(Schema.makeFilter((path: string) =>
     normalized(path) === undefined ? `${JSON.stringify(path)} is not an absolute path` : undefined
   ))
-}).annotate(strict)
+}))
 
-const HostRule = Schema.Struct({
+const HostRule = exactly(Schema.Struct({
   action,
   host: Schema.String.check(Schema.makeFilter((host: string) =>
     /^(?:\*\.)?[^\s*/:@]+$/.test(host) ? undefined : `${JSON.stringify(host)} is not a host, nor *. and a host`
   ))
-}).annotate(strict)
+}))
 
-const McpRule = Schema.Struct({
+const McpRule = exactly(Schema.Struct({
   action,
   mcpServer: Schema.NonEmptyString,
   tool: Schema.optionalKey(Schema.NonEmptyString)
-}).annotate(strict)
+}))
 
 /**
  * A rule for approvals. Its `action` is `"allow"`, `"decline"`, or `"ask"`, which leaves the request to the next handler. It has one
@@ -66,6 +64,13 @@ export type Rule = typeof Rule.Type
  * @category rules
  */
 export const Rules = Schema.Array(Rule)
+
+/**
+ * A list of rules: see the Schema of the same name.
+ *
+ * @category rules
+ */
+export type Rules = typeof Rules.Type
 
 /** The services that handlers with these rules require: the file system of the server's machine, for rules with a path. */
 export type RuleServices<R extends Rule> = [Extract<R, { readonly path: string }>] extends [never] ? never

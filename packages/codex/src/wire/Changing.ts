@@ -47,12 +47,17 @@ export const changing = <A, E>(services: Services, { next, read }: {
 export const onEachConnection = <A, E>(
   { client, connection }: Pick<Services, "client" | "connection">,
   stream: Stream.Stream<A, E>
-): Stream.Stream<A, E | CodexConnectionError> =>
-  connection.pipe(
-    Stream.filter(({ _tag }) => _tag === "Connected"),
-    Stream.flatMap(() => Stream.catch(stream, (error) => isLoss(error) ? Stream.empty : Stream.fail(error)), { switch: true }),
-    Stream.concat(Stream.unwrap(Effect.map(client.closed, Stream.fail)))
+): Stream.Stream<A, E | CodexConnectionError> => {
+  const untilLoss = Stream.catch(
+    stream,
+    (error): Stream.Stream<A, E> => isLoss(error) ? Stream.empty : Stream.fail(error)
   )
+  const connected = Stream.filter(connection, ({ _tag }) => _tag === "Connected")
+  return Stream.concat(
+    Stream.switchMap(connected, () => untilLoss),
+    Stream.unwrap(Effect.map(client.closed, Stream.fail))
+  )
+}
 
 /** Runs a Stream, and again on the next connection when it fails because one is lost. Fails when no other follows. */
 export const onAnyConnection = <A>(

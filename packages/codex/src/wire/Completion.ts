@@ -52,7 +52,7 @@ export class Completion<M extends Method> {
     const event = Notification.fromMessage(raw)
     if (event.method === "$undecodable") this.end(Exit.fail(undecodable(event)))
     // The method was compared before, which TypeScript can't see.
-    else this.end(Exit.succeed((event as { readonly params: Params<M> }).params))
+    else if ("params" in event) this.end(Exit.succeed(event.params as Params<M>))
   }
 
   private end(exit: Exit.Exit<Params<M>, Failure>): void {

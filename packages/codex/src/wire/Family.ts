@@ -10,6 +10,7 @@ import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
 import type { Settings } from "../model/Settings.ts"
 import * as ThreadSettings from "../model/Settings.ts"
 import { ChildTurns } from "./ChildTurns.ts"
+import { FileChanges } from "./FileChanges.ts"
 
 /** A thread, with what is bound to it. */
 export class Member {
@@ -76,6 +77,9 @@ const maxDepth = 64
 export class Family {
   /** The turns of sub-agents, and what they count for. */
   readonly turns = new ChildTurns()
+
+  /** The file changes that are in progress. */
+  readonly changes = new FileChanges()
 
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
@@ -262,6 +266,7 @@ export class Family {
     switch (method) {
       case "item/started":
       case "item/completed":
+        this.changes.observe(threadId, method, params["item"])
         return this.onItem(threadId, params["item"])
       case "turn/started": {
         const turn = params["turn"]
@@ -314,6 +319,7 @@ export class Family {
    */
   lost(): void {
     this.turns.lost()
+    this.changes.clear()
     const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
