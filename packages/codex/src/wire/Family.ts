@@ -295,9 +295,9 @@ export class Family {
         return
       }
       case "mcpServer/startupStatus/updated": {
-        const member = this.members.get(threadId)
-        const event = member === undefined ? undefined : Notification.fromMessage({ method, params })
-        if (event?.method === method) member?.mcpServers.set(event.params.name, event.params)
+        const event = Notification.fromMessage({ method, params })
+        // It may arrive before the thread itself.
+        if (event.method === method) this.ensure(threadId).mcpServers.set(event.params.name, event.params)
         return
       }
       case "thread/archived":

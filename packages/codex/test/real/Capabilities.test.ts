@@ -1,7 +1,7 @@
 /** Usage limits, skills, hooks and MCP servers: real servers, on one app-server. */
 import { Reply, TestCodex } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
-import { Codex, Input, McpConfig } from "effect-codex"
+import { Input, McpConfig } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -27,7 +27,6 @@ const live = Layer.unwrap(Effect.gen(function*() {
   const vault = yield* McpOauthServer.McpOauthServer
   return TestCodex.layer({
     client: {
-      config: { bypass_hook_trust: true },
       env: { CODEX_APP_SERVER_LOGIN_ISSUER: account.url, CODEX_APP_SERVER_CHATGPT_BASE_URL: account.url }
     },
     home: {
@@ -68,8 +67,9 @@ layer(live, { excludeTestServices: true })("on the real binary", (it) => {
       assert.deepInclude(rateLimits.primary, { usedPercent: 12, resetsAt: 1_900_000_000, windowDurationMins: 300 })
       const changes = yield* until(codex.rateLimits.changes, ({ rateLimits }) => rateLimits.primary?.usedPercent === 55)
       yield* changes.started
-      yield* model.enqueue(Reply.httpError(429, "{}", { "x-codex-primary-used-percent": "55" }), Reply.text("ok"))
-      yield* model.enqueue(Reply.text("ok"))
+      const body = JSON.stringify({ error: { type: "usage_limit_reached", plan_type: "pro" } })
+      const headers = { "x-codex-primary-used-percent": "55", "x-codex-primary-window-minutes": "300" }
+      yield* model.enqueue(Reply.httpError(429, body, headers))
       const thread = yield* codex.threadStart()
       yield* Effect.exit(thread.run("go"))
       const seen = yield* Fiber.join(changes.fiber)
@@ -112,8 +112,9 @@ layer(live, { excludeTestServices: true })("on the real binary", (it) => {
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       const [entry] = yield* codex.hooks.list({ cwds: [home.workspace] })
-      assert.deepStrictEqual(entry?.hooks.map(({ eventName }) => eventName), ["userPromptSubmit"])
-      const thread = yield* codex.threadStart()
+      assert.deepStrictEqual(entry?.hooks.map((hook) => "eventName" in hook ? hook.eventName : ""), ["userPromptSubmit"])
+      // Codex runs hooks that a person has trusted, or all of them with this key.
+      const thread = yield* codex.threadStart({ config: { bypass_hook_trust: true } })
       assert.lengthOf((yield* codex.hooks.list({ threadId: thread.id }))[0]?.hooks ?? [], 1)
       const runs = yield* codex.hooks.runs.pipe(Stream.take(2), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
       yield* model.enqueue(Reply.text("ok"))
