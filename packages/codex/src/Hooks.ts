@@ -63,8 +63,8 @@ export interface Hooks {
     options?: HooksOptions
   ) => Effect.Effect<ReadonlyArray<Protocol.HooksListEntry>, RequestError | UnsupportedByServerError>
   /**
-   * The runs of hooks on all threads, from the moment the stream is run. Continues on the next connection after a lost one, and
-   * fails when no other follows.
+   * The runs of hooks on all threads, from the moment the stream is run. Continues on the next connection after a lost one, without
+   * the runs in between, and fails when no other follows.
    */
   readonly runs: Stream.Stream<HookRun, CodexConnectionError>
 }
