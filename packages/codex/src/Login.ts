@@ -4,10 +4,9 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/CodexError.ts"
-import type { Client } from "./wire/Client.ts"
+import type { Services } from "./capabilities/Services.ts"
+import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/errors/CodexError.ts"
 import { Completion } from "./wire/Completion.ts"
-import type { Router } from "./wire/Router.ts"
 
 /**
  * An attempt to log in. The server has one attempt at a time: starting another, in any process of this machine, ends it.
@@ -53,12 +52,6 @@ export interface DeviceCodeLogin extends Login {
 
 /** Errors of waiting for the end of a login. */
 export type LoginError = CodexConnectionError | CodexDecodeError
-
-/** @internal The services that a login uses. */
-export interface Services {
-  readonly client: Client["Service"]
-  readonly router: Router["Service"]
-}
 
 /** @internal Starts a login in the browser. */
 export const chatgpt = (services: Services): Effect.Effect<ChatgptLogin, RequestError> =>

@@ -19,7 +19,7 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { RequestError } from "./model/CodexError.ts"
+import type { RequestError } from "./model/errors/CodexError.ts"
 import { changing, outdated, type Services } from "./wire/Changing.ts"
 
 /**

@@ -25,8 +25,8 @@
  * })
  * ```
  */
-export { acceptAll, acceptForSession, declineAll } from "./model/ApprovalHandlers.ts"
-export { Rule, Rules, type RuleServices } from "./model/ApprovalRules.ts"
+export { acceptAll, acceptForSession, declineAll } from "./model/requests/ApprovalHandlers.ts"
+export { Rule, Rules, type RuleServices } from "./model/requests/ApprovalRules.ts"
 export {
   mcpElicitation,
   type McpElicitationHandlers,
@@ -34,9 +34,15 @@ export {
   mcpToolApproval,
   type McpToolDecision,
   mcpToolResponse
-} from "./model/McpElicitation.ts"
-export { type Inbox, inbox, type InteractiveMethod, type Pending, type PendingOf } from "./model/RequestInbox.ts"
-export { rules } from "./model/RuleHandlers.ts"
+} from "./model/requests/McpElicitation.ts"
+export {
+  type Inbox,
+  inbox,
+  type InteractiveMethod,
+  type Pending,
+  type PendingOf
+} from "./model/requests/RequestInbox.ts"
+export { rules } from "./model/requests/RuleHandlers.ts"
 export {
   type AllHandlers,
   type Handler,
@@ -48,4 +54,4 @@ export {
   type Response,
   ServerRequestError,
   type ServerRequestHandlers
-} from "./model/ServerRequests.ts"
+} from "./model/requests/ServerRequests.ts"

@@ -20,8 +20,8 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { anything, type Checks, flag } from "./base/options.ts"
-import { check } from "./model/check.ts"
-import type { RequestError } from "./model/CodexError.ts"
+import { check } from "./model/errors/check.ts"
+import type { RequestError } from "./model/errors/CodexError.ts"
 import { changing, outdated, type Services } from "./wire/Changing.ts"
 
 /**

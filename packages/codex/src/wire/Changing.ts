@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { CodexConnectionError } from "../model/CodexError.ts"
-import type { ConnectionState } from "../model/ConnectionState.ts"
-import type * as Notification from "../model/Notification.ts"
+import type { CodexConnectionError } from "../model/errors/CodexError.ts"
+import type { ConnectionState } from "../model/connection/ConnectionState.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 import type { Client } from "./Client.ts"
 import type { Router } from "./Router.ts"
 

@@ -7,8 +7,8 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import { isWithin, normalized, split } from "../base/paths.ts"
-import * as Shell from "../base/shell.ts"
+import { isWithin, normalized, split } from "../../base/paths.ts"
+import * as Shell from "../../base/shell.ts"
 import type { Rule } from "./ApprovalRules.ts"
 import type { McpToolApproval } from "./McpElicitation.ts"
 

@@ -3,9 +3,9 @@
  */
 import type * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
-import { exactly } from "../base/exactly.ts"
-import { normalized } from "../base/paths.ts"
-import { isRunner } from "../base/shell.ts"
+import { exactly } from "../../base/exactly.ts"
+import { normalized } from "../../base/paths.ts"
+import { isRunner } from "../../base/shell.ts"
 
 const action = Schema.Literals(["allow", "ask", "decline"])
 
