@@ -26,10 +26,10 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { anything, type Checks, timeout } from "./base/options.ts"
 import type { LoginError } from "./Login.ts"
+import * as ServerVersion from "./model/connection/ServerVersion.ts"
 import { check } from "./model/errors/check.ts"
 import { InvalidInputError, type RequestError, type ThreadError } from "./model/errors/CodexError.ts"
 import type { RequestOptions } from "./model/requests/Request.ts"
-import * as ServerVersion from "./model/connection/ServerVersion.ts"
 import { supported } from "./options/supported.ts"
 import { onEachConnection, type Services } from "./wire/Changing.ts"
 import { Completion } from "./wire/Completion.ts"
@@ -246,7 +246,10 @@ export const make = (services: Services): Mcp => {
     resources: Effect.fnUntraced(function*({ server, threadId }) {
       const [found] = yield* status({ server, threadId })
       if (found === undefined) {
-        return yield* new InvalidInputError({ field: "server", detail: `there is no MCP server ${JSON.stringify(server)}` })
+        return yield* new InvalidInputError({
+          field: "server",
+          detail: `there is no MCP server ${JSON.stringify(server)}`
+        })
       }
       return { resources: found.resources, resourceTemplates: found.resourceTemplates }
     }),

@@ -122,10 +122,13 @@ export const mayContain = (text: string, words: ReadonlyArray<string>): boolean 
 const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
   const decoded = text
     .replace(/\\\r?\n/g, "")
-    .replace(/\\x([0-9a-f]{1,2})|\\u([0-9a-f]{1,4})|\\U([0-9a-f]{1,8})/gi, (whole, ...codes: ReadonlyArray<unknown>) => {
-      const code = Number.parseInt(String(codes.find((each) => typeof each === "string")), 16)
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole
-    })
+    .replace(
+      /\\x([0-9a-f]{1,2})|\\u([0-9a-f]{1,4})|\\U([0-9a-f]{1,8})/gi,
+      (whole, ...codes: ReadonlyArray<unknown>) => {
+        const code = Number.parseInt(String(codes.find((each) => typeof each === "string")), 16)
+        return code <= 0x10ffff ? String.fromCodePoint(code) : whole
+      }
+    )
     .replace(/\\([0-7]{1,3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
     .toLowerCase()
   // An expansion that is empty joins what is around it.
@@ -136,7 +139,8 @@ const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
   ])
 }
 
-const wordsIn = (text: string): ReadonlyArray<string> => text.split(/[^\p{L}\p{N}_./:@%+*?[\]^!~-]+/u).filter((word) => word !== "")
+const wordsIn = (text: string): ReadonlyArray<string> =>
+  text.split(/[^\p{L}\p{N}_./:@%+*?[\]^!~-]+/u).filter((word) => word !== "")
 
 /** Returns true if a word, or what follows its last slash, is the wanted one or a pattern that matches it. */
 const mayBe = (word: string, wanted: string): boolean =>

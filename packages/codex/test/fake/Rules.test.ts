@@ -25,7 +25,10 @@ describe("what rules leave", () => {
         serverRequests: ServerRequests.rules([{ action: "allow", command: ["ls"] }])
       })
       const fork = yield* codex.threadFork(thread.id, {
-        serverRequests: ServerRequests.rules([{ action: "allow", command: ["cat"] }, { action: "decline", command: ["rm"] }])
+        serverRequests: ServerRequests.rules([{ action: "allow", command: ["cat"] }, {
+          action: "decline",
+          command: ["rm"]
+        }])
       })
       const decisionOn = (threadId: string, text: string) =>
         Effect.map(server.ask(command, { ...asked, threadId, command: text }), (answer) => Object(answer).decision)
@@ -55,7 +58,9 @@ describe("what rules leave", () => {
       const thread = yield* codex.threadStart({
         serverRequests: ServerRequests.orElse(
           ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "allow", command: ["ls"] }]),
-          { [fileChange]: (_, { changes }) => Effect.succeed({ decision: changes === undefined ? "cancel" : "decline" }) }
+          {
+            [fileChange]: (_, { changes }) => Effect.succeed({ decision: changes === undefined ? "cancel" : "decline" })
+          }
         )
       }).pipe(Effect.provide(FileSystem.layerNoop({ realPath: (path) => Effect.succeed(path) })))
       const item = (id: string, path: string) => ({

@@ -1,10 +1,10 @@
 /** Approval rules: what matches, and attacks on what matches. The real binary asks in test/real/Rules.test.ts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ServerRequests } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -437,40 +437,41 @@ describe("a rule for an MCP server", () => {
     }))
 })
 
+/** A directory with links inside, that lead inside and outside. */
+const tree = () => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "effect-codex-rules-")))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  mkdirSync(join(root, "src/secret"), { recursive: true })
+  mkdirSync(join(root, "outside"))
+  writeFileSync(join(root, "src/a.ts"), "")
+  writeFileSync(join(root, "outside/b.ts"), "")
+  symlinkSync(join(root, "outside"), join(root, "src/out"))
+  symlinkSync(join(root, "outside/b.ts"), join(root, "src/b.ts"))
+  symlinkSync(join(root, "outside/new.ts"), join(root, "src/dangling.ts"))
+  symlinkSync(join(root, "src/loop"), join(root, "src/loop"))
+  symlinkSync(join(root, "src"), join(root, "link"))
+  return root
+}
+
+const onFiles = (
+  rules: ReadonlyArray<ServerRequests.Rule>,
+  changes: ServerRequests.RequestContext["changes"],
+  grantRoot: string | null = null
+) =>
+  Effect.map(
+    ServerRequests.orElse(ServerRequests.rules(rules), next)[fileChange]!(
+      { ...place, grantRoot },
+      { ...context, method: fileChange, changes }
+    ),
+    ({ decision }) => verdictOf(decision)
+  ).pipe(Effect.provide(NodeServices.layer))
+
+const add = (path: string) => ({ path, kind: { type: "add" }, diff: "" }) as const
+
 describe("a rule for a path", () => {
-  const setup = () => {
-    const root = realpathSync(mkdtempSync(join(tmpdir(), "effect-codex-rules-")))
-    onTestFinished(() => rmSync(root, { recursive: true }))
-    mkdirSync(join(root, "src/secret"), { recursive: true })
-    mkdirSync(join(root, "outside"))
-    writeFileSync(join(root, "src/a.ts"), "")
-    writeFileSync(join(root, "outside/b.ts"), "")
-    symlinkSync(join(root, "outside"), join(root, "src/out"))
-    symlinkSync(join(root, "outside/b.ts"), join(root, "src/b.ts"))
-    symlinkSync(join(root, "outside/new.ts"), join(root, "src/dangling.ts"))
-    symlinkSync(join(root, "src/loop"), join(root, "src/loop"))
-    symlinkSync(join(root, "src"), join(root, "link"))
-    return root
-  }
-
-  const onFiles = (
-    rules: ReadonlyArray<ServerRequests.Rule>,
-    changes: ServerRequests.RequestContext["changes"],
-    grantRoot: string | null = null
-  ) =>
-    Effect.map(
-      ServerRequests.orElse(ServerRequests.rules(rules), next)[fileChange]!(
-        { ...place, grantRoot },
-        { ...context, method: fileChange, changes }
-      ),
-      ({ decision }) => verdictOf(decision)
-    ).pipe(Effect.provide(NodeServices.layer))
-
-  const add = (path: string) => ({ path, kind: { type: "add" }, diff: "" }) as const
-
   it.effect("matches files below it, wherever links lead", () =>
     Effect.gen(function*() {
-      const root = setup()
+      const root = tree()
       const rules: ReadonlyArray<ServerRequests.Rule> = [
         { action: "decline", path: join(root, "src/secret") },
         { action: "allow", path: join(root, "src") }
@@ -506,7 +507,7 @@ describe("a rule for a path", () => {
 
   it.effect("has to match every file, the target of a move, and the directory that is granted", () =>
     Effect.gen(function*() {
-      const root = setup()
+      const root = tree()
       const rules: ReadonlyArray<ServerRequests.Rule> = [{ action: "allow", path: join(root, "src") }]
       const inside = add(join(root, "src/a.ts"))
       const outside = add(join(root, "outside/b.ts"))
@@ -518,7 +519,10 @@ describe("a rule for a path", () => {
       assert.strictEqual(yield* onFiles(rules, [move("outside/c.ts")]), "next")
       assert.strictEqual(yield* onFiles(rules, [inside], root), "next")
       assert.strictEqual(yield* onFiles(rules, [inside], join(root, "src")), "allow")
-      assert.strictEqual(yield* onFiles(rules, [{ ...inside, kind: { type: "$unknown", raw: { type: "new" } } }]), "next")
+      assert.strictEqual(
+        yield* onFiles(rules, [{ ...inside, kind: { type: "$unknown", raw: { type: "new" } } }]),
+        "next"
+      )
       assert.strictEqual(yield* onFiles(rules, []), "next")
       assert.strictEqual(yield* onFiles(rules, undefined), "next")
       const declining: ReadonlyArray<ServerRequests.Rule> = [{ action: "decline", path: "/etc" }, ...rules]
@@ -529,7 +533,7 @@ describe("a rule for a path", () => {
 
   it.effect("answers requests of the old protocol", () =>
     Effect.gen(function*() {
-      const root = setup()
+      const root = tree()
       const handlers = ServerRequests.orElse(
         ServerRequests.rules([
           { action: "allow", path: root },

@@ -112,11 +112,17 @@ layer(live, { excludeTestServices: true })("on the real binary", (it) => {
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       const [entry] = yield* codex.hooks.list({ cwds: [home.workspace] })
-      assert.deepStrictEqual(entry?.hooks.map((hook) => "eventName" in hook ? hook.eventName : ""), ["userPromptSubmit"])
+      assert.deepStrictEqual(entry?.hooks.map((hook) => "eventName" in hook ? hook.eventName : ""), [
+        "userPromptSubmit"
+      ])
       // Codex runs hooks that a person has trusted, or all of them with this key.
       const thread = yield* codex.threadStart({ config: { bypass_hook_trust: true } })
       assert.lengthOf((yield* codex.hooks.list({ threadId: thread.id }))[0]?.hooks ?? [], 1)
-      const runs = yield* codex.hooks.runs.pipe(Stream.take(2), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
+      const runs = yield* codex.hooks.runs.pipe(
+        Stream.take(2),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
       yield* model.enqueue(Reply.text("ok"))
       const events = yield* Stream.runCollect(thread.stream("go"))
       const ofTurn = events.flatMap((event) =>
@@ -191,7 +197,12 @@ layer(Layer.empty)("the configuration of MCP servers", (it) => {
       const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(McpConfig.Servers))
       const servers: McpConfig.Servers = {
         files: { command: "npx", args: ["files"], env: { A: "b" }, tools: { x: { approval_mode: "prompt" } } },
-        docs: { url: "https://example.com/mcp", bearer_token_env_var: "TOKEN", startup_timeout_sec: 1.5, enabled: false }
+        docs: {
+          url: "https://example.com/mcp",
+          bearer_token_env_var: "TOKEN",
+          startup_timeout_sec: 1.5,
+          enabled: false
+        }
       }
       assert.deepStrictEqual(yield* decode(JSON.stringify(servers)), servers)
       assert.deepStrictEqual(McpConfig.config(servers), { mcp_servers: servers })

@@ -39,7 +39,12 @@ const answers: ReadonlyArray<readonly [path: string, body: unknown]> = [
     rate_limit: {
       allowed: true,
       limit_reached: false,
-      primary_window: { used_percent: 12, limit_window_seconds: 18_000, reset_after_seconds: 60, reset_at: 1_900_000_000 },
+      primary_window: {
+        used_percent: 12,
+        limit_window_seconds: 18_000,
+        reset_after_seconds: 60,
+        reset_at: 1_900_000_000
+      },
       secondary_window: null
     },
     credits: null

@@ -15,21 +15,27 @@ const CommandRule = exactly(Schema.Struct({
 })).check(Schema.makeFilter(({ action, command }) =>
   action !== "allow" || !isRunner(command[0])
     ? undefined
-    : `an allow rule for ${command[0]} never matches, because ${command[0]} runs any command; allow the commands themselves`
+    : `an allow rule for ${command[0]} never matches, because ${
+      command[0]
+    } runs any command; allow the commands themselves`
 ))
 
 const PathRule = exactly(Schema.Struct({
   action,
-  path: Schema.String.check(Schema.makeFilter((path: string) =>
-    normalized(path) === undefined ? `${JSON.stringify(path)} is not an absolute path` : undefined
-  ))
+  path: Schema.String.check(
+    Schema.makeFilter((path: string) =>
+      normalized(path) === undefined ? `${JSON.stringify(path)} is not an absolute path` : undefined
+    )
+  )
 }))
 
 const HostRule = exactly(Schema.Struct({
   action,
-  host: Schema.String.check(Schema.makeFilter((host: string) =>
-    /^(?:\*\.)?[^\s*/:@]+$/.test(host) ? undefined : `${JSON.stringify(host)} is not a host, nor *. and a host`
-  ))
+  host: Schema.String.check(
+    Schema.makeFilter((host: string) =>
+      /^(?:\*\.)?[^\s*/:@]+$/.test(host) ? undefined : `${JSON.stringify(host)} is not a host, nor *. and a host`
+    )
+  )
 }))
 
 const McpRule = exactly(Schema.Struct({

@@ -6,9 +6,9 @@ import * as FileSystem from "effect/FileSystem"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describe } from "../../base/issue.ts"
+import { InvalidInputError } from "../errors/CodexError.ts"
 import { declineAll } from "./ApprovalHandlers.ts"
 import { Rule, type RuleServices } from "./ApprovalRules.ts"
-import { InvalidInputError } from "../errors/CodexError.ts"
 import { mcpToolApproval, mcpToolResponse } from "./McpElicitation.ts"
 import * as Matching from "./RuleMatching.ts"
 import { type Method, partial, type Response, type ServerRequestHandlers } from "./ServerRequests.ts"
@@ -61,7 +61,9 @@ const decode = Schema.decodeUnknownResult(Schema.Array(Rule))
  */
 export const rules = <const R extends Rule>(list: ReadonlyArray<R>): ServerRequestHandlers<RuleServices<R>> => {
   const decoded = decode(list)
-  if (Result.isFailure(decoded)) throw new InvalidInputError({ field: "rules", detail: describe(decoded.failure.issue) })
+  if (Result.isFailure(decoded)) {
+    throw new InvalidInputError({ field: "rules", detail: describe(decoded.failure.issue) })
+  }
   const rules = decoded.success
   const hasPaths = rules.some((rule) => "path" in rule)
   /** Requires a FileSystem if there are rules with paths, which the type of the result says. */

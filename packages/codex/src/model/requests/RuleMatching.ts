@@ -140,14 +140,18 @@ const realPath = (files: FileSystem.FileSystem, path: string): Effect.Effect<str
       return Effect.matchEffect(files.readLink(clean), {
         onSuccess: () => Effect.undefined,
         onFailure: () =>
-          Effect.map(realPath(files, directory), (real) =>
-            real === undefined ? undefined : `${real.endsWith("/") ? real : `${real}/`}${name}`)
+          Effect.map(
+            realPath(files, directory),
+            (real) => real === undefined ? undefined : `${real.endsWith("/") ? real : `${real}/`}${name}`
+          )
       })
     })
   })
 
 /** Returns the paths that a change of a file touches; undefined if it is of an unknown kind. */
-export const pathsOf = ({ kind, path }: Pick<Protocol.FileUpdateChange, "kind" | "path">): ReadonlyArray<string> | undefined => {
+export const pathsOf = (
+  { kind, path }: Pick<Protocol.FileUpdateChange, "kind" | "path">
+): ReadonlyArray<string> | undefined => {
   if (kind.type === "add" || kind.type === "delete") return [path]
   if (kind.type !== "update") return undefined
   const moved: unknown = "move_path" in kind ? kind.move_path : undefined

@@ -252,19 +252,21 @@ export const provideContext = <R>(
     References.CurrentLogSpans
   )(context) as Context.Context<R>
   return Object.fromEntries(
-    Object.entries(handlers as { readonly [method: string]: AnyHandler<R> | undefined }).flatMap(([method, handler]) => {
-      if (handler === undefined) return []
-      const provided: AnyHandler = (params, request) =>
-        Effect.provideContext(invoke(handler, params, request), services)
-      return [[
-        method,
-        isPartial(handler)
-          ? Object.assign(provided, {
-            [answers]: (params: unknown, request: RequestContext) =>
-              Effect.provideContext(handler[answers](params, request), services)
-          })
-          : provided
-      ]]
-    })
+    Object.entries(handlers as { readonly [method: string]: AnyHandler<R> | undefined }).flatMap(
+      ([method, handler]) => {
+        if (handler === undefined) return []
+        const provided: AnyHandler = (params, request) =>
+          Effect.provideContext(invoke(handler, params, request), services)
+        return [[
+          method,
+          isPartial(handler)
+            ? Object.assign(provided, {
+              [answers]: (params: unknown, request: RequestContext) =>
+                Effect.provideContext(handler[answers](params, request), services)
+            })
+            : provided
+        ]]
+      }
+    )
   )
 }
