@@ -36,6 +36,8 @@ const limits = (usedPercent: number): Protocol.GetAccountRateLimitsResponse => {
   return { rateLimits: codex, rateLimitsByLimitId: { codex } }
 }
 
+const refused = () => Effect.fail(new FakeAppServer.RpcError({ code: -32600, message: "not logged in" }))
+
 describe("usage limits", () => {
   scenario(
     "merge updates, which are sparse, and are read again after a login and a lost connection",
@@ -74,7 +76,6 @@ describe("usage limits", () => {
       yield* server.on("account/rateLimits/read", () => limits(10))
       const { fiber, next } = yield* following(codex.rateLimits.changes)
       yield* next
-      const refused = () => Effect.fail(new FakeAppServer.RpcError({ code: -32600, message: "not logged in" }))
       yield* server.on("account/rateLimits/read", refused)
       yield* server.notify("account/updated", { authMode: null, planType: null })
       assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "CodexRpcError")
@@ -84,6 +85,19 @@ describe("usage limits", () => {
       yield* server.crash()
       assert.strictEqual((yield* Effect.flip(Fiber.join(again.fiber)))._tag, "CodexConnectionError")
     }))
+})
+
+const run = (id: string): Protocol.HookRunSummary => ({
+  id,
+  eventName: "stop",
+  handlerType: "command",
+  executionMode: "sync",
+  scope: "thread",
+  sourcePath: "/config.toml",
+  displayOrder: 0,
+  status: "running",
+  startedAt: 0,
+  entries: []
 })
 
 describe("skills and hooks", () => {
@@ -109,19 +123,6 @@ describe("skills and hooks", () => {
       }),
     restarting
   )
-
-  const run = (id: string): Protocol.HookRunSummary => ({
-    id,
-    eventName: "stop",
-    handlerType: "command",
-    executionMode: "sync",
-    scope: "thread",
-    sourcePath: "/config.toml",
-    displayOrder: 0,
-    status: "running",
-    startedAt: 0,
-    entries: []
-  })
 
   scenario("runs of hooks go on after a lost connection", () =>
     Effect.gen(function*() {
@@ -150,16 +151,16 @@ describe("skills and hooks", () => {
     }))
 })
 
-describe("MCP servers", () => {
-  const status = (name: string, more: Partial<Protocol.McpServerStatus> = {}): Protocol.McpServerStatus => ({
-    name,
-    authStatus: "unsupported",
-    tools: {},
-    resources: [],
-    resourceTemplates: [],
-    ...more
-  })
+const status = (name: string, more: Partial<Protocol.McpServerStatus> = {}): Protocol.McpServerStatus => ({
+  name,
+  authStatus: "unsupported",
+  tools: {},
+  resources: [],
+  resourceTemplates: [],
+  ...more
+})
 
+describe("MCP servers", () => {
   scenario(
     "of a thread of another client start as their status says, and follow updates meanwhile",
     () =>

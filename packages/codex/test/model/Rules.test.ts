@@ -397,16 +397,16 @@ describe("a rule for a host", () => {
     }))
 })
 
-describe("a rule for an MCP server", () => {
-  const approval = (serverName: string, tool?: string): ServerRequests.Params<typeof elicitation> => ({
-    ...place,
-    serverName,
-    mode: "form",
-    message: "May I?",
-    requestedSchema: { type: "object", properties: {} },
-    _meta: { codex_approval_kind: "mcp_tool_call", ...(tool === undefined ? {} : { tool_name: tool }) }
-  })
+const approval = (serverName: string, tool?: string): ServerRequests.Params<typeof elicitation> => ({
+  ...place,
+  serverName,
+  mode: "form",
+  message: "May I?",
+  requestedSchema: { type: "object", properties: {} },
+  _meta: { codex_approval_kind: "mcp_tool_call", ...(tool === undefined ? {} : { tool_name: tool }) }
+})
 
+describe("a rule for an MCP server", () => {
   it.effect("matches its tools, or one of them", () =>
     Effect.gen(function*() {
       const handlers = ServerRequests.orElse(
