@@ -15,7 +15,7 @@ const program = Effect.gen(function*() {
   const { mcp, threadStart } = yield* Codex.Codex
   const thread = yield* threadStart({
     config: McpConfig.config({
-      everything: { command: process.execPath, args: [everything, "stdio"] },
+      everything: { command: "node", args: [everything, "stdio"] },
       missing: { command: "/no/such/program" }
     })
   })
