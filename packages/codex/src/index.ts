@@ -16,12 +16,18 @@ export * as CodexClient from "./CodexClient.ts"
 export * as CodexError from "./CodexError.ts"
 /** Objectives that the agent pursues over several turns. */
 export * as Goal from "./Goal.ts"
+/** Hooks, and their runs. */
+export * as Hooks from "./Hooks.ts"
 /** Turn input. */
 export * as Input from "./Input.ts"
 /** Limits of a turn: time, tokens and model requests. */
 export * as Limits from "./Limits.ts"
 /** Logins that a person completes. */
 export * as Login from "./Login.ts"
+/** MCP servers: their state, logins, resources and tools. */
+export * as Mcp from "./Mcp.ts"
+/** The configuration of MCP servers. */
+export * as McpConfig from "./McpConfig.ts"
 /** Notifications from the server. */
 export * as Notification from "./Notification.ts"
 /** Options of threads and turns. */
@@ -30,6 +36,8 @@ export * as Options from "./Options.ts"
 export * as Output from "./Output.ts"
 /** Options of an app-server that runs as a child process. */
 export * as ProcessOptions from "./ProcessOptions.ts"
+/** Usage limits of the account. */
+export * as RateLimits from "./RateLimits.ts"
 /** The router of incoming messages. */
 export * as Router from "./Router.ts"
 /** Presets of the sandbox. */
@@ -38,6 +46,8 @@ export * as Sandbox from "./Sandbox.ts"
 export * as Search from "./Search.ts"
 /** Handlers for the server's requests. */
 export * as ServerRequests from "./ServerRequests.ts"
+/** Skills that the server finds. */
+export * as Skills from "./Skills.ts"
 /** Conversations with the agent. */
 export * as Thread from "./Thread.ts"
 /** Queues of threads. */

@@ -184,6 +184,20 @@ const prints: Readonly<
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
   ],
+  "42_mcp_servers": ["everything ready, missing failed", "resources 7", "Echo: hello"],
+  "43_skills_and_hooks": [
+    "skills: [",
+    "hook:   userPromptSubmit completed",
+    `agent:  ${hello} Say hello.`
+  ],
+  "44_approval_rules": [
+    "echo hello: completed",
+    "echo hello; rm -r build: declined",
+    /^a person is asked: .*echo \$HOME/m,
+    "echo $HOME: declined",
+    /^a person is asked: .*echo secret/m
+  ],
+  "45_usage_limits": ["log in with ChatGPT to see your limits"],
   "40_services_on_the_server": [
     "files    notes/a.txt notes/b.txt",
     "lines    first, second",

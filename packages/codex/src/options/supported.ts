@@ -100,19 +100,32 @@ const needed = new Map(
 export const isKnown = (field: string, serverVersion: string): boolean =>
   ServerVersion.isAtLeast(serverVersion, needed.get(field) ?? "0.0.0")
 
+/** Fields of single methods, where fields of other methods have the same name, by the version that introduced them. */
+const introducedIn: { readonly [method: string]: { readonly [field: string]: string } } = {
+  "hooks/list": { threadId: "0.169.0" },
+  "mcpServer/oauth/login": { threadId: "0.150.0" },
+  "mcpServerStatus/list": { threadId: "0.140.0" }
+}
+
 /** The names under which callers know these fields. */
 const optionOf: { readonly [field: string]: string } = {
   toolOutput: "Input.externalMessage",
   excludeTurns: "includeTurns"
 }
 
-/** Returns the parameters, or fails with `UnsupportedByServerError` if the connected server is too old for one of them. */
+/**
+ * Returns the parameters, or fails with `UnsupportedByServerError` if the connected server is too old for one of them. `method`
+ * adds the fields of that method.
+ */
 export const supported = <P extends object>(
   params: P,
-  serverVersion: string
+  serverVersion: string,
+  method = ""
 ): Effect.Effect<P, UnsupportedByServerError> => {
   for (const [field, value] of Object.entries(params)) {
-    const needs = value === undefined || value === null ? undefined : needed.get(field)
+    const needs = value === undefined || value === null
+      ? undefined
+      : introducedIn[method]?.[field] ?? needed.get(field)
     if (needs !== undefined && !ServerVersion.isAtLeast(serverVersion, needs)) {
       return Effect.fail(
         new UnsupportedByServerError({ feature: optionOf[field] ?? field, needs, has: serverVersion })

@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { agentTexts, idle } from "../real/utils.ts"
@@ -99,6 +100,23 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
             Stream.takeUntil(session.changes, ({ files }) => files[0]?.path === "Reconnect.test.ts")
           )
         }).pipe(Effect.scoped)
+      ))
+
+    it.effect("leaves streams of changes running, which start again with the current value", () =>
+      behindProxy(({ codex, proxy }) =>
+        Effect.gen(function*() {
+          const values = yield* Queue.unbounded<number>()
+          const following = yield* codex.skills.changes().pipe(
+            Stream.runForEach((entries) => Queue.offer(values, entries.length)),
+            Effect.forkChild({ startImmediately: true })
+          )
+          assert.strictEqual(yield* Queue.take(values), 1)
+          assert.isTrue(proxy.cut())
+          assert.strictEqual(yield* Queue.take(values), 1)
+          assert.isTrue(proxy.cut())
+          assert.strictEqual(yield* Queue.take(values), 1)
+          yield* Fiber.interrupt(following)
+        })
       ))
 
     it.effect("in the middle of a message goes on, and its text is exact", () =>
