@@ -36,7 +36,8 @@ const chunked: ReadonlyArray<Chunked> = [
     groups: [
       // The modules of `node/process` need these, and are needed by the rest: a chunk of their own keeps chunks free of cycles.
       { name: "base", test: /\/src\/(?:base|model|node\/(?:ConfigOverrides|ProcessOptions)\.ts)/ },
-      { name: "core", test: /\/src\/(?!node|promises)/ }
+      // `CodexConfig` alone needs Effect's Config.
+      { name: "core", test: /\/src\/(?!node|promises|CodexConfig)/ }
     ]
   }
 ]

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Node from "node:child_process"
+import type * as Node from "node:child_process"
 import type * as NodeStream from "node:stream"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/errors/CodexError.ts"
@@ -131,7 +131,8 @@ const start = (
   Effect.callback((resume) => {
     const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
     try {
-      const child = Node.spawn(command.program, command.args, {
+      // Fetched when a process is started: loading it takes some milliseconds.
+      const child = process.getBuiltinModule("node:child_process").spawn(command.program, command.args, {
         cwd: command.cwd,
         env: command.env,
         stdio: ["pipe", "pipe", options.stderr === "log" ? "pipe" : options.stderr],
