@@ -52,7 +52,7 @@ import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { prepare as prepareTools } from "./tools/Toolkits.ts"
 import { Client } from "./wire/Client.ts"
-import type { FixedOptions } from "./wire/Family.ts"
+import type { FixedOptions } from "./wire/Member.ts"
 import * as OptionsInForce from "./wire/OptionsInForce.ts"
 import * as Wire from "./wire/Router.ts"
 

@@ -15,7 +15,7 @@ import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
 import * as ServerRequests from "../model/ServerRequests.ts"
 import type { Answerer, Question } from "./Handlers.ts"
-import type * as Router from "./Router.ts"
+import type { Incoming, Server } from "./Server.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 const { ErrorCode } = JsonRpc
@@ -42,7 +42,7 @@ interface Answer {
 
 /** The answer to one request; undefined if it is another client's to answer. */
 const answer = (
-  request: Router.Incoming,
+  request: Incoming,
   { find, maxBytes }: {
     readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
     readonly maxBytes: () => number | undefined
@@ -71,7 +71,7 @@ const answer = (
 
 /** Runs a handler. It always ends with a response. */
 const run = (
-  request: Router.Incoming,
+  request: Incoming,
   params: unknown,
   { context, handler }: Answerer,
   maxBytes: () => number | undefined
@@ -96,14 +96,14 @@ const run = (
     })
   )
 
-const annotations = (request: Router.Incoming): Record<string, unknown> => ({
+const annotations = (request: Incoming): Record<string, unknown> => ({
   ...(request.threadId === undefined ? {} : { "codex.thread.id": printable(request.threadId) }),
   ...(request.turnId === undefined ? {} : { "codex.turn.id": printable(request.turnId) })
 })
 
 /** Encodes the response of a handler. A response that cannot be encoded is reported as an internal error. */
 const answered = (
-  request: Router.Incoming,
+  request: Incoming,
   response: unknown,
   maxBytes: number | undefined
 ): Effect.Effect<Answer> => {
@@ -115,7 +115,7 @@ const answered = (
   )
 }
 
-const failure = ({ key }: Router.Incoming, code: number, message: string, data?: unknown): Answer => {
+const failure = ({ key }: Incoming, code: number, message: string, data?: unknown): Answer => {
   const error = { code, message, data }
   return { line: JsonRpc.encodeRefusal(key, error), error }
 }
@@ -137,7 +137,7 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** Returns true if the server repeats requests on the next connection. */
   readonly repeats: () => boolean
-}): Effect.fn.Return<Router.Server, never, Scope.Scope> {
+}): Effect.fn.Return<Server, never, Scope.Scope> {
   const running = new Map<string, Running>()
   /** The same, by thread and turn: many turns may end while many requests are open. */
   const byTurn = new Map<string, Set<Running>>()
@@ -147,7 +147,7 @@ export const make = Effect.fnUntraced(function*(options: {
   /** The requests that were answered and are kept, oldest first. */
   const answered = new Set<Running>()
 
-  const add = (request: Router.Incoming): Running => {
+  const add = (request: Incoming): Running => {
     const { key, threadId, turnId } = request
     const entry: Running = {
       identity: identityOf(request),
@@ -255,7 +255,7 @@ export const make = Effect.fnUntraced(function*(options: {
 /** So many answers are kept; the server usually confirms one at once. */
 const maxAnswered = 256
 
-const identityOf = ({ method, params, threadId, turnId }: Router.Incoming): string => {
+const identityOf = ({ method, params, threadId, turnId }: Incoming): string => {
   const { approvalId, callId, itemId }: { readonly [name: string]: unknown } = Object(params)
   return JSON.stringify([method, threadId, turnId, itemId, callId, approvalId])
 }

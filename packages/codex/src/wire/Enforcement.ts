@@ -6,7 +6,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Limit, TurnLimits } from "../model/Limits.ts"
-import type { Family, OnMessage } from "./Family.ts"
+import type { OnMessage } from "./Activity.ts"
+import type { Family } from "./Family.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 
 /** Succeeds with the limit that the turn has reached. Never ends if it reaches none: interrupt it at the turn's end. */

@@ -8,10 +8,10 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
+import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
-import type { Caught, Follower, StartedTurn } from "./Router.ts"
-import type { RunningTurn } from "./RunningTurn.ts"
+import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
 
 /** The functions of the Router that an expected turn uses. */
 export interface Routes {

@@ -2,74 +2,31 @@
  * The threads of one connection and their derivation: which thread spawned a sub-agent, which was forked from which, and the
  * handlers, limits and options that this client has bound to them. The reader passes each notification to it first.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type { ServerNotificationMethod } from "@effect-codex/protocol/Methods"
 import * as Predicate from "effect/Predicate"
-import type { Limits } from "../model/Limits.ts"
 import type * as Notification from "../model/Notification.ts"
-import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
-import type { Settings } from "../model/Settings.ts"
 import * as ThreadSettings from "../model/Settings.ts"
+import { Activity, type OnMessage } from "./Activity.ts"
 import { ChildTurns } from "./ChildTurns.ts"
-
-/** A thread, with what is bound to it. */
-export class Member {
-  readonly threadId: string
-  /** The thread that spawned this one. Null if it is no sub-agent, undefined while that is unknown. */
-  parent: string | null | undefined = undefined
-  /** The thread that this one was forked from by this client. */
-  source: string | undefined = undefined
-  /** The name of the sub-agent: the one that it was spawned with, or else the server's nickname for it. */
-  agentName: string | null = null
-  /** The role that the sub-agent was spawned with. */
-  agentRole: string | null = null
-  /** Handlers of requests that this client has bound to the thread. */
-  handlers: ServerRequestHandlers | undefined = undefined
-  /** Limits that this client has set for the turns of the thread. */
-  limits: Limits | undefined = undefined
-  /** Options that this client has opened the thread with, and that no answer reports. */
-  openedWith: FixedOptions = {}
-  /** The latest status that the server has reported on this connection. */
-  status: unknown = undefined
-  /** The latest report of what the thread has used. */
-  used: unknown = undefined
-  /** Options in force, as far as they are known. */
-  settings: Settings | undefined = undefined
-  /** Whether this client has started, resumed or forked the thread. */
-  isOpened = false
-  /** Whether the server has the thread in memory. */
-  isLoaded = true
-  /** Whether the thread was closed, archived or deleted: it stays for what derives from it. */
-  isClosed = false
-  /** Sub-agents and forks. */
-  readonly derived = new Set<Member>()
-
-  constructor(threadId: string) {
-    this.threadId = threadId
-  }
-}
-
-/** Options that hold from the opening of a thread on. The server does not store `config`. */
-export interface FixedOptions {
-  readonly baseInstructions?: string | null | undefined
-  readonly config?: Protocol.JsonObject | null | undefined
-  readonly developerInstructions?: string | null | undefined
-}
-
-/** Facts of a thread, as answers and `thread/started` have them. */
-export interface Facts {
-  readonly id: string
-  readonly parentThreadId?: unknown
-  readonly agentNickname?: unknown
-  readonly agentRole?: unknown
-  readonly source?: unknown
-  readonly status?: unknown
-}
-
-/** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
-export type OnMessage = (threadId: string, method: string, params: Notification.Raw) => void
+import { type Facts, isInUse, isNeeded, Member } from "./Member.ts"
 
 /** The longest chain of derivation that is followed, whatever the server reports. */
 const maxDepth = 64
+
+/** The methods of the notifications that {@link Family.observe} learns from. */
+export const learnsFrom: ReadonlySet<unknown> = new Set<ServerNotificationMethod>([
+  "item/completed",
+  "item/started",
+  "thread/archived",
+  "thread/closed",
+  "thread/deleted",
+  "thread/settings/updated",
+  "thread/started",
+  "thread/status/changed",
+  "thread/tokenUsage/updated",
+  "turn/completed",
+  "turn/started"
+])
 
 export class Family {
   /** The turns of sub-agents, and what they count for. */
@@ -77,10 +34,7 @@ export class Family {
 
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
-  /** Those who watch every message of a thread and its sub-agents, for the limits of a turn. */
-  private readonly activity = new Map<string, Set<OnMessage>>()
-  /** How many requests of the server each thread waits for. */
-  private readonly asking = new Map<string, number>()
+  private readonly activity = new Activity((threadId) => this.members.get(threadId)?.parent)
 
   /** How many threads are known. */
   get size(): number {
@@ -210,50 +164,34 @@ export class Family {
 
   /** Calls back for each message of a thread and of its sub-agents. Returns a function that ends this. */
   watchActivity(threadId: string, onMessage: OnMessage): () => void {
-    const watching = this.activity.get(threadId) ?? new Set()
-    this.activity.set(threadId, watching)
-    watching.add(onMessage)
-    return () => {
-      watching.delete(onMessage)
-      if (watching.size === 0 && this.activity.get(threadId) === watching) this.activity.delete(threadId)
-    }
+    return this.activity.watch(threadId, onMessage)
   }
 
-  /** A thread asks this client something. Returns a function for the end of the request. */
+  /** A thread sends this client a request. Returns a function for the end of the request. */
   asks(threadId: string): () => void {
-    this.asking.set(threadId, (this.asking.get(threadId) ?? 0) + 1)
-    return () => {
-      const left = (this.asking.get(threadId) ?? 1) - 1
-      if (left === 0) this.asking.delete(threadId)
-      else this.asking.set(threadId, left)
-      this.touch(threadId, "", {})
-    }
+    return this.activity.ask(threadId)
   }
 
-  /** Whether a thread, or a sub-agent of it, waits for an answer of this client. */
+  /** Returns true if a thread, or a sub-agent of it, waits for an answer of this client. */
   isAsked(threadId: string): boolean {
-    return Array.from(this.asking.keys()).some((id) =>
-      this.lineage(id).members.some((member) => member.threadId === threadId) || id === threadId
+    return this.activity.asking.some((id) =>
+      id === threadId || this.lineage(id).members.some((member) => member.threadId === threadId)
     )
   }
 
-  private touch(threadId: string, method: string, params: Notification.Raw): void {
-    let id: string | null | undefined = threadId
-    for (let depth = 0; typeof id === "string" && depth < maxDepth; depth++) {
-      for (const onMessage of this.activity.get(id) ?? []) onMessage(threadId, method, params)
-      id = this.members.get(id)?.parent
-    }
+  /** True if someone watches the messages of threads, whatever their methods. */
+  get isWatched(): boolean {
+    return this.activity.isWatched
   }
 
-  /** Takes one notification. Runs in the reader. */
+  /** Learns from one notification. Only the methods of {@link learnsFrom} need to be passed, and all while {@link isWatched}. */
   observe(
     method: unknown,
     params: Notification.Raw,
-    threadId: string | undefined,
+    threadId: string,
     turnId: string | undefined
   ): void {
-    if (threadId === undefined) return
-    if (this.activity.size > 0 && typeof method === "string") this.touch(threadId, method, params)
+    if (this.activity.isWatched && typeof method === "string") this.activity.notify(threadId, method, params)
     switch (method) {
       case "item/started":
       case "item/completed":
@@ -405,10 +343,3 @@ const pathOf = (source: unknown): unknown => {
 
 /** The last part of a path such as `/root/helper`. */
 const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
-
-/** Whether the thread is loaded, or is loaded again on its next use. */
-const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
-  isLoaded || (!isClosed && (isOpened || handlers !== undefined))
-
-/** Whether the thread, or one that derives from it, is in use. */
-const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)

@@ -11,7 +11,7 @@ import type { SendRequest } from "../model/Request.ts"
 import { isWithin, type Settings, update } from "../model/Settings.ts"
 import * as Sandbox from "../options/Sandbox.ts"
 import { isKnown } from "../options/supported.ts"
-import type { FixedOptions } from "./Family.ts"
+import type { FixedOptions } from "./Member.ts"
 
 /** The options to compare, as fields of the protocol. */
 export type Asked = FixedOptions & {

@@ -10,7 +10,7 @@ import { CodexConnectionError } from "../model/CodexError.ts"
 import type * as Notification from "../model/Notification.ts"
 import * as Usage from "../model/Usage.ts"
 import type { Family } from "./Family.ts"
-import type { Follower } from "./Router.ts"
+import type { Followers } from "./Followers.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { RunningTurns } from "./RunningTurns.ts"
 
@@ -64,7 +64,7 @@ export interface Rejoining {
 /** The parts of the Router that rejoining uses. */
 export interface Routes {
   readonly turns: RunningTurns
-  readonly followers: ReadonlyMap<string | undefined, ReadonlySet<Follower>>
+  readonly followers: Followers
   readonly family: Family
   /** The threads with consumers of their notifications. */
   readonly subscribed: () => Iterable<string>
@@ -72,9 +72,6 @@ export interface Routes {
 }
 
 export const make = ({ deliver, family, followers, subscribed, turns }: Routes): Rejoining => {
-  const survivors = (threadId: string): ReadonlyArray<Follower> =>
-    Array.from(followers.get(threadId) ?? []).filter(({ rejoined }) => rejoined !== undefined)
-
   const complete = (threadId: string, { raw }: Snapshot) => deliver(endOf(threadId, raw))
 
   /** Brings a turn up to its snapshot. Returns its end if it has ended. */
@@ -117,8 +114,8 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
   return {
     threads: () => {
       const found = new Set(turns.all.map(({ threadId }) => threadId))
-      for (const threadId of followers.keys()) {
-        if (threadId !== undefined && survivors(threadId).length > 0) found.add(threadId)
+      for (const threadId of followers.threadIds) {
+        if (followers.survivors(threadId).length > 0) found.add(threadId)
       }
       for (const threadId of family.subagents()) found.add(threadId)
       for (const threadId of subscribed()) found.add(threadId)
@@ -130,7 +127,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       let isPending = false
       const settle: Array<() => void> = []
       const endings: Array<() => void> = []
-      for (const follower of survivors(threadId)) {
+      for (const follower of followers.survivors(threadId)) {
         const found = follower.rejoined?.(history)
         if (found === undefined) {
           isComplete = false
@@ -160,7 +157,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
     },
     refused: (threadId, error) => {
       for (const turn of turns.of(threadId)) turn.fail(error)
-      for (const follower of survivors(threadId)) follower.fail(error)
+      for (const follower of followers.survivors(threadId)) follower.fail(error)
       family.turns.end(threadId)
     },
     unstarted: (threadId) => {
@@ -172,7 +169,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
         isSubscribed: false,
         deliver
       }
-      for (const follower of survivors(threadId)) follower.rejoined?.(history)?.settle()
+      for (const follower of followers.survivors(threadId)) follower.rejoined?.(history)?.settle()
     }
   }
 }

@@ -6,7 +6,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import { Broadcast } from "../base/Broadcast.ts"
+import { Broadcast, type Cursor } from "../base/Broadcast.ts"
 import {
   CodexConnectionError,
   CodexDecodeError,
@@ -20,6 +20,7 @@ import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
 import type * as Usage from "../model/Usage.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
+import * as Kind from "./Kind.ts"
 import type { Seen } from "./Seen.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
@@ -27,6 +28,17 @@ import type { ServerErrors } from "./ServerErrors.ts"
 export interface TurnControl {
   readonly steer: (input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
   readonly interrupt: Effect.Effect<void, RequestError>
+}
+
+/** The events of a turn, from the point on at which its starter joined. */
+export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
+
+/** A turn as its starter holds it. */
+export interface StartedTurn {
+  /** The events of the turn, and its result. */
+  readonly turn: RunningTurn
+  /** A cursor before the first event. Null if events were not requested. */
+  readonly cursor: TurnCursor | null
 }
 
 export class RunningTurn {
@@ -167,18 +179,16 @@ export class RunningTurn {
   }
 
   /** Takes one message of this turn. Returns it typed if that was needed. */
-  offer(raw: Notification.Raw): Notification.Notification | undefined {
+  offer(raw: Notification.Raw, kind: Kind.Kind = Kind.of(raw["method"])): Notification.Notification | undefined {
     if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
-    const method = raw["method"]
-    if (method === "item/started" && isMessage(raw)) this.openMessages++
-    this.seen?.note(method, raw["params"])
-    const wanted = TurnResult.Fold.wants(method)
-    if (this.events === null && !wanted) return undefined
-    const event = Notification.fromMessage(raw)
+    if (kind.startsItem && isMessage(raw)) this.openMessages++
+    if (this.seen !== null) this.seen.note(kind.method, raw["params"])
+    if (this.events === null && !kind.concernsResult) return undefined
+    const event = Notification.fromEntry(raw, kind.entry)
     if (event.method === "turn/completed") this.complete(event)
     else {
       this.events?.push(event)
-      if (wanted) this.add(event)
+      if (kind.concernsResult) this.add(event)
     }
     return event
   }

@@ -7,7 +7,8 @@ import { printable } from "../base/printable.ts"
 import type { RequestError } from "../model/CodexError.ts"
 import * as ThreadSettings from "../model/Settings.ts"
 import type { ChildTurn } from "./ChildTurns.ts"
-import type { Family, Member } from "./Family.ts"
+import type { Family } from "./Family.ts"
+import type { Member } from "./Member.ts"
 
 /** Sends a request whose result is not needed. */
 export type SendPlain = (method: string, params: unknown) => Effect.Effect<void, RequestError>

@@ -1,0 +1,68 @@
+/**
+ * One thread of a a family: the facts that the server has reported about it, and what this client has bound to it.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type { Limits } from "../model/Limits.ts"
+import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
+import type { Settings } from "../model/Settings.ts"
+
+/** A thread, with what is bound to it. */
+export class Member {
+  readonly threadId: string
+  /** The thread that spawned this one. Null if it is no sub-agent, undefined while that is unknown. */
+  parent: string | null | undefined = undefined
+  /** The thread that this one was forked from by this client. */
+  source: string | undefined = undefined
+  /** The name of the sub-agent: the one that it was spawned with, or else the server's nickname for it. */
+  agentName: string | null = null
+  /** The role that the sub-agent was spawned with. */
+  agentRole: string | null = null
+  /** Handlers of requests that this client has bound to the thread. */
+  handlers: ServerRequestHandlers | undefined = undefined
+  /** Limits that this client has set for the turns of the thread. */
+  limits: Limits | undefined = undefined
+  /** Options that this client has opened the thread with, and that no answer reports. */
+  openedWith: FixedOptions = {}
+  /** The latest status that the server has reported on this connection. */
+  status: unknown = undefined
+  /** The latest report of what the thread has used. */
+  used: unknown = undefined
+  /** Options in force, as far as they are known. */
+  settings: Settings | undefined = undefined
+  /** Whether this client has started, resumed or forked the thread. */
+  isOpened = false
+  /** Whether the server has the thread in memory. */
+  isLoaded = true
+  /** Whether the thread was closed, archived or deleted: it stays for what derives from it. */
+  isClosed = false
+  /** Sub-agents and forks. */
+  readonly derived = new Set<Member>()
+
+  constructor(threadId: string) {
+    this.threadId = threadId
+  }
+}
+
+/** Options that hold from the opening of a thread on. The server does not store `config`. */
+export interface FixedOptions {
+  readonly baseInstructions?: string | null | undefined
+  readonly config?: Protocol.JsonObject | null | undefined
+  readonly developerInstructions?: string | null | undefined
+}
+
+/** Facts of a thread, as answers and `thread/started` have them. */
+export interface Facts {
+  readonly id: string
+  readonly parentThreadId?: unknown
+  readonly agentNickname?: unknown
+  readonly agentRole?: unknown
+  readonly source?: unknown
+  readonly status?: unknown
+}
+
+/** Returns true if the thread is loaded, or is loaded again on its next use. */
+export const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
+  isLoaded || (!isClosed && (isOpened || handlers !== undefined))
+
+/** Returns true if the thread, or one that derives from it, is in use. */
+export const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)
