@@ -10,7 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { nameCaller } from "./base/caller.ts"
+import { type Caller, callerOf, nameCaller, naming } from "./base/caller.ts"
 import { newId } from "./base/ids.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
@@ -343,12 +343,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
     Effect.scoped(Effect.flatMap(start(input, options, false), ({ turn }) => Deferred.await(turn.result)))
 
-  const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Turn.start(client, start(input, options, true))
+  const turnPlain = (caller: Caller | undefined, input: Input.Input, options?: Options.TurnOptions) =>
+    Turn.start(client, Turn.calledBy(caller, start(input, options, true)))
 
   /** A turn that is stopped with the scope. */
-  const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.map(start(input, options, true), (started) => Turn.make(client, started))
+  const turnScoped = (caller: Caller | undefined, input: Input.Input, options?: Options.TurnOptions) =>
+    Effect.map(Turn.calledBy(caller, start(input, options, true)), (started) => Turn.make(client, started))
 
   function run<A, RD>(
     input: Input.Input,
@@ -369,11 +369,15 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Turn.TypedTurn<A, RD>, StartTurnError>
   function turn(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
   function turn<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return turnPlain(input, options)
+    const caller = callerOf(turn)
+    if (!isTyped(options)) return turnPlain(caller, input, options)
     return Effect.flatMap(
       typed(options),
       ({ output, plain }) =>
-        Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
+        Effect.map(turnPlain(caller, input, plain), (turn) => ({
+          ...turn,
+          run: naming(caller, Effect.flatMap(turn.run, output.decode))
+        }))
     )
   }
 
@@ -390,19 +394,22 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     options?: Options.TurnOptions
   ): Stream.Stream<Notification.Notification, StreamError>
   function stream<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(input, options), (turn) => turn.stream))
+    const caller = callerOf(stream)
+    if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(caller, input, options), (turn) => turn.stream))
     return Stream.unwrap(
       Effect.flatMap(
         typed(options),
         ({ output, plain }) =>
-          Effect.map(turnScoped(input, plain), (turn) =>
+          Effect.map(turnScoped(caller, input, plain), (turn) =>
             Stream.concat(
               turn.stream,
-              Stream.fromEffect(Effect.map(Effect.flatMap(turn.run, output.decode), ({ output, ...result }) => ({
-                method: "$output" as const,
-                output,
-                result
-              })))
+              Stream.fromEffect(
+                Effect.map(naming(caller, Effect.flatMap(turn.run, output.decode)), ({ output, ...result }) => ({
+                  method: "$output" as const,
+                  output,
+                  result
+                }))
+              )
             ))
       )
     )
@@ -419,7 +426,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   const review = (target: Protocol.ReviewTarget) => {
     const request = { method: "review/start", params: { threadId: id, target }, events: true } as const
     // The server does not steer a review.
-    return Turn.start(client, startOn({ steerable: false }, (thread) => thread.start(request)))
+    const starting = startOn({ steerable: false }, (thread) => thread.start(request))
+    return Turn.start(client, Turn.calledBy(callerOf(review), starting))
   }
 
   /** Returns the handle of a sub-agent. `thread/read` alone reports the name and role of some of them. */

@@ -41,6 +41,13 @@ export interface Limits {
 /** The name of a limit. */
 export type Limit = keyof Limits
 
+/** A limit that a turn has reached: milliseconds for `idle` and `duration`, otherwise tokens or model requests. */
+export interface Reached {
+  readonly limit: Limit
+  readonly allowed: number
+  readonly used: number
+}
+
 /** The limits of one turn. */
 export interface TurnLimits {
   /** {@link Limits.idle} in milliseconds. Like all fields, `Infinity` if there is no limit. */

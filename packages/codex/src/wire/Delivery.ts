@@ -9,7 +9,7 @@ import * as JsonRpc from "../base/JsonRpc.ts"
 import type * as Notification from "../model/Notification.ts"
 import * as Usage from "../model/Usage.ts"
 import { Family } from "./Family.ts"
-import { Followers } from "./Followers.ts"
+import { type Follower, Followers } from "./Followers.ts"
 import * as Kind from "./Kind.ts"
 import * as Place from "./Place.ts"
 import { RunningTurn } from "./RunningTurn.ts"
@@ -23,6 +23,8 @@ import { Subscriptions } from "./Subscriptions.ts"
 export interface Watch {
   /** Turns of this thread run here, and a notification of that method says that none does. */
   readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
+  /** The thread is idle, and a goal that has not ended runs no turn. */
+  readonly waiting: (threadId: string, goal: Follower) => void
   /** The turn has met an error, and the server tries again. */
   readonly retrying: (turn: RunningTurn, params: unknown) => void
   /** The turn has completed, but the answer that the agent has begun is not complete. */
@@ -121,6 +123,7 @@ export class Delivery {
       for (const [threadId, method] of this.idle) {
         const running = this.turnsOf(threadId)
         if (running.length > 0) this.watch?.idle(threadId, running, method)
+        for (const goal of this.followers.waiting(threadId)) this.watch?.waiting(threadId, goal)
       }
       this.idle.clear()
     }

@@ -13,6 +13,16 @@ import { type Facts, isInUse, isNeeded, Member } from "./Member.ts"
 /** The longest chain of derivation that is followed, whatever the server reports. */
 const maxDepth = 64
 
+/** A thread and those that it derives from. */
+export interface Lineage {
+  /** The threads, nearest first. */
+  readonly members: ReadonlyArray<Member>
+  /** The thread at which the chain breaks off, because its parent is not known. */
+  readonly unknown: string | undefined
+  /** True if the chain leads back to itself or is too long, so that it has no root. */
+  readonly isEndless: boolean
+}
+
 /** The methods of the notifications that {@link Family.observe} learns from. */
 export const learnsFrom: ReadonlySet<unknown> = new Set<ServerNotificationMethod>([
   "item/completed",
@@ -104,20 +114,18 @@ export class Family {
     source.derived.add(fork)
   }
 
-  /**
-   * The thread and those that it derives from, nearest first. `unknown` is the thread at which the chain breaks off because
-   * nobody has told of its parent.
-   */
-  lineage(threadId: string): { readonly members: ReadonlyArray<Member>; readonly unknown: string | undefined } {
+  /** Returns the thread and those that it derives from. */
+  lineage(threadId: string): Lineage {
     const members: Array<Member> = []
     for (let id: string | null | undefined = threadId; typeof id === "string" && members.length < maxDepth;) {
       const member = this.members.get(id)
-      if (member === undefined) return { members, unknown: id }
+      if (member === undefined) return { members, unknown: id, isEndless: false }
+      if (members.includes(member)) return { members, unknown: undefined, isEndless: true }
       members.push(member)
-      if (member.parent === undefined && member.source === undefined) return { members, unknown: id }
+      if (member.parent === undefined && member.source === undefined) return { members, unknown: id, isEndless: false }
       id = member.parent ?? member.source
     }
-    return { members, unknown: undefined }
+    return { members, unknown: undefined, isEndless: members.length === maxDepth }
   }
 
   /** The outermost thread that a sub-agent works for, as far as it is known. */
@@ -315,7 +323,9 @@ export class Family {
   }
 
   /** Forgets a closed thread that nothing loaded derives from, with what is left below it; then those above. */
-  private prune(member: Member): void {
+  private prune(member: Member, pruned: ReadonlyArray<Member> = []): void {
+    // What the server reports may lead back to itself.
+    if (pruned.includes(member)) return
     const above = [member.parent, member.source].flatMap((id) =>
       typeof id === "string" ? this.members.get(id) ?? [] : []
     )
@@ -323,7 +333,7 @@ export class Family {
       this.drop(member)
       for (const other of above) other.derived.delete(member)
     }
-    for (const other of above) if (other.isClosed) this.prune(other)
+    for (const other of above) if (other.isClosed) this.prune(other, [...pruned, member])
   }
 
   private drop(member: Member): void {

@@ -27,6 +27,11 @@ export interface Follower {
   readonly running?: RunningTurn | null
   /** As `running`, also between two turns of the server that are one for their consumers. */
   readonly whole?: RunningTurn | null
+  /**
+   * Ends a goal whose server starts no further turn. `isActive` is false if the server reports that the goal has ended. Runs in
+   * the reader.
+   */
+  readonly conclude?: (isActive: boolean) => void
 }
 
 /** A follower that has caught up with the history of its thread. */
@@ -83,6 +88,13 @@ export class Followers {
   /** The turns that run on a thread for its followers. */
   running(threadId: string): ReadonlyArray<RunningTurn> {
     return Array.from(this.byThread.get(threadId) ?? []).flatMap(({ running }) => running ?? [])
+  }
+
+  /** The goals of a thread that are between two turns. */
+  waiting(threadId: string): ReadonlyArray<Follower> {
+    return Array.from(this.byThread.get(threadId) ?? []).filter(({ running, whole }) =>
+      running === null && whole?.ended === false
+    )
   }
 
   /** The followers of a thread that outlive a connection. */

@@ -104,6 +104,13 @@ export class GoalTurns implements Follower {
         }))
     })
 
+  conclude(isActive: boolean): void {
+    if (this.running !== null || this.interrupting) return
+    if (isActive) return this.whole?.lose(notContinued)
+    this.isOver = true
+    this.settle()
+  }
+
   offer(raw: Notification.Raw, turnId: string | undefined): void {
     const { method, params } = raw
     // The goal may be between two turns, where nothing else would end it.
@@ -237,6 +244,10 @@ const renamed = (raw: Notification.Raw, turnId: string, as: string): Notificatio
   turnId === as ? raw : { ...raw, params: { ...fieldsOf(raw["params"]), turnId: as } }
 
 const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value) ? value : {}
+
+const notContinued =
+  "The thread is idle, but the goal has not ended, and the server has started no further turn for it. "
+  + "Continue it with `thread.goal.resume`, or clear it."
 
 const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
   new CodexRpcError({

@@ -54,7 +54,7 @@ export const make = ({ client, family, isShared, read }: {
         Effect.timeout(lookUpTimeout),
         Effect.map((thread) => {
           family.learn(thread)
-          return true
+          return family.get(threadId)?.parent !== undefined
         }),
         Effect.catchCause(() => Effect.succeed(false)),
         Effect.onExit((exit) =>
@@ -70,13 +70,17 @@ export const make = ({ client, family, isShared, read }: {
     })
 
   /** The nearest handler among those that are known; the client's if the whole ancestry is known. */
-  const nearest = (threadId: string, method: ServerRequests.Method) => {
-    const { members, unknown } = family.lineage(threadId)
+  const nearest = (
+    threadId: string,
+    method: ServerRequests.Method
+  ): { readonly handler?: unknown; readonly unknown?: string; readonly isEndless?: boolean } => {
+    const { isEndless, members, unknown } = family.lineage(threadId)
     for (const { handlers } of members) {
       const handler = handlers?.[method]
       if (handler !== undefined) return { handler }
     }
     if (unknown !== undefined) return { unknown }
+    if (isEndless) return { isEndless }
     if (isShared() && !members.some(({ isOpened }) => isOpened)) return {}
     return { handler: client[method] }
   }
@@ -103,19 +107,25 @@ export const make = ({ client, family, isShared, read }: {
     })
     if (threadId === undefined) return Effect.succeed(answerer(client[method]))
 
+    const decline = (why: string): Effect.Effect<Answerer> =>
+      Effect.as(
+        Effect.logWarning(printable(`Declined ${method}: ${why}, so no handler is responsible.`)),
+        answerer(declineAll[method])
+      )
+
     const find: Effect.Effect<Answerer | undefined> = Effect.suspend(() => {
-      const { handler, unknown } = nearest(threadId, method)
+      const { handler, isEndless, unknown } = nearest(threadId, method)
       if (handler !== undefined) return Effect.succeed(answerer(handler))
+      if (isEndless === true) {
+        return isShared()
+          ? leave(question, "its ancestry has no end")
+          : decline(`the ancestry of thread ${threadId} has no end`)
+      }
       if (unknown === undefined) return leave(question, "no thread of this client is above it")
       return Effect.flatMap(lookUp(unknown), (told) => {
         if (told) return find
         if (isShared()) return leave(question, "thread/read did not tell the thread above it")
-        return Effect.as(
-          Effect.logWarning(printable(
-            `Declined ${method}: thread/read did not tell which thread ${unknown} belongs to, so no handler is responsible.`
-          )),
-          answerer(declineAll[method])
-        )
+        return decline(`thread/read did not tell which thread ${unknown} belongs to`)
       })
     })
     return find

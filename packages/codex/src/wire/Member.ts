@@ -65,4 +65,12 @@ export const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boo
   isLoaded || (!isClosed && (isOpened || handlers !== undefined))
 
 /** Returns true if the thread, or one that derives from it, is in use. */
-export const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)
+export const isNeeded = (member: Member): boolean => {
+  // A set, which grows during the loop, because what the server reports may lead back to itself.
+  const derived = new Set([member])
+  for (const each of derived) {
+    if (isInUse(each)) return true
+    for (const other of each.derived) derived.add(other)
+  }
+  return false
+}

@@ -15,7 +15,7 @@ import {
   TurnLimitError,
   type TurnStreamError
 } from "../model/CodexError.ts"
-import type { Limit } from "../model/Limits.ts"
+import type { Reached } from "../model/Limits.ts"
 import * as Notification from "../model/Notification.ts"
 import * as TurnResult from "../model/TurnResult.ts"
 import type * as Usage from "../model/Usage.ts"
@@ -102,7 +102,7 @@ export class RunningTurn {
   stoppedBefore = 0
 
   /** The limit that the turn has reached: it is being interrupted. */
-  limit: Limit | null = null
+  limit: Reached | null = null
 
   private onUsage: (() => void) | undefined
   private readonly errors: ServerErrors
@@ -220,9 +220,9 @@ export class RunningTurn {
     else this.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
   }
 
-  private endAtLimit(limit: Limit, result: TurnResult.TurnResult): void {
+  private endAtLimit(reached: Reached, result: TurnResult.TurnResult): void {
     const { threadId, turnId } = this
-    const exit = Exit.fail(new TurnLimitError({ limit, threadId, turnId, result }))
+    const exit = Exit.fail(new TurnLimitError({ ...reached, threadId, turnId, result }))
     this.end(exit, exit)
   }
 
