@@ -1,5 +1,5 @@
 /**
- * The responses to the server's requests. Each request runs in a fiber of its own, never on the reader, and always gets a response.
+ * The responses to the server's requests. Each request runs in its own fiber, never in the reader, and always gets a response.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Cause from "effect/Cause"
@@ -22,15 +22,15 @@ const { ErrorCode } = JsonRpc
 
 /** A request of the server that has no answer yet. */
 interface Running {
-  /** Tells a request that is repeated from another one with its id. */
+  /** Distinguishes a repeated request from another one with the same id. */
   readonly identity: string
-  /** The answer, once it was given. It is kept while the server may ask again. */
+  /** The answer, once it is known. Kept as long as the server may repeat the request. */
   line: string | undefined
   fiber: Fiber.Fiber<void> | undefined
   /** Runs when the request is forgotten. */
   readonly ended: () => void
   readonly key: string
-  /** Names the turn that it belongs to, if it belongs to one. */
+  /** The key of the turn that it belongs to, if it belongs to one. */
   readonly turnKey: string | undefined
 }
 
@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
   /** The longest answer that the connection takes, in bytes. */
   readonly maxBytes: () => number | undefined
-  /** A thread asks something. Returns a function for the end of the request. */
+  /** Counts a request of a thread. Returns a function for its end. */
   readonly asks: (threadId: string) => () => void
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
@@ -141,7 +141,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const running = new Map<string, Running>()
   /** The same, by thread and turn: many turns may end while many requests are open. */
   const byTurn = new Map<string, Set<Running>>()
-  /** Also those that were interrupted, until they have ended. */
+  /** Includes interrupted ones, until they have ended. */
   const fibers = new Set<Fiber.Fiber<void>>()
 
   /** The requests that were answered and are kept, oldest first. */
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function*(options: {
     return true
   }
 
-  /** Sends the answer to a request, unless it was forgotten. Keeps it if the server may ask again on another connection. */
+  /** Sends the answer to a request, unless it was forgotten. Keeps it if the server may repeat the request on another connection. */
   const answerTo = (entry: Running, { line }: Answer): Effect.Effect<void> => {
     if (!options.repeats()) return remove(entry) ? options.send(line) : Effect.void
     if (running.get(entry.key) !== entry) return Effect.void
@@ -219,7 +219,7 @@ export const make = Effect.fnUntraced(function*(options: {
     request: (request) => {
       const before = running.get(request.key)
       if (before !== undefined && options.repeats() && before.identity === identityOf(request)) {
-        // The server asks again whenever the thread is resumed: the handler has run, or runs.
+        // The server repeats the request whenever the thread is resumed; the handler has run, or is running.
         if (before.line !== undefined) options.fork(options.send(before.line))
         return
       }
@@ -227,7 +227,7 @@ export const make = Effect.fnUntraced(function*(options: {
       const entry = add(request)
       const fiber = options.fork(
         Effect.suspend(() => answer(request, options)).pipe(
-          // What dies outside of the handler, such as a logger of the program, must not cost the answer.
+          // A defect outside the handler, such as in a logger of the program, must not prevent the answer.
           Effect.catchDefect(() =>
             Effect.succeed(failure(request, ErrorCode.internalError, "The client could not answer"))
           ),
@@ -241,7 +241,7 @@ export const make = Effect.fnUntraced(function*(options: {
       entry.fiber = fiber
       fibers.add(fiber)
       fiber.addObserver(() => fibers.delete(fiber))
-      // What a handler does at once may have cancelled it.
+      // The handler may have cancelled the request synchronously.
       if (running.get(request.key) !== entry) fiber.interruptUnsafe()
     },
     resolved,
@@ -252,7 +252,7 @@ export const make = Effect.fnUntraced(function*(options: {
   }
 })
 
-/** So many answers are kept; the server usually confirms one at once. */
+/** The number of answers that are kept. The server usually confirms an answer at once. */
 const maxAnswered = 256
 
 const identityOf = ({ method, params, threadId, turnId }: Incoming): string => {

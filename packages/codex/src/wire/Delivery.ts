@@ -21,7 +21,7 @@ import { Subscriptions } from "./Subscriptions.ts"
 
 /** The part of the client that ends turns whose end the server does not report. Runs in the reader. */
 export interface Watch {
-  /** Turns of this thread run here, and a notification of that method says that none does. */
+  /** Turns of this client run on the thread, but a notification with that method reports that none does. */
   readonly idle: (threadId: string, turns: ReadonlyArray<RunningTurn>, method: string) => void
   /** The thread is idle, and a goal that has not ended runs no turn. */
   readonly waiting: (threadId: string, goal: Follower) => void
@@ -47,7 +47,7 @@ export class Delivery {
   serverContinues = false
 
   private readonly errors: ServerErrors
-  /** Threads of which the chunk said that no turn runs: the completion usually comes right after. */
+  /** Threads on which no turn runs, according to the chunk: the completion usually comes right after. */
   private readonly idle = new Map<string, string>()
   /** Turns that completed without an answer: it usually comes in the same chunk. */
   private readonly held: Array<RunningTurn> = []

@@ -46,7 +46,7 @@ export class Family {
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
   private readonly activity = new Activity((threadId) => this.members.get(threadId)?.parent)
 
-  /** How many threads are known. */
+  /** The number of known threads. */
   get size(): number {
     return this.members.size
   }
@@ -56,7 +56,7 @@ export class Family {
     return this.members.get(threadId)
   }
 
-  /** The thread, which is known from now on. */
+  /** Returns the facts about a thread, which is known from now on. */
   ensure(threadId: string): Member {
     let member = this.members.get(threadId)
     if (member === undefined) this.members.set(threadId, member = new Member(threadId))
@@ -78,7 +78,7 @@ export class Family {
 
   /**
    * A thread is loaded again by the holder of what it was, itself first, then those above. If it was forgotten meanwhile,
-   * what was bound to them holds again. Returns a function for when it could not be loaded.
+   * what was bound to them applies again. Returns a function to call if the thread could not be loaded.
    */
   restore(threadId: string, before: ReadonlyArray<Member>): () => void {
     const known = this.members.get(threadId)
@@ -95,7 +95,7 @@ export class Family {
     }
   }
 
-  /** Takes the facts of a thread: after this its parent is known. */
+  /** Learns the facts of a thread. Its parent is known from now on. */
   learn({ agentNickname, agentRole, id, parentThreadId, source }: Facts): Member {
     const member = this.ensure(id)
     member.isClosed = false
@@ -106,7 +106,7 @@ export class Family {
     return member
   }
 
-  /** A thread was forked: handlers and limits of the source hold for the fork. Without the source none are bound here. */
+  /** A thread was forked: the handlers and limits of the source apply to the fork. An unknown source has none. */
   fork(fork: Member, sourceId: string): void {
     const source = this.members.get(sourceId)
     if (source === undefined || source === fork || fork.source !== undefined) return
@@ -128,7 +128,7 @@ export class Family {
     return { members, unknown: undefined, isEndless: members.length === maxDepth }
   }
 
-  /** The outermost thread that a sub-agent works for, as far as it is known. */
+  /** Returns the outermost thread that a sub-agent works for, as far as it is known. */
   rootOf(threadId: string): string {
     let root = threadId
     for (let depth = 0; depth < maxDepth; depth++) {
@@ -209,7 +209,7 @@ export class Family {
         const rootId = Predicate.isObject(turn) ? turn["rootTurnId"] : undefined
         if (turnId === undefined || typeof rootId !== "string" || rootId === turnId) return
         const member = this.members.get(threadId)
-        // A thread of ours is the root of its turns, whatever it was told.
+        // A thread that this client opened is the root of its turns, whatever the server reports.
         if (member?.parent === null) return
         return this.turns.start({ threadId, turnId, rootId, depth: this.depthOf(threadId) })
       }
@@ -265,7 +265,7 @@ export class Family {
   }
 
   private adopt(child: Member, parent: string | null): void {
-    // What was told first holds: a parent does not change.
+    // The first report counts: a parent does not change.
     if (typeof child.parent === "string" || child.threadId === parent) return
     if (child.isOpened && child.parent === null) return
     child.parent = parent
@@ -277,7 +277,7 @@ export class Family {
     for (const onChild of this.watchers.get(parent) ?? []) onChild(child)
   }
 
-  /** Only spawning tells the parent: items of waiting or sending name receivers as well. */
+  /** Learns the parent of a sub-agent from the item that spawned it. Items that wait or send name receivers too. */
   private onItem(threadId: string, item: unknown): void {
     if (!Predicate.isObject(item)) return
     switch (item["type"]) {
@@ -324,7 +324,7 @@ export class Family {
 
   /** Forgets a closed thread that nothing loaded derives from, with what is left below it; then those above. */
   private prune(member: Member, pruned: ReadonlyArray<Member> = []): void {
-    // What the server reports may lead back to itself.
+    // The ancestry that the server reports may be circular.
     if (pruned.includes(member)) return
     const above = [member.parent, member.source].flatMap((id) =>
       typeof id === "string" ? this.members.get(id) ?? [] : []

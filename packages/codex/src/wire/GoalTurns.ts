@@ -126,7 +126,7 @@ export class GoalTurns implements Follower {
     }
   }
 
-  /** A goal without a turn yet can't be told from another one. */
+  /** A goal without a turn cannot be distinguished from another one, so it does not survive. */
   suspend(): boolean {
     return this.whole?.seen != null
   }
@@ -145,7 +145,7 @@ export class GoalTurns implements Follower {
     if (first < 0) return undefined
     let endings: ReadonlyArray<() => void> = []
     for (const { id, raw, status } of turns.slice(first)) {
-      // What ended before the next one began needs no usage of its own.
+      // A turn that ended before the next one began needs no usage of its own.
       for (const end of endings) end()
       if (id !== known) deliver(startOf(threadId, raw))
       if (id === known && this.serverTurn === null) continue

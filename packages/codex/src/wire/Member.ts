@@ -29,11 +29,11 @@ export class Member {
   used: unknown = undefined
   /** Options in force, as far as they are known. */
   settings: Settings | undefined = undefined
-  /** Whether this client has started, resumed or forked the thread. */
+  /** True if this client has started, resumed or forked the thread. */
   isOpened = false
-  /** Whether the server has the thread in memory. */
+  /** True if the server has the thread in memory. */
   isLoaded = true
-  /** Whether the thread was closed, archived or deleted: it stays for what derives from it. */
+  /** True if the thread was closed, archived or deleted. It stays for the threads that derive from it. */
   isClosed = false
   /** Sub-agents and forks. */
   readonly derived = new Set<Member>()
@@ -43,7 +43,7 @@ export class Member {
   }
 }
 
-/** Options that hold from the opening of a thread on. The server does not store `config`. */
+/** Options that apply from the opening of a thread on. The server does not store `config`. */
 export interface FixedOptions {
   readonly baseInstructions?: string | null | undefined
   readonly config?: Protocol.JsonObject | null | undefined

@@ -90,7 +90,7 @@ const send = <A>(
     method,
     threadId,
     settle: (exit) => {
-      // What is read may throw, and is then settled once more.
+      // Reading the result may throw; the request is then settled again.
       const result = Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause)
       untilAnswered?.answered()
       end(result)

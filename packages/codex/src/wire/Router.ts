@@ -88,7 +88,7 @@ export class Router extends Context.Service<Router, {
    */
   readonly expectTurn: (threadId: string, findable?: Findable) => ExpectedTurn
   /**
-   * Follows the notifications of a thread that belong to no claimed turn, such as those of turns that start by themselves. Without
+   * Follows the notifications of a thread that belong to no claimed turn, such as those of turns that the server starts. Without
    * a thread, it follows those that belong to no thread. Returns a function that ends it.
    */
   readonly follow: (threadId: string | undefined, follower: Follower) => () => void
@@ -110,7 +110,7 @@ export class Router extends Context.Service<Router, {
   readonly observe: (threadId: string, turnId: string) => RunningTurn
   /** Returns the turn of a thread that another client runs, as far as it is known. */
   readonly foreign: (threadId: string) => string | undefined
-  /** Resumes a thread again after a lost connection, though no turn of this client runs there. Returns a function that ends this. */
+  /** Resumes a thread after each lost connection, even if no turn of this client runs there. Returns a function that ends this. */
   readonly watchThread: (threadId: string) => () => void
   /** Returns true if a thread is watched. */
   readonly isWatched: (threadId: string) => boolean
@@ -139,7 +139,7 @@ export class Router extends Context.Service<Router, {
 }>()("effect-codex/wire/Router") {}
 
 /**
- * A Router that waits to be fed.
+ * Creates a router without a connection.
  *
  * @category constructors
  */
@@ -296,7 +296,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 })
 
 /**
- * A Router.
+ * A router without a connection.
  *
  * @category layers
  */

@@ -23,7 +23,7 @@ export interface Subagents {
   readonly ended: (rootIds: ReadonlyArray<string>) => Effect.Effect<void>
   /**
    * Brings the sub-agents of a thread within the options that its next turn changes, before that turn starts. Those that
-   * run with more are interrupted. Returns how many.
+   * run with wider options are interrupted. Returns their number.
    */
   readonly narrow: (threadId: string, options: object) => Effect.Effect<number>
 }
@@ -37,7 +37,7 @@ export const make = ({ family, fork, send }: {
 }): Subagents => {
   const { turns } = family
 
-  /** Turns that were interrupted already. */
+  /** Turns that are already interrupted. */
   const interrupted = new WeakSet<ChildTurn>()
 
   const interruptTurn = (turn: ChildTurn): Effect.Effect<void> =>

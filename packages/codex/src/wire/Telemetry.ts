@@ -78,7 +78,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
 }
 
-/** The method as metrics name it: those that the protocol does not have share one series, since there may be any number. */
+/** Returns the method as metrics name it. Unknown methods share one series, because there may be any number of them. */
 const known = (methods: ReadonlyMap<string, unknown>, method: string): string => methods.has(method) ? method : "_OTHER"
 
 /** Counts a request that has ended. */

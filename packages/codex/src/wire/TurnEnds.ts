@@ -17,7 +17,7 @@ import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
 
-/** The completion of a turn may come a little later than the news that its thread is idle. */
+/** The completion of a turn may arrive a little later than the report that its thread is idle. */
 const completionComes = Duration.seconds(1)
 
 /** A turn that was accepted may take a while to begin; its thread is idle until then. */
