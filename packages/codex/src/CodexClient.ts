@@ -37,14 +37,14 @@ import * as RemoteOptions from "./model/RemoteOptions.ts"
 import type { Method, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as SocketOptions from "./model/SocketOptions.ts"
-import { Transport } from "./model/Transport.ts"
+import { type Connection, Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
 import * as ForeignTurns from "./wire/ForeignTurns.ts"
 import * as Handlers from "./wire/Handlers.ts"
-import { encode, roundTrip } from "./wire/RoundTrip.ts"
+import { encode, roundTrip, roundTripIn } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
 import { AllSlots } from "./wire/Slots.ts"
@@ -204,16 +204,13 @@ export const make = Effect.fnUntraced(function*<R = never>(
     if (timeout === undefined) {
       return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
     }
-    return Telemetry.request(method, (span) => {
-      const once = () =>
-        Effect.flatMap(
-          session.connection(timeout),
-          (connection) =>
-            roundTrip(
-              { router, deadlines, connection, slots },
-              { method, params, read, timeout, late, control, onSend, span }
-            )
-        )
+    return Telemetry.request(method, (span, fiber) => {
+      const request = { method, params, read, timeout, late, control, onSend, span }
+      const sendOn = (connection: Connection) => roundTripIn(fiber, { router, deadlines, connection, slots }, request)
+      const once = () => {
+        const connection = session.connected()
+        return connection === undefined ? Effect.flatMap(session.connection(timeout), sendOn) : sendOn(connection)
+      }
       const onceMore = (): Effect.Effect<A, RequestError> =>
         Effect.catchTag(
           once(),

@@ -34,6 +34,8 @@ export interface Session {
   readonly open: Effect.Effect<void, ConnectError, Scope.Scope>
   /** Returns the connection in use. While the server restarts, waits for at most this long. Fails at once if there will be none. */
   readonly connection: (within: Duration.Duration) => Effect.Effect<Connection, CodexConnectionError>
+  /** Returns the connection in use. Undefined while there is none. */
+  readonly connected: () => Connection | undefined
   /** Ends when the connection in use is lost or closed. If turns outlive it, ends when there will be no further one. */
   readonly closed: Effect.Effect<CodexConnectionError>
   /** The present state, and each later one. Ends when there will be no other connection. */
@@ -263,6 +265,7 @@ export const make = Effect.fnUntraced(function*(
         }
       }
     },
+    connected: () => state._tag === "Connected" ? state.last.connection : undefined,
     closed: Effect.suspend(() => {
       switch (state._tag) {
         case "Connected":
