@@ -2,7 +2,7 @@
  * The activity of threads, for the limits of turns: every message of a thread and its sub-agents, and the requests that wait for an
  * answer of this client.
  */
-import type * as Notification from "../model/Notification.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 
 /** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
 export type OnMessage = (threadId: string, method: string, params: Notification.Raw) => void

@@ -6,8 +6,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as JsonRpc from "../base/JsonRpc.ts"
-import type * as Notification from "../model/Notification.ts"
-import * as Usage from "../model/Usage.ts"
+import type * as Notification from "../model/turns/Notification.ts"
+import * as Usage from "../model/turns/Usage.ts"
 import { Family } from "./Family.ts"
 import { type Follower, Followers } from "./Followers.ts"
 import * as Kind from "./Kind.ts"

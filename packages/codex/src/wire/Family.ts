@@ -4,8 +4,8 @@
  */
 import type { ServerNotificationMethod } from "@effect-codex/protocol/Methods"
 import * as Predicate from "effect/Predicate"
-import type * as Notification from "../model/Notification.ts"
-import * as ThreadSettings from "../model/Settings.ts"
+import type * as Notification from "../model/turns/Notification.ts"
+import * as ThreadSettings from "../model/turns/Settings.ts"
 import { Activity, type OnMessage } from "./Activity.ts"
 import { ChildTurns } from "./ChildTurns.ts"
 import { type Facts, isInUse, isNeeded, Member } from "./Member.ts"

@@ -2,8 +2,8 @@
  * Followers: consumers of the notifications of a thread, or of the account, that belong to no claimed turn. Starts in flight, goals
  * and logins are followers.
  */
-import type { CodexConnectionError } from "../model/CodexError.ts"
-import type * as Notification from "../model/Notification.ts"
+import type { CodexConnectionError } from "../model/errors/CodexError.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 import type { History } from "./Rejoining.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 

@@ -5,7 +5,7 @@
  * hashes it. The flags of a kind cost neither.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
-import * as TurnResult from "../model/TurnResult.ts"
+import * as TurnResult from "../model/turns/TurnResult.ts"
 import { learnsFrom } from "./Family.ts"
 
 /** The notifications of one method. */

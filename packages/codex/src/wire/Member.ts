@@ -2,9 +2,9 @@
  * One thread of a a family: the facts that the server has reported about it, and what this client has bound to it.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import type { Limits } from "../model/Limits.ts"
-import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
-import type { Settings } from "../model/Settings.ts"
+import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
+import type { Limits } from "../model/turns/Limits.ts"
+import type { Settings } from "../model/turns/Settings.ts"
 
 /** A thread, with what is bound to it. */
 export class Member {
