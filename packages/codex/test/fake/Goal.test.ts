@@ -26,6 +26,11 @@ const told = (status: string, turnId: string | null = null): Fixture.Notificatio
   params: { threadId, turnId, goal: goalOf(status) }
 })
 
+const status = (type: "idle" | "active"): Fixture.Notification => ({
+  method: "thread/status/changed",
+  params: { threadId, status: type === "active" ? { type, activeFlags: [] } : { type } }
+})
+
 const cleared: Fixture.Notification = { method: "thread/goal/cleared", params: { threadId } }
 
 const started = (turnId: string) => Fixture.turnStarted(threadId, turnId)
@@ -134,11 +139,6 @@ describe("a goal ends", () => {
       assert.strictEqual((yield* goal.run).status, "interrupted")
     }))
 
-  const status = (type: "idle" | "active"): Fixture.Notification => ({
-    method: "thread/status/changed",
-    params: { threadId, status: type === "active" ? { type, activeFlags: [] } : { type } }
-  })
-
   scenario(
     "when its thread stays idle between two turns, and the server reports that it has ended",
     () =>
@@ -179,7 +179,7 @@ describe("a goal ends", () => {
       const goal = yield* thread.startGoal("go on")
       yield* server.on("thread/goal/get", () => ({ goal: goalOf("active") }))
       yield* server.on("thread/read", () => ({
-        thread: { ...Fixture.thread({ id: threadId }), status: { type: "active", activeFlags: [] } }
+        thread: Fixture.thread({ id: threadId, status: { type: "active", activeFlags: [] } })
       }))
       yield* tell(status("idle"), completed("turn-1"))
       yield* TestClock.adjust("5 seconds")
