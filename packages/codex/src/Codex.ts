@@ -43,6 +43,7 @@ import {
 import type * as Notification from "./model/turns/Notification.ts"
 import type * as Options from "./Options.ts"
 import type * as Router from "./Router.ts"
+import * as Search from "./Search.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { Client } from "./wire/Client.ts"
@@ -161,6 +162,8 @@ export class Codex extends Context.Service<Codex, {
   readonly loginChatgptDeviceCode: Effect.Effect<Login.DeviceCodeLogin, RequestError>
   /** Logs out, and deletes the stored key or token (`account/logout`). */
   readonly logout: Effect.Effect<void, RequestError>
+  /** Searches of files by parts of their names, and of stored threads by their text. */
+  readonly search: Search.Search
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /**
@@ -232,6 +235,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       ...Account.make(services),
       loginChatgpt: Login.chatgpt(services),
       loginChatgptDeviceCode: Login.chatgptDeviceCode(services),
+      search: Search.make(services),
       notifications: router.globals,
       connection: codexClient.connection,
       client: codexClient

@@ -4,6 +4,10 @@
 export * as ApprovalMode from "./ApprovalMode.ts"
 /** Options of a client. */
 export * as ClientOptions from "./ClientOptions.ts"
+/** Commands of the agent that run in the background. */
+export * as BackgroundTerminals from "./BackgroundTerminals.ts"
+/** Points to which a thread can be returned. */
+export * as Checkpoint from "./Checkpoint.ts"
 /** The service to start from: threads, models and accounts. */
 export * as Codex from "./Codex.ts"
 /** The client of one app-server, with every method of the protocol as a typed request. */
@@ -30,10 +34,14 @@ export * as ProcessOptions from "./ProcessOptions.ts"
 export * as Router from "./Router.ts"
 /** Presets of the sandbox. */
 export * as Sandbox from "./Sandbox.ts"
+/** Searches of files and threads. */
+export * as Search from "./Search.ts"
 /** Handlers for the server's requests. */
 export * as ServerRequests from "./ServerRequests.ts"
 /** Conversations with the agent. */
 export * as Thread from "./Thread.ts"
+/** Queues of threads. */
+export * as ThreadQueue from "./ThreadQueue.ts"
 /** Effect AI tools for the agent. */
 export * as Tools from "./Tools.ts"
 /** Connections to an app-server. */

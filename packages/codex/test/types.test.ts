@@ -133,7 +133,7 @@ describe("the errors and requirements of", () => {
 describe("the types that an editor shows", () => {
   compiled("of services: no member that is internal", () => {
     expectTypeOf<keyof CodexClient.CodexClient["Service"]>().toEqualTypeOf<
-      "metadata" | "request" | "notify" | "notifications" | "closed" | "connection"
+      "metadata" | "request" | "notify" | "notifications" | "closed" | "connected" | "connection"
     >()
     expectTypeOf<keyof Router.Router["Service"]>().toEqualTypeOf<"notifications" | "globals" | "thread" | "stats">()
     expectTypeOf<keyof Turn.Turn>().toEqualTypeOf<

@@ -93,13 +93,13 @@ export const make = ({ deadlines, fork, maxInFlight, requestTimeout, router, ses
     read: (result: unknown) => Exit.Exit<A, RequestError>,
     options: RequestOptions & SendOptions = {}
   ): Effect.Effect<A, RequestError> => {
-    const { control, late, onSend, repeats } = options
+    const { control, late, onId, onSend, repeats } = options
     const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
       return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
     }
     return Telemetry.request(method, (span, fiber) => {
-      const request = { method, params, read, timeout, late, control, onSend, span }
+      const request = { method, params, read, timeout, late, control, onId, onSend, span }
       const sendOn = (connection: Connection) => roundTripIn(fiber, { router, deadlines, connection, slots }, request)
       const once = () => {
         const connection = session.connected()

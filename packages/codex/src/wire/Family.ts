@@ -213,8 +213,11 @@ export class Family {
         if (member?.parent === null) return
         return this.turns.start({ threadId, turnId, rootId, depth: this.depthOf(threadId) })
       }
-      case "turn/completed":
+      case "turn/completed": {
+        const member = this.members.get(threadId)
+        if (member !== undefined) member.wasInterrupted = isInterrupted(params["turn"])
         return this.turns.end(threadId)
+      }
       case "thread/tokenUsage/updated":
         {
           const member = this.members.get(threadId)
@@ -353,3 +356,5 @@ const pathOf = (source: unknown): unknown => {
 
 /** The last part of a path such as `/root/helper`. */
 const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
+
+const isInterrupted = (turn: unknown): boolean => Predicate.isObject(turn) && turn["status"] === "interrupted"

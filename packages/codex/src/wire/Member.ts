@@ -25,6 +25,8 @@ export class Member {
   openedWith: FixedOptions = {}
   /** The latest status that the server has reported on this connection. */
   status: unknown = undefined
+  /** True if the latest turn was interrupted: the server then starts no queued turn by itself. */
+  wasInterrupted = false
   /** The latest report of what the thread has used. */
   used: unknown = undefined
   /** Options in force, as far as they are known. */

@@ -30,6 +30,8 @@ export interface Request<A> {
   readonly control?: boolean | undefined
   /** Receives a result that arrives after the time limit, in the reader. Without it, such a result is dropped. */
   readonly late?: ((result: unknown) => void) | undefined
+  /** Receives the id of the request before it is written. */
+  readonly onId?: ((id: number) => void) | undefined
   /** Runs when the connection has accepted the request, or has not. */
   readonly onSend?: ((isAccepted: boolean) => void) | undefined
   /** The span whose trace the server continues. */
@@ -108,9 +110,10 @@ class Call<A> implements Pending {
   /** Registers the request, which has its slot, and writes it. Waits for the response. */
   send(): Effect.Effect<A, RequestError> {
     const { connection, deadlines, router } = this.wire
-    const { method, onSend, params, span, timeout } = this.request
+    const { method, onId, onSend, params, span, timeout } = this.request
     const { slots } = this
     const id = router.expect(this)
+    onId?.(id)
     const trace = span === undefined || this.fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
     const message = encode({ id, method, params, trace }, connection)
     if (typeof message !== "string") {

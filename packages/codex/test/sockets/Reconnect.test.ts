@@ -64,6 +64,43 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
 })(
   "a turn whose connection is lost",
   (it) => {
+    it.effect("goes on with the queue of its thread, and with a search", () =>
+      behindProxy(({ client, codex, model, proxy }) =>
+        Effect.gen(function*() {
+          const [first, second] = [yield* Gate.make, yield* Gate.make]
+          yield* model.enqueue(Reply.after(first, Reply.text("one")), Reply.after(second, Reply.text("two")))
+          const session = yield* codex.search.fileSession({ roots: [import.meta.dirname] })
+          const thread = yield* codex.threadStart()
+          const turn = yield* thread.turn("first")
+          yield* first.arrived
+          const queued = yield* thread.queue.add("second")
+          const waiting = yield* thread.queue.add("third")
+          const own = yield* Effect.forkChild(thread.run("own"), { startImmediately: true })
+          const emptied = yield* Effect.forkChild(
+            Stream.runDrain(Stream.takeUntil(thread.queue.changes, ({ length }) => length === 0)),
+            { startImmediately: true }
+          )
+          proxy.isDown = true
+          proxy.cut()
+          yield* first.open
+          // The queued turn starts while nobody is connected.
+          yield* second.arrived
+          proxy.isDown = false
+          assert.strictEqual(yield* client.connected, 2)
+          yield* second.open
+          assert.strictEqual((yield* turn.run).finalResponse, "one")
+          const started = yield* queued.turn
+          assert.strictEqual((yield* started.run).finalResponse, "two")
+          assert.strictEqual((yield* Effect.flatMap(waiting.turn, ({ run }) => run)).finalResponse, "third")
+          assert.strictEqual((yield* Fiber.join(own)).finalResponse, "own")
+          yield* Fiber.join(emptied)
+          yield* session.query("Reconnect.test")
+          yield* Stream.runDrain(
+            Stream.takeUntil(session.changes, ({ files }) => files[0]?.path === "Reconnect.test.ts")
+          )
+        }).pipe(Effect.scoped)
+      ))
+
     it.effect("in the middle of a message goes on, and its text is exact", () =>
       behindProxy(({ codex, model, proxy }) =>
         Effect.gen(function*() {
