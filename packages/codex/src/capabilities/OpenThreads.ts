@@ -16,7 +16,7 @@ import type {
 } from "../options/ThreadOptions.ts"
 import { prepare as prepareTools } from "../tools/Toolkits.ts"
 import type * as Tools from "../tools/Toolkits.ts"
-import type { FixedOptions } from "../wire/Family.ts"
+import type { FixedOptions } from "../wire/Member.ts"
 import * as OptionsInForce from "../wire/OptionsInForce.ts"
 import type { Agent } from "../wire/Telemetry.ts"
 import type { Services } from "./Services.ts"

@@ -8,12 +8,12 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/errors/CodexError.ts"
 import type * as Notification from "../model/turns/Notification.ts"
+import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
-import type { Caught, Follower, StartedTurn } from "./Router.ts"
-import type { RunningTurn } from "./RunningTurn.ts"
+import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
 
-/** The functions of the Router that an expected turn uses. */
+/** The functions of the router that an expected turn uses. */
 export interface Routes {
   /** Follows the thread. Returns a function that ends it. */
   readonly follow: (follower: Follower) => () => void
@@ -21,7 +21,7 @@ export interface Routes {
   readonly turn: (turnId: string) => RunningTurn
   /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
-  /** Reports that no turn of the thread runs, after the last event of a turn: the method of the notification that said so. */
+  /** Reports that no turn of the thread runs, after the last event of a turn. Takes the method of the notification that reported it. */
   readonly ended: (method: string) => void
   /** The error of the lost connection. */
   readonly failure: () => CodexConnectionError | undefined
@@ -59,7 +59,7 @@ export class ExpectedTurn {
   private lost:
     | { readonly error: CodexConnectionError; readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError> }
     | null = null
-  /** The method of the notification that said, after all events of turns, that no turn runs. */
+  /** The method of the notification that reported, after all events of turns, that no turn runs. */
   private endedBy: string | null = null
 
   /** Frees the events that were kept and not claimed. */
@@ -81,7 +81,7 @@ export class ExpectedTurn {
       suspend: (error) => {
         if (findable === undefined) return false
         this.cut()
-        // What was found out after an earlier loss says nothing of this one.
+        // The outcome after an earlier loss does not apply to this one.
         if (this.lost === null || Deferred.isDoneUnsafe(this.lost.outcome)) {
           this.lost = { error, outcome: Deferred.makeUnsafe() }
         }
@@ -91,13 +91,13 @@ export class ExpectedTurn {
     })
   }
 
-  /** Waits until the next connection shows whether the turn has started. To be used when the start was lost. */
+  /** Waits until the next connection shows whether the turn has started. Use it when the response to the start was lost. */
   get outcome(): Effect.Effect<Outcome, CodexConnectionError> | undefined {
     return this.lost === null ? undefined : Deferred.await(this.lost.outcome)
   }
 
   /**
-   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
+   * Claims the next turn of the thread that the server starts by itself, such as a compaction, without its events.
    * `onTurn` receives it in the reader.
    */
   adopt(onTurn: OnTurn): void {
@@ -153,7 +153,7 @@ export class ExpectedTurn {
       this.cut()
       return { settle: () => {}, endings: [], isPending: true }
     }
-    // To start it now would steer the turn that another client has started meanwhile.
+    // Starting it now would steer the turn that another client has started meanwhile.
     const isBusy = running !== undefined
     const outcome = isBusy ? Exit.fail(lost.error) : Exit.succeed({ started: undefined, isSubscribed })
     return { settle: () => this.settle(outcome), endings: [] }
@@ -166,7 +166,7 @@ export class ExpectedTurn {
 
 const nothing: Caught = { settle: () => {}, endings: [] }
 
-/** So often a running turn without a message is looked at. */
+/** How often the history is read while a running turn has no message yet. */
 const maxLooks = 40
 
 const isUserMessage = (item: unknown): item is Notification.Raw =>

@@ -61,7 +61,7 @@ export interface ThreadRequest {
 export interface AcquiredThread {
   /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
   readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError | ThreadBusyError, Scope.Scope>
-  /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
+  /** As {@link start}, for a turn that starts by other means. `starting` continues if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
@@ -133,7 +133,7 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
   ): Effect.Effect<StartedTurn, RequestError | ThreadBusyError> =>
     Effect.suspend(() => {
       const { threadId } = params
-      // Without a message the history does not have the id.
+      // The history contains the id only with a message.
       const clientId = method === "turn/start" && params.input.length > 0
         ? params.clientUserMessageId ?? undefined
         : undefined
