@@ -15,6 +15,7 @@
  * }).pipe(Effect.provide(Codex.layer()))
  * ```
  */
+import { stopShared as stop } from "#process"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,6 +24,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { pick } from "./base/options.ts"
 import { maxSecret } from "./base/secrets.ts"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
@@ -38,10 +40,11 @@ import {
 } from "./model/CodexError.ts"
 import type { Limits } from "./model/Limits.ts"
 import type * as Notification from "./model/Notification.ts"
-import type { TransportOptions } from "./model/RemoteOptions.ts"
+import * as RemoteOptions from "./model/RemoteOptions.ts"
 import * as ServerRequests from "./model/ServerRequests.ts"
 import * as Settings from "./model/Settings.ts"
 import type { Transport } from "./model/Transport.ts"
+import * as SharedOptions from "./node/SharedOptions.ts"
 import type * as Options from "./Options.ts"
 import * as optionChecks from "./options/checks.ts"
 import * as Params from "./options/params.ts"
@@ -291,7 +294,8 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       },
       threadStart: Effect.fnUntraced(function*(options = {}) {
         yield* Params.checkThread("threadStart", options, client.look)
-        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
+        const cwd = options.cwd ?? client.directory
+        const params = yield* Params.threadParams({ ...options, cwd }, client.metadata.serverVersion)
         const { dynamicTools, handlers } = yield* prepare(options)
         const response = yield* client.request("thread/start", {
           ...params,
@@ -422,7 +426,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  * @category layers
  */
 export const layerTransport = <R = never>(
-  options: TransportOptions<R> = {}
+  options: RemoteOptions.TransportOptions<R> = {}
 ): Layer.Layer<Services, ConnectError, Transport | R> =>
   Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireTransport(options)))
 
@@ -483,3 +487,60 @@ export const layerUnixSocket = <R = never>(
   options: CodexClient.UnixSocketLayerOptions<R>
 ): Layer.Layer<Services, ConnectError, R> =>
   Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireUnixSocket(options)))
+
+/**
+ * Codex on the shared app-server of this user: the one that runs for the same CODEX_HOME, version and options, or else a new one,
+ * which outlives this program.
+ *
+ * Closing the Layer leaves the server running. It interrupts the turns of this client unless `detach` is set. {@link stopShared}
+ * ends the server; it never ends by itself.
+ *
+ * @example
+ * ```ts
+ * import { Codex } from "effect-codex"
+ *
+ * const layer = Codex.layerShared({ config: { model: "gpt-5.5" } })
+ * ```
+ *
+ * @category layers
+ */
+export const layerShared = <R = never>(
+  options: CodexClient.SharedLayerOptions<R> = {}
+): Layer.Layer<Services, ConnectError, R> =>
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireShared(options)))
+
+/**
+ * Options of {@link stopShared}: those of the Layer, and how long to wait. All are optional.
+ *
+ * @category models
+ */
+export interface StopSharedOptions<out R = never> extends CodexClient.SharedLayerOptions<R>, SharedOptions.StopOptions {}
+
+/**
+ * Stops the shared server that {@link layerShared} would join with the same options, and waits at most `timeout` until it has
+ * ended. It accepts no more turns; those that run, also of other programs, end first. Clients that were connected do not start it
+ * again; a new Layer does. Requires no services.
+ *
+ * Returns `Stopped` or, if turns are still running, `Draining`, each with the process id; `NotRunning` if there was no server.
+ *
+ * @example
+ * ```ts
+ * import * as Console from "effect/Console"
+ * import * as Effect from "effect/Effect"
+ * import { Codex } from "effect-codex"
+ *
+ * const program = Effect.gen(function*() {
+ *   const stopped = yield* Codex.stopShared({ timeout: "1 minute" })
+ *   if (stopped._tag === "Draining") yield* Console.log(`process ${stopped.pid} still runs turns`)
+ * })
+ * ```
+ *
+ * @category shared server
+ */
+export const stopShared = <R = never>(
+  options: StopSharedOptions<R> = {}
+): Effect.Effect<SharedOptions.Stopped, ConnectError> =>
+  Effect.andThen(
+    check(options, { ...RemoteOptions.checks, ...SharedOptions.stopChecks }),
+    stop(pick(options, SharedOptions.stopChecks))
+  )

@@ -3,7 +3,7 @@
  *
  * Most programs use `Codex`, which is built on it. Use the client for methods that `Codex` does not cover.
  */
-import { layerStdio, layerUnixSocket as unixSocket, layerWebSocket as webSocket } from "#process"
+import { layerShared as shared, layerStdio, layerUnixSocket as unixSocket, layerWebSocket as webSocket } from "#process"
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -39,6 +39,7 @@ import * as ServerRequests from "./model/ServerRequests.ts"
 import * as SocketOptions from "./model/SocketOptions.ts"
 import { Transport } from "./model/Transport.ts"
 import * as ProcessOptions from "./node/ProcessOptions.ts"
+import * as SharedOptions from "./node/SharedOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
@@ -149,7 +150,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   Transport | Wire.Router | Scope.Scope | R
 > {
   yield* check(options, RemoteOptions.transportChecks)
-  const { look } = yield* Transport
+  const { directory, look } = yield* Transport
   const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
   // Later work does not belong to the span in which the client is built.
@@ -310,6 +311,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     },
     limits: options.limits,
     look,
+    directory,
     subagents,
     turns: { ...starts, ...controls }
   }
@@ -418,3 +420,29 @@ export const wireUnixSocket = <R = never>(
 export const layerUnixSocket = <R = never>(
   options: UnixSocketLayerOptions<R>
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireUnixSocket(options)
+
+/**
+ * Options of {@link layerShared}: those of the shared server, and of a client of a running server. All are optional.
+ *
+ * @category models
+ */
+export interface SharedLayerOptions<out R = never> extends SharedOptions.SharedOptions, RemoteOptions.RemoteOptions<R> {}
+
+/** @internal {@link layerShared} with the internal services. */
+export const wireShared = <R = never>(options: SharedLayerOptions<R>): Layer.Layer<Services, ConnectError, R> =>
+  Layer.unwrap(Effect.as(
+    check(options, { ...RemoteOptions.checks, ...SharedOptions.checks }),
+    wireTransport(RemoteOptions.toTransportOptions<R>(options)).pipe(
+      Layer.provide(shared(pick(options, SharedOptions.checks)))
+    )
+  ))
+
+/**
+ * A client of the shared app-server of this user, which is started if none is running, and outlives this program. Closing the
+ * Layer interrupts the turns of this client unless `detach` is set.
+ *
+ * @category layers
+ */
+export const layerShared = <R = never>(
+  options: SharedLayerOptions<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireShared(options)

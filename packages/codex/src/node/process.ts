@@ -4,3 +4,4 @@
 export { type Command, command } from "./Command.ts"
 export { layerUnixSocket, layerWebSocket } from "./Sockets.ts"
 export { layerStdio } from "./Stdio.ts"
+export { layerShared, stopShared } from "./SharedServer.ts"

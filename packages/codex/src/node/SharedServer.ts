@@ -1,0 +1,255 @@
+/**
+ * The shared app-server: joins the one that runs, or starts one that outlives this program.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Net from "node:net"
+import * as Path from "node:path"
+import { check } from "../model/check.ts"
+import { CodexConnectError, type ConnectError, type ConnectReason, type InvalidInputError } from "../model/CodexError.ts"
+import { type Connection, Transport } from "../model/Transport.ts"
+import { look } from "./Binary.ts"
+import * as Detached from "./Detached.ts"
+import * as LockFile from "./LockFile.ts"
+import * as files from "./privateFiles.ts"
+import { identify, isRunning } from "./processes.ts"
+import * as SharedOptions from "./SharedOptions.ts"
+import * as SharedPlace from "./SharedPlace.ts"
+import * as SharedRecord from "./SharedRecord.ts"
+import { connectUnix } from "./Sockets.ts"
+import { withinMillis } from "./withinMillis.ts"
+
+type Place = SharedPlace.SharedPlace
+
+/** The pause between two looks at the socket, the lock or a process. */
+const pauseMillis = 15
+
+const pause = withinMillis(pauseMillis, Effect.never)
+
+/** A time limit, by the clock of the operating system. */
+interface Deadline {
+  readonly millis: number
+  readonly isOver: () => boolean
+}
+
+const deadline = (millis: number): Deadline => {
+  const end = performance.now() + millis
+  return { millis, isOver: () => performance.now() >= end }
+}
+
+/** Looks again and again, until it finds something or the time is up. */
+const poll = <A, E>(limit: Deadline, find: Effect.Effect<A | undefined, E>): Effect.Effect<A | undefined, E> =>
+  Effect.flatMap(find, (found) =>
+    found !== undefined || limit.isOver() ? Effect.succeed(found) : Effect.andThen(pause, poll(limit, find)))
+
+const failure = (place: Place, reason: ConnectReason) => new CodexConnectError({ reason, target: place.socket })
+
+const unreachable = (place: Place, detail: string) => failure(place, { _tag: "Unreachable", detail })
+
+/** Returns true if a server listens. */
+const listens = ({ socket }: Place): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const probe = Net.connect({ path: socket })
+    const end = (answer: boolean) => {
+      probe.destroy()
+      resume(Effect.succeed(answer))
+    }
+    probe.once("connect", () => end(true)).once("error", () => end(false))
+    return Effect.sync(() => probe.destroy())
+  })
+
+/** Runs an effect under the lock. Undefined if another program holds the lock until the time is up. */
+const locked = <A, E>(
+  place: Place,
+  limit: Deadline,
+  /** Runs while another program holds the lock, and ends the wait with what it finds. */
+  meanwhile: Effect.Effect<A | undefined>,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A | undefined, E | CodexConnectError> =>
+  poll(limit, Effect.uninterruptibleMask((interruptibly) =>
+    Effect.flatMap(
+      SharedPlace.onFiles(place.lock, "the lock of the shared server cannot be taken", () => LockFile.tryAcquire(place.lock)),
+      (release) =>
+        release === undefined
+          ? interruptibly(meanwhile)
+          : Effect.ensuring(interruptibly(effect), Effect.ignore(Effect.try(release)))
+    )))
+
+const none = Effect.succeed(undefined)
+
+/** Waits until a server listens: one that runs, or one that this program or another one starts. */
+const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.Effect<void, CodexConnectError> => {
+  const there = Effect.map(listens(place), (answer) => answer ? true as const : undefined)
+  const start = Effect.suspend(() => {
+    if (!mayStart()) return Effect.fail(unreachable(place, "the shared server was stopped with stopShared"))
+    files.sweep(Path.dirname(place.socket), (pid) => identify(pid) === undefined)
+    return Effect.as(started(place, limit), true as const)
+  })
+  const own = Effect.flatMap(there, (found) => found === true ? Effect.succeed(found) : start)
+  return Effect.flatMap(locked(place, limit, there, own), (found) =>
+    found === true ? Effect.void : Effect.fail(
+      unreachable(place, `another program is starting the shared server, and it did not listen within ${limit.millis} ms`)
+    ))
+}
+
+/** Starts a server, and waits until it listens. The holder of the lock runs it. */
+const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnectError> =>
+  Effect.suspend(() => {
+    const before = SharedRecord.read(place)
+    const spawn = Detached.spawn(place, (pid) => {
+      const process = identify(pid)
+      if (process !== undefined) SharedRecord.write(place, { ...process, isStopping: false })
+    })
+    return Effect.acquireUseRelease(
+      spawn,
+      (server) =>
+        poll(limit, Effect.flatMap(listens(place), (found) => {
+          if (found) return Effect.succeed(true as const)
+          if (!Deferred.isDoneUnsafe(server.ended)) return none
+          return Effect.flatMap(Deferred.await(server.ended), (end) =>
+            // It may have found another server, which has begun to listen.
+            Effect.flatMap(listens(place), (found) =>
+              found
+                ? Effect.succeed(true as const)
+                : Effect.fail(failure(place, { _tag: "Exited", ...end, stderr: server.stderr() }))))
+        })).pipe(Effect.flatMap((found) =>
+          found === true ? Effect.void : Effect.fail(
+            failure(place, { _tag: "HandshakeTimeout", timeoutMs: limit.millis, stderr: server.stderr() })
+          )
+        )),
+      (server, exit) =>
+        Effect.sync(() => {
+          server.release()
+          if (Exit.isSuccess(exit) && !Deferred.isDoneUnsafe(server.ended)) return
+          server.terminate()
+          SharedRecord.write(place, before !== undefined && isRunning(before) ? before : undefined)
+        })
+    )
+  })
+
+/** Connects in a scope of its own, which is closed at once if that fails. */
+const attempt = (place: Place): Effect.Effect<Connection, CodexConnectError, Scope.Scope> =>
+  Effect.uninterruptibleMask((interruptibly) =>
+    Effect.flatMap(Effect.scope, (outer) =>
+      Effect.flatMap(Scope.fork(outer), (scope) =>
+        Effect.onError(
+          interruptibly(Scope.provide(connectUnix(place.socket), scope)),
+          (cause) => Scope.close(scope, Exit.failCause(cause))
+        )))
+  )
+
+const connect = Effect.fnUntraced(function*(
+  place: Place,
+  limit: Deadline,
+  hasJoined: boolean
+): Effect.fn.Return<Connection, CodexConnectError, Scope.Scope> {
+  // It accepts no new threads. Only those who have turns there go back to it.
+  if (!hasJoined) {
+    const gone = yield* poll(limit, Effect.sync(() => SharedRecord.draining(place) === undefined ? true : undefined))
+    if (gone !== true) {
+      return yield* unreachable(
+        place,
+        `the shared server (process ${SharedRecord.read(place)?.pid}) is being stopped, and waits for its running turns`
+      )
+    }
+  }
+  const joined = Effect.catchReason(
+    attempt(place),
+    "CodexConnectError",
+    "Unreachable",
+    () =>
+      Effect.andThen(
+        ensure(place, limit, () => !hasJoined || SharedRecord.read(place)?.isStopping !== true),
+        attempt(place)
+      )
+  )
+  const connection = yield* joined
+  return { ...connection, serverVersion: place.version, hide: place.hide }
+})
+
+/**
+ * The shared app-server of this user: the one that runs for the same CODEX_HOME, version and options, or else a new one. It
+ * outlives this program, and closing a connection leaves it running. A server that was killed is started again by the next
+ * connection; one that was stopped with `stopShared` only by a new Layer.
+ *
+ * @category layers
+ */
+export const layerShared = (options: SharedOptions.SharedOptions = {}): Layer.Layer<Transport, InvalidInputError> =>
+  Layer.effect(
+    Transport,
+    Effect.map(check(options, SharedOptions.checks), () => {
+      // Later connections resolve paths against the same directory.
+      const directory = process.cwd()
+      const timeout = Duration.toMillis(
+        Duration.fromInputUnsafe(options.handshakeTimeout ?? SharedOptions.defaults.handshakeTimeout)
+      )
+      let hasJoined = false
+      return Transport.of({
+        target: "the shared codex app-server",
+        directory: Path.resolve(directory, options.cwd ?? ""),
+        look: (path) => Path.isAbsolute(path) ? look(path) : "relative",
+        connect: Effect.gen(function*() {
+          // The rest is for the handshake itself, and lets a failed start be reported with its reason.
+          const limit = deadline(timeout * 0.9)
+          const place = yield* SharedPlace.resolve(options, directory)
+          const connection = yield* connect(place, limit, hasJoined)
+          hasJoined = true
+          return connection
+        })
+      })
+    })
+  )
+
+/**
+ * Stops the shared server that the same options would join, and waits until it has ended. Its running turns end first, also
+ * those of other programs; it accepts no new ones meanwhile.
+ */
+export const stopShared = Effect.fnUntraced(function*(
+  options: SharedOptions.StopOptions = {}
+): Effect.fn.Return<SharedOptions.Stopped, ConnectError> {
+  yield* check(options, SharedOptions.stopChecks)
+  const limit = deadline(
+    Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? SharedOptions.defaults.timeout))
+  )
+  const place = yield* SharedPlace.resolve(options, process.cwd())
+  const signalled = yield* locked(place, limit, none, signal(place))
+  if (signalled === undefined) {
+    return yield* unreachable(place, `another program is starting or stopping the shared server for over ${limit.millis} ms`)
+  }
+  if (signalled._tag === "NotRunning") return signalled
+  const { pid } = signalled.record
+  const gone = yield* poll(limit, Effect.sync(() => isRunning(signalled.record) ? undefined : true))
+  return { _tag: gone === true ? "Stopped" : "Draining", pid }
+})
+
+/** Sends SIGTERM to the server, once. */
+const signal = Effect.fnUntraced(function*(place: Place) {
+  const record = SharedRecord.read(place)
+  if (record === undefined || !isRunning(record)) {
+    if (yield* listens(place)) {
+      return yield* failure(place, {
+        _tag: "Other",
+        detail: "a server listens there that this package has not started; end it where it was started"
+      })
+    }
+    return { _tag: "NotRunning" as const }
+  }
+  if (!record.isStopping) {
+    yield* Effect.try({
+      try: () => {
+        process.kill(record.pid, "SIGTERM")
+        SharedRecord.write(place, { ...record, isStopping: true })
+      },
+      catch: (error) =>
+        failure(place, {
+          _tag: "Other",
+          detail: `process ${record.pid} cannot be stopped (${(error as NodeJS.ErrnoException).code})`
+        })
+    })
+  }
+  return { _tag: "Signalled" as const, record }
+})
