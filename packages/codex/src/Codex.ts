@@ -51,6 +51,7 @@ import * as Params from "./options/params.ts"
 import { supported } from "./options/supported.ts"
 import type { ThreadOptions } from "./options/ThreadOptions.ts"
 import type * as Router from "./Router.ts"
+import { untilIdle } from "./SharedServer.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { prepare as prepareTools } from "./tools/Toolkits.ts"
@@ -542,5 +543,5 @@ export const stopShared = <R = never>(
 ): Effect.Effect<SharedOptions.Stopped, ConnectError> =>
   Effect.andThen(
     check(options, { ...RemoteOptions.checks, ...SharedOptions.stopChecks }),
-    stop(pick(options, SharedOptions.stopChecks))
+    stop(pick(options, SharedOptions.stopChecks), untilIdle)
   )

@@ -9,15 +9,25 @@ import type { SharedPlace } from "./SharedPlace.ts"
 export interface SharedRecord extends ProcessId {
   /** True after SIGTERM: it ends when its running turns have ended. A second signal would cut them. */
   readonly isStopping: boolean
+  /** The program that is about to stop it, and waits until no turn is running. */
+  readonly stopper?: ProcessId | undefined
 }
+
+const processOf = (value: unknown): ProcessId | undefined =>
+  Predicate.isObject(value) && Predicate.isNumber(value["pid"]) && Predicate.isString(value["start"])
+    ? { pid: value["pid"], start: value["start"] }
+    : undefined
 
 /** Reads the record. Undefined if there is none. */
 export const read = ({ record }: SharedPlace): SharedRecord | undefined => {
   try {
-    const { isStopping, pid, start }: Record<string, unknown> = JSON.parse(files.read(record) ?? "{}")
-    return Predicate.isNumber(pid) && Predicate.isString(start)
-      ? { pid, start, isStopping: isStopping === true }
-      : undefined
+    const value: unknown = JSON.parse(files.read(record) ?? "null")
+    const server = processOf(value)
+    return server === undefined || !Predicate.isObject(value) ? undefined : {
+      ...server,
+      isStopping: value["isStopping"] === true,
+      stopper: processOf(value["stopper"])
+    }
   } catch {
     return undefined
   }
@@ -27,8 +37,9 @@ export const read = ({ record }: SharedPlace): SharedRecord | undefined => {
 export const write = ({ record }: SharedPlace, value: SharedRecord | undefined): void =>
   value === undefined ? files.remove(record) : files.replace(record, JSON.stringify(value))
 
-/** Returns the process if the server was told to stop, and is still running. */
-export const draining = (place: SharedPlace): SharedRecord | undefined => {
+/** Returns true if a server is being stopped, and still running. */
+export const isDraining = (place: SharedPlace): boolean => {
   const record = read(place)
-  return record?.isStopping === true && isRunning(record) ? record : undefined
+  if (record === undefined || !isRunning(record)) return false
+  return record.isStopping || (record.stopper !== undefined && isRunning(record.stopper))
 }

@@ -7,79 +7,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import * as Net from "node:net"
 import * as Path from "node:path"
 import { check } from "../model/check.ts"
-import { CodexConnectError, type ConnectError, type ConnectReason, type InvalidInputError } from "../model/CodexError.ts"
+import type { CodexConnectError, InvalidInputError } from "../model/CodexError.ts"
 import { type Connection, Transport } from "../model/Transport.ts"
 import { look } from "./Binary.ts"
 import * as Detached from "./Detached.ts"
-import * as LockFile from "./LockFile.ts"
 import * as files from "./privateFiles.ts"
 import { identify, isRunning } from "./processes.ts"
+import { type Deadline, deadline, failure, listens, locked, none, type Place, poll, unreachable } from "./SharedLock.ts"
 import * as SharedOptions from "./SharedOptions.ts"
 import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
 import { connectUnix } from "./Sockets.ts"
-import { withinMillis } from "./withinMillis.ts"
-
-type Place = SharedPlace.SharedPlace
-
-/** The pause between two looks at the socket, the lock or a process. */
-const pauseMillis = 15
-
-const pause = withinMillis(pauseMillis, Effect.never)
-
-/** A time limit, by the clock of the operating system. */
-interface Deadline {
-  readonly millis: number
-  readonly isOver: () => boolean
-}
-
-const deadline = (millis: number): Deadline => {
-  const end = performance.now() + millis
-  return { millis, isOver: () => performance.now() >= end }
-}
-
-/** Looks again and again, until it finds something or the time is up. */
-const poll = <A, E>(limit: Deadline, find: Effect.Effect<A | undefined, E>): Effect.Effect<A | undefined, E> =>
-  Effect.flatMap(find, (found) =>
-    found !== undefined || limit.isOver() ? Effect.succeed(found) : Effect.andThen(pause, poll(limit, find)))
-
-const failure = (place: Place, reason: ConnectReason) => new CodexConnectError({ reason, target: place.socket })
-
-const unreachable = (place: Place, detail: string) => failure(place, { _tag: "Unreachable", detail })
-
-/** Returns true if a server listens. */
-const listens = ({ socket }: Place): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    const probe = Net.connect({ path: socket })
-    const end = (answer: boolean) => {
-      probe.destroy()
-      resume(Effect.succeed(answer))
-    }
-    probe.once("connect", () => end(true)).once("error", () => end(false))
-    return Effect.sync(() => probe.destroy())
-  })
-
-/** Runs an effect under the lock. Undefined if another program holds the lock until the time is up. */
-const locked = <A, E>(
-  place: Place,
-  limit: Deadline,
-  /** Runs while another program holds the lock, and ends the wait with what it finds. */
-  meanwhile: Effect.Effect<A | undefined>,
-  effect: Effect.Effect<A, E>
-): Effect.Effect<A | undefined, E | CodexConnectError> =>
-  poll(limit, Effect.uninterruptibleMask((interruptibly) =>
-    Effect.flatMap(
-      SharedPlace.onFiles(place.lock, "the lock of the shared server cannot be taken", () => LockFile.tryAcquire(place.lock)),
-      (release) =>
-        release === undefined
-          ? interruptibly(meanwhile)
-          : Effect.ensuring(interruptibly(effect), Effect.ignore(Effect.try(release)))
-    )))
-
-const none = Effect.succeed(undefined)
 
 /** Waits until a server listens: one that runs, or one that this program or another one starts. */
 const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.Effect<void, CodexConnectError> => {
@@ -149,7 +89,7 @@ const connect = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Connection, CodexConnectError, Scope.Scope> {
   // It accepts no new threads. Only those who have turns there go back to it.
   if (!hasJoined) {
-    const gone = yield* poll(limit, Effect.sync(() => SharedRecord.draining(place) === undefined ? true : undefined))
+    const gone = yield* poll(limit, Effect.sync(() => SharedRecord.isDraining(place) ? undefined : true))
     if (gone !== true) {
       return yield* unreachable(
         place,
@@ -203,53 +143,3 @@ export const layerShared = (options: SharedOptions.SharedOptions = {}): Layer.La
       })
     })
   )
-
-/**
- * Stops the shared server that the same options would join, and waits until it has ended. Its running turns end first, also
- * those of other programs; it accepts no new ones meanwhile.
- */
-export const stopShared = Effect.fnUntraced(function*(
-  options: SharedOptions.StopOptions = {}
-): Effect.fn.Return<SharedOptions.Stopped, ConnectError> {
-  yield* check(options, SharedOptions.stopChecks)
-  const limit = deadline(
-    Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? SharedOptions.defaults.timeout))
-  )
-  const place = yield* SharedPlace.resolve(options, process.cwd())
-  const signalled = yield* locked(place, limit, none, signal(place))
-  if (signalled === undefined) {
-    return yield* unreachable(place, `another program is starting or stopping the shared server for over ${limit.millis} ms`)
-  }
-  if (signalled._tag === "NotRunning") return signalled
-  const { pid } = signalled.record
-  const gone = yield* poll(limit, Effect.sync(() => isRunning(signalled.record) ? undefined : true))
-  return { _tag: gone === true ? "Stopped" : "Draining", pid }
-})
-
-/** Sends SIGTERM to the server, once. */
-const signal = Effect.fnUntraced(function*(place: Place) {
-  const record = SharedRecord.read(place)
-  if (record === undefined || !isRunning(record)) {
-    if (yield* listens(place)) {
-      return yield* failure(place, {
-        _tag: "Other",
-        detail: "a server listens there that this package has not started; end it where it was started"
-      })
-    }
-    return { _tag: "NotRunning" as const }
-  }
-  if (!record.isStopping) {
-    yield* Effect.try({
-      try: () => {
-        process.kill(record.pid, "SIGTERM")
-        SharedRecord.write(place, { ...record, isStopping: true })
-      },
-      catch: (error) =>
-        failure(place, {
-          _tag: "Other",
-          detail: `process ${record.pid} cannot be stopped (${(error as NodeJS.ErrnoException).code})`
-        })
-    })
-  }
-  return { _tag: "Signalled" as const, record }
-})

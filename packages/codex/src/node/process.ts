@@ -4,4 +4,5 @@
 export { type Command, command } from "./Command.ts"
 export { layerUnixSocket, layerWebSocket } from "./Sockets.ts"
 export { layerStdio } from "./Stdio.ts"
-export { layerShared, stopShared } from "./SharedServer.ts"
+export { layerShared } from "./SharedServer.ts"
+export { stopShared } from "./SharedStop.ts"

@@ -1,27 +1,213 @@
-import { CodexHome, TestCodex } from "@effect-codex/testing"
+/** The shared server: on the real binary, with real processes. */
+import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { client, home, server, servers, stop } from "./utils.ts"
+import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { deltas } from "../real/utils.ts"
+import { client, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
+
+/** The text of every file of the shared server in a home. */
+const filesOf = (codexHome: string): string => {
+  const directory = join(codexHome, "effect-codex")
+  return readdirSync(directory).filter((name) => statSync(join(directory, name), { throwIfNoEntry: false })?.isFile()).map(
+    (name) => name + readFileSync(join(directory, name), "utf8")
+  ).join("\n")
+}
 
 layer(home(TestCodex.echo), { excludeTestServices: true })("the shared server", (it) => {
-  it.effect("is started by the first client, joined by the second, and stopped once", () =>
+  it.effect("is shared by programs, whichever of them is killed, and stopped by one of them", () =>
     Effect.gen(function*() {
-      const { codexHome } = yield* CodexHome.CodexHome
-      const t0 = performance.now()
-      const one = yield* client()
-      console.log("first", performance.now() - t0)
-      const t1 = performance.now()
-      const two = yield* client()
-      console.log("second", performance.now() - t1)
+      const { codexHome, workspace } = yield* CodexHome.CodexHome
+      const programs = yield* Effect.forEach(["a", "b", "c"], (text) => program("run", text), { concurrency: "unbounded" })
+      const threads = yield* Effect.forEach(programs, ({ line }) => line)
+      assert.deepStrictEqual(yield* Effect.forEach(programs, ({ line }) => line), ["a", "b", "c"])
       const pid = yield* server(codexHome)
-      const thread = yield* one.threadStart()
-      assert.strictEqual((yield* thread.run("hello")).finalResponse, "hello")
-      const again = yield* two.threadResume(thread.id)
-      assert.strictEqual((yield* again.run("hello again")).finalResponse, "hello again")
-      const t2 = performance.now()
+
+      for (const { kill } of programs) yield* kill
+      const codex = yield* client()
+      assert.strictEqual(yield* server(codexHome), pid)
+      const thread = yield* codex.threadResume(threads[0]!)
+      assert.strictEqual((yield* thread.run("again")).finalResponse, "again")
+      assert.strictEqual((yield* codex.threadStart()).cwd, workspace)
+
       assert.deepStrictEqual(yield* stop(), { _tag: "Stopped", pid })
-      console.log("stop", performance.now() - t2)
-      assert.lengthOf(yield* servers(codexHome), 0)
+      assert.deepStrictEqual(yield* servers(codexHome), [])
       assert.deepStrictEqual(yield* stop(), { _tag: "NotRunning" })
     }).pipe(Effect.scoped))
+
+  it.effect("that is stopped ends its running turn first; whoever comes meanwhile gets the next server", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const model = yield* ScriptedModel.ScriptedModel
+      const codex = yield* client()
+      const pid = yield* server(codexHome)
+      const gate = yield* Gate.make
+      yield* model.enqueue(Reply.message({ deltas: ["to ", gate, "the end"] }))
+      const thread = yield* codex.threadStart()
+      const turn = yield* thread.turn("go")
+      yield* gate.arrived
+      // Two at once: two signals would cut the turn.
+      const stopping = yield* Effect.forkChild(Effect.all([stop(), stop()], { concurrency: 2 }))
+      const announced = join(codexHome, "effect-codex")
+      yield* until(Effect.sync(() =>
+        readdirSync(announced).some((name) => name.endsWith(".json") && readFileSync(join(announced, name), "utf8").includes("stopper"))
+      ))
+      const busy = yield* Effect.flip(Effect.scoped(client({ handshakeTimeout: "300 millis" })))
+      assert.include(busy.message, `(process ${pid}) is being stopped`)
+      const next = yield* Effect.forkChild(client(), { startImmediately: true })
+      yield* gate.open
+      assert.strictEqual((yield* turn.run).finalResponse, "to the end")
+      assert.deepStrictEqual(yield* Fiber.join(stopping), [{ _tag: "Stopped", pid }, { _tag: "Stopped", pid }])
+      yield* Fiber.join(next)
+      assert.notStrictEqual(yield* server(codexHome), pid)
+    }).pipe(Effect.scoped))
+
+  it.effect("drains if its turns take longer than the stop, however often it is stopped", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const model = yield* ScriptedModel.ScriptedModel
+      const codex = yield* client()
+      const pid = yield* server(codexHome)
+      const gate = yield* Gate.make
+      yield* model.enqueue(Reply.message({ deltas: ["to ", gate, "the end"] }))
+      const thread = yield* codex.threadStart()
+      const turn = yield* thread.turn("go")
+      yield* gate.arrived
+      for (const _ of ["once", "twice"]) {
+        assert.deepStrictEqual(yield* stop({ timeout: "50 millis" }), { _tag: "Draining", pid })
+      }
+      const next = yield* Effect.forkChild(client(), { startImmediately: true })
+      yield* gate.open
+      yield* Fiber.join(next)
+      assert.strictEqual((yield* turn.run).finalResponse, "to the end")
+      assert.notStrictEqual(yield* server(codexHome), pid)
+    }).pipe(Effect.scoped))
+
+  it.effect("that is killed is started again by the client that has lost it", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const model = yield* ScriptedModel.ScriptedModel
+      const codex = yield* client()
+      const pid = yield* server(codexHome)
+      const gate = yield* Gate.make
+      yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "ends"] }))
+      const thread = yield* codex.threadStart()
+      const turn = yield* thread.turn("go")
+      yield* gate.arrived
+      kill(pid)
+      assert.strictEqual((yield* turn.run).status, "interrupted")
+      assert.strictEqual((yield* thread.run("again")).finalResponse, "again")
+      assert.notStrictEqual(yield* server(codexHome), pid)
+    }).pipe(Effect.scoped))
+
+  it.effect("that was stopped is not started again by those who had it", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const codex = yield* client()
+      const states = yield* codex.connection.pipe(
+        Stream.takeUntil((state) => state._tag === "Reconnecting" && state.attempt === 2),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* stop()
+      const last = (yield* Fiber.join(states)).at(-1)
+      assert(last?._tag === "Reconnecting")
+      assert.include(last.error.message, "was stopped with stopShared")
+      assert.deepStrictEqual(yield* servers(codexHome), [])
+      // They join the next one.
+      yield* client()
+      yield* codex.threadStart()
+    }).pipe(Effect.scoped))
+
+  it.effect("replaces the socket and the lock of processes that were killed", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      yield* Effect.scoped(client())
+      const pid = yield* server(codexHome)
+      kill(pid)
+      yield* gone(pid)
+      const directory = join(codexHome, "effect-codex")
+      const lock = readdirSync(directory).find((name) => name.includes(".lock."))!
+      writeFileSync(join(directory, lock), JSON.stringify({ pid: process.pid, start: "at another time" }))
+      yield* client()
+      assert.notStrictEqual(yield* server(codexHome), pid)
+    }).pipe(Effect.scoped))
+
+  it.effect("is another one for other options, and keeps their secrets out of its files", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      yield* Effect.forEach(yield* servers(codexHome), (pid) => Effect.sync(() => kill(pid)))
+      const secret = "a-secret-of-mine"
+      const token = (value: string) => ({ env: { EXAMPLE_TOKEN: Redacted.make(value) } })
+      yield* client()
+      yield* client(token(secret))
+      yield* client(token(secret))
+      assert.lengthOf(yield* servers(codexHome), 2)
+      yield* client(token("another-secret"))
+      yield* client({ config: { model: "another" } })
+      assert.lengthOf(yield* servers(codexHome), 4)
+      assert.notInclude(filesOf(codexHome), secret)
+      // Only the given options stop their server.
+      assert.strictEqual((yield* stop(token(secret)))._tag, "Stopped")
+      assert.lengthOf(yield* servers(codexHome), 3)
+    }).pipe(Effect.scoped))
+
+  it.effect("continues the turn of a program that was killed, in the program that follows", () =>
+    Effect.gen(function*() {
+      const model = yield* ScriptedModel.ScriptedModel
+      const gate = yield* Gate.make
+      yield* model.enqueue(Reply.message({ deltas: ["before ", gate, "after"] }))
+      const first = yield* program("start", "go", "my-message")
+      const threadId = yield* first.line
+      const turnId = yield* first.line
+      yield* gate.arrived
+      yield* first.kill
+      const codex = yield* client()
+      const thread = yield* codex.threadResume(threadId)
+      assert.isUndefined(yield* thread.findTurn("another message"))
+      const turn = yield* thread.findTurn("my-message")
+      assert.strictEqual(turn?.id, turnId)
+      const events = yield* Effect.forkChild(Stream.runCollect(turn!.stream), { startImmediately: true })
+      // Later turns wait for it.
+      assert.strictEqual((yield* Effect.flip(thread.run("busy", { whenBusy: "fail" })))._tag, "ThreadBusyError")
+      const later = yield* Effect.forkChild(thread.run("later"), { startImmediately: true })
+      yield* gate.open
+      assert.strictEqual((yield* turn!.run).finalResponse, "before after")
+      const seen = yield* Fiber.join(events)
+      assert.strictEqual(deltas(seen).join(""), "before after")
+      assert.deepStrictEqual([seen[0]?.method, seen.at(-1)?.method], ["turn/started", "turn/completed"])
+      assert.strictEqual((yield* Fiber.join(later)).finalResponse, "later")
+      // An ended turn is found, too.
+      const ended = yield* thread.findTurn("my-message")
+      assert.strictEqual((yield* ended!.run).finalResponse, "before after")
+    }).pipe(Effect.scoped))
+
+  it.effect("is refused a directory that is not private, or whose path is too long", () =>
+    Effect.gen(function*() {
+      const { codexHome, workspace } = yield* CodexHome.CodexHome
+      const refused = (socketDirectory: string) =>
+        Effect.map(Effect.flip(Effect.scoped(client({ socketDirectory }))), (error) => {
+          assert(error._tag === "CodexConnectError" && error.reason._tag === "BadDirectory")
+          return error.message
+        })
+      const open = join(workspace, "open")
+      mkdirSync(open)
+      chmodSync(open, 0o750)
+      assert.include(yield* refused(open), "chmod 700")
+      symlinkSync(codexHome, join(workspace, "link"))
+      assert.include(yield* refused(join(workspace, "link")), "it is not a directory")
+      let foreign = "/"
+      if (process.getuid?.() === 0) {
+        foreign = join(workspace, "foreign")
+        mkdirSync(foreign, { mode: 0o700 })
+        chownSync(foreign, 12345, 12345)
+      }
+      assert.include(yield* refused(foreign), "belongs to another user")
+      const long = yield* refused(join(workspace, "x".repeat(100)))
+      assert.include(long, "set `socketDirectory` to a shorter path")
+    }))
 })

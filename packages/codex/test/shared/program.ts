@@ -29,7 +29,7 @@ const main = Effect.gen(function*() {
       yield* Console.log((yield* turn.run).finalResponse)
     }
   }
-  yield* Effect.never
+  return yield* Effect.never
 })
 
 main.pipe(
