@@ -17,6 +17,7 @@ import type * as Input from "./Input.ts"
 import { check } from "./model/check.ts"
 import {
   type CodexConnectionError,
+  InvalidInputError,
   type OpenThreadError,
   type RequestError,
   type RunError,
@@ -435,6 +436,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
 
   const findTurn = (clientUserMessageId: string): Effect.Effect<Turn.Turn | undefined, StartTurnError> =>
     Effect.gen(function*() {
+      if (typeof clientUserMessageId !== "string" || clientUserMessageId === "") {
+        return yield* new InvalidInputError({ field: "clientUserMessageId", detail: "it is empty, or not a string" })
+      }
+      yield* supported({ clientUserMessageId }, client.metadata.serverVersion)
       const connection = yield* client.connected
       if (!isLoaded(connection)) yield* load(connection)
       const limits = Limits.resolve([...known().map(({ limits }) => limits), client.limits])

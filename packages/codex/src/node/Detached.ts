@@ -52,11 +52,14 @@ export const spawn = (
             detached: true,
             windowsHide: true
           })
+          child.once("error", fail)
           const { pid } = child
+          // An error follows.
+          if (pid === undefined) return
           const ended: Detached["ended"] = Deferred.makeUnsafe()
           child.once("exit", (exitCode, signal) => Deferred.doneUnsafe(ended, Exit.succeed({ exitCode, signal })))
-          child.once("error", fail)
-          if (pid === undefined) return
+          // Such as a signal that comes too late.
+          child.off("error", fail).on("error", () => {})
           child.unref()
           onStart(pid)
           resume(Effect.succeed({
@@ -67,6 +70,7 @@ export const spawn = (
             release: () => Fs.closeSync(file)
           }))
         } catch (error) {
+          // Node throws if it refuses the command itself, such as a NUL byte in an argument.
           fail(error as NodeJS.ErrnoException)
         }
       })

@@ -13,7 +13,8 @@ export type Place = SharedPlace.SharedPlace
 /** The pause between two looks at the socket, the lock or a process. */
 const pauseMillis = 15
 
-const pause = withinMillis(pauseMillis, Effect.never)
+/** Waits a moment. */
+export const pause = withinMillis(pauseMillis, Effect.never)
 
 /** A time limit, by the clock of the operating system. */
 export interface Deadline {

@@ -89,7 +89,7 @@ export const resolve = Effect.fnUntraced(function*(
     process.platform === "linux" ? Os.hostname() : "",
     home,
     version,
-    command.args,
+    command.args.toSorted(),
     envMode ?? "extend",
     Object.entries(env ?? {}).filter(([name]) => name !== "CODEX_HOME").map(([name, value]) => [
       name,

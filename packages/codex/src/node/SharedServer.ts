@@ -15,7 +15,7 @@ import { look } from "./Binary.ts"
 import * as Detached from "./Detached.ts"
 import * as files from "./privateFiles.ts"
 import { identify, isRunning } from "./processes.ts"
-import { type Deadline, deadline, failure, listens, locked, none, type Place, poll, unreachable } from "./SharedLock.ts"
+import { type Deadline, deadline, failure, listens, locked, none, pause, type Place, poll, unreachable } from "./SharedLock.ts"
 import * as SharedOptions from "./SharedOptions.ts"
 import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
@@ -42,6 +42,7 @@ const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnec
     const before = SharedRecord.read(place)
     const spawn = Detached.spawn(place, (pid) => {
       const process = identify(pid)
+      // It may have ended already.
       if (process !== undefined) SharedRecord.write(place, { ...process, isStopping: false })
     })
     return Effect.acquireUseRelease(
@@ -52,8 +53,8 @@ const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnec
           if (!Deferred.isDoneUnsafe(server.ended)) return none
           return Effect.flatMap(Deferred.await(server.ended), (end) =>
             // It may have found another server, which has begun to listen.
-            Effect.flatMap(listens(place), (found) =>
-              found
+            Effect.flatMap(listens(place), (other) =>
+              other
                 ? Effect.succeed(true as const)
                 : Effect.fail(failure(place, { _tag: "Exited", ...end, stderr: server.stderr() }))))
         })).pipe(Effect.flatMap((found) =>
@@ -67,7 +68,7 @@ const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnec
           if (Exit.isSuccess(exit) && !Deferred.isDoneUnsafe(server.ended)) return
           server.terminate()
           SharedRecord.write(place, before !== undefined && isRunning(before) ? before : undefined)
-        })
+        }).pipe(Effect.catchDefect(() => Effect.void))
     )
   })
 
@@ -97,17 +98,14 @@ const connect = Effect.fnUntraced(function*(
       )
     }
   }
-  const joined = Effect.catchReason(
+  const mayStart = () => !hasJoined || SharedRecord.read(place)?.isStopping !== true
+  const join: Effect.Effect<Connection, CodexConnectError, Scope.Scope> = Effect.catchIf(
     attempt(place),
-    "CodexConnectError",
-    "Unreachable",
-    () =>
-      Effect.andThen(
-        ensure(place, limit, () => !hasJoined || SharedRecord.read(place)?.isStopping !== true),
-        attempt(place)
-      )
+    // Nothing listens, or it ends this moment.
+    ({ reason }) => reason._tag === "Unreachable" && !limit.isOver(),
+    () => Effect.andThen(ensure(place, limit, mayStart), Effect.andThen(pause, join))
   )
-  const connection = yield* joined
+  const connection = yield* join
   return { ...connection, serverVersion: place.version, hide: place.hide }
 })
 

@@ -122,7 +122,7 @@ export class ExpectedTurn {
     const turn = this.routes.turn(turnId)
     turn.isForeign = false
     // What is missing comes from the history, also where no connection is ever followed by another one.
-    if (this.lost !== null) turn.seen ??= new Seen()
+    if (this.lost !== null && !turn.hasStarted) turn.seen ??= new Seen()
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
       if (event === gap) turn.seen?.cut()

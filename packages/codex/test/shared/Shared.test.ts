@@ -1,14 +1,15 @@
 /** The shared server: on the real binary, with real processes. */
-import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { CodexHome, Gate, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
+import { ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { deltas } from "../real/utils.ts"
-import { client, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
+import { join, relative } from "node:path"
+import { deltas, processesOf } from "../real/utils.ts"
+import { client, commandOf, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
 
 /** The text of every file of the shared server in a home. */
 const filesOf = (codexHome: string): string => {
@@ -18,25 +19,60 @@ const filesOf = (codexHome: string): string => {
   ).join("\n")
 }
 
-layer(home(TestCodex.echo), { excludeTestServices: true })("the shared server", (it) => {
-  it.effect("is shared by programs, whichever of them is killed, and stopped by one of them", () =>
-    Effect.gen(function*() {
-      const { codexHome, workspace } = yield* CodexHome.CodexHome
-      const programs = yield* Effect.forEach(["a", "b", "c"], (text) => program("run", text), { concurrency: "unbounded" })
-      const threads = yield* Effect.forEach(programs, ({ line }) => line)
-      assert.deepStrictEqual(yield* Effect.forEach(programs, ({ line }) => line), ["a", "b", "c"])
-      const pid = yield* server(codexHome)
+/** The model stops in the middle of its answer to a program that says "slowly". */
+const gate = Effect.runSync(Gate.make)
 
-      for (const { kill } of programs) yield* kill
+const script: ScriptedModel.Script = {
+  respond: ({ lastUserText: text = "" }) =>
+    text === "slowly" ? Reply.message({ deltas: ["before ", gate, "after"] }) : Reply.text(text)
+}
+
+layer(home(script), { excludeTestServices: true })("the shared server", (it) => {
+  it.effect("is shared by programs, and survives them; the next one continues their turns", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const [other, first] = yield* Effect.all([program("run", "quickly"), program("start", "slowly", "my-message")])
+      yield* other.line
+      assert.strictEqual(yield* other.line, "quickly")
+      const threadId = yield* first.line
+      const turnId = yield* first.line
+      yield* gate.arrived
+      const pid = yield* server(codexHome)
+      yield* other.kill
+      yield* first.kill
+
       const codex = yield* client()
       assert.strictEqual(yield* server(codexHome), pid)
-      const thread = yield* codex.threadResume(threads[0]!)
-      assert.strictEqual((yield* thread.run("again")).finalResponse, "again")
-      assert.strictEqual((yield* codex.threadStart()).cwd, workspace)
+      const thread = yield* codex.threadResume(threadId)
+      assert.isUndefined(yield* thread.findTurn("another message"))
+      const turn = yield* thread.findTurn("my-message")
+      assert.strictEqual(turn?.id, turnId)
+      const events = yield* Effect.forkChild(Stream.runCollect(turn!.stream), { startImmediately: true })
+      // Later turns wait for it.
+      assert.strictEqual((yield* Effect.flip(thread.run("busy", { whenBusy: "fail" })))._tag, "ThreadBusyError")
+      const later = yield* Effect.forkChild(thread.run("later"), { startImmediately: true })
+      yield* gate.open
+      assert.strictEqual((yield* turn!.run).finalResponse, "before after")
+      const seen = yield* Fiber.join(events)
+      assert.strictEqual(deltas(seen).join(""), "before after")
+      assert.deepStrictEqual([seen[0]?.method, seen.at(-1)?.method], ["turn/started", "turn/completed"])
+      assert.strictEqual((yield* Fiber.join(later)).finalResponse, "later")
+      // An ended turn is found, too.
+      const ended = yield* thread.findTurn("my-message")
+      assert.strictEqual((yield* ended!.run).finalResponse, "before after")
 
       assert.deepStrictEqual(yield* stop(), { _tag: "Stopped", pid })
       assert.deepStrictEqual(yield* servers(codexHome), [])
       assert.deepStrictEqual(yield* stop(), { _tag: "NotRunning" })
+    }).pipe(Effect.scoped))
+
+  it.effect("is one for ten clients that come at the same moment; a thread begins in the directory of its program", () =>
+    Effect.gen(function*() {
+      const { codexHome, workspace } = yield* CodexHome.CodexHome
+      const clients = yield* Effect.forEach(Array(10), () => client(), { concurrency: "unbounded" })
+      yield* server(codexHome)
+      assert.strictEqual((yield* clients[0]!.threadStart()).cwd, workspace)
+      assert.include((yield* Effect.flip(clients[0]!.threadStart({ cwd: "relative" }))).message, "pass an absolute path")
     }).pipe(Effect.scoped))
 
   it.effect("that is stopped ends its running turn first; whoever comes meanwhile gets the next server", () =>
@@ -156,36 +192,6 @@ layer(home(TestCodex.echo), { excludeTestServices: true })("the shared server", 
       assert.lengthOf(yield* servers(codexHome), 3)
     }).pipe(Effect.scoped))
 
-  it.effect("continues the turn of a program that was killed, in the program that follows", () =>
-    Effect.gen(function*() {
-      const model = yield* ScriptedModel.ScriptedModel
-      const gate = yield* Gate.make
-      yield* model.enqueue(Reply.message({ deltas: ["before ", gate, "after"] }))
-      const first = yield* program("start", "go", "my-message")
-      const threadId = yield* first.line
-      const turnId = yield* first.line
-      yield* gate.arrived
-      yield* first.kill
-      const codex = yield* client()
-      const thread = yield* codex.threadResume(threadId)
-      assert.isUndefined(yield* thread.findTurn("another message"))
-      const turn = yield* thread.findTurn("my-message")
-      assert.strictEqual(turn?.id, turnId)
-      const events = yield* Effect.forkChild(Stream.runCollect(turn!.stream), { startImmediately: true })
-      // Later turns wait for it.
-      assert.strictEqual((yield* Effect.flip(thread.run("busy", { whenBusy: "fail" })))._tag, "ThreadBusyError")
-      const later = yield* Effect.forkChild(thread.run("later"), { startImmediately: true })
-      yield* gate.open
-      assert.strictEqual((yield* turn!.run).finalResponse, "before after")
-      const seen = yield* Fiber.join(events)
-      assert.strictEqual(deltas(seen).join(""), "before after")
-      assert.deepStrictEqual([seen[0]?.method, seen.at(-1)?.method], ["turn/started", "turn/completed"])
-      assert.strictEqual((yield* Fiber.join(later)).finalResponse, "later")
-      // An ended turn is found, too.
-      const ended = yield* thread.findTurn("my-message")
-      assert.strictEqual((yield* ended!.run).finalResponse, "before after")
-    }).pipe(Effect.scoped))
-
   it.effect("is refused a directory that is not private, or whose path is too long", () =>
     Effect.gen(function*() {
       const { codexHome, workspace } = yield* CodexHome.CodexHome
@@ -194,6 +200,8 @@ layer(home(TestCodex.echo), { excludeTestServices: true })("the shared server", 
           assert(error._tag === "CodexConnectError" && error.reason._tag === "BadDirectory")
           return error.message
         })
+      const missing = yield* Effect.flip(Effect.scoped(client({ cwd: "missing" })))
+      assert.include(missing.message, "`cwd` does not exist")
       const open = join(workspace, "open")
       mkdirSync(open)
       chmodSync(open, 0o750)
@@ -210,4 +218,59 @@ layer(home(TestCodex.echo), { excludeTestServices: true })("the shared server", 
       const long = yield* refused(join(workspace, "x".repeat(100)))
       assert.include(long, "set `socketDirectory` to a shorter path")
     }))
+
+  /** A program in place of the binary. */
+  const binary = (lines: ReadonlyArray<string>) =>
+    CodexHome.CodexHome.useSync(({ workspace }) => {
+      const path = join(workspace, `script-${lines.join().length}`)
+      writeFileSync(path, ["#!/bin/sh", ...lines].join("\n"), { mode: 0o700 })
+      return path
+    })
+
+  it.effect("that does not start is reported with its last lines, without secrets", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const secret = "a-secret-of-mine"
+      const codexPath = yield* binary(["[ $1 = --version ] && exec echo 1.2.3", "echo no room for $EXAMPLE_TOKEN >&2", "exit 3"])
+      const options = { codexPath, env: { EXAMPLE_TOKEN: Redacted.make(secret) } }
+      const error = yield* Effect.flip(Effect.scoped(client(options)))
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "Exited")
+      assert.deepInclude(error.reason, { exitCode: 3, stderr: "no room for <redacted>" })
+      assert.notInclude(filesOf(codexHome), secret)
+      assert.deepStrictEqual(yield* stop(options), { _tag: "NotRunning" })
+    }))
+
+  it.effect("that never listens is reported in time, and ended", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const codexPath = yield* binary(["[ $1 = --version ] && exec echo 1.2.4", "echo hanging >&2", "exec sleep 60"])
+      const error = yield* Effect.flip(Effect.scoped(client({ codexPath, handshakeTimeout: "400 millis" })))
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeTimeout")
+      assert.strictEqual(error.reason.stderr, "hanging")
+      yield* until(Effect.map(processesOf(codexHome), (pids) => !pids.some((pid) => commandOf(pid).startsWith("sleep"))))
+    }))
+
+  it.effect("of another version is another server, and has to be of that version", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const { program } = yield* ProcessOptions.command()
+      yield* Effect.scoped(client())
+      const before = yield* servers(codexHome)
+      const codexPath = yield* binary(["[ $1 = --version ] && exec echo codex-cli 1.2.5", `exec ${program} "$@"`])
+      const error = yield* Effect.flip(Effect.scoped(client({ codexPath })))
+      assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeRefused")
+      assert.include(error.message, "instead of 1.2.5")
+      assert.lengthOf(yield* servers(codexHome), before.length + 1)
+      assert.strictEqual((yield* stop({ codexPath }))._tag, "Stopped")
+      assert.include((yield* Effect.flip(Effect.scoped(client({ codexPath: yield* binary(["exit 1"]) })))).message, "--version")
+    }))
+
+  it.effect("of a relative codexHome is that of the absolute one", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      yield* Effect.scoped(client())
+      const before = yield* servers(codexHome)
+      yield* client({ codexHome: relative(process.cwd(), codexHome) })
+      assert.deepStrictEqual(yield* servers(codexHome), before)
+    }).pipe(Effect.scoped))
 })

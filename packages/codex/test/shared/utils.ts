@@ -18,7 +18,8 @@ export const until = <A, E, R>(look: Effect.Effect<A | undefined | false, E, R>)
       ? Effect.andThen(Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10))), until(look))
       : Effect.succeed(found))
 
-const command = (pid: number): string => {
+/** The command line of a process. */
+export const commandOf = (pid: number): string => {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ")
   } catch {
@@ -28,7 +29,7 @@ const command = (pid: number): string => {
 
 /** The app-servers that run in a home, in any session. */
 export const servers = (codexHome: string): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.map(processesOf(codexHome), (pids) => pids.filter((pid) => command(pid).includes("app-server --listen unix://")))
+  Effect.map(processesOf(codexHome), (pids) => pids.filter((pid) => commandOf(pid).includes("app-server --listen unix://")))
 
 /** The one app-server of a home. */
 export const server = (codexHome: string): Effect.Effect<number> =>
@@ -46,7 +47,7 @@ export const kill = (pid: number, signal: NodeJS.Signals = "SIGKILL"): void => {
 }
 
 /** Waits until a process is gone, also as a zombie of another parent. */
-export const gone = (pid: number) => until(Effect.sync(() => command(pid) === ""))
+export const gone = (pid: number) => until(Effect.sync(() => commandOf(pid) === ""))
 
 /** A home whose servers end with the scope. */
 export const home = (script?: ScriptedModel.Script) =>
