@@ -84,5 +84,5 @@ const tailOf = (file: number, hide: SharedPlace["hide"]): string => {
   // The lines are for the error alone: the log has them.
   tail.push(bytes)
   tail.push(Buffer.from("\n"))
-  return tail.text
+  return tail.text.trimEnd()
 }

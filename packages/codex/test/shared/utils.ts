@@ -4,7 +4,7 @@ import { Codex } from "effect-codex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -83,17 +83,19 @@ export interface Program {
   readonly pid: number
   /** Waits for the next line that it prints. */
   readonly line: Effect.Effect<string>
+  /** Runs another turn. */
+  readonly say: (text: string) => Effect.Effect<void>
   readonly kill: Effect.Effect<void>
 }
 
 /** Starts `program.ts`. The scope kills it. */
-export const program = (what: "run" | "start" | "join", ...args: ReadonlyArray<string>) =>
+export const program = (what: "run" | "start", ...args: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const { codexHome, env } = yield* CodexHome.CodexHome
-    const child: ChildProcess = spawn(
+    const child = spawn(
       process.execPath,
       ["--conditions=@effect-codex/source", fileURLToPath(new URL("program.ts", import.meta.url)), what, ...args],
-      { env: { ...process.env, PROGRAM_ENV: JSON.stringify(env), PROGRAM_HOME: codexHome }, stdio: ["ignore", "pipe", "inherit"] }
+      { env: { ...process.env, PROGRAM_ENV: JSON.stringify(env), PROGRAM_HOME: codexHome }, stdio: ["pipe", "pipe", "inherit"] }
     )
     const killed = Effect.promise(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
@@ -101,11 +103,12 @@ export const program = (what: "run" | "start" | "join", ...args: ReadonlyArray<s
       await once(child, "exit")
     })
     yield* Effect.addFinalizer(() => killed)
-    const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
-    const line = Effect.promise(() => lines.next()).pipe(
-      Effect.flatMap(({ value }) =>
-        typeof value === "string" ? Effect.succeed(value) : Effect.die(new Error("the program has ended"))
-      )
-    )
-    return { pid: child.pid!, line, kill: killed } satisfies Program
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const line: Effect.Effect<string> = Effect.flatMap(Effect.promise(() => lines.next()), ({ done, value }) => {
+      if (done === true) return Effect.die(new Error("the program has ended"))
+      // The others are log lines.
+      return value.startsWith("> ") ? Effect.succeed(value.slice(2)) : line
+    })
+    const say = (text: string) => Effect.sync(() => child.stdin.write(`${text}\n`))
+    return { pid: child.pid!, line, say, kill: killed } satisfies Program
   })
