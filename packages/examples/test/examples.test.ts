@@ -182,6 +182,13 @@ const prints: Readonly<
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
   ],
+  "39_survive_a_kill": [
+    "first   starts its turn",
+    "first   follows it",
+    "first   is killed",
+    "second  finds its turn",
+    "second  has the answer: The result: done"
+  ],
   "40_services_on_the_server": [
     "files    notes/a.txt notes/b.txt",
     "lines    first, second",
@@ -190,6 +197,12 @@ const prints: Readonly<
     "process  working",
     "running  false",
     "terminal 24 80"
+  ],
+  "41_watch_a_thread": [
+    "watcher  1 turn so far",
+    "watcher  turn/started",
+    "watcher  item/completed agentMessage",
+    "watcher  turn/completed"
   ]
 }
 
