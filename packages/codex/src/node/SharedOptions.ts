@@ -22,7 +22,8 @@ export interface SharedOptions extends Omit<ProcessOptions.ProcessOptions, "args
   /**
    * The directory of the sockets, which must belong to this user and be closed to all others (mode 0700); a missing one is
    * created. Its path must be short: a socket path has at most 107 bytes on Linux and 103 elsewhere, and the name of the
-   * socket takes 22 of them. Default: `effect-codex` in CODEX_HOME.
+   * socket takes 22 of them. Default: `effect-codex` in CODEX_HOME or, if that path is too long, a directory for this user
+   * and CODEX_HOME in the temporary directory.
    */
   readonly socketDirectory?: string | undefined
   /** The time limit for connecting, with the start of the server if none is running. Default: 10 seconds. */

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { execFile } from "node:child_process"
-import { createHmac, randomBytes } from "node:crypto"
+import { createHash, createHmac, randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -76,14 +76,10 @@ export const resolve = Effect.fnUntraced(function*(
   const hide = hiding(secrets)
 
   const home = yield* homeOf(command)
-  const own = Path.resolve(directory, options.socketDirectory ?? Path.join(home, "effect-codex"))
-  const problem = yield* onFiles(own, "the directory of the shared server cannot be created", () => files.publicity(own))
-  if (problem !== undefined) {
-    return yield* badDirectory(own, `the directory of the shared server is not private: ${problem}`)
-  }
-
+  const own = Path.join(home, "effect-codex")
+  yield* secure(own)
   const version = yield* versionOf(command, hide)
-  const key = yield* onFiles(own, "the directory of the shared server cannot be used", () => keyIn(own))
+  const key = yield* onFiles(own, unusable, () => keyIn(own))
   // Whatever the programs have to agree on. On a home that machines share, each has a server of its own.
   const identity = [
     process.platform === "linux" ? Os.hostname() : "",
@@ -97,19 +93,22 @@ export const resolve = Effect.fnUntraced(function*(
     ]).sort(([a], [b]) => String(a) < String(b) ? -1 : 1)
   ]
   const name = createHmac("sha256", key).update(JSON.stringify(identity)).digest("hex").slice(0, 16)
-  const path = (extension: string) => Path.join(own, `${name}.${extension}`)
 
-  const socket = path("sock")
-  const length = Buffer.byteLength(socket)
-  if (length > maxSocket) {
+  const sockets = options.socketDirectory === undefined
+    ? fits(Path.join(own, `${name}.sock`)) ? own : temporary(home)
+    : Path.resolve(directory, options.socketDirectory)
+  if (sockets !== own) yield* secure(sockets)
+  const socket = Path.join(sockets, `${name}.sock`)
+  if (!fits(socket)) {
     return yield* badDirectory(
-      own,
-      `the path of the socket would have ${length} bytes, but at most ${maxSocket} are possible; set \`socketDirectory\` to a `
-        + "shorter path"
+      sockets,
+      `the path of the socket would have ${Buffer.byteLength(socket)} bytes, but at most ${maxSocket} are possible; set `
+        + "`socketDirectory` to a shorter path"
     )
   }
   const empty = Path.join(own, "empty")
-  yield* onFiles(own, "the directory of the shared server cannot be used", () => Fs.mkdirSync(empty, { recursive: true }))
+  yield* onFiles(own, unusable, () => Fs.mkdirSync(empty, { recursive: true }))
+  const path = (extension: string) => Path.join(own, `${name}.${extension}`)
   return {
     socket,
     log: path("log"),
@@ -121,6 +120,24 @@ export const resolve = Effect.fnUntraced(function*(
     hide
   }
 })
+
+const unusable = "the directory of the shared server cannot be used"
+
+/** Creates a directory that is missing, and fails unless it is closed to other users. */
+const secure = (directory: string): Effect.Effect<void, CodexConnectError> =>
+  Effect.flatMap(onFiles(directory, unusable, () => files.publicity(directory)), (problem) =>
+    problem === undefined
+      ? Effect.void
+      : Effect.fail(badDirectory(directory, `the directory of the shared server is not private: ${problem}`)))
+
+const fits = (socket: string): boolean => Buffer.byteLength(socket) <= maxSocket
+
+/** The directory of the sockets of a home whose path is too long for them. */
+const temporary = (home: string): string =>
+  Path.join(
+    Os.tmpdir(),
+    `effect-codex-${process.getuid?.()}-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`
+  )
 
 /** Returns the CODEX_HOME of a command without symbolic links, and creates it if it is missing. */
 const homeOf = ({ env }: Command): Effect.Effect<string, CodexConnectError> => {

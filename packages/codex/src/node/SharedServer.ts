@@ -21,13 +21,19 @@ import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
 import { connectUnix } from "./Sockets.ts"
 
+/** How long a server may take to listen whose program was killed. */
+const maxAwaken = 3000
+
 /** Waits until a server listens: one that runs, or one that this program or another one starts. */
 const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.Effect<void, CodexConnectError> => {
   const there = Effect.map(listens(place), (answer) => answer ? true as const : undefined)
   const start = Effect.suspend(() => {
     if (!mayStart()) return Effect.fail(unreachable(place, "the shared server was stopped with stopShared"))
-    files.sweep(Path.dirname(place.socket), (pid) => identify(pid) === undefined)
-    return Effect.as(started(place, limit), true as const)
+    files.sweep(Path.dirname(place.record), (pid) => identify(pid) === undefined)
+    return Effect.flatMap(
+      awaken(place, limit),
+      (found) => found ? Effect.succeed(true as const) : Effect.as(started(place, limit), true as const)
+    )
   })
   const own = Effect.flatMap(there, (found) => found === true ? Effect.succeed(found) : start)
   return Effect.flatMap(locked(place, limit, there, own), (found) =>
@@ -35,6 +41,21 @@ const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.
       unreachable(place, `another program is starting the shared server, and it did not listen within ${limit.millis} ms`)
     ))
 }
+
+/**
+ * Waits for a server that runs without listening: the program that has started it was killed meanwhile. Returns false if there is
+ * none. One that has lost its socket is told to end, because no program can reach it any more.
+ */
+const awaken = (place: Place, limit: Deadline): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const record = SharedRecord.read(place)
+    if (record === undefined) return Effect.succeed(false)
+    const look = Effect.map(listens(place), (found) => found || (isRunning(record) ? undefined : false))
+    return Effect.map(poll(deadline(Math.min(maxAwaken, limit.left() / 2)), look), (found) => {
+      if (found === undefined && !record.isStopping) process.kill(record.pid, "SIGTERM")
+      return found ?? false
+    })
+  })
 
 /** Starts a server, and waits until it listens. The holder of the lock runs it. */
 const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnectError> =>

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { deltas, processesOf } from "../real/utils.ts"
 import { client, commandOf, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
@@ -169,23 +169,46 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       assert.notStrictEqual(yield* server(codexHome), pid)
     }).pipe(Effect.scoped))
 
+  it.effect("that has lost its socket is replaced", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      yield* Effect.scoped(client())
+      const pid = yield* server(codexHome)
+      const directory = join(codexHome, "effect-codex")
+      rmSync(join(directory, readdirSync(directory).find((name) => name.endsWith(".sock"))!))
+      yield* client({ handshakeTimeout: "2 seconds" })
+      yield* gone(pid)
+      assert.notStrictEqual(yield* server(codexHome), pid)
+    }).pipe(Effect.scoped))
+
+  it.effect("has a short socket, however long the path of its home is", () =>
+    Effect.gen(function*() {
+      const { codexHome, workspace } = yield* CodexHome.CodexHome
+      const long = join(workspace, "long".repeat(30))
+      cpSync(join(codexHome, "config.toml"), join(long, "config.toml"), { recursive: true })
+      const codex = yield* client({ codexHome: long })
+      const [pid] = yield* servers(long)
+      yield* Effect.addFinalizer(() => Effect.sync(() => pid === undefined || kill(pid)))
+      assert.strictEqual(codex.metadata.codexHome, long)
+      assert.strictEqual((yield* stop({ codexHome: long }))._tag, "Stopped")
+    }).pipe(Effect.scoped))
+
   it.effect("is another one for other options, and keeps their secrets out of its files", () =>
     Effect.gen(function*() {
       const { codexHome } = yield* CodexHome.CodexHome
-      yield* Effect.forEach(yield* servers(codexHome), (pid) => Effect.sync(() => kill(pid)))
+      yield* Effect.forEach(yield* servers(codexHome), (pid) => Effect.andThen(Effect.sync(() => kill(pid)), gone(pid)))
       const secret = "a-secret-of-mine"
       const token = (value: string) => ({ env: { EXAMPLE_TOKEN: Redacted.make(value) } })
-      yield* client()
       yield* client(token(secret))
       yield* client(token(secret))
-      assert.lengthOf(yield* servers(codexHome), 2)
+      yield* server(codexHome)
       yield* client(token("another-secret"))
       yield* client({ config: { model: "another" } })
-      assert.lengthOf(yield* servers(codexHome), 4)
+      assert.lengthOf(yield* servers(codexHome), 3)
       assert.notInclude(filesOf(codexHome), secret)
       // Only the given options stop their server.
       assert.strictEqual((yield* stop(token(secret)))._tag, "Stopped")
-      assert.lengthOf(yield* servers(codexHome), 3)
+      assert.lengthOf(yield* servers(codexHome), 2)
     }).pipe(Effect.scoped))
 
   it.effect("is refused a directory that is not private, or whose path is too long", () =>
