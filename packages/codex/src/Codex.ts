@@ -515,7 +515,9 @@ export const layerShared = <R = never>(
  *
  * @category models
  */
-export interface StopSharedOptions<out R = never> extends CodexClient.SharedLayerOptions<R>, SharedOptions.StopOptions {}
+export interface StopSharedOptions<out R = never>
+  extends CodexClient.SharedLayerOptions<R>, SharedOptions.StopOptions
+{}
 
 /**
  * Stops the shared server that {@link layerShared} would join with the same options, and waits at most `timeout` until it has

@@ -426,7 +426,9 @@ export const layerUnixSocket = <R = never>(
  *
  * @category models
  */
-export interface SharedLayerOptions<out R = never> extends SharedOptions.SharedOptions, RemoteOptions.RemoteOptions<R> {}
+export interface SharedLayerOptions<out R = never>
+  extends SharedOptions.SharedOptions, RemoteOptions.RemoteOptions<R>
+{}
 
 /** @internal {@link layerShared} with the internal services. */
 export const wireShared = <R = never>(options: SharedLayerOptions<R>): Layer.Layer<Services, ConnectError, R> =>

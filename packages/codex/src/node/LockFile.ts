@@ -27,7 +27,9 @@ export const tryAcquire = (path: string): (() => void) | undefined => {
   const directory = Path.dirname(path)
   const start = `${Path.basename(path)}.`
   const numbers = () =>
-    files.namesFrom(directory, start).map((name) => name.slice(start.length)).filter((rest) => /^\d+$/.test(rest)).map(Number)
+    files.namesFrom(directory, start).map((name) => name.slice(start.length)).filter((rest) => /^\d+$/.test(rest)).map(
+      Number
+    )
   const at = (number: number) => path + "." + number
 
   const last = Math.max(0, ...numbers())

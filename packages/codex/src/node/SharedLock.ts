@@ -31,8 +31,10 @@ export const deadline = (millis: number): Deadline => {
 
 /** Looks again and again, until it finds something or the time is up. */
 export const poll = <A, E>(limit: Deadline, find: Effect.Effect<A | undefined, E>): Effect.Effect<A | undefined, E> =>
-  Effect.flatMap(find, (found) =>
-    found !== undefined || limit.isOver() ? Effect.succeed(found) : Effect.andThen(pause, poll(limit, find)))
+  Effect.flatMap(
+    find,
+    (found) => found !== undefined || limit.isOver() ? Effect.succeed(found) : Effect.andThen(pause, poll(limit, find))
+  )
 
 /** The error of the server of a place. */
 export const failure = (place: Place, reason: ConnectReason) => new CodexConnectError({ reason, target: place.socket })
@@ -60,15 +62,22 @@ export const locked = <A, E>(
   meanwhile: Effect.Effect<A | undefined>,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A | undefined, E | CodexConnectError> =>
-  poll(limit, Effect.uninterruptibleMask((interruptibly) =>
-    Effect.flatMap(
-      SharedPlace.onFiles(place.lock, "the lock of the shared server cannot be taken", () => LockFile.tryAcquire(place.lock)),
-      (release) =>
-        release === undefined
-          ? interruptibly(meanwhile)
-          : Effect.ensuring(interruptibly(effect), Effect.ignore(Effect.try(release)))
-    )))
+  poll(
+    limit,
+    Effect.uninterruptibleMask((interruptibly) =>
+      Effect.flatMap(
+        SharedPlace.onFiles(
+          place.lock,
+          "the lock of the shared server cannot be taken",
+          () => LockFile.tryAcquire(place.lock)
+        ),
+        (release) =>
+          release === undefined
+            ? interruptibly(meanwhile)
+            : Effect.ensuring(interruptibly(effect), Effect.ignore(Effect.try(release)))
+      )
+    )
+  )
 
 /** Finds nothing. */
 export const none = Effect.succeed(undefined)
-

@@ -13,7 +13,9 @@ import * as ProcessOptions from "./ProcessOptions.ts"
  *
  * @category models
  */
-export interface SharedOptions extends Omit<ProcessOptions.ProcessOptions, "args" | "cwd" | "shutdownGrace" | "stderr"> {
+export interface SharedOptions
+  extends Omit<ProcessOptions.ProcessOptions, "args" | "cwd" | "shutdownGrace" | "stderr">
+{
   /**
    * The working directory of threads that this program starts without `cwd`. The server itself runs in an empty directory.
    * Default: the working directory of this program.

@@ -102,7 +102,9 @@ export const resolve = Effect.fnUntraced(function*(
   if (!fits(socket)) {
     return yield* badDirectory(
       sockets,
-      `the path of the socket would have ${Buffer.byteLength(socket)} bytes, but at most ${maxSocket} are possible; set `
+      `the path of the socket would have ${
+        Buffer.byteLength(socket)
+      } bytes, but at most ${maxSocket} are possible; set `
         + "`socketDirectory` to a shorter path"
     )
   }

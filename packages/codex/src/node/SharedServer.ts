@@ -15,7 +15,18 @@ import { look } from "./Binary.ts"
 import * as Detached from "./Detached.ts"
 import * as files from "./privateFiles.ts"
 import { identify, isRunning } from "./processes.ts"
-import { type Deadline, deadline, failure, listens, locked, none, pause, type Place, poll, unreachable } from "./SharedLock.ts"
+import {
+  type Deadline,
+  deadline,
+  failure,
+  listens,
+  locked,
+  none,
+  pause,
+  type Place,
+  poll,
+  unreachable
+} from "./SharedLock.ts"
 import * as SharedOptions from "./SharedOptions.ts"
 import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
@@ -38,7 +49,10 @@ const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.
   const own = Effect.flatMap(there, (found) => found === true ? Effect.succeed(found) : start)
   return Effect.flatMap(locked(place, limit, there, own), (found) =>
     found === true ? Effect.void : Effect.fail(
-      unreachable(place, `another program is starting the shared server, and it did not listen within ${limit.millis} ms`)
+      unreachable(
+        place,
+        `another program is starting the shared server, and it did not listen within ${limit.millis} ms`
+      )
     ))
 }
 
@@ -52,10 +66,18 @@ const awaken = (place: Place, limit: Deadline): Effect.Effect<boolean> =>
     if (record === undefined) return Effect.succeed(false)
     const look = Effect.map(listens(place), (found) => found || (isRunning(record) ? undefined : false))
     return Effect.map(poll(deadline(Math.min(maxAwaken, limit.left() / 2)), look), (found) => {
-      if (found === undefined && !record.isStopping) process.kill(record.pid, "SIGTERM")
+      if (found === undefined && !record.isStopping) terminate(record.pid)
       return found ?? false
     })
   })
+
+const terminate = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGTERM")
+  } catch {
+    // It has ended meanwhile.
+  }
+}
 
 /** Starts a server, and waits until it listens. The holder of the lock runs it. */
 const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnectError> =>
@@ -69,16 +91,19 @@ const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnec
     return Effect.acquireUseRelease(
       spawn,
       (server) =>
-        poll(limit, Effect.flatMap(listens(place), (found) => {
-          if (found) return Effect.succeed(true as const)
-          if (!Deferred.isDoneUnsafe(server.ended)) return none
-          return Effect.flatMap(Deferred.await(server.ended), (end) =>
-            // It may have found another server, which has begun to listen.
-            Effect.flatMap(listens(place), (other) =>
-              other
-                ? Effect.succeed(true as const)
-                : Effect.fail(failure(place, { _tag: "Exited", ...end, stderr: server.stderr() }))))
-        })).pipe(Effect.flatMap((found) =>
+        poll(
+          limit,
+          Effect.flatMap(listens(place), (found) => {
+            if (found) return Effect.succeed(true as const)
+            if (!Deferred.isDoneUnsafe(server.ended)) return none
+            return Effect.flatMap(Deferred.await(server.ended), (end) =>
+              // It may have found another server, which has begun to listen.
+              Effect.flatMap(listens(place), (other) =>
+                other
+                  ? Effect.succeed(true as const)
+                  : Effect.fail(failure(place, { _tag: "Exited", ...end, stderr: server.stderr() }))))
+          })
+        ).pipe(Effect.flatMap((found) =>
           found === true ? Effect.void : Effect.fail(
             failure(place, { _tag: "HandshakeTimeout", timeoutMs: limit.millis, stderr: server.stderr() })
           )

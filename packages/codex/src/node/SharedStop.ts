@@ -10,7 +10,7 @@ import { check } from "../model/check.ts"
 import type { ConnectError } from "../model/CodexError.ts"
 import { identify, isRunning } from "./processes.ts"
 import { deadline, failure, listens, locked, none, type Place, poll, unreachable } from "./SharedLock.ts"
-import { defaults, stopChecks, type Stopped, type StopOptions } from "./SharedOptions.ts"
+import { defaults, stopChecks, type StopOptions, type Stopped } from "./SharedOptions.ts"
 import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
 import { withinMillis } from "./withinMillis.ts"
@@ -34,7 +34,10 @@ export const stopShared = Effect.fnUntraced(function*(
   yield* withinMillis(limit.left(), untilIdle(place.socket)).pipe(
     Effect.onInterrupt(() => Effect.ignore(locked(place, deadline(lockMillis), none, withdraw(place))))
   )
-  const { record } = yield* held(place, locked(place, deadline(lockMillis), none, Effect.as(signal(place, found.record), found)))
+  const { record } = yield* held(
+    place,
+    locked(place, deadline(lockMillis), none, Effect.as(signal(place, found.record), found))
+  )
   const gone = yield* poll(limit, Effect.sync(() => isRunning(record) ? undefined : true))
   return { _tag: gone === true ? "Stopped" : "Draining", pid: record.pid }
 })

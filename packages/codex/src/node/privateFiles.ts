@@ -1,8 +1,8 @@
 /**
  * Files that only this user can read: their directory, and their creation in one step.
  */
-import * as Fs from "node:fs"
 import { randomBytes } from "node:crypto"
+import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 /** Returns why a directory is not private, or undefined. Creates a missing one. Throws if it cannot be created. */

@@ -6,17 +6,29 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { join, relative } from "node:path"
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { dirname, join, relative } from "node:path"
 import { deltas, processesOf } from "../real/utils.ts"
 import { client, commandOf, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
 
 /** The text of every file of the shared server in a home. */
 const filesOf = (codexHome: string): string => {
   const directory = join(codexHome, "effect-codex")
-  return readdirSync(directory).filter((name) => statSync(join(directory, name), { throwIfNoEntry: false })?.isFile()).map(
-    (name) => name + readFileSync(join(directory, name), "utf8")
-  ).join("\n")
+  return readdirSync(directory).filter((name) => statSync(join(directory, name), { throwIfNoEntry: false })?.isFile())
+    .map(
+      (name) => name + readFileSync(join(directory, name), "utf8")
+    ).join("\n")
 }
 
 /** The model stops in the middle of its answer to a program that says "slowly". */
@@ -68,7 +80,10 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       const clients = yield* Effect.forEach(Array(10), () => client(), { concurrency: "unbounded" })
       yield* server(codexHome)
       assert.strictEqual((yield* clients[0]!.threadStart()).cwd, workspace)
-      assert.include((yield* Effect.flip(clients[0]!.threadStart({ cwd: "relative" }))).message, "pass an absolute path")
+      assert.include(
+        (yield* Effect.flip(clients[0]!.threadStart({ cwd: "relative" }))).message,
+        "pass an absolute path"
+      )
     }).pipe(Effect.scoped))
 
   it.effect("that is stopped ends its running turn first; whoever comes meanwhile gets the next server", () =>
@@ -85,9 +100,13 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       // Two at once: two signals would cut the turn.
       const stopping = yield* Effect.forkChild(Effect.all([stop(), stop()], { concurrency: 2 }))
       const announced = join(codexHome, "effect-codex")
-      yield* until(Effect.sync(() =>
-        readdirSync(announced).some((name) => name.endsWith(".json") && readFileSync(join(announced, name), "utf8").includes("stopper"))
-      ))
+      yield* until(
+        Effect.sync(() =>
+          readdirSync(announced).some((name) =>
+            name.endsWith(".json") && readFileSync(join(announced, name), "utf8").includes("stopper")
+          )
+        )
+      )
       const busy = yield* Effect.flip(Effect.scoped(client({ handshakeTimeout: "300 millis" })))
       assert.include(busy.message, `(process ${pid}) is being stopped`)
       const next = yield* Effect.forkChild(client(), { startImmediately: true })
@@ -187,8 +206,14 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       const long = join(workspace, "long".repeat(30))
       cpSync(join(codexHome, "config.toml"), join(long, "config.toml"), { recursive: true })
       const codex = yield* client({ codexHome: long })
-      const [pid] = yield* servers(long)
-      yield* Effect.addFinalizer(() => Effect.sync(() => pid === undefined || kill(pid)))
+      const pid = yield* server(long)
+      const [, socket = ""] = /unix:\/\/(\S+)/.exec(commandOf(pid)) ?? []
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          kill(pid)
+          rmSync(dirname(socket), { recursive: true })
+        })
+      )
       assert.strictEqual(codex.metadata.codexHome, long)
       assert.strictEqual((yield* stop({ codexHome: long }))._tag, "Stopped")
     }).pipe(Effect.scoped))
@@ -250,7 +275,11 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
     Effect.gen(function*() {
       const { codexHome } = yield* CodexHome.CodexHome
       const secret = "a-secret-of-mine"
-      const codexPath = yield* binary(["[ $1 = --version ] && exec echo 1.2.3", "echo no room for $EXAMPLE_TOKEN >&2", "exit 3"])
+      const codexPath = yield* binary([
+        "[ $1 = --version ] && exec echo 1.2.3",
+        "echo no room for $EXAMPLE_TOKEN >&2",
+        "exit 3"
+      ])
       const options = { codexPath, env: { EXAMPLE_TOKEN: Redacted.make(secret) } }
       const error = yield* Effect.flip(Effect.scoped(client(options)))
       assert(error._tag === "CodexConnectError" && error.reason._tag === "Exited")
@@ -266,7 +295,9 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       const error = yield* Effect.flip(Effect.scoped(client({ codexPath, handshakeTimeout: "400 millis" })))
       assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeTimeout")
       assert.strictEqual(error.reason.stderr, "hanging")
-      yield* until(Effect.map(processesOf(codexHome), (pids) => !pids.some((pid) => commandOf(pid).startsWith("sleep"))))
+      yield* until(
+        Effect.map(processesOf(codexHome), (pids) => !pids.some((pid) => commandOf(pid).startsWith("sleep")))
+      )
     }))
 
   it.effect("of another version is another server, and has to be of that version", () =>
@@ -281,7 +312,10 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       assert.include(error.message, "instead of 1.2.5")
       assert.lengthOf(yield* servers(codexHome), before.length + 1)
       assert.strictEqual((yield* stop({ codexPath }))._tag, "Stopped")
-      assert.include((yield* Effect.flip(Effect.scoped(client({ codexPath: yield* binary(["exit 1"]) })))).message, "--version")
+      assert.include(
+        (yield* Effect.flip(Effect.scoped(client({ codexPath: yield* binary(["exit 1"]) })))).message,
+        "--version"
+      )
     }))
 
   it.effect("of a relative codexHome is that of the absolute one", () =>

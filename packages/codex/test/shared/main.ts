@@ -2,8 +2,8 @@
  * `npm run test:shared`: ten programs start at the same moment and share one server; half of them are killed, then the server, then
  * all of them with the server in its start, and ten others start on what they have left.
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { CodexHome, TestCodex } from "@effect-codex/testing"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
@@ -14,7 +14,10 @@ import { client, gone, home, kill, program, server, servers, stop, until } from 
 const count = Number(process.argv[2] ?? 10)
 const rounds = Number(process.argv[3] ?? 3)
 
-const start = Effect.forEach(Array.from({ length: count }, (_, index) => `program ${index}`), (text) => program("run", text))
+const start = Effect.forEach(
+  Array.from({ length: count }, (_, index) => `program ${index}`),
+  (text) => program("run", text)
+)
 
 const round = Effect.gen(function*() {
   const { codexHome } = yield* CodexHome.CodexHome

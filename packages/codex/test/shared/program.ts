@@ -32,6 +32,8 @@ const main = Effect.gen(function*() {
 })
 
 main.pipe(
-  Effect.provide(Codex.layerShared({ env: JSON.parse(process.env["PROGRAM_ENV"] ?? "{}"), handshakeTimeout: "2 minutes" })),
+  Effect.provide(
+    Codex.layerShared({ env: JSON.parse(process.env["PROGRAM_ENV"] ?? "{}"), handshakeTimeout: "2 minutes" })
+  ),
   NodeRuntime.runMain
 )

@@ -29,7 +29,10 @@ export const commandOf = (pid: number): string => {
 
 /** The app-servers that run in a home, in any session. */
 export const servers = (codexHome: string): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.map(processesOf(codexHome), (pids) => pids.filter((pid) => commandOf(pid).includes("app-server --listen unix://")))
+  Effect.map(
+    processesOf(codexHome),
+    (pids) => pids.filter((pid) => commandOf(pid).includes("app-server --listen unix://"))
+  )
 
 /** The one app-server of a home. */
 export const server = (codexHome: string): Effect.Effect<number> =>
@@ -56,8 +59,7 @@ export const home = (script?: ScriptedModel.Script) =>
       const { codexHome } = yield* CodexHome.CodexHome
       yield* Effect.addFinalizer(() =>
         Effect.flatMap(servers(codexHome), (pids) =>
-          Effect.forEach(pids, (pid) => Effect.andThen(Effect.sync(() => kill(pid)), gone(pid)))
-        )
+          Effect.forEach(pids, (pid) => Effect.andThen(Effect.sync(() => kill(pid)), gone(pid))))
       )
     })
   ).pipe(
@@ -95,7 +97,10 @@ export const program = (what: "run" | "start", ...args: ReadonlyArray<string>) =
     const child = spawn(
       process.execPath,
       ["--conditions=@effect-codex/source", fileURLToPath(new URL("program.ts", import.meta.url)), what, ...args],
-      { env: { ...process.env, PROGRAM_ENV: JSON.stringify(env), PROGRAM_HOME: codexHome }, stdio: ["pipe", "pipe", "inherit"] }
+      {
+        env: { ...process.env, PROGRAM_ENV: JSON.stringify(env), PROGRAM_HOME: codexHome },
+        stdio: ["pipe", "pipe", "inherit"]
+      }
     )
     const killed = Effect.promise(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return

@@ -4,8 +4,8 @@
  */
 import { CodexHome, ScriptedModel } from "@effect-codex/testing"
 import { Codex, ProcessOptions } from "effect-codex"
-import * as Context from "effect/Context"
 import * as Console from "effect/Console"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { spawn } from "node:child_process"
@@ -32,8 +32,10 @@ export const home = Effect.gen(function*() {
 })
 
 /** The home of {@link home}, whose shared server ends with the scope. In your own program, the server stays. */
-export const sharedHome = Effect.tap(home, (options) =>
-  Effect.addFinalizer(() => Effect.ignore(Codex.stopShared(options))))
+export const sharedHome = Effect.tap(
+  home,
+  (options) => Effect.addFinalizer(() => Effect.ignore(Codex.stopShared(options)))
+)
 
 /** Starts a server, and returns its address: the URL of its WebSocket, or the path of its socket. The scope ends the server. */
 export const listen = (how: "ws" | "unix", ...args: ReadonlyArray<string>) =>
