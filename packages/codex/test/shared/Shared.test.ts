@@ -39,6 +39,21 @@ const script: ScriptedModel.Script = {
     text === "slowly" ? Reply.message({ deltas: ["before ", gate, "after"] }) : Reply.text(text)
 }
 
+/** A program in place of the binary. */
+const binary = (lines: ReadonlyArray<string>) =>
+  CodexHome.CodexHome.useSync(({ workspace }) => {
+    const path = join(workspace, `script-${lines.join().length}`)
+    writeFileSync(path, ["#!/bin/sh", ...lines].join("\n"), { mode: 0o700 })
+    return path
+  })
+
+/** The message with which a directory of sockets is refused. */
+const refused = (socketDirectory: string) =>
+  Effect.map(Effect.flip(Effect.scoped(client({ socketDirectory }))), (error) => {
+    assert(error._tag === "CodexConnectError" && error.reason._tag === "BadDirectory")
+    return error.message
+  })
+
 layer(home(script), { excludeTestServices: true })("the shared server", (it) => {
   it.effect("is shared by programs, and survives them; another one continues their turns", () =>
     Effect.gen(function*() {
@@ -239,11 +254,6 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
   it.effect("is refused a directory that is not private, or whose path is too long", () =>
     Effect.gen(function*() {
       const { codexHome, workspace } = yield* CodexHome.CodexHome
-      const refused = (socketDirectory: string) =>
-        Effect.map(Effect.flip(Effect.scoped(client({ socketDirectory }))), (error) => {
-          assert(error._tag === "CodexConnectError" && error.reason._tag === "BadDirectory")
-          return error.message
-        })
       const missing = yield* Effect.flip(Effect.scoped(client({ cwd: "missing" })))
       assert.include(missing.message, "`cwd` does not exist")
       const open = join(workspace, "open")
@@ -262,14 +272,6 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       const long = yield* refused(join(workspace, "x".repeat(100)))
       assert.include(long, "set `socketDirectory` to a shorter path")
     }))
-
-  /** A program in place of the binary. */
-  const binary = (lines: ReadonlyArray<string>) =>
-    CodexHome.CodexHome.useSync(({ workspace }) => {
-      const path = join(workspace, `script-${lines.join().length}`)
-      writeFileSync(path, ["#!/bin/sh", ...lines].join("\n"), { mode: 0o700 })
-      return path
-    })
 
   it.effect("that does not start is reported with its last lines, without secrets", () =>
     Effect.gen(function*() {
