@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
-import { CodexConnectError, type ConnectReason } from "../model/CodexError.ts"
+import { CodexConnectError, type ConnectReason } from "../model/errors/CodexError.ts"
 import * as LockFile from "./LockFile.ts"
 import * as SharedPlace from "./SharedPlace.ts"
 import { withinMillis } from "./withinMillis.ts"

@@ -6,8 +6,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { check } from "../model/check.ts"
-import type { ConnectError } from "../model/CodexError.ts"
+import { check } from "../model/errors/check.ts"
+import type { ConnectError } from "../model/errors/CodexError.ts"
 import { identify, isRunning } from "./processes.ts"
 import { deadline, failure, listens, locked, none, type Place, poll, unreachable } from "./SharedLock.ts"
 import { defaults, stopChecks, type StopOptions, type Stopped } from "./SharedOptions.ts"

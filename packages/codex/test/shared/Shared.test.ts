@@ -47,6 +47,8 @@ const binary = (lines: ReadonlyArray<string>) =>
     return path
   })
 
+const token = (value: string) => ({ env: { EXAMPLE_TOKEN: Redacted.make(value) } })
+
 /** The message with which a directory of sockets is refused. */
 const refused = (socketDirectory: string) =>
   Effect.map(Effect.flip(Effect.scoped(client({ socketDirectory }))), (error) => {
@@ -238,7 +240,6 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       const { codexHome } = yield* CodexHome.CodexHome
       yield* Effect.forEach(yield* servers(codexHome), (pid) => Effect.andThen(Effect.sync(() => kill(pid)), gone(pid)))
       const secret = "a-secret-of-mine"
-      const token = (value: string) => ({ env: { EXAMPLE_TOKEN: Redacted.make(value) } })
       yield* client(token(secret))
       yield* client(token(secret))
       yield* server(codexHome)

@@ -1,14 +1,24 @@
 /**
- * @internal The turns of a shared server, as whoever stops it sees them. `Codex.layerShared` and `Codex.stopShared` are the public
- * functions.
+ * The stop of the shared server, after the turns that run there.
  */
-import * as Context from "effect/Context"
+import { stopShared as stop } from "#process"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as CodexClient from "./CodexClient.ts"
-import type { RequestError } from "./model/CodexError.ts"
+import { pick } from "../base/options.ts"
+import * as RemoteOptions from "../model/connection/RemoteOptions.ts"
+import { check } from "../model/errors/check.ts"
+import type { ConnectError, RequestError } from "../model/errors/CodexError.ts"
+import type { SendRequest } from "../model/requests/Request.ts"
+import type * as Notification from "../model/turns/Notification.ts"
+import * as SharedOptions from "../node/SharedOptions.ts"
+
+/** A client that asks the server for its turns. */
+interface Asking {
+  readonly request: SendRequest
+  readonly notifications: Stream.Stream<Notification.Notification, unknown>
+}
 
 /** The completion of a turn follows a moment after its thread is idle. */
 const settleTime = Duration.millis(100)
@@ -16,10 +26,8 @@ const settleTime = Duration.millis(100)
 /** How long to wait for a notification before the server is asked again. */
 const askAgain = Duration.seconds(1)
 
-type Client = CodexClient.CodexClient["Service"]
-
 /** Returns true if a turn is running on any thread. */
-const isBusy = (client: Client): Effect.Effect<boolean, RequestError> =>
+const isBusy = (client: Asking): Effect.Effect<boolean, RequestError> =>
   Effect.gen(function*() {
     let cursor: string | null = null
     do {
@@ -40,11 +48,10 @@ const isBusy = (client: Client): Effect.Effect<boolean, RequestError> =>
     return false
   })
 
-/** @internal Waits until no turn is running on the server at a socket, or until it cannot be asked. */
-export const untilIdle = (socket: string): Effect.Effect<void> =>
+/** Waits until no turn is running, or until the server cannot be asked. */
+const untilIdle = (connect: Effect.Effect<Asking, unknown, Scope.Scope>): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const context = yield* Layer.build(CodexClient.layerUnixSocket({ path: socket, reconnect: false }))
-    const client = Context.get(context, CodexClient.CodexClient)
+    const client = yield* connect
     const changed = client.notifications.pipe(
       Stream.filter(({ method }) => method === "thread/status/changed"),
       Stream.take(1),
@@ -58,3 +65,13 @@ export const untilIdle = (socket: string): Effect.Effect<void> =>
       else if (idle === 1) yield* Effect.sleep(settleTime)
     }
   }).pipe(Effect.scoped, Effect.ignore)
+
+/** Stops the shared server. `connect` connects to a socket. */
+export const stopShared = <R>(
+  options: RemoteOptions.RemoteOptions<R> & SharedOptions.StopOptions,
+  connect: (socket: string) => Effect.Effect<Asking, unknown, Scope.Scope>
+): Effect.Effect<SharedOptions.Stopped, ConnectError> =>
+  Effect.andThen(
+    check(options, { ...RemoteOptions.checks, ...SharedOptions.stopChecks }),
+    stop(pick(options, SharedOptions.stopChecks), (socket) => untilIdle(connect(socket)))
+  )
