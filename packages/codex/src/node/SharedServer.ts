@@ -40,9 +40,9 @@ const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.
   const there = Effect.map(listens(place), (answer) => answer ? true as const : undefined)
   const start = Effect.suspend(() => {
     if (!mayStart()) return Effect.fail(unreachable(place, "the shared server was stopped with stopShared"))
-    files.sweep(Path.dirname(place.record), (pid) => identify(pid) === undefined)
+    const sweep = Effect.try(() => files.sweep(Path.dirname(place.record), (pid) => identify(pid) === undefined))
     return Effect.flatMap(
-      awaken(place, limit),
+      Effect.andThen(Effect.ignore(sweep), awaken(place, limit)),
       (found) => found ? Effect.succeed(true as const) : Effect.as(started(place, limit), true as const)
     )
   })
@@ -84,9 +84,9 @@ const started = (place: Place, limit: Deadline): Effect.Effect<void, CodexConnec
   Effect.suspend(() => {
     const before = SharedRecord.read(place)
     const spawn = Detached.spawn(place, (pid) => {
-      const process = identify(pid)
+      const server = identify(pid)
       // It may have ended already.
-      if (process !== undefined) SharedRecord.write(place, { ...process, isStopping: false })
+      if (server !== undefined) SharedRecord.write(place, { ...server, isStopping: false })
     })
     return Effect.acquireUseRelease(
       spawn,

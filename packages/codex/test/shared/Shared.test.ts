@@ -107,7 +107,8 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
     Effect.gen(function*() {
       const { codexHome } = yield* CodexHome.CodexHome
       const model = yield* ScriptedModel.ScriptedModel
-      const codex = yield* client()
+      // It must hear of the end of its turn from this server.
+      const codex = yield* client({ reconnect: false })
       const pid = yield* server(codexHome)
       const gate = yield* Gate.make
       yield* model.enqueue(Reply.message({ deltas: ["to ", gate, "the end"] }))
@@ -124,7 +125,7 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
           )
         )
       )
-      const busy = yield* Effect.flip(Effect.scoped(client({ handshakeTimeout: "300 millis" })))
+      const busy = yield* Effect.flip(Effect.scoped(client({ handshakeTimeout: "1 second" })))
       assert.include(busy.message, `(process ${pid}) is being stopped`)
       const next = yield* Effect.forkChild(client(), { startImmediately: true })
       yield* gate.open
@@ -295,7 +296,7 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
     Effect.gen(function*() {
       const { codexHome } = yield* CodexHome.CodexHome
       const codexPath = yield* binary(["[ $1 = --version ] && exec echo 1.2.4", "echo hanging >&2", "exec sleep 60"])
-      const error = yield* Effect.flip(Effect.scoped(client({ codexPath, handshakeTimeout: "400 millis" })))
+      const error = yield* Effect.flip(Effect.scoped(client({ codexPath, handshakeTimeout: "1 second" })))
       assert(error._tag === "CodexConnectError" && error.reason._tag === "HandshakeTimeout")
       assert.strictEqual(error.reason.stderr, "hanging")
       yield* until(
