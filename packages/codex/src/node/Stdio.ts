@@ -27,8 +27,11 @@ const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectE
       Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
       return Effect.void
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const detail = code === "EEXIST" ? "codexHome is not a directory" : `codexHome cannot be created (${code})`
+      // Deno has no code for a permission that the program lacks.
+      const { code, message } = error as NodeJS.ErrnoException
+      const detail = code === "EEXIST"
+        ? "codexHome is not a directory"
+        : `codexHome cannot be created (${code ?? message})`
       return Effect.fail(new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target: path }))
     }
   })

@@ -53,7 +53,11 @@ export const listen = (
       })
       child.once("exit", () => resume(Effect.die(new Error(`the server has ended: ${said.join("\n")}`))))
       if (how === "ws") return undefined
-      const poll = setInterval(() => existsSync(path) && resume(Effect.succeed(path)), 10)
+      const poll = setInterval(() => {
+        if (!existsSync(path)) return
+        clearInterval(poll)
+        resume(Effect.succeed(path))
+      }, 10)
       return Effect.sync(() => clearInterval(poll))
     })
     return { address, pid: child.pid! }
