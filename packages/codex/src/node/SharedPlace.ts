@@ -7,7 +7,6 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { execFile } from "node:child_process"
-import { createHash, createHmac, randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -40,6 +39,9 @@ const maxSocket = process.platform === "linux" ? 107 : 103
 
 /** How long the binary may take to print its version. */
 const versionMillis = 10_000
+
+/** Loaded when it is needed: programs without a shared server need not wait for it. */
+const nodeCrypto = () => process.getBuiltinModule("node:crypto")
 
 const badDirectory = (target: string, detail: string) =>
   new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
@@ -92,7 +94,7 @@ export const resolve = Effect.fnUntraced(function*(
       Redacted.isRedacted(value) ? Redacted.value(value) : value ?? null
     ]).sort(([a], [b]) => String(a) < String(b) ? -1 : 1)
   ]
-  const name = createHmac("sha256", key).update(JSON.stringify(identity)).digest("hex").slice(0, 16)
+  const name = nodeCrypto().createHmac("sha256", key).update(JSON.stringify(identity)).digest("hex").slice(0, 16)
 
   const sockets = options.socketDirectory === undefined
     ? fits(Path.join(own, `${name}.sock`)) ? own : temporary(home)
@@ -138,7 +140,7 @@ const fits = (socket: string): boolean => Buffer.byteLength(socket) <= maxSocket
 const temporary = (home: string): string =>
   Path.join(
     Os.tmpdir(),
-    `effect-codex-${process.getuid?.()}-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`
+    `effect-codex-${process.getuid?.()}-${nodeCrypto().createHash("sha256").update(home).digest("hex").slice(0, 16)}`
   )
 
 /** Returns the CODEX_HOME of a command without symbolic links, and creates it if it is missing. */
@@ -155,7 +157,7 @@ const keyIn = (directory: string): string => {
   const path = Path.join(directory, "key")
   const before = files.read(path)
   if (before !== undefined) return before
-  const key = randomBytes(32).toString("hex")
+  const key = nodeCrypto().randomBytes(32).toString("hex")
   return files.create(path, key) ? key : files.read(path) ?? key
 }
 

@@ -1,7 +1,6 @@
 /**
  * Files that only this user can read: their directory, and their creation in one step.
  */
-import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
@@ -17,7 +16,7 @@ export const publicity = (directory: string): string | undefined => {
 }
 
 /** A name that no other file has, in the directory of a file. It tells which process has written it. */
-const temporary = (path: string) => `${path}.tmp-${process.pid}-${randomBytes(6).toString("hex")}`
+const temporary = (path: string) => `${path}.tmp-${process.pid}-${crypto.randomUUID()}`
 
 const write = (path: string, text: string): string => {
   const file = temporary(path)
@@ -61,7 +60,7 @@ export const namesFrom = (directory: string, start: string): ReadonlyArray<strin
 /** Removes what processes have left half written that were killed. */
 export const sweep = (directory: string, isGone: (pid: number) => boolean): void => {
   for (const name of namesFrom(directory, "")) {
-    const pid = /\.tmp-(\d+)-[0-9a-f]+$/.exec(name)?.[1]
+    const pid = /\.tmp-(\d+)-[0-9a-f-]+$/.exec(name)?.[1]
     if (pid !== undefined && isGone(Number(pid))) remove(Path.join(directory, name))
   }
 }
