@@ -103,6 +103,31 @@ export interface Thread {
     (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
   }
   /**
+   * Finds a turn of this thread that was started with this `clientUserMessageId`, and returns its handle: a program that was
+   * restarted continues with the turn of the one before, whether it runs or has ended. Returns undefined if the thread has no such
+   * turn, so a program that was killed at any moment can start it once and only once. Requires a server from 0.150 on.
+   *
+   * The handle emits the completed items of the turn first, then what follows. The turn is one of this client from then on: later
+   * turns of the thread wait for it, and closing the Layer interrupts it unless `detach` is set. Resume the thread first, so that its
+   * handlers and tools answer.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Codex } from "effect-codex"
+   *
+   * const resumed = (threadId: string, clientUserMessageId: string) =>
+   *   Effect.gen(function*() {
+   *     const codex = yield* Codex.Codex
+   *     const thread = yield* codex.threadResume(threadId)
+   *     const turn = (yield* thread.findTurn(clientUserMessageId))
+   *       ?? (yield* thread.turn("Run the tests.", { clientUserMessageId }))
+   *     return yield* turn.run
+   *   })
+   * ```
+   */
+  readonly findTurn: (clientUserMessageId: string) => Effect.Effect<Turn.Turn | undefined, StartTurnError>
+  /**
    * Starts a turn when the stream is run, and emits its events. A consumer that stops early, or is interrupted, interrupts the
    * turn, and the stream ends after the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
    */
@@ -276,6 +301,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     )
   }
 
+  const findTurn = (clientUserMessageId: string) =>
+    refuseAwait(
+      "thread.findTurn",
+      Effect.map(turns.find(clientUserMessageId), (found) => found === undefined ? undefined : Turn.make(client, found))
+    )
+
   const compact = begin(Compaction.start({ client, router }, id), { steerable: false }).pipe(
     Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
     Effect.scoped,
@@ -333,6 +364,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     children: Stream.mapEffect(children, childOf),
     run,
     turn,
+    findTurn,
     stream,
     notifications: router.thread(id),
     read: (options = {}) =>

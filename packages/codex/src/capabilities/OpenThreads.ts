@@ -83,7 +83,8 @@ export const make = ({ client, router }: Services) => {
       options: ThreadStartOptions<R, T, RT> = {}
     ) {
       yield* Params.checkThread("threadStart", options, client.look)
-      const params = yield* Params.threadParams(options, client.metadata.serverVersion)
+      const cwd = options.cwd ?? client.directory
+      const params = yield* Params.threadParams({ ...options, cwd }, client.metadata.serverVersion)
       const { dynamicTools, handlers } = yield* prepare(options)
       const response = yield* client.request("thread/start", {
         ...params,

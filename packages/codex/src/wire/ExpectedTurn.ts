@@ -12,6 +12,7 @@ import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
 import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
+import { Seen } from "./Seen.ts"
 
 /** The functions of the router that an expected turn uses. */
 export interface Routes {
@@ -49,6 +50,13 @@ export interface Outcome {
 
 const gap = Symbol("gap")
 
+/** A turn that is looked for in the history of the thread. */
+interface Search {
+  /** The outcome if another turn runs. */
+  readonly busy: Exit.Exit<Outcome, CodexConnectionError>
+  readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError>
+}
+
 /** A turn whose id is not known yet. */
 export class ExpectedTurn {
   private readonly routes: Routes
@@ -56,9 +64,7 @@ export class ExpectedTurn {
   private readonly kept = new Map<string, Array<Notification.Raw | typeof gap>>()
   private readonly findable: Findable | undefined
   private onTurn: OnTurn | null = null
-  private lost:
-    | { readonly error: CodexConnectionError; readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError> }
-    | null = null
+  private lost: Search | null = null
   /** The method of the notification that reported, after all events of turns, that no turn runs. */
   private endedBy: string | null = null
 
@@ -83,7 +89,7 @@ export class ExpectedTurn {
         this.cut()
         // The outcome after an earlier loss does not apply to this one.
         if (this.lost === null || Deferred.isDoneUnsafe(this.lost.outcome)) {
-          this.lost = { error, outcome: Deferred.makeUnsafe() }
+          this.lost = { busy: Exit.fail(error), outcome: Deferred.makeUnsafe() }
         }
         return true
       },
@@ -94,6 +100,13 @@ export class ExpectedTurn {
   /** Waits until the next connection shows whether the turn has started. Use it when the response to the start was lost. */
   get outcome(): Effect.Effect<Outcome, CodexConnectionError> | undefined {
     return this.lost === null ? undefined : Deferred.await(this.lost.outcome)
+  }
+
+  /** Looks for the turn when the thread is resumed the next time. It was started earlier, or never. */
+  search(): Effect.Effect<Outcome, CodexConnectionError> {
+    const outcome = Deferred.makeUnsafe<Outcome, CodexConnectionError>()
+    this.lost = { busy: Exit.succeed({ started: undefined, isSubscribed: true }), outcome }
+    return Deferred.await(outcome)
   }
 
   /**
@@ -107,6 +120,9 @@ export class ExpectedTurn {
   /** Claims the turn with this id, and the events that arrived before. Must be called in the reader, when it parses the response. */
   claim(turnId: string, events: boolean): StartedTurn {
     const turn = this.routes.turn(turnId)
+    turn.isForeign = false
+    // What is missing comes from the history, also where no connection is ever followed by another one.
+    if (this.lost !== null && !turn.hasStarted) turn.seen ??= new Seen()
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
       if (event === gap) turn.seen?.cut()
@@ -154,8 +170,7 @@ export class ExpectedTurn {
       return { settle: () => {}, endings: [], isPending: true }
     }
     // Starting it now would steer the turn that another client has started meanwhile.
-    const isBusy = running !== undefined
-    const outcome = isBusy ? Exit.fail(lost.error) : Exit.succeed({ started: undefined, isSubscribed })
+    const outcome = running === undefined ? Exit.succeed({ started: undefined, isSubscribed }) : lost.busy
     return { settle: () => this.settle(outcome), endings: [] }
   }
 

@@ -344,6 +344,16 @@ const handshake = Effect.fnUntraced(function*(
       target
     })
   }
+  const { serverVersion = metadata.serverVersion } = wire.connection
+  if (metadata.serverVersion !== serverVersion) {
+    return yield* new CodexConnectError({
+      reason: {
+        _tag: "HandshakeRefused",
+        detail: `the server has version ${metadata.serverVersion} instead of ${serverVersion}`
+      },
+      target
+    })
+  }
   yield* wire.connection.send(`{"method":"initialized"}`).pipe(Effect.mapError(failed))
   return metadata
 })
