@@ -31,7 +31,7 @@ const behindProxy = <A, E, R>(
     const model = yield* ScriptedModel.ScriptedModel
     yield* model.clear
     const context = yield* Layer.build(
-      Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("10 millis"), ...options })
+      Codex.layerWebSocket({ url: proxy.address, reconnect: Schedule.spaced("10 millis"), ...options })
     )
     return yield* Effect.gen(function*() {
       const codex = yield* Codex.Codex
@@ -386,7 +386,7 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
           assert.strictEqual(result.status, "interrupted")
           assert.deepStrictEqual(agentTexts(result), ["said. "])
           assert.strictEqual((yield* thread.run("again")).finalResponse, "again")
-        }).pipe(Effect.provide(Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("20 millis") })))
+        }).pipe(Effect.provide(Codex.layerWebSocket({ url: proxy.address, reconnect: Schedule.spaced("20 millis") })))
       }).pipe(Effect.scoped))
 
     it.effect("for good fails with the loss, and with why there is no other connection", () =>

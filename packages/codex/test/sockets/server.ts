@@ -1,6 +1,6 @@
 /** The real app-server, listening on a socket in a home of its own. */
 import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
-import { ProcessOptions } from "effect-codex"
+import { Codex, type CodexClient, ProcessOptions } from "effect-codex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,20 +19,34 @@ export interface Server {
 
 export class ListeningServer extends Context.Service<ListeningServer, Server>()("test/ListeningServer") {}
 
+/** The process of a server: as for `Codex.layer`, with more arguments of `app-server`. */
+export interface ListenOptions {
+  readonly args?: ReadonlyArray<string> | undefined
+  readonly process?: Pick<ProcessOptions.ProcessOptions, "codexPath" | "config" | "cwd" | "env"> | undefined
+}
+
+/** The kinds of sockets. */
+export type SocketKind = "ws" | "unix"
+
 /** Starts `codex app-server --listen`, and ends it with the scope. */
 export const listen = (
-  how: "ws" | "unix",
-  ...args: ReadonlyArray<string>
+  how: SocketKind,
+  { args: more = [], process: own = {} }: ListenOptions = {}
 ): Effect.Effect<Server, unknown, CodexHome.CodexHome | Scope.Scope> =>
   Effect.gen(function*() {
     const home = yield* CodexHome.CodexHome
-    const { program } = yield* ProcessOptions.command({}, process.cwd())
+    const { args, cwd, env, program } = yield* ProcessOptions.command({
+      cwd: home.workspace,
+      ...own,
+      env: { ...home.env, ...own.env }
+    })
     const path = `${home.codexHome}/listening.sock`
+    const address = how === "ws" ? "ws://127.0.0.1:0" : `unix://${path}`
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(program, ["app-server", "--listen", how === "ws" ? "ws://127.0.0.1:0" : `unix://${path}`, ...args], {
-          cwd: home.workspace,
-          env: { ...process.env, ...home.env },
+        spawn(program, [...args.map((arg) => arg === "stdio://" ? address : arg), ...more], {
+          cwd,
+          env,
           stdio: ["ignore", "ignore", "pipe"]
         })
       ),
@@ -44,7 +58,7 @@ export const listen = (
         })
     )
     const said: Array<string> = []
-    const address = yield* Effect.callback<string>((resume) => {
+    const listening = yield* Effect.callback<string>((resume) => {
       const lines = createInterface({ input: child.stderr })
       lines.on("line", (line) => {
         said.push(line)
@@ -56,19 +70,27 @@ export const listen = (
       const poll = setInterval(() => existsSync(path) && resume(Effect.succeed(path)), 10)
       return Effect.sync(() => clearInterval(poll))
     })
-    return { address, pid: child.pid! }
+    return { address: listening, pid: child.pid! }
   })
 
 /** A listening server, with its model and its home. */
 export const layer = (
-  how: "ws" | "unix",
-  { args = [], home, script }: {
-    readonly args?: ReadonlyArray<string>
+  how: SocketKind,
+  { home, script, ...options }: ListenOptions & {
     readonly home?: Parameters<typeof CodexHome.layer>[0]
     readonly script?: ScriptedModel.Script
   } = {}
 ) =>
-  Layer.effect(ListeningServer, listen(how, ...args)).pipe(
+  Layer.effect(ListeningServer, listen(how, options)).pipe(
     Layer.provideMerge(CodexHome.layer(home)),
     Layer.provideMerge(ScriptedModel.layer(script ?? TestCodex.echo))
   )
+
+/** Codex on a server that listens at an address: `ws://...`, or the path of a Unix socket. */
+export const codex = <R = never>(
+  address: string,
+  options: Omit<CodexClient.UnixSocketLayerOptions<R>, "path"> = {}
+) =>
+  address.startsWith("ws:")
+    ? Codex.layerWebSocket({ url: address, ...options })
+    : Codex.layerUnixSocket({ path: address, ...options })
