@@ -135,7 +135,16 @@ const socketPlans = (quick: boolean): ReadonlyArray<Plan> => {
     {
       ...common,
       scenario: { name: "sockets, 256 KiB per write", turns: 16, messages: quick ? 5_000 : 20_000, write: 256 * 1024 },
-      readers: ["ws", "unix", "ws: effect-ws", "unix: effect-ws", "ws: ws", "unix: ws", "ws: effect-global", "ws: global"]
+      readers: [
+        "ws",
+        "unix",
+        "ws: effect-ws",
+        "unix: effect-ws",
+        "ws: ws",
+        "unix: ws",
+        "ws: effect-global",
+        "ws: global"
+      ]
     },
     {
       ...common,

@@ -56,5 +56,7 @@ const server = Http.createServer().on("upgrade", (request, socket, head) => {
 })
 server.listen(address === "ws" ? { port: 0, host: "127.0.0.1" } : { path: address })
 await once(server, "listening")
-process.stdout.write(address === "ws" ? `ws://127.0.0.1:${(server.address() as Net.AddressInfo).port}\n` : `${address}\n`)
+process.stdout.write(
+  address === "ws" ? `ws://127.0.0.1:${(server.address() as Net.AddressInfo).port}\n` : `${address}\n`
+)
 process.stdin.resume().once("end", () => process.exit())

@@ -16,7 +16,8 @@ export const layer = <R = never>({ client = {}, home, script }: TestCodex.Option
   unknown,
   R
 > => {
-  const { args: _args, codexHome: _home, codexPath, config, cwd, env, envMode: _mode, restart: _restart, ...rest } = client
+  const { args: _args, codexHome: _home, codexPath, config, cwd, env, envMode: _mode, restart: _restart, ...rest } =
+    client
   const { shutdownGrace: _grace, stderr: _stderr, ...options } = rest
   return Layer.unwrap(Effect.map(
     server.listen(how, { process: { codexPath, config, env, ...(cwd === undefined ? {} : { cwd }) } }),

@@ -196,5 +196,8 @@ export const run = (wanted: Wanted): Effect.Effect<Report, unknown> =>
       const expected = uncut[name] / uncut.turns * cut.turns
       return cut[name] === expected ? [] : [`${name}: ${cut[name]}, but ${expected} without cuts`]
     })
-    return { ...cut, problems: [...uncut.problems.map((problem) => `uncut: ${problem}`), ...cut.problems, ...different] }
+    return {
+      ...cut,
+      problems: [...uncut.problems.map((problem) => `uncut: ${problem}`), ...cut.problems, ...different]
+    }
   })

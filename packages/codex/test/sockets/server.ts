@@ -15,6 +15,8 @@ export interface Server {
   /** Its address: `ws://...`, or the path of its socket. */
   readonly address: string
   readonly pid: number
+  /** Waits until a line of its standard error contains this text. */
+  readonly awaitLine: (text: string) => Effect.Effect<void>
 }
 
 export class ListeningServer extends Context.Service<ListeningServer, Server>()("test/ListeningServer") {}
@@ -58,19 +60,34 @@ export const listen = (
         })
     )
     const said: Array<string> = []
+    const lines = createInterface({ input: child.stderr })
+    lines.on("line", (line) => said.push(line))
     const listening = yield* Effect.callback<string>((resume) => {
-      const lines = createInterface({ input: child.stderr })
       lines.on("line", (line) => {
-        said.push(line)
         const found = /listening on: (ws:\S+)/.exec(line)?.[1]
         if (found !== undefined) resume(Effect.succeed(found))
       })
       child.once("exit", () => resume(Effect.die(new Error(`the server has ended: ${said.join("\n")}`))))
       if (how === "ws") return undefined
-      const poll = setInterval(() => existsSync(path) && resume(Effect.succeed(path)), 10)
+      const poll = setInterval(() => {
+        if (!existsSync(path)) return
+        clearInterval(poll)
+        resume(Effect.succeed(path))
+      }, 10)
       return Effect.sync(() => clearInterval(poll))
     })
-    return { address: listening, pid: child.pid! }
+    const awaitLine = (text: string) =>
+      Effect.callback<void>((resume) => {
+        const look = () => {
+          if (!said.some((line) => line.includes(text))) return
+          lines.off("line", look)
+          resume(Effect.void)
+        }
+        lines.on("line", look)
+        look()
+        return Effect.sync(() => lines.off("line", look))
+      })
+    return { address: listening, pid: child.pid!, awaitLine }
   })
 
 /** A listening server, with its model and its home. */
