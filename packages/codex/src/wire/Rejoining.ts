@@ -142,7 +142,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
         }
       }
       for (const turn of turns.of(threadId)) {
-        const snapshot = history.turns.find(({ id }) => id === turn.turnId)
+        const snapshot = history.turns.find(({ id }) => id === turn.turnId) ?? reviewOf(history.turns, turn.turnId)
         if (snapshot === undefined) {
           isComplete = false
           if (history.isWhole) endings.push(() => turn.fail(unknown()))
@@ -179,6 +179,12 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
 
 const unknown = () =>
   new CodexConnectionError({ reason: { _tag: "NotRejoined", detail: "the server does not have the turn any more" } })
+
+/** A review runs in a turn of its own, which the history has in its place until the review has ended. */
+const reviewOf = (turns: ReadonlyArray<Snapshot>, turnId: string): Snapshot | undefined => {
+  const running = turns.find(({ raw }) => raw["rootTurnId"] === turnId)
+  return running === undefined ? undefined : { ...running, id: turnId, raw: { ...running.raw, id: turnId } }
+}
 
 /** A turn that the history does not have any more. */
 const ended = (id: string): Snapshot => ({ id, status: "interrupted", items: [], raw: { id, status: "interrupted" } })

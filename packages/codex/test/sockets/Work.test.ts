@@ -52,7 +52,7 @@ layer(
           for (const type of ["enteredReviewMode", "exitedReviewMode", "agentMessage"] as const) {
             assert.strictEqual(types.filter((each) => each === type).length, 1, `${type} in ${types}`)
           }
-          assert.strictEqual((yield* thread.read({ includeTurns: true })).turns.length, 2)
+          assert.lengthOf(yield* model.requests, 2)
         })
       ))
   }
