@@ -18,6 +18,9 @@ export class Seen {
   /** The completion, which waits for the usage: the one that was missed may have been the last. */
   completion: Fields | undefined
 
+  /** Whether items of a snapshot were delivered whose ids differ from those of events. */
+  private hasOtherIds = false
+
   /** Whether usage was reported since the last cut. */
   private isMeasured = false
 
@@ -80,7 +83,10 @@ export class Seen {
       const isRunning = item["status"] === "inProgress"
       // The id of a running item is not known where ids differ: its end will tell it.
       if (this.completed.has(id) || (isRunning && known !== undefined)) continue
-      if (!this.started.has(id)) deliver(startOf(threadId, turnId, item))
+      if (!this.started.has(id)) {
+        this.hasOtherIds ||= !sameIds
+        deliver(startOf(threadId, turnId, item))
+      }
       if (isRunning) continue
       const rest = this.restOf(item)
       if (rest !== "") deliver(deltaOf(threadId, turnId, id, rest))
@@ -118,7 +124,7 @@ export class Seen {
         this.isMeasured = true
         return [raw]
       case "turn/completed":
-        if (this.isMeasured || this.completion !== undefined) return [raw]
+        if (this.isMeasured || this.completion !== undefined) return [this.hasOtherIds ? withoutItems(raw) : raw]
         this.completion = raw
         return []
       default:
@@ -131,6 +137,12 @@ export class Seen {
     if (type !== "agentMessage") return ""
     return textOf(text).slice(id === this.messageId ? this.written : 0)
   }
+}
+
+/** A completion without its items: each was delivered already, some of them with another id. */
+const withoutItems = (raw: Fields): Fields => {
+  const params = fieldsOf(raw["params"])
+  return { ...raw, params: { ...params, turn: { ...fieldsOf(params["turn"]), items: [] } } }
 }
 
 const startOf = (threadId: string, turnId: string, item: Fields): Fields => ({

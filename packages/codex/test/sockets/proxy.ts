@@ -9,8 +9,8 @@ export interface Proxy {
   readonly address: string
   /** Cuts every connection, as a network does; returns whether there was one. */
   readonly cut: () => boolean
-  /** Passes nothing more to the client until the function that it returns is called, as a network that stalls. */
-  readonly stall: () => () => void
+  /** Passes nothing more to the client, as a network that stalls. */
+  readonly stall: () => void
   /** Runs for each piece of data on its way, before it is passed on. */
   onData: (direction: "up" | "down", data: Buffer) => void
   /** Whether new connections are refused. */
@@ -70,9 +70,6 @@ export const make = (target: string, on: "ws" | "unix" = "ws"): Effect.Effect<Pr
       cut,
       stall: () => {
         for (const [, up] of pairs) up.pause()
-        return () => {
-          for (const [, up] of pairs) up.resume()
-        }
       },
       onData: () => {},
       isDown: false,

@@ -15,8 +15,6 @@ export interface Server {
   /** Its address: `ws://...`, or the path of its socket. */
   readonly address: string
   readonly pid: number
-  /** Waits until a line of its standard error contains this text. */
-  readonly awaitLine: (text: string) => Effect.Effect<void>
 }
 
 export class ListeningServer extends Context.Service<ListeningServer, Server>()("test/ListeningServer") {}
@@ -76,18 +74,7 @@ export const listen = (
       }, 10)
       return Effect.sync(() => clearInterval(poll))
     })
-    const awaitLine = (text: string) =>
-      Effect.callback<void>((resume) => {
-        const look = () => {
-          if (!said.some((line) => line.includes(text))) return
-          lines.off("line", look)
-          resume(Effect.void)
-        }
-        lines.on("line", look)
-        look()
-        return Effect.sync(() => lines.off("line", look))
-      })
-    return { address: listening, pid: child.pid!, awaitLine }
+    return { address: listening, pid: child.pid! }
   })
 
 /** A listening server, with its model and its home. */

@@ -108,6 +108,17 @@ describe("a turn after a lost connection", () => {
     )
   })
 
+  it("completes without the items of the completion where the snapshot has other ids: they would be there twice", () => {
+    for (const sameIds of [true, false]) {
+      const seen = new Seen()
+      seen.catchUp("t", { id: "u", items: [message(sameIds ? "live" : "item-1", "A")] }, sameIds, () => {})
+      seen.pass({ method: "thread/tokenUsage/updated", params: {} })
+      const end = { method: "turn/completed", params: { turn: { id: "u", items: [message("live", "A")] } } }
+      const expected = sameIds ? end : { ...end, params: { turn: { id: "u", items: [] } } }
+      assert.deepStrictEqual(seen.pass(end), [expected])
+    }
+  })
+
   it("does not complete before its usage is reported", () => {
     const seen = new Seen()
     const end: Event = { method: "turn/completed", params: {} }
