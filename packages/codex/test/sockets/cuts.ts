@@ -181,13 +181,14 @@ const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningS
     }).pipe(Effect.provideContext(context))
   }).pipe(Effect.scoped)
 
-const runAlone = (wanted: Wanted) =>
+/** Runs turns with cuts, on a server of its own. */
+export const runAlone = (wanted: Wanted): Effect.Effect<Report, unknown> =>
   Effect.provide(
     runOn(wanted),
     server.layer(wanted.how, { process: { codexPath: wanted.codexPath }, script: { respond } })
   )
 
-/** Runs turns without cuts, and then with cuts, each on a server of its own: they leave the same. */
+/** Runs turns without cuts, and then with cuts: they leave the same. */
 export const run = (wanted: Wanted): Effect.Effect<Report, unknown> =>
   Effect.gen(function*() {
     const uncut = yield* runAlone({ ...wanted, turns: 3, cuts: 0 })

@@ -23,6 +23,8 @@ export class ListeningServer extends Context.Service<ListeningServer, Server>()(
 export interface ListenOptions {
   readonly args?: ReadonlyArray<string> | undefined
   readonly process?: Pick<ProcessOptions.ProcessOptions, "codexPath" | "config" | "cwd" | "env"> | undefined
+  /** Starts another server at the same address whenever one has ended. Default: false. */
+  readonly restarts?: boolean | undefined
 }
 
 /** The kinds of sockets. */
@@ -31,7 +33,7 @@ export type SocketKind = "ws" | "unix"
 /** Starts `codex app-server --listen`, and ends it with the scope. */
 export const listen = (
   how: SocketKind,
-  { args: more = [], process: own = {} }: ListenOptions = {}
+  { args: more = [], process: own = {}, restarts = false }: ListenOptions = {}
 ): Effect.Effect<Server, unknown, CodexHome.CodexHome | Scope.Scope> =>
   Effect.gen(function*() {
     const home = yield* CodexHome.CodexHome
@@ -41,31 +43,38 @@ export const listen = (
       env: { ...home.env, ...own.env }
     })
     const path = `${home.codexHome}/listening.sock`
-    const address = how === "ws" ? "ws://127.0.0.1:0" : `unix://${path}`
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(program, [...args.map((arg) => arg === "stdio://" ? address : arg), ...more], {
-          cwd,
-          env,
-          stdio: ["ignore", "ignore", "pipe"]
-        })
-      ),
-      (child) =>
+    let address = how === "ws" ? "ws://127.0.0.1:0" : `unix://${path}`
+    let isEnding = false
+    const start = () => {
+      const child = spawn(program, [...args.map((arg) => arg === "stdio://" ? address : arg), ...more], {
+        cwd,
+        env,
+        stdio: ["ignore", "ignore", "pipe"]
+      })
+      child.once("exit", () => {
+        if (restarts && !isEnding) current = start()
+      })
+      return child
+    }
+    let current = yield* Effect.acquireRelease(
+      Effect.sync(start),
+      () =>
         Effect.promise(async () => {
-          if (child.exitCode !== null || child.signalCode !== null) return
-          child.kill("SIGKILL")
-          await once(child, "exit")
+          isEnding = true
+          if (current.exitCode !== null || current.signalCode !== null) return
+          current.kill("SIGKILL")
+          await once(current, "exit")
         })
     )
     const said: Array<string> = []
-    const lines = createInterface({ input: child.stderr })
-    lines.on("line", (line) => said.push(line))
     const listening = yield* Effect.callback<string>((resume) => {
+      const lines = createInterface({ input: current.stderr })
       lines.on("line", (line) => {
+        said.push(line)
         const found = /listening on: (ws:\S+)/.exec(line)?.[1]
         if (found !== undefined) resume(Effect.succeed(found))
       })
-      child.once("exit", () => resume(Effect.die(new Error(`the server has ended: ${said.join("\n")}`))))
+      current.once("exit", () => resume(Effect.die(new Error(`the server has ended: ${said.join("\n")}`))))
       if (how === "ws") return undefined
       const poll = setInterval(() => {
         if (!existsSync(path)) return
@@ -74,7 +83,8 @@ export const listen = (
       }, 10)
       return Effect.sync(() => clearInterval(poll))
     })
-    return { address: listening, pid: child.pid! }
+    if (how === "ws") address = listening
+    return { address: listening, pid: current.pid! }
   })
 
 /** A listening server, with its model and its home. */
