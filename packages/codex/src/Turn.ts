@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { refuseAwait } from "./base/refuseAwait.ts"
 import type * as Input from "./Input.ts"
-import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/CodexError.ts"
-import type * as Notification from "./model/Notification.ts"
-import type { TurnResult } from "./model/TurnResult.ts"
+import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/errors/CodexError.ts"
+import type * as Notification from "./model/turns/Notification.ts"
+import type { TurnResult } from "./model/turns/TurnResult.ts"
 import { toItems } from "./options/Input.ts"
 import type { TypedResult } from "./Output.ts"
 import type { Client } from "./wire/Client.ts"
@@ -83,7 +84,7 @@ export const make = (client: Client["Service"], { cursor, turn }: StartedTurn): 
     stream,
     text: unlessFailed(turn, Stream.filterMap(stream, textOf)),
     items: unlessFailed(turn, Stream.filterMap(stream, itemOf)),
-    run: Deferred.await(turn.result),
+    run: refuseAwait("turn.run", Deferred.await(turn.result)),
     steer: (input) => Effect.flatMap(toItems(input, client.look), (items) => client.turns.steer(turn, items)),
     interrupt: client.turns.interrupt(turn)
   }

@@ -6,12 +6,15 @@ import { Codex } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as ExampleServer from "./shared/ExampleServer.ts"
 
 const first = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart({ sandbox: "readOnly" })
-  const { threadId } = yield* thread.turn("Say hello in one sentence.")
+  const { text, threadId } = yield* thread.turn("Say hello in one sentence.")
+  // The server has stored the turn when the model answers.
+  yield* Stream.runHead(text)
   yield* Console.log("first   has started a turn, and leaves")
   return threadId
 })

@@ -10,9 +10,8 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import { printable } from "../base/printable.ts"
 import { hiding } from "../base/secrets.ts"
-import { check } from "../model/check.ts"
-import type { CodexConnectError, InvalidInputError } from "../model/CodexError.ts"
 import {
   defaults,
   maxMessageBytes,
@@ -22,8 +21,10 @@ import {
   type UnixSocketOptions,
   webSocketChecks,
   type WebSocketOptions
-} from "../model/SocketOptions.ts"
-import { type Connection, Transport } from "../model/Transport.ts"
+} from "../model/connection/SocketOptions.ts"
+import { type Connection, Transport } from "../model/connection/Transport.ts"
+import { check } from "../model/errors/check.ts"
+import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 
@@ -35,7 +36,14 @@ const open = (
 ): Effect.Effect<WebSocket, CodexConnectError, Scope.Scope> =>
   Effect.gen(function*() {
     const opened = yield* Effect.acquireRelease(
-      Effect.sync(socket),
+      Effect.try({
+        try: socket,
+        // Deno throws if the program has no permission to connect.
+        catch: (cause) => {
+          const detail = printable(cause instanceof Error ? cause.message : String(cause))
+          return new CodexConnectError({ reason: { _tag: "Refused", detail }, target: request.target })
+        }
+      }),
       (socket) => Effect.sync(() => socket.destroy())
     )
     opened.setNoDelay(true)

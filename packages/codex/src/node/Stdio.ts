@@ -8,8 +8,8 @@ import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { hiding } from "../base/secrets.ts"
-import { CodexConnectError } from "../model/CodexError.ts"
-import { splitMessages, Transport } from "../model/Transport.ts"
+import { splitMessages, Transport } from "../model/connection/Transport.ts"
+import { CodexConnectError } from "../model/errors/CodexError.ts"
 import { look } from "./Binary.ts"
 import { codec } from "./bytes.ts"
 import * as ChildProcess from "./ChildProcess.ts"
@@ -27,8 +27,11 @@ const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectE
       Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
       return Effect.void
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const detail = code === "EEXIST" ? "codexHome is not a directory" : `codexHome cannot be created (${code})`
+      // Deno has no code for a permission that the program lacks.
+      const { code, message } = error as NodeJS.ErrnoException
+      const detail = code === "EEXIST"
+        ? "codexHome is not a directory"
+        : `codexHome cannot be created (${code ?? message})`
       return Effect.fail(new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target: path }))
     }
   })
