@@ -31,12 +31,17 @@ const askOn = (wire: Wire): Ask => (method, params, read) =>
   roundTrip(wire, { method, params, timeout, control: true, read: (result) => Exit.succeed(read(result)) })
 
 /**
- * Runs `then`, in the reader, when the server has repeated the usage of the latest turn. It does so after a response with all turns.
- * Notifications that follow a response arrive before the response to any later request.
+ * Passes a response with all turns to `read`, and runs `then` when the server has repeated the usage of the latest turn, as it does
+ * after such a response. Both run in the reader. Notifications that follow a response arrive before the response to any later request.
  */
-export const afterUsage = (ask: Ask, threadId: string, then: () => void): Effect.Effect<void, RequestError> =>
+export const afterUsage = (
+  ask: Ask,
+  threadId: string,
+  read: (response: unknown) => void,
+  then: () => void
+): Effect.Effect<void, RequestError> =>
   Effect.andThen(
-    ask("thread/resume", { threadId }, () => {}),
+    ask("thread/resume", { threadId }, read),
     ask("thread/loaded/list", { limit: 1 }, then)
   )
 

@@ -55,6 +55,8 @@ export interface Rejoining {
   readonly threads: () => ReadonlyArray<string>
   /** Takes the response of `thread/resume`. Runs in the reader. */
   readonly rejoined: (threadId: string, response: unknown, facts: Pick<History, "looks" | "sameIds">) => Rejoined
+  /** Takes a response with all turns when a turn has completed: on older servers, earlier responses may lack its last items. */
+  readonly completed: (turn: RunningTurn, response: unknown) => void
   /** The server does not resume a thread: its turns can't be followed any more. */
   readonly refused: (threadId: string, error: CodexConnectionError) => void
   /** The server does not resume a thread because it has no turn yet. */
@@ -157,6 +159,11 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
           for (const each of endings) each()
         }
       }
+    },
+    completed: ({ seen, threadId, turnId }, response) => {
+      if (seen === null || seen.sameIds) return
+      const snapshot = historyOf(response).turns.find(({ id }) => id === turnId)
+      if (snapshot !== undefined) seen.catchUp(threadId, snapshot.raw, false, deliver)
     },
     refused: (threadId, error) => {
       for (const turn of turns.of(threadId)) turn.fail(error)

@@ -18,8 +18,8 @@ export class Seen {
   /** The completion, which waits for the usage: the one that was missed may have been the last. */
   completion: Fields | undefined
 
-  /** Whether items of a snapshot were delivered whose ids differ from those of events. */
-  private hasOtherIds = false
+  /** Whether snapshots name items as events do. Those that do not may also lack the latest items. */
+  sameIds = true
 
   /** Whether usage was reported since the last cut. */
   private isMeasured = false
@@ -73,6 +73,7 @@ export class Seen {
    */
   catchUp(threadId: string, turn: Fields, sameIds: boolean, deliver: (event: Fields) => void): void {
     this.isCut = false
+    this.sameIds = sameIds
     const turnId = textOf(turn["id"])
     const items = Array.isArray(turn["items"]) ? turn["items"].map(fieldsOf) : []
     const known = sameIds ? undefined : Array.from(this.started)
@@ -83,10 +84,7 @@ export class Seen {
       const isRunning = item["status"] === "inProgress"
       // The id of a running item is not known where ids differ: its end will tell it.
       if (this.completed.has(id) || (isRunning && known !== undefined)) continue
-      if (!this.started.has(id)) {
-        this.hasOtherIds ||= !sameIds
-        deliver(startOf(threadId, turnId, item))
-      }
+      if (!this.started.has(id)) deliver(startOf(threadId, turnId, item))
       if (isRunning) continue
       const rest = this.restOf(item)
       if (rest !== "") deliver(deltaOf(threadId, turnId, id, rest))
@@ -124,7 +122,9 @@ export class Seen {
         this.isMeasured = true
         return [raw]
       case "turn/completed":
-        if (this.isMeasured || this.completion !== undefined) return [this.hasOtherIds ? withoutItems(raw) : raw]
+        if (this.completion !== undefined || (this.isMeasured && this.sameIds)) {
+          return [this.sameIds ? raw : withoutItems(raw)]
+        }
         this.completion = raw
         return []
       default:

@@ -111,7 +111,8 @@ export const make = ({ controls, deadlines, fork, router, send }: {
       const complete = () => {
         if (turn.seen?.completion !== undefined && !turn.ended) router.deliver(turn.seen.completion)
       }
-      fork(Effect.ensuring(Effect.ignore(afterUsage(ask, turn.threadId, complete)), Effect.sync(complete)))
+      const read = (response: unknown) => router.rejoining.completed(turn, response)
+      fork(Effect.ensuring(Effect.ignore(afterUsage(ask, turn.threadId, read, complete)), Effect.sync(complete)))
     },
     unanswered: (turn) => {
       turn.whenEnded(deadlines.add(answerComes, () => turn.settle()))

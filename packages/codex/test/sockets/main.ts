@@ -19,7 +19,7 @@ const { positionals, values } = parseArgs({
     rounds: { type: "string", default: "2" }
   }
 })
-/** Those before 0.169 name items in a history differently, and are matched by order. */
+/** Those before 0.169 name items in a history differently, and their histories may lack the latest ones for a moment. */
 const versions = positionals.length > 0 ? positionals : ["0.150.0", "0.160.0", "0.169.0", "0.171.0"]
 
 Effect.gen(function*() {
@@ -31,6 +31,7 @@ Effect.gen(function*() {
         const { problems, ...report } = yield* run({
           how,
           codexPath,
+          inOrder: Number(version.split(".")[1]) >= 169,
           turns: Number(values.turns),
           cuts: Number(values.cuts),
           everyMillis: Number(values.every)
