@@ -62,8 +62,12 @@ export const listen = (
         Effect.promise(async () => {
           isEnding = true
           if (current.exitCode !== null || current.signalCode !== null) return
-          current.kill("SIGKILL")
+          // It waits for its turns after the first signal, and ends at the second.
+          const signals = (["SIGTERM", "SIGTERM", "SIGKILL"] as const).map((signal, index) =>
+            setTimeout(() => current.kill(signal), index * 300)
+          )
           await once(current, "exit")
+          for (const signal of signals) clearTimeout(signal)
         })
     )
     const said: Array<string> = []
