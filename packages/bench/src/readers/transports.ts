@@ -126,12 +126,16 @@ const clients = {
 
 export type Client = keyof typeof clients
 
+let sockets = 0
+
 /** The process of the synthetic app-server on a socket. */
 const listening = (kind: "ws" | "unix", [node, , ...args]: readonly [string, ...Array<string>]) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(async (): Promise<readonly [ChildProcess, string]> => {
-        const where = kind === "ws" ? "ws" : Path.join(Os.tmpdir(), `effect-codex-bench-${process.pid}.sock`)
+        const where = kind === "ws"
+          ? "ws"
+          : Path.join(Os.tmpdir(), `effect-codex-bench-${process.pid}-${++sockets}.sock`)
         const child = spawn(node, [scriptPath("socketServer"), where, ...args], { stdio: ["pipe", "pipe", "inherit"] })
         const [address] = await once(Readline.createInterface({ input: child.stdout }), "line") as [string]
         return [child, address]

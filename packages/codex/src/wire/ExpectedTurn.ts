@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/errors/CodexError.ts"
 import type * as Notification from "../model/turns/Notification.ts"
+import * as Usage from "../model/turns/Usage.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
 import type { Caught, Follower, StartedTurn } from "./Router.ts"
@@ -21,6 +22,8 @@ export interface Routes {
   readonly turn: (turnId: string) => RunningTurn
   /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
+  /** The tokens that the thread has used so far, if they are known. */
+  readonly used: () => Usage.Tokens | undefined
   /** Reports that no turn of the thread runs, after the last event of a turn: the method of the notification that said so. */
   readonly ended: (method: string) => void
   /** The error of the lost connection. */
@@ -59,6 +62,8 @@ export class ExpectedTurn {
   private lost:
     | { readonly error: CodexConnectionError; readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError> }
     | null = null
+  /** The tokens of the thread before the turn. What arrives until it is claimed may count its own. */
+  private readonly usedBefore: Usage.Tokens | undefined
   /** The method of the notification that said, after all events of turns, that no turn runs. */
   private endedBy: string | null = null
 
@@ -68,6 +73,7 @@ export class ExpectedTurn {
   constructor(routes: Routes, findable?: Findable) {
     this.routes = routes
     this.findable = findable
+    this.usedBefore = routes.used()
     this.close = routes.follow({
       offer: (raw, turnId) => {
         if (turnId !== undefined) this.offer(raw, turnId)
@@ -105,12 +111,15 @@ export class ExpectedTurn {
   }
 
   /** Claims the turn with this id, and the events that arrived before. Must be called in the reader, when it parses the response. */
-  claim(turnId: string, events: boolean): StartedTurn {
+  claim(turnId: string, events: boolean, usedBefore = this.usedBefore): StartedTurn {
     const turn = this.routes.turn(turnId)
+    turn.usedBefore = usedBefore
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
-      if (event === gap) turn.seen?.cut()
-      else this.routes.offer(turn, event)
+      if (event === gap) {
+        turn.seen?.cut()
+        turn.missUsage()
+      } else this.routes.offer(turn, event)
     }
     this.close()
     if (this.endedBy !== null) this.routes.ended(this.endedBy)
@@ -142,7 +151,11 @@ export class ExpectedTurn {
     if (findable === undefined || lost === null) return nothing
     const found = turns.findLast((turn) => hasMessage(turn, findable.clientId))
     if (found !== undefined) {
-      const started = this.claim(found.id, findable.events)
+      const started = this.claim(
+        found.id,
+        findable.events,
+        isWhole && turns[0] === found ? Usage.none : this.usedBefore
+      )
       return { settle: () => this.settle(Exit.succeed({ started, isSubscribed })), endings: [] }
     }
     if (!isWhole) return undefined

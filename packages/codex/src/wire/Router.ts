@@ -247,11 +247,16 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
 
   const seen = () => serverContinues ? new Seen() : null
 
+  /** The tokens that a thread has used so far. Only needed where a report can be missed. */
+  const usedOn = (threadId: string): Usage.Tokens | undefined => {
+    const used = serverContinues ? family.get(threadId)?.used : undefined
+    return used === undefined ? undefined : Usage.totalOf(used)
+  }
+
   const createTurn = (threadId: string, turnId: string): RunningTurn => {
     const turn = new RunningTurn(threadId, turnId, errors, family.turns)
     turn.seen = seen()
-    const used = turn.seen === null ? undefined : family.get(threadId)?.used
-    if (used !== undefined) turn.usedBefore = Usage.totalOf(used)
+    turn.usedBefore = usedOn(threadId)
     turns.add(turn)
     unclaimed.delete(threadId)
     turn.onHeld = () => held.push(turn)
@@ -430,6 +435,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
           if (turn.seen?.isCut !== true) turn.offer(raw)
           else filtered(turn, turn.seen, raw, (each) => turn.offer(each))
         },
+        used: () => usedOn(threadId),
         ended: (method) => idle.set(threadId, method),
         failure: () => failure
       }, findable),
