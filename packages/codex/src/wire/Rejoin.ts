@@ -30,24 +30,28 @@ type Ask = <A>(method: string, params: object, read: (result: unknown) => A) => 
 const askOn = (wire: Wire): Ask => (method, params, read) =>
   roundTrip(wire, { method, params, timeout, control: true, read: (result) => Exit.succeed(read(result)) })
 
+/** The pause between two looks at a thread, and how many there are at most. */
+const pause = "50 millis"
+const maxLooks = 40
+
 /**
- * Passes a response with all turns to `read`, and runs `then` when the server has repeated the usage of the latest turn, as it does
- * after such a response. Both run in the reader. Notifications that follow a response arrive before the response to any later request.
+ * Asks for all turns of a thread until `isCurrent` returns true for the response, and runs `then` when the server has repeated the
+ * usage of the latest turn, as it does after such a response. Both run in the reader. Notifications that follow a response arrive
+ * before the response to any later request.
  */
 export const afterUsage = (
   ask: Ask,
   threadId: string,
-  read: (response: unknown) => void,
+  isCurrent: (response: unknown) => boolean,
   then: () => void
-): Effect.Effect<void, RequestError> =>
-  Effect.andThen(
-    ask("thread/resume", { threadId }, read),
-    ask("thread/loaded/list", { limit: 1 }, then)
-  )
-
-/** The pause between two looks at a thread, and how many there are at most. */
-const pause = "50 millis"
-const maxLooks = 40
+): Effect.Effect<void, RequestError> => {
+  const look = (looks: number): Effect.Effect<void, RequestError> =>
+    Effect.flatMap(
+      ask("thread/resume", { threadId }, isCurrent),
+      (done) => done || looks === maxLooks ? Effect.void : Effect.andThen(Effect.sleep(pause), look(looks + 1))
+    )
+  return Effect.andThen(look(0), ask("thread/loaded/list", { limit: 1 }, then))
+}
 
 /** Resumes one thread, and waits until its turns have caught up. Fails only if the connection is of no use. */
 export const rejoin = (

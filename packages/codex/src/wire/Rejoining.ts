@@ -55,8 +55,11 @@ export interface Rejoining {
   readonly threads: () => ReadonlyArray<string>
   /** Takes the response of `thread/resume`. Runs in the reader. */
   readonly rejoined: (threadId: string, response: unknown, facts: Pick<History, "looks" | "sameIds">) => Rejoined
-  /** Takes a response with all turns when a turn has completed: on older servers, earlier responses may lack its last items. */
-  readonly completed: (turn: RunningTurn, response: unknown) => void
+  /**
+   * Takes a response with all turns when a turn has completed, because earlier responses may lack the latest items. Returns true if
+   * the response shows the turn as completed.
+   */
+  readonly completed: (turn: RunningTurn, response: unknown) => boolean
   /** The server does not resume a thread: its turns can't be followed any more. */
   readonly refused: (threadId: string, error: CodexConnectionError) => void
   /** The server does not resume a thread because it has no turn yet. */
@@ -161,9 +164,10 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       }
     },
     completed: ({ seen, threadId, turnId }, response) => {
-      if (seen === null || seen.sameIds) return
       const snapshot = historyOf(response).turns.find(({ id }) => id === turnId)
-      if (snapshot !== undefined) seen.catchUp(threadId, snapshot.raw, false, deliver)
+      if (seen === null || snapshot === undefined) return true
+      seen.catchUp(threadId, snapshot.raw, seen.sameIds, deliver)
+      return seen.isCurrent(snapshot.raw)
     },
     refused: (threadId, error) => {
       for (const turn of turns.of(threadId)) turn.fail(error)

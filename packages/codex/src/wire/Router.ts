@@ -100,7 +100,7 @@ export interface Watch {
   readonly retrying: (turn: RunningTurn, params: unknown) => void
   /** The turn has completed, but the answer that the agent has begun is not complete. */
   readonly unanswered: (turn: RunningTurn) => void
-  /** The turn has completed after a lost connection, and no usage was reported since. Its completion waits. */
+  /** The turn has completed after a lost connection. Its completion waits for its usage. */
   readonly unmeasured: (turn: RunningTurn) => void
 }
 

@@ -15,14 +15,11 @@ export class Seen {
   /** True once a connection was lost during the turn: from then on, {@link pass} filters its events. */
   isCut = false
 
-  /** The completion, which waits for the usage: the one that was missed may have been the last. */
+  /** The completion, which waits for the usage: the last report may have been missed. */
   completion: Fields | undefined
 
   /** Whether snapshots name items as events do. Those that do not may also lack the latest items. */
   sameIds = true
-
-  /** Whether usage was reported since the last cut. */
-  private isMeasured = false
 
   /** The items that have started, with their types, in the order of their starts. */
   private readonly started = new Map<string, unknown>()
@@ -36,8 +33,12 @@ export class Seen {
   /** Events may be missing from here on. */
   cut(): void {
     this.isCut = true
-    this.isMeasured = false
     this.whole.clear()
+  }
+
+  /** Returns true if a snapshot is as recent as the completion: histories lag a little behind events. */
+  isCurrent(turn: Fields): boolean {
+    return turn["status"] === fieldsOf(fieldsOf(this.completion?.["params"])["turn"])["status"]
   }
 
   /** Notes an event that consumers get. */
@@ -118,13 +119,8 @@ export class Seen {
           raw
         ]
       }
-      case "thread/tokenUsage/updated":
-        this.isMeasured = true
-        return [raw]
       case "turn/completed":
-        if (this.completion !== undefined || (this.isMeasured && this.sameIds)) {
-          return [this.sameIds ? raw : withoutItems(raw)]
-        }
+        if (this.completion !== undefined) return [this.sameIds ? raw : withoutItems(raw)]
         this.completion = raw
         return []
       default:

@@ -109,6 +109,9 @@ export interface Wanted {
   readonly everyMillis: number
 }
 
+/** Repeats a request whose outcome is unknown. */
+const retried = <A, E>(request: Effect.Effect<A, E>) => Effect.retry(request, { while: CodexError.isRetryable })
+
 /** Runs turns, several at a time, until there were enough of them and enough cuts. */
 const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningServer | ScriptedModel.ScriptedModel> =>
   Effect.gen(function*() {
@@ -143,9 +146,6 @@ const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningS
             : { text: yield* Stream.runCollect(turn.text) }
           problems.push(...problemsOf(name, wanted.inOrder ?? true, { ...consumed, result: yield* turn.run }))
         }).pipe(Effect.catch((error) => Effect.sync(() => problems.push(`turn: ${error}`))))
-
-      // These are not repeated by themselves: their outcome is unknown.
-      const retried = <A, E>(request: Effect.Effect<A, E>) => Effect.retry(request, { while: CodexError.isRetryable })
 
       const started = retried(codex.threadStart({
         dynamicTools: [{ type: "function", name: "work", description: "", inputSchema: { type: "object" } }],

@@ -20,6 +20,15 @@ const at = (path: string | null, id: string) => {
 
 const nothing = () => undefined
 
+const tokens = (totalTokens: number) => ({
+  totalTokens,
+  inputTokens: totalTokens,
+  cachedInputTokens: 0,
+  cacheWriteInputTokens: 0,
+  outputTokens: 0,
+  reasoningOutputTokens: 0
+})
+
 const expected = ({ thread, turn }: Methods.Route) => ({
   threadId: thread === null ? undefined : threadId,
   turnId: turn === null ? undefined : turnId
@@ -70,19 +79,10 @@ describe("a turn whose start was lost with the connection", () => {
       }
       const notify = (method: string, params: object) =>
         router.accept([JSON.stringify({ method, params: { threadId, turnId, ...params } })])
-      const report = (total: number) => {
-        const tokens = (totalTokens: number) => ({
-          totalTokens,
-          inputTokens: totalTokens,
-          cachedInputTokens: 0,
-          cacheWriteInputTokens: 0,
-          outputTokens: 0,
-          reasoningOutputTokens: 0
-        })
+      const report = (total: number) =>
         notify("thread/tokenUsage/updated", {
           tokenUsage: { total: tokens(total), last: tokens(10), modelContextWindow: null }
         })
-      }
       const look = (items: ReadonlyArray<object>, looks: number) =>
         router.rejoining.rejoined(
           threadId,
@@ -101,6 +101,8 @@ describe("a turn whose start was lost with the connection", () => {
       notify("turn/completed", {
         turn: { id: turnId, items: [], itemsView: "notLoaded", status: "completed", error: null }
       })
+      // It is held until the usage is certain.
+      router.deliver(started!.turn.seen!.completion!)
       const { usage } = yield* Deferred.await(started!.turn.result)
       assert.strictEqual(usage?.turn.totalTokens, 30)
     }))
