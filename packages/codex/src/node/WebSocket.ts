@@ -1,7 +1,7 @@
 /**
  * A WebSocket client on an open socket. It passes the messages of each chunk to a plain callback, and writes messages as frames.
  *
- * It takes the place of Effect's Socket and of the package `ws`, which need 1.6 to 2.1 times the CPU of standard input and output
+ * It takes the place of Effect's Socket and of the package `ws`, which need up to 2.1 times the CPU of standard input and output
  * for each message, and of Node's WebSocket, which cannot be paused. The design page has the figures.
  */
 import * as Duration from "effect/Duration"
