@@ -30,7 +30,9 @@ import * as StoredThreads from "./capabilities/StoredThreads.ts"
 import * as WatchThread from "./capabilities/WatchThread.ts"
 import * as Transports from "./client/transports.ts"
 import * as CodexClient from "./CodexClient.ts"
+import * as Hooks from "./Hooks.ts"
 import * as Login from "./Login.ts"
+import * as Mcp from "./Mcp.ts"
 import type { TransportOptions } from "./model/connection/RemoteOptions.ts"
 import type { Transport } from "./model/connection/Transport.ts"
 import {
@@ -42,7 +44,10 @@ import {
 } from "./model/errors/CodexError.ts"
 import type * as Notification from "./model/turns/Notification.ts"
 import type * as Options from "./Options.ts"
+import * as RateLimits from "./RateLimits.ts"
 import type * as Router from "./Router.ts"
+import * as Search from "./Search.ts"
+import * as Skills from "./Skills.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { Client } from "./wire/Client.ts"
@@ -161,8 +166,18 @@ export class Codex extends Context.Service<Codex, {
   readonly loginChatgptDeviceCode: Effect.Effect<Login.DeviceCodeLogin, RequestError>
   /** Logs out, and deletes the stored key or token (`account/logout`). */
   readonly logout: Effect.Effect<void, RequestError>
+  /** Searches of files by parts of their names, and of stored threads by their text. */
+  readonly search: Search.Search
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Usage limits of the account. */
+  readonly rateLimits: RateLimits.RateLimits
+  /** MCP servers: their state, logins, resources and tools. */
+  readonly mcp: Mcp.Mcp
+  /** Skills that the server finds. */
+  readonly skills: Skills.Skills
+  /** Hooks of the user's configuration, and their runs. */
+  readonly hooks: Hooks.Hooks
   /**
    * The state of the connection, and each later one: `Connected`, `Lost` and `Reconnecting`, with their reasons. Ends when no other
    * connection follows.
@@ -210,7 +225,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     const client = yield* Client
     const router = yield* Wire.Router
     const codexClient = yield* CodexClient.CodexClient
-    const services = { client, router }
+    const services = { client, router, connection: codexClient.connection }
     const thread = (threadId: string) => Thread.make(services, threadId)
 
     const opens = OpenThreads.make(services)
@@ -232,7 +247,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       ...Account.make(services),
       loginChatgpt: Login.chatgpt(services),
       loginChatgptDeviceCode: Login.chatgptDeviceCode(services),
+      search: Search.make(services),
       notifications: router.globals,
+      rateLimits: RateLimits.make(services),
+      mcp: Mcp.make(services),
+      skills: Skills.make(services),
+      hooks: Hooks.make(services),
       connection: codexClient.connection,
       client: codexClient
     })

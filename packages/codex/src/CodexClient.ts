@@ -32,6 +32,7 @@ import {
 import { declineAll } from "./model/requests/ApprovalHandlers.ts"
 import type { Method, RequestArgs, Response } from "./model/requests/Request.ts"
 import * as ServerRequests from "./model/requests/ServerRequests.ts"
+import * as Limits from "./model/turns/Limits.ts"
 import type * as Notification from "./model/turns/Notification.ts"
 import type * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Router from "./Router.ts"
@@ -39,6 +40,7 @@ import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
 import * as ForeignTurns from "./wire/ForeignTurns.ts"
 import * as Handlers from "./wire/Handlers.ts"
+import * as QueuedTurns from "./wire/QueuedTurns.ts"
 import { encode } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
@@ -85,6 +87,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
+  /**
+   * Waits for a connection while the client reconnects, for at most `requestTimeout`, and returns the number of connections so far.
+   * Sends nothing. Fails with `CodexConnectionError` if there is none in time, or none will follow.
+   */
+  readonly connected: Effect.Effect<number, CodexConnectionError>
   /** The state of the connection, and each later one: see {@link ConnectionState}. Ends when no other connection follows. */
   readonly connection: Stream.Stream<ConnectionState>
 }>()("effect-codex/CodexClient") {}
@@ -138,7 +145,16 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const controls = TurnControls.make(send, subagents)
   const isShared = () => session.last()?.isShared === true
   const foreign = ForeignTurns.make({ router, send, controls, isShared, rejoin: session.rejoin })
-  const starts = TurnStarts.make({ router, send, controls, foreign, rejoining: session, fork })
+  const queued = QueuedTurns.make({
+    router,
+    send,
+    onTurn: (turn) => {
+      const { members } = family.lineage(turn.threadId)
+      const limits = Limits.resolve([...members.map(({ limits }) => limits), options.limits])
+      if (limits !== undefined) fork(starts.enforce(turn, limits))
+    }
+  })
+  const starts = TurnStarts.make({ router, send, controls, foreign, queued, rejoining: session, fork })
   router.serve(
     yield* Answering.make({
       fork,
@@ -184,6 +200,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
         return read(result)
       }, options)
     },
+    requestWith: (method, params, { onResponse, ...hooks }) => {
+      const read = Requests.decode(method)
+      return send(method, params, (result) => {
+        const response = read(result)
+        if (Exit.isSuccess(response)) onResponse?.(response.value)
+        return response
+      }, hooks)
+    },
     isSubscribed: (threadId) => !unsubscribed.has(threadId),
     notify: (method, params) =>
       Effect.flatMap(connected, (connection): Effect.Effect<void, CodexConnectionError | InvalidInputError> => {
@@ -210,6 +234,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     limits: options.limits,
     look,
     subagents,
+    queued,
     turns: { ...starts, ...controls }
   }
 })

@@ -7,20 +7,24 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import * as BackgroundTerminals from "./BackgroundTerminals.ts"
 import { nameCaller } from "./base/caller.ts"
 import { refuseAwait } from "./base/refuseAwait.ts"
 import type { Services } from "./capabilities/Services.ts"
 import * as ThreadTurns from "./capabilities/ThreadTurns.ts"
+import * as Checkpoint from "./Checkpoint.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
 import { check } from "./model/errors/check.ts"
 import {
+  type CheckpointError,
   type CodexConnectionError,
   type OpenThreadError,
   type RequestError,
   type RunError,
   type StartTurnError,
   type StreamError,
+  type ThreadBusyError,
   type ThreadError,
   type TurnError,
   type TypedRunError
@@ -32,6 +36,7 @@ import * as optionChecks from "./options/checks.ts"
 import * as OutputCodec from "./options/OutputCodec.ts"
 import * as Params from "./options/params.ts"
 import type * as Output from "./Output.ts"
+import * as ThreadQueue from "./ThreadQueue.ts"
 import * as Turn from "./Turn.ts"
 import * as Compaction from "./wire/Compaction.ts"
 import type { Member } from "./wire/Family.ts"
@@ -175,6 +180,14 @@ export interface Thread {
   ) => Effect.Effect<TurnResult, RunError>
   /** The stored goal of the thread: reads, pauses, resumes and clears it. */
   readonly goal: Goal.StoredGoal
+  /** The queue of the thread: input that the server turns into turns by itself. */
+  readonly queue: ThreadQueue.ThreadQueue
+  /** The background terminals of the thread: commands that run on after the agent has stopped waiting for them. */
+  readonly backgroundTerminals: BackgroundTerminals.BackgroundTerminals
+  /** Makes a checkpoint: a point of the conversation, and optionally of the files, to which the thread can be returned. */
+  readonly checkpoint: (
+    options?: Checkpoint.CheckpointOptions
+  ) => Effect.Effect<Checkpoint.Checkpoint, ThreadError | ThreadBusyError | CheckpointError>
 }
 
 /**
@@ -324,7 +337,14 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     review,
     startGoal: goals.start,
     runGoal: goals.run,
-    goal: goals.stored
+    goal: goals.stored,
+    get queue() {
+      return ThreadQueue.make({ client, router }, id)
+    },
+    get backgroundTerminals() {
+      return BackgroundTerminals.make({ client, router }, id)
+    },
+    checkpoint: (options) => refuseAwait("thread.checkpoint", Checkpoint.make({ client, router }, id)(options))
   }
 }
 

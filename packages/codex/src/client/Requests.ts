@@ -92,7 +92,7 @@ export const make = ({ deadlines, fork, maxInFlight, requestTimeout, router, ses
     read: (result: unknown) => Exit.Exit<A, RequestError>,
     options: RequestOptions & SendOptions = {}
   ): Effect.Effect<A, RequestError> => {
-    const { control, late, onSend, repeats } = options
+    const { control, late, onId, onSend, repeats } = options
     const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
       return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
@@ -104,7 +104,7 @@ export const make = ({ deadlines, fork, maxInFlight, requestTimeout, router, ses
           (connection) =>
             roundTrip(
               { router, deadlines, connection, slots },
-              { method, params, read, timeout, late, control, onSend, span }
+              { method, params, read, timeout, late, control, onId, onSend, span }
             )
         )
       const onceMore = (): Effect.Effect<A, RequestError> =>

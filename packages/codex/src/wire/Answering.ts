@@ -63,8 +63,15 @@ const answer = (
     )
   }
   const method = request.method as ServerRequests.Method
+  const itemId = Predicate.isObject(request.params) ? request.params["itemId"] : undefined
   return Effect.flatMap(
-    find({ id: request.id, method, threadId: request.threadId, turnId: request.turnId }),
+    find({
+      id: request.id,
+      method,
+      threadId: request.threadId,
+      turnId: request.turnId,
+      itemId: typeof itemId === "string" ? itemId : undefined
+    }),
     (answerer) => answerer === undefined ? Effect.succeed(undefined) : run(request, params.success, answerer, maxBytes)
   )
 }

@@ -6,10 +6,11 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
 import type { Limits } from "../model/turns/Limits.ts"
-import type * as Notification from "../model/turns/Notification.ts"
+import * as Notification from "../model/turns/Notification.ts"
 import type { Settings } from "../model/turns/Settings.ts"
 import * as ThreadSettings from "../model/turns/Settings.ts"
 import { ChildTurns } from "./ChildTurns.ts"
+import { FileChanges } from "./FileChanges.ts"
 
 /** A thread, with what is bound to it. */
 export class Member {
@@ -30,6 +31,8 @@ export class Member {
   openedWith: FixedOptions = {}
   /** The latest status that the server has reported on this connection. */
   status: unknown = undefined
+  /** Whether the latest turn was interrupted: the server then starts no queued turn by itself. */
+  wasInterrupted = false
   /** The latest report of what the thread has used. */
   used: unknown = undefined
   /** Options in force, as far as they are known. */
@@ -40,6 +43,8 @@ export class Member {
   isLoaded = true
   /** Whether the thread was closed, archived or deleted: it stays for what derives from it. */
   isClosed = false
+  /** The latest state of each MCP server of the thread that this connection has reported. */
+  readonly mcpServers = new Map<string, Protocol.McpServerStatusUpdatedNotification>()
   /** Sub-agents and forks. */
   readonly derived = new Set<Member>()
 
@@ -75,6 +80,9 @@ export class Family {
   /** The turns of sub-agents, and what they count for. */
   readonly turns = new ChildTurns()
 
+  /** The file changes that are in progress. */
+  readonly changes = new FileChanges()
+
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
   /** Those who watch every message of a thread and its sub-agents, for the limits of a turn. */
@@ -101,7 +109,10 @@ export class Family {
 
   /** The connection is lost, and the threads stay loaded. */
   suspend(): void {
-    for (const member of this.members.values()) member.status = undefined
+    for (const member of this.members.values()) {
+      member.status = undefined
+      member.mcpServers.clear()
+    }
   }
 
   /** This client has started, resumed or forked a thread. */
@@ -257,6 +268,7 @@ export class Family {
     switch (method) {
       case "item/started":
       case "item/completed":
+        this.changes.observe(threadId, method, params["item"])
         return this.onItem(threadId, params["item"])
       case "turn/started": {
         const turn = params["turn"]
@@ -267,8 +279,11 @@ export class Family {
         if (member?.parent === null) return
         return this.turns.start({ threadId, turnId, rootId, depth: this.depthOf(threadId) })
       }
-      case "turn/completed":
+      case "turn/completed": {
+        const member = this.members.get(threadId)
+        if (member !== undefined) member.wasInterrupted = isInterrupted(params["turn"])
         return this.turns.end(threadId)
+      }
       case "thread/tokenUsage/updated":
         {
           const member = this.members.get(threadId)
@@ -282,6 +297,12 @@ export class Family {
       case "thread/settings/updated": {
         const member = this.ensure(threadId)
         member.settings = ThreadSettings.update(member.settings, params["threadSettings"])
+        return
+      }
+      case "mcpServer/startupStatus/updated": {
+        const event = Notification.fromMessage({ method, params })
+        // It may arrive before the thread itself.
+        if (event.method === method) this.ensure(threadId).mcpServers.set(event.params.name, event.params)
         return
       }
       case "thread/archived":
@@ -303,9 +324,11 @@ export class Family {
    */
   lost(): void {
     this.turns.lost()
+    this.changes.clear()
     const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
+      member.mcpServers.clear()
       if (isInUse(member)) { for (const above of this.lineage(member.threadId).members) needed.add(above) }
     }
     for (const member of this.members.values()) {
@@ -412,3 +435,5 @@ const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
 
 /** Whether the thread, or one that derives from it, is in use. */
 const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)
+
+const isInterrupted = (turn: unknown): boolean => Predicate.isObject(turn) && turn["status"] === "interrupted"

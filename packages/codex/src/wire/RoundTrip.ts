@@ -29,6 +29,8 @@ export interface Request<A> {
   readonly control?: boolean | undefined
   /** Receives a result that arrives after the time limit, in the reader. Without it, such a result is dropped. */
   readonly late?: ((result: unknown) => void) | undefined
+  /** Receives the id of the request before it is written. */
+  readonly onId?: ((id: number) => void) | undefined
   /** Runs when the connection has accepted the request, or has not. */
   readonly onSend?: ((isAccepted: boolean) => void) | undefined
   /** The span whose trace the server continues. */
@@ -64,7 +66,7 @@ export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, 
 /** Sends a request that has its slot. */
 const send = <A>(
   { connection, deadlines, router }: Wire,
-  { late, method, onSend, params, read, span, timeout }: Request<A>,
+  { late, method, onId, onSend, params, read, span, timeout }: Request<A>,
   slots: Slots | undefined,
   fiber: Fiber.Fiber<unknown, unknown>,
   interruptibly: (answer: Effect.Effect<A, RequestError>) => Effect.Effect<A, RequestError> = identity
@@ -96,6 +98,7 @@ const send = <A>(
       end(result)
     }
   })
+  onId?.(id)
   const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
   const message = encode({ id, method, params, trace }, connection)
   if (typeof message !== "string") {

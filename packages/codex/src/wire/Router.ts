@@ -175,6 +175,8 @@ export class Router extends Context.Service<Router, {
   readonly notifications: Notifications
   /** Every notification from now on that belongs to no turn. */
   readonly globals: Notifications
+  /** Subscribes to the notifications that belong to no turn at once, until the scope closes. */
+  readonly subscribeGlobals: Effect.Effect<Notifications, never, Scope.Scope>
   /** Every notification of one thread from now on. */
   readonly thread: (threadId: string) => Notifications
   /** Sets the part of the client that answers requests of the server. */
@@ -443,6 +445,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
     turn: (threadId, turnId) => turns.get(threadId, turnId),
     notifications: subscriptions.all,
     globals: subscriptions.withoutTurn,
+    subscribeGlobals: subscriptions.scopedWithoutTurn,
     thread: (threadId) => subscriptions.thread(threadId),
     serve: (handler) => {
       server = handler

@@ -17,6 +17,8 @@ export interface SendOptions {
   readonly late?: (result: unknown) => void
   /** True if it does not count among the requests in flight. */
   readonly control?: boolean
+  /** Receives the id of the request before it is written. */
+  readonly onId?: (id: number) => void
   /** Runs when the connection has accepted the request, or has not. */
   readonly onSend?: (isAccepted: boolean) => void
   /** True if it is sent again after a lost connection, because repeating it does no harm. */

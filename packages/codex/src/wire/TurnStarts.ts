@@ -24,6 +24,7 @@ import {
 import type { TurnLimits } from "../model/turns/Limits.ts"
 import * as Enforcement from "./Enforcement.ts"
 import type { ForeignTurns } from "./ForeignTurns.ts"
+import type { QueuedTurns } from "./QueuedTurns.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -77,6 +78,16 @@ export interface TurnStarts {
     input: ReadonlyArray<Protocol.UserInputInput>,
     events: boolean
   ) => Effect.Effect<StartedTurn | undefined, StartTurnError>
+  /** Waits until a thread is free, and runs an effect while no turn of this client can start on it. */
+  readonly exclusively: <A, E>(
+    threadId: string,
+    whenBusy: "wait" | "fail",
+    effect: Effect.Effect<A, E>
+  ) => Effect.Effect<A, E | ThreadBusyError>
+  /** Runs a function at a moment at which no turn of this client is about to start on a thread. */
+  readonly between: <A>(threadId: string, f: () => A) => Effect.Effect<A>
+  /** Interrupts a turn that reaches one of its limits. */
+  readonly enforce: (turn: RunningTurn, limits: TurnLimits) => Effect.Effect<void>
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string) => Tracer.Span | undefined
 }
@@ -88,6 +99,8 @@ interface Occupant {
   readonly steerable: boolean
   readonly limits: TurnLimits | undefined
   watched?: Telemetry.WatchedTurn
+  /** True from the moment at which the thread is free until the scope closes: the server must start no other turn meanwhile. */
+  isNext: boolean
   state: "idle" | "starting" | "started"
   /** The reason why the turn could not be started; until one is known, the caller's interruption. */
   failure: Exit.Exit<never, StartTurnError>
@@ -95,12 +108,14 @@ interface Occupant {
   isLeft: boolean
 }
 
-export const make = ({ controls, foreign, fork, rejoining, router, send }: {
+export const make = ({ controls, foreign, fork, queued, rejoining, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
   readonly controls: TurnControls
   /** The turns of other clients. */
   readonly foreign: ForeignTurns
+  /** The turns that the server starts from queues. */
+  readonly queued: QueuedTurns
   readonly rejoining: {
     /** Returns true if turns outlive the connection. */
     readonly survives: () => boolean
@@ -253,37 +268,81 @@ export const make = ({ controls, foreign, fork, rejoining, router, send }: {
     }
   }
 
-  const acquire: TurnStarts["acquire"] = ({ agent = {}, limits, steerable, threadId, whenBusy }) =>
+  /** Waits until neither a queued turn nor another client keeps a thread busy. */
+  const free = (
+    threadId: string,
+    whenBusy: "wait" | "fail",
+    occupant: Occupant
+  ): Effect.Effect<void, ThreadBusyError> =>
+    queued.free(threadId, whenBusy).pipe(
+      Effect.andThen(foreign.free(threadId, whenBusy)),
+      Effect.andThen(() => {
+        if (queued.isDue(threadId)) return free(threadId, whenBusy, occupant)
+        occupant.isNext = true
+        return Effect.void
+      })
+    )
+
+  /** Acquires a thread for an occupant, which leaves it with the scope. */
+  const occupy = <A>(
+    { steerable, threadId, whenBusy = "wait" }: Omit<ThreadRequest, "agent">,
+    limits: TurnLimits | undefined,
+    use: (occupant: Occupant) => Effect.Effect<A>
+  ): Effect.Effect<A, ThreadBusyError, Scope.Scope> =>
     Effect.uninterruptibleMask((interruptibly) => {
       const occupant: Occupant = {
         turn: Deferred.makeUnsafe(),
         steerable,
         limits,
+        isNext: false,
         state: "idle",
         failure: Exit.interrupt(),
         isLeft: false
       }
-      const use = Effect.flatMap(Effect.scope, (scope) =>
-        Effect.andThen(
-          Scope.addFinalizer(scope, leave(threadId, occupant)),
-          Effect.map(Telemetry.watchTurn(threadId, agent), (watched) => {
-            occupant.watched = watched
-            return acquired(threadId, occupant, watched)
-          })
-        ))
-      const acquiring = Effect.tap(use, interruptibly(foreign.free(threadId, whenBusy ?? "wait")))
-      if (gate.tryAcquire(threadId, occupant)) return acquiring
-      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      const occupying = Effect.flatMap(Effect.scope, (scope) =>
+        Effect.andThen(Scope.addFinalizer(scope, leave(threadId, occupant)), use(occupant)))
+      const acquiring = Effect.tap(occupying, interruptibly(free(threadId, whenBusy, occupant)))
+      if (gate.tryAcquire(threadId, occupant)) {
+        return acquiring
+      }
+      if (whenBusy === "fail") {
+        return Effect.fail(new ThreadBusyError({ threadId }))
+      }
       return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), acquiring)
+    })
+
+  const acquire: TurnStarts["acquire"] = ({ agent = {}, ...request }) =>
+    occupy(
+      request,
+      request.limits,
+      (occupant) =>
+        Effect.map(Telemetry.watchTurn(request.threadId, agent), (watched) => {
+          occupant.watched = watched
+          return acquired(request.threadId, occupant, watched)
+        })
+    )
+
+  const exclusively: TurnStarts["exclusively"] = (threadId, whenBusy, effect) =>
+    Effect.scoped(
+      Effect.andThen(occupy({ threadId, whenBusy, steerable: false }, undefined, () => Effect.void), effect)
+    )
+
+  const between: TurnStarts["between"] = (threadId, f) =>
+    Effect.suspend(() => {
+      const occupant = gate.occupant(threadId)
+      return occupant?.isNext === true && occupant.state !== "started"
+        ? Effect.andThen(Deferred.await(occupant.turn), between(threadId, f))
+        : Effect.sync(f)
     })
 
   const join: TurnStarts["join"] = (threadId, input, events) =>
     Effect.suspend(() => {
       const occupant = gate.occupant(threadId)
-      if (occupant !== undefined && !occupant.steerable) return Effect.succeed(undefined)
-      const joined = occupant === undefined ?
+      const running = queued.running(threadId)
+      if (running === undefined && occupant !== undefined && !occupant.steerable) return Effect.succeed(undefined)
+      const joined = running === undefined && occupant === undefined ?
         foreign.join(threadId, input, events) :
-        Effect.flatMap(Deferred.await(occupant.turn), (turn) => {
+        Effect.flatMap(running === undefined ? Deferred.await(occupant!.turn) : Effect.succeed(running), (turn) => {
           if (turn === undefined) return Effect.succeed(undefined)
           const cursor = events ? turn.keepEvents().cursor() : null
           return controls.steer(turn, input).pipe(
@@ -299,7 +358,7 @@ export const make = ({ controls, foreign, fork, rejoining, router, send }: {
       )
     })
 
-  return { acquire, join, spanOf: (threadId) => gate.occupant(threadId)?.watched?.span }
+  return { acquire, join, exclusively, between, enforce, spanOf: (threadId) => gate.occupant(threadId)?.watched?.span }
 }
 
 /**

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
+import { createConnection } from "node:net"
 import { createInterface } from "node:readline"
 
 /** A server that listens. */
@@ -80,10 +80,14 @@ export const listen = (
       })
       current.once("exit", () => resume(Effect.die(new Error(`the server has ended: ${said.join("\n")}`))))
       if (how === "ws") return undefined
+      // The file is there a moment before the server listens.
       const poll = setInterval(() => {
-        if (!existsSync(path)) return
-        clearInterval(poll)
-        resume(Effect.succeed(path))
+        const socket = createConnection(path, () => {
+          clearInterval(poll)
+          socket.destroy()
+          resume(Effect.succeed(path))
+        })
+        socket.on("error", () => {})
       }, 10)
       return Effect.sync(() => clearInterval(poll))
     })

@@ -7,13 +7,23 @@ import { ProcessOptions } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
+import { createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ExampleCodex from "./ExampleCodex.ts"
 import * as OfflineModel from "./OfflineModel.ts"
+
+/** Connects to a socket, and fails while nothing listens on it. */
+const connect = (path: string) =>
+  Effect.tryPromise(async () => {
+    const socket = createConnection(path)
+    await once(socket, "connect")
+    socket.destroy()
+  })
 
 /** Starts a server, and returns its address: the URL of its WebSocket, or the path of its socket. The scope ends the server. */
 export const listen = (how: "ws" | "unix", ...args: ReadonlyArray<string>) =>
@@ -52,7 +62,7 @@ export const listen = (how: "ws" | "unix", ...args: ReadonlyArray<string>) =>
           await once(server, "exit")
         })
     )
-    if (how === "unix") return path
+    if (how === "unix") return yield* Effect.as(Effect.retry(connect(path), Schedule.spaced("20 millis")), path)
     return yield* Effect.callback<string>((resume) => {
       server.stderr.on("data", (data) => {
         const address = /listening on: (ws:\S+)/.exec(String(data))?.[1]
