@@ -48,6 +48,8 @@ export interface Rejoined {
   readonly isPending: boolean
   /** Ends the turns that have ended meanwhile; to be run when their usage has arrived. Undefined if there are none. */
   readonly end: (() => void) | undefined
+  /** Returns true if usage was reported since the response for each turn of this client on the thread. */
+  readonly isMeasured: () => boolean
 }
 
 export interface Rejoining {
@@ -158,6 +160,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       return {
         isComplete: isComplete || history.isWhole,
         isPending,
+        isMeasured: () => turns.of(threadId).every(({ seen }) => seen === null || seen.isMeasured),
         end: endings.length === 0 ? undefined : () => {
           for (const each of endings) each()
         }

@@ -15,6 +15,9 @@ export class Seen {
   /** True once a connection was lost during the turn: from then on, {@link pass} filters its events. */
   isCut = false
 
+  /** Whether usage was reported since the last cut or snapshot. */
+  isMeasured = false
+
   /** The completion, which waits for the usage: the last report may have been missed. */
   completion: Fields | undefined
 
@@ -33,6 +36,7 @@ export class Seen {
   /** Events may be missing from here on. */
   cut(): void {
     this.isCut = true
+    this.isMeasured = false
     this.whole.clear()
   }
 
@@ -119,6 +123,9 @@ export class Seen {
           raw
         ]
       }
+      case "thread/tokenUsage/updated":
+        this.isMeasured = true
+        return [raw]
       case "turn/completed":
         if (this.completion !== undefined) return [this.sameIds ? raw : withoutItems(raw)]
         this.completion = raw

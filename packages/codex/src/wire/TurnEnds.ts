@@ -111,9 +111,10 @@ export const make = ({ controls, deadlines, fork, router, send }: {
       const complete = () => {
         if (turn.seen?.completion !== undefined && !turn.ended) router.deliver(turn.seen.completion)
       }
+      const isMeasured = () => turn.seen?.isMeasured !== false
       const isCurrent = (response: unknown) => router.rejoining.completed(turn, response)
       fork(
-        afterUsage(ask, turn.threadId, isCurrent, complete).pipe(
+        afterUsage(ask, turn.threadId, isCurrent, isMeasured, complete).pipe(
           // After another lost connection, the next one completes the turn.
           Effect.catch((error) => error._tag === "CodexConnectionError" ? Effect.void : Effect.sync(complete))
         )
