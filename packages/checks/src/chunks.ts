@@ -35,7 +35,7 @@ const chunked: ReadonlyArray<Chunked> = [
     entries: ["promises/index", "node/process", "node/noProcess"],
     groups: [
       // The modules of `node/process` need these, and are needed by the rest: a chunk of their own keeps chunks free of cycles.
-      { name: "base", test: /\/src\/(?:base|model|node\/(?:ConfigOverrides|ProcessOptions)\.ts)/ },
+      { name: "base", test: /\/src\/(?:base|model|node\/(?:ConfigOverrides|ProcessOptions|SharedOptions)\.ts)/ },
       // `CodexConfig` alone needs Effect's Config.
       { name: "core", test: /\/src\/(?!node|promises|CodexConfig)/ }
     ]

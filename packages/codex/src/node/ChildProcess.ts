@@ -12,6 +12,7 @@ import type * as NodeStream from "node:stream"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/errors/CodexError.ts"
 import { look } from "./Binary.ts"
+import { childProcess } from "./builtin.ts"
 import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
 import * as Stderr from "./Stderr.ts"
@@ -132,8 +133,7 @@ const start = (
   Effect.callback((resume) => {
     const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
     try {
-      // Fetched when a process is started: loading it takes some milliseconds.
-      const child = process.getBuiltinModule("node:child_process").spawn(command.program, command.args, {
+      const child = childProcess().spawn(command.program, command.args, {
         cwd: command.cwd,
         env: command.env,
         stdio: ["pipe", "pipe", options.stderr === "log" ? "pipe" : options.stderr],
