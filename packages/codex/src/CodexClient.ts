@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   Transport | Wire.Router | Scope.Scope | R
 > {
   yield* check(options, RemoteOptions.transportChecks)
-  const { look } = yield* Transport
+  const { look, realPath } = yield* Transport
   const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
   // Later work does not belong to the span in which the client is built.
@@ -168,6 +168,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         client: handlers,
         family,
         isShared,
+        realPath,
         read: (threadId) =>
           send(
             "thread/read",

@@ -13,6 +13,7 @@ export {
   layerMemory,
   type MemoryServer,
   type PathKind,
+  type RealPath,
   receiveStream,
   Transport
 } from "./model/connection/Transport.ts"

@@ -11,6 +11,7 @@ import { hiding } from "../base/secrets.ts"
 import { splitMessages, Transport } from "../model/connection/Transport.ts"
 import { CodexConnectError } from "../model/errors/CodexError.ts"
 import { look } from "./Binary.ts"
+import { realPath } from "./realPath.ts"
 import { codec } from "./bytes.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import { command } from "./Command.ts"
@@ -74,7 +75,8 @@ export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport>
       }),
       // With `args`, the server may run on another machine.
       ...(options.args !== undefined ? {} : {
-        look: (path) => look(Path.resolve(directory, options.cwd ?? "", path))
+        look: (path) => look(Path.resolve(directory, options.cwd ?? "", path)),
+        realPath
       })
     })
   })

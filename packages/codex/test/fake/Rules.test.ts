@@ -52,17 +52,19 @@ describe("what rules leave", () => {
       assert.deepStrictEqual(yield* ask("unknown", "ls"), { decision: "decline" })
     }))
 
-  scenario("goes on with services: a handler of rules and the next one have their own", () =>
+  scenario("goes to a handler that knows the changes, after the rules have followed their links", () =>
     Effect.gen(function*() {
       const { codex, server } = yield* setup
       const thread = yield* codex.threadStart({
         serverRequests: ServerRequests.orElse(
-          ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "allow", command: ["ls"] }]),
+          ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "allow", command: ["ls"] }], {
+            files: FileSystem.makeNoop({ realPath: (path) => Effect.succeed(path) })
+          }),
           {
             [fileChange]: (_, { changes }) => Effect.succeed({ decision: changes === undefined ? "cancel" : "decline" })
           }
         )
-      }).pipe(Effect.provide(FileSystem.layerNoop({ realPath: (path) => Effect.succeed(path) })))
+      })
       const item = (id: string, path: string) => ({
         threadId: thread.id,
         turnId: "turn-1",

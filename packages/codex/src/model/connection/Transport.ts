@@ -71,6 +71,8 @@ export class Transport extends Context.Service<Transport, {
    * server. A transport that cannot look leaves this out, and paths are then sent unchecked.
    */
   readonly look?: ((path: string) => PathKind) | undefined
+  /** Follows the links of a path on the server's machine, for approval rules. A transport that cannot look leaves this out. */
+  readonly realPath?: RealPath | undefined
 }>()("effect-codex/Transport") {}
 
 /**
@@ -79,6 +81,14 @@ export class Transport extends Context.Service<Transport, {
  * @category models
  */
 export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden"
+
+/**
+ * Follows the links of an absolute path, and returns the path of the file itself. Fails with `"missing"` if nothing is there, not even
+ * a link, and with `"hidden"` if it can't be known: the links lead nowhere, or a directory is closed.
+ *
+ * @category models
+ */
+export type RealPath = (path: string) => Effect.Effect<string, "missing" | "hidden">
 
 /**
  * Creates the `receive` of a connection from a Stream of messages, one JSON text each. The Stream fails with the reason why the
