@@ -86,6 +86,9 @@ export interface ThreadQueue {
 /** The handles of started turns. A turn has one, because only its first consumer receives all events. */
 const handles = new WeakMap<StartedTurn, Turn.Turn>()
 
+/** The Effects that wait for the start of queued turns. */
+const waits = new WeakMap<Entry, QueuedTurn["turn"]>()
+
 /** @internal Returns the queue of one thread. */
 export const make = (
   services: Services,
@@ -103,9 +106,10 @@ export const make = (
   }
 
   const queuedTurn = ({ id, input }: Protocol.QueuedSubmission, entry: Entry): QueuedTurn => {
-    // The list that a consumer compares with the next one is plain data.
-    const turn = Effect.map(Deferred.await(entry.turn), handleOf)
-    return Object.defineProperty({ id, threadId, input, turn }, "turn", { enumerable: false })
+    // The same one each time, so that lists of the same turns are equal.
+    const turn = waits.get(entry) ?? Effect.map(Deferred.await(entry.turn), handleOf)
+    waits.set(entry, turn)
+    return { id, threadId, input, turn }
   }
 
   /** Reads the queue from a page on. Its entries are compared in the reader, where none of them can start meanwhile. */

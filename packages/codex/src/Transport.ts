@@ -6,6 +6,7 @@
  * connects to a server in this program. Implement the service to reach a server in another way.
  */
 export { layerStdio, layerUnixSocket, layerWebSocket } from "#process"
+export type { RealPath } from "./base/paths.ts"
 export type { UnixSocketOptions, WebSocketOptions } from "./model/connection/SocketOptions.ts"
 export {
   type Accept,
@@ -13,7 +14,6 @@ export {
   layerMemory,
   type MemoryServer,
   type PathKind,
-  type RealPath,
   receiveStream,
   Transport
 } from "./model/connection/Transport.ts"

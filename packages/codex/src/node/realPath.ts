@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { lstat, realpath } from "node:fs/promises"
-import type { RealPath } from "../model/connection/Transport.ts"
+import type { RealPath } from "../base/paths.ts"
 
 /** Follows the links of a path: see {@link RealPath}. */
 export const realPath: RealPath = (path) =>

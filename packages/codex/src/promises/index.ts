@@ -20,8 +20,8 @@ export * as CodexError from "../CodexError.ts"
 export * as Input from "../Input.ts"
 /** The configuration of MCP servers. */
 export * as McpConfig from "../McpConfig.ts"
-/** Handlers for the server's requests: rules for approvals, and answers of MCP servers' questions. */
-export * as ServerRequests from "../ServerRequests.ts"
+/** Rules that answer approvals, and approvals of MCP tools. */
+export * as ServerRequests from "./Rules.ts"
 export type { BackgroundTerminals } from "./BackgroundTerminals.ts"
 export type { Checkpoint } from "./Checkpoint.ts"
 export { Codex, type ConnectOptions, type StartOptions, type WatchedThread } from "./Codex.ts"

@@ -542,7 +542,7 @@ describe("a rule for a path", () => {
       assert.strictEqual(yield* verdict("decline"), "decline")
       assert.strictEqual(yield* verdict("allow", Effect.succeed), "allow")
       assert.strictEqual(yield* verdict("allow", (path) => Effect.fail(path === "/" ? "hidden" : "missing")), "next")
-      assert.throws(() => ServerRequests.rules([], { fils: undefined } as object), /fils is not an option/)
+      assert.throws(() => ServerRequests.rules([], { fils: null } as object), /fils is not an option/)
     }))
 
   it.effect("answers requests of the old protocol", () =>

@@ -10,6 +10,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Codec, codec, Lines } from "../../base/Lines.ts"
+import type { RealPath } from "../../base/paths.ts"
 import type { Hide } from "../../base/secrets.ts"
 import { CodexConnectionError, type ConnectError } from "../errors/CodexError.ts"
 
@@ -81,14 +82,6 @@ export class Transport extends Context.Service<Transport, {
  * @category models
  */
 export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden"
-
-/**
- * Follows the links of an absolute path, and returns the path of the file itself. Fails with `"missing"` if nothing is there, not even
- * a link, and with `"hidden"` if it can't be known: the links lead nowhere, or a directory is closed.
- *
- * @category models
- */
-export type RealPath = (path: string) => Effect.Effect<string, "missing" | "hidden">
 
 /**
  * Creates the `receive` of a connection from a Stream of messages, one JSON text each. The Stream fails with the reason why the

@@ -6,9 +6,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { isWithin, normalized, split } from "../../base/paths.ts"
+import { isWithin, normalized, type RealPath, split } from "../../base/paths.ts"
 import * as Shell from "../../base/shell.ts"
-import type { RealPath } from "../connection/Transport.ts"
 import type { Rule } from "./ApprovalRules.ts"
 import type { McpToolApproval } from "./McpElicitation.ts"
 

@@ -10,7 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
-import type { RealPath } from "../connection/Transport.ts"
+import type { RealPath } from "../../base/paths.ts"
 
 /** The method of a server request. */
 export type Method = keyof Methods.ServerRequests
