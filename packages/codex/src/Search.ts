@@ -210,7 +210,9 @@ export const make = (
           Effect.ignore(client.request("fuzzyFileSearch/sessionStop", { sessionId }, { timeout: cancelTimeout })))
         // A session belongs to its connection.
         yield* client.connection.pipe(
-          Stream.filter((state) => state._tag === "Connected" && state.connections > before),
+          Stream.filter((state) =>
+            state._tag === "Connected" && state.connections > before
+          ),
           Stream.runForEach(() => Effect.ignore(Effect.andThen(start, session.query === "" ? Effect.void : update))),
           Effect.andThen(client.closed),
           Effect.map((error) => session.lose(error)),

@@ -48,8 +48,7 @@ export const make = ({ client, router }: Services) =>
       (error) =>
         error._tag === "CodexRpcError" && !found.ephemeral
         && (saysUnstarted(error) || error.reason._tag === "ThreadNotFound"),
-      () =>
-        Effect.as(router.family.get(threadId)?.isOpened === true ? Effect.void : join, { thread: found })
+      () => Effect.as(router.family.get(threadId)?.isOpened === true ? Effect.void : join, { thread: found })
     )
     return { thread, notifications: events }
   })

@@ -11,11 +11,11 @@ import { hiding } from "../base/secrets.ts"
 import { splitMessages, Transport } from "../model/connection/Transport.ts"
 import { CodexConnectError } from "../model/errors/CodexError.ts"
 import { look } from "./Binary.ts"
-import { realPath } from "./realPath.ts"
 import { codec } from "./bytes.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import { command } from "./Command.ts"
 import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
+import { realPath } from "./realPath.ts"
 
 /** Returns the secrets in the environment of the process. */
 const secretsOf = ({ env = {} }: ProcessOptions): ReadonlyArray<string> =>

@@ -14,4 +14,7 @@ export const realPath: RealPath = (path) =>
 
 /** Returns true if nothing is there, not even a link to nowhere. */
 const isMissing = (path: string): Promise<boolean> =>
-  lstat(path).then(() => false, (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT")
+  lstat(path).then(
+    () => false,
+    (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT"
+  )

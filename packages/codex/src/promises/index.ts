@@ -21,7 +21,6 @@ export * as Input from "../Input.ts"
 /** The configuration of MCP servers. */
 export * as McpConfig from "../McpConfig.ts"
 /** Rules that answer approvals, and approvals of MCP tools. */
-export * as ServerRequests from "./Rules.ts"
 export type { BackgroundTerminals } from "./BackgroundTerminals.ts"
 export type { Checkpoint } from "./Checkpoint.ts"
 export { Codex, type ConnectOptions, type StartOptions, type WatchedThread } from "./Codex.ts"
@@ -36,6 +35,7 @@ export type {
   TypedTurnOptions
 } from "./Options.ts"
 export type { RateLimits } from "./RateLimits.ts"
+export * as ServerRequests from "./Rules.ts"
 export type { SignalOptions } from "./Runner.ts"
 export type { AnySchema } from "./Schemas.ts"
 export type { FileSearch, Search } from "./Search.ts"

@@ -159,7 +159,10 @@ describe("capabilities of a thread", () => {
         const { codex, server } = yield* setup
         const thread = yield* codex.threadStart()
         let ids = ["a"]
-        yield* server.on("thread/queue/list", () => ({ data: ids.map((id) => ({ id, clientUserMessageId: id, input: [] })), nextCursor: null }))
+        yield* server.on(
+          "thread/queue/list",
+          () => ({ data: ids.map((id) => ({ id, clientUserMessageId: id, input: [] })), nextCursor: null })
+        )
         yield* server.on("thread/backgroundTerminals/list", () => ({ data: [], nextCursor: null }))
         const queue = yield* following(Stream.map(thread.queue.changes, (list) => list.map(({ id }) => id).join()))
         const terminals = yield* following(thread.backgroundTerminals.changes)
@@ -176,6 +179,8 @@ describe("capabilities of a thread", () => {
         assert.strictEqual(yield* queue.next, "b")
         assert.deepStrictEqual(yield* terminals.next, [])
         yield* Fiber.interruptAll([queue.fiber, terminals.fiber])
+        yield* server.notifyAll([{ method: "thread/closed", params: { threadId: thread.id } }])
+        yield* thread.setName("closed")
       }),
     restarting
   )

@@ -379,7 +379,10 @@ describe("capabilities", () => {
         ...McpConfig.config({ missing: { command: "/nonexistent" } })
       }
     })
-    const servers = await until(codex.mcp.startup(thread.id), (servers) => servers.some((server) => server.error !== null))
+    const servers = await until(
+      codex.mcp.startup(thread.id),
+      (servers) => servers.some((server) => server.error !== null)
+    )
     assert.deepInclude(servers[0], { name: "missing", status: "failed" })
     assert.lengthOf(await codex.mcp.status({ threadId: thread.id, server: "missing" }), 1)
     await expect(codex.mcp.resources({ server: "none" })).rejects.toThrow(CodexError.InvalidInputError)

@@ -13,7 +13,13 @@ import { declineAll } from "./ApprovalHandlers.ts"
 import { Rule } from "./ApprovalRules.ts"
 import { mcpToolApproval, mcpToolResponse } from "./McpElicitation.ts"
 import * as Matching from "./RuleMatching.ts"
-import { type Method, partial, type RequestContext, type Response, type ServerRequestHandlers } from "./ServerRequests.ts"
+import {
+  type Method,
+  partial,
+  type RequestContext,
+  type Response,
+  type ServerRequestHandlers
+} from "./ServerRequests.ts"
 
 /** The responses of a method. A request with another verdict goes to the next handler. */
 const answer = <M extends Method>(
@@ -50,7 +56,10 @@ const inFiles = ({ readLink, realPath }: NonNullable<RulesOptions["files"]>): Re
   Effect.catch(realPath(path), (error): Effect.Effect<never, "missing" | "hidden"> =>
     error.reason._tag !== "NotFound"
       ? Effect.fail("hidden")
-      : Effect.flatMap(Effect.option(readLink(path)), (link) => Effect.fail(link._tag === "None" ? "missing" : "hidden")))
+      : Effect.flatMap(
+        Effect.option(readLink(path)),
+        (link) => Effect.fail(link._tag === "None" ? "missing" : "hidden")
+      ))
 
 /** The links of a machine whose files the client can't see. */
 const unknown: RealPath = () => Effect.fail("hidden")
@@ -111,7 +120,10 @@ export const rules = (list: ReadonlyArray<Rule>, options: RulesOptions = {}): Se
     }, declineAll["item/commandExecution/requestApproval"]),
     "item/fileChange/requestApproval": partial(({ grantRoot }, context) => {
       const paths = allPaths(context.changes?.map(Matching.pathsOf), grantRoot)
-      return Effect.map(onPaths(paths, context), (verdict) => answer<"item/fileChange/requestApproval">(verdict, decisions))
+      return Effect.map(
+        onPaths(paths, context),
+        (verdict) => answer<"item/fileChange/requestApproval">(verdict, decisions)
+      )
     }, declineAll["item/fileChange/requestApproval"]),
     "mcpServer/elicitation/request": partial((params) => {
       const approval = mcpToolApproval(params)
