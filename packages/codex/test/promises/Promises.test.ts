@@ -209,6 +209,8 @@ describe("a tool", () => {
   })
 })
 
+const at = (path: string) => join(test.home.workspace, path)
+
 describe("approvals", () => {
   const escalated = Reply.functionCall({
     name: "exec_command",
@@ -243,7 +245,6 @@ describe("approvals", () => {
   })
 
   it("are answered by rules, which leave the rest to the next handlers, and follow links", async () => {
-    const at = (path: string) => join(test.home.workspace, path)
     mkdirSync(at("src"))
     mkdirSync(at("outside"))
     symlinkSync(at("outside"), at("src/link"))
