@@ -197,13 +197,14 @@ describe("capabilities of a thread", () => {
     }))
 })
 
-describe("a search of files", () => {
-  const serve = (server: FakeAppServer.FakeAppServer["Service"]) =>
-    Effect.forEach(
-      ["Start", "Update", "Stop"] as const,
-      (method) => server.on(`fuzzyFileSearch/session${method}`, () => ({}))
-    )
+/** Lets a server accept search sessions. */
+const serve = (server: FakeAppServer.FakeAppServer["Service"]) =>
+  Effect.forEach(
+    ["Start", "Update", "Stop"] as const,
+    (method) => server.on(`fuzzyFileSearch/session${method}`, () => ({}))
+  )
 
+describe("a search of files", () => {
   scenario("starts again on each connection, with its query", () =>
     Effect.gen(function*() {
       const { codex, server } = yield* setup

@@ -465,6 +465,16 @@ const onFiles = (
 
 const add = (path: string) => ({ path, kind: { type: "add" }, diff: "" }) as const
 
+/** The verdict on a file below `/src`. */
+const onSource = (action: "allow" | "decline", realPath?: Transport.RealPath) =>
+  Effect.map(
+    ServerRequests.orElse(ServerRequests.rules([{ action, path: "/src" }]), next)[fileChange]!(
+      { ...place, grantRoot: null },
+      { ...context, method: fileChange, changes: [add("/src/a.ts")], realPath }
+    ),
+    ({ decision }) => verdictOf(decision)
+  )
+
 describe("a rule for a path", () => {
   it.effect("matches files below it, wherever links lead", () =>
     Effect.gen(function*() {
@@ -530,18 +540,10 @@ describe("a rule for a path", () => {
 
   it.effect("is in doubt about every path on a machine whose files the client can't see", () =>
     Effect.gen(function*() {
-      const verdict = (action: "allow" | "decline", realPath?: Transport.RealPath) =>
-        Effect.map(
-          ServerRequests.orElse(ServerRequests.rules([{ action, path: "/src" }]), next)[fileChange]!(
-            { ...place, grantRoot: null },
-            { ...context, method: fileChange, changes: [add("/src/a.ts")], realPath }
-          ),
-          ({ decision }) => verdictOf(decision)
-        )
-      assert.strictEqual(yield* verdict("allow"), "next")
-      assert.strictEqual(yield* verdict("decline"), "decline")
-      assert.strictEqual(yield* verdict("allow", Effect.succeed), "allow")
-      assert.strictEqual(yield* verdict("allow", (path) => Effect.fail(path === "/" ? "hidden" : "missing")), "next")
+      assert.strictEqual(yield* onSource("allow"), "next")
+      assert.strictEqual(yield* onSource("decline"), "decline")
+      assert.strictEqual(yield* onSource("allow", Effect.succeed), "allow")
+      assert.strictEqual(yield* onSource("allow", (path) => Effect.fail(path === "/" ? "hidden" : "missing")), "next")
       assert.throws(() => ServerRequests.rules([], { fils: null } as object), /fils is not an option/)
     }))
 

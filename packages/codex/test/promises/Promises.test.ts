@@ -211,6 +211,18 @@ describe("a tool", () => {
 
 const at = (path: string) => join(test.home.workspace, path)
 
+const patch = (path: string) =>
+  Reply.functionCall({
+    name: "exec_command",
+    arguments: { cmd: `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+hi\n*** End Patch\nEOF\n` }
+  })
+
+const escalate = (cmd: string) =>
+  Reply.functionCall({
+    name: "exec_command",
+    arguments: { cmd, sandbox_permissions: "require_escalated", justification: "test" }
+  })
+
 describe("approvals", () => {
   const escalated = Reply.functionCall({
     name: "exec_command",
@@ -262,17 +274,13 @@ describe("approvals", () => {
         }
       ]
     })
-    const patch = (path: string) =>
-      Reply.functionCall({
-        name: "exec_command",
-        arguments: { cmd: `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+hi\n*** End Patch\nEOF\n` }
-      })
-    const touch = (name: string) =>
-      Reply.functionCall({
-        name: "exec_command",
-        arguments: { cmd: name, sandbox_permissions: "require_escalated", justification: "test" }
-      })
-    enqueue(touch("touch one"), patch("src/a.txt"), patch("src/link/b.txt"), touch("cp one two"), Reply.text("done"))
+    enqueue(
+      escalate("touch one"),
+      patch("src/a.txt"),
+      patch("src/link/b.txt"),
+      escalate("cp one two"),
+      Reply.text("done")
+    )
     await thread.run("Go.")
     assert.deepStrictEqual(
       ["one", "two", "src/a.txt", "outside/b.txt"].map((path) => existsSync(at(path))),
@@ -289,13 +297,13 @@ describe("approvals", () => {
   })
 })
 
-describe("capabilities", () => {
-  /** Takes the values of a loop up to one of them. */
-  const until = async <A>(values: AsyncIterable<A>, isLast: (value: A) => boolean): Promise<A> => {
-    for await (const value of values) if (isLast(value)) return value
-    return assert.fail("the loop has ended")
-  }
+/** Takes the values of a loop up to one of them. */
+const until = async <A>(values: AsyncIterable<A>, isLast: (value: A) => boolean): Promise<A> => {
+  for await (const value of values) if (isLast(value)) return value
+  return assert.fail("the loop has ended")
+}
 
+describe("capabilities", () => {
   it("queue turns", async () => {
     const thread = await codex.threadStart()
     const running = await thread.turn("Wait.")
