@@ -35,6 +35,7 @@ import * as ServerRequests from "./model/requests/ServerRequests.ts"
 import * as Limits from "./model/turns/Limits.ts"
 import type * as Notification from "./model/turns/Notification.ts"
 import type * as ProcessOptions from "./node/ProcessOptions.ts"
+import type * as SharedOptions from "./node/SharedOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
@@ -105,7 +106,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   Transport | Wire.Router | Scope.Scope | R
 > {
   yield* check(options, RemoteOptions.transportChecks)
-  const { look, realPath } = yield* Transport
+  const { directory, look, realPath } = yield* Transport
   const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
   // Later work does not belong to the span in which the client is built.
@@ -234,6 +235,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     },
     limits: options.limits,
     look,
+    directory,
     subagents,
     queued,
     turns: { ...starts, ...controls }
@@ -314,3 +316,22 @@ export interface UnixSocketLayerOptions<out R = never>
 export const layerUnixSocket = <R = never>(
   options: UnixSocketLayerOptions<R>
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.unixSocket(options, wireTransport)
+
+/**
+ * Options of {@link layerShared}: those of the shared server, and of a client of a running server. All are optional.
+ *
+ * @category models
+ */
+export interface SharedLayerOptions<out R = never>
+  extends SharedOptions.SharedOptions, RemoteOptions.RemoteOptions<R>
+{}
+
+/**
+ * A client of the shared app-server of this user, which is started if none is running, and outlives this program. Closing the
+ * Layer interrupts the turns of this client unless `detach` is set.
+ *
+ * @category layers
+ */
+export const layerShared = <R = never>(
+  options: SharedLayerOptions<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.shared(options, wireTransport)

@@ -189,8 +189,12 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
     ["the server gave no reason", "resets at 2027-01-15T08:00:00.000Z"]
   ],
   [
-    new CodexError.TurnLimitError({ ...place, limit: "tokens", result }),
-    ["thread thread-7, turn turn-9", "`limits.tokens`", "`result`"]
+    new CodexError.TurnLimitError({ ...place, limit: "tokens", allowed: 1000, used: 1234, result }),
+    ["thread thread-7, turn turn-9", "it used 1234 tokens, and `limits.tokens` allows 1000", "`result`"]
+  ],
+  [
+    new CodexError.TurnLimitError({ ...place, limit: "idle", allowed: 60_000, used: 61_500, result }),
+    ["it sent no event for 1m 1s 500ms, and `limits.idle` allows 1m"]
   ],
   [
     new CodexError.OutputDecodeError({ ...place, text: "{}", issue: "Missing key at [\"name\"]", result }),

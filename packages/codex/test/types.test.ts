@@ -150,6 +150,8 @@ describe("the types that an editor shows", () => {
     expectTypeOf(Codex.layerTransport<never>).parameter(0).toEqualTypeOf<ClientOptions.TransportOptions | undefined>()
     expectTypeOf(Codex.layerWebSocket<never>).parameter(0).toEqualTypeOf<CodexClient.WebSocketLayerOptions>()
     expectTypeOf(Codex.layerUnixSocket<never>).parameter(0).toEqualTypeOf<CodexClient.UnixSocketLayerOptions>()
+    expectTypeOf(Codex.layerShared<never>).parameter(0).toEqualTypeOf<CodexClient.SharedLayerOptions | undefined>()
+    expectTypeOf(Codex.stopShared<never>).parameter(0).toEqualTypeOf<Codex.StopSharedOptions | undefined>()
   })
 })
 

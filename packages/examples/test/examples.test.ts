@@ -184,6 +184,16 @@ const prints: Readonly<
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
   ],
+  "39_survive_a_kill": {
+    // It starts itself.
+    lines: [
+      "first   starts its turn",
+      "first   follows it",
+      "first   is killed",
+      "second  finds its turn",
+      "second  has the answer: The result: done"
+    ]
+  },
   "42_mcp_servers": ["everything ready, missing failed", "resources 7", "Echo: hello"],
   "43_skills_and_hooks": [
     "skills: [",
@@ -206,6 +216,12 @@ const prints: Readonly<
     "process  working",
     "running  false",
     "terminal 24 80"
+  ],
+  "41_watch_a_thread": [
+    "watcher  1 turn so far",
+    "watcher  turn/started",
+    "watcher  item/completed agentMessage",
+    "watcher  turn/completed"
   ],
   "46_search": ["\"search\": 46_search.ts", /^thread [0-9a-f-]{36}: .*needle/m],
   "47_queue": [

@@ -104,7 +104,8 @@ const mistakenFor = {
   directory: "is a directory",
   empty: "is empty",
   other: "is not a regular file",
-  hidden: "cannot be read"
+  hidden: "cannot be read",
+  relative: "has a relative path, but the server has a working directory of its own; pass an absolute path"
 }
 
 const wrongPath = (path: string, look: Look | undefined): string | undefined => {

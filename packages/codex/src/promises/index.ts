@@ -20,10 +20,16 @@ export * as CodexError from "../CodexError.ts"
 export * as Input from "../Input.ts"
 /** The configuration of MCP servers. */
 export * as McpConfig from "../McpConfig.ts"
-/** Rules that answer approvals, and approvals of MCP tools. */
 export type { BackgroundTerminals } from "./BackgroundTerminals.ts"
 export type { Checkpoint } from "./Checkpoint.ts"
-export { Codex, type ConnectOptions, type StartOptions, type WatchedThread } from "./Codex.ts"
+export {
+  Codex,
+  type ConnectOptions,
+  type SharedOptions,
+  type StartOptions,
+  type StopSharedOptions,
+  type WatchedThread
+} from "./Codex.ts"
 export type { Hooks } from "./Hooks.ts"
 export type { ChatgptLogin, DeviceCodeLogin, Login } from "./Login.ts"
 export type { Mcp, McpLogin } from "./Mcp.ts"
@@ -35,6 +41,7 @@ export type {
   TypedTurnOptions
 } from "./Options.ts"
 export type { RateLimits } from "./RateLimits.ts"
+/** Rules that answer approvals, and approvals of MCP tools. */
 export * as ServerRequests from "./Rules.ts"
 export type { SignalOptions } from "./Runner.ts"
 export type { AnySchema } from "./Schemas.ts"

@@ -57,6 +57,8 @@ export class Client extends Context.Service<Client, {
   readonly limits: Limits | undefined
   /** `Transport.look` of the transport. */
   readonly look: ((path: string) => PathKind) | undefined
+  /** `Transport.directory` of the transport. */
+  readonly directory: string | undefined
   /** Keeps sub-agents within the permissions of the turns that they work for. */
   readonly subagents: Subagents
   /**

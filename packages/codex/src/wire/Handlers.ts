@@ -65,7 +65,7 @@ export const make = ({ client, family, isShared, read, realPath }: {
         Effect.timeout(lookUpTimeout),
         Effect.map((thread) => {
           family.learn(thread)
-          return true
+          return family.get(threadId)?.parent !== undefined
         }),
         Effect.catchCause(() => Effect.succeed(false)),
         Effect.onExit((exit) =>
@@ -82,10 +82,15 @@ export const make = ({ client, family, isShared, read, realPath }: {
 
   /**
    * The nearest handler among those that are known, followed by the next ones if it leaves some requests to them; the client's if
-   * the whole ancestry is known. `partly` is what is known of an unknown ancestry.
+   * the whole ancestry is known. `partly` is what is known of an unknown or endless ancestry.
    */
-  const nearest = (threadId: string, method: ServerRequests.Method) => {
-    const { members, unknown } = family.lineage(threadId)
+  const nearest = (threadId: string, method: ServerRequests.Method): {
+    readonly handler?: ServerRequests.AnyHandler
+    readonly unknown?: string
+    readonly isEndless?: boolean
+    readonly partly?: ServerRequests.AnyHandler | undefined
+  } => {
+    const { isEndless, members, unknown } = family.lineage(threadId)
     let found: ServerRequests.AnyHandler | undefined
     for (const { handlers } of members) {
       // The handler is the one of this method, which TypeScript can't see.
@@ -95,6 +100,7 @@ export const make = ({ client, family, isShared, read, realPath }: {
       if (!isPartial(found)) return { handler: found }
     }
     if (unknown !== undefined) return { unknown, partly: found }
+    if (isEndless) return { isEndless, partly: found }
     if (found === undefined && isShared() && !members.some(({ isOpened }) => isOpened)) return {}
     return { handler: followedBy(found, client[method] as ServerRequests.AnyHandler) }
   }
@@ -124,20 +130,26 @@ export const make = ({ client, family, isShared, read, realPath }: {
     })
     if (threadId === undefined) return Effect.succeed(answerer(client[method]))
 
+    const decline = (why: string): Effect.Effect<Answerer> =>
+      Effect.as(
+        Effect.logWarning(printable(`Declined ${method}: ${why}, so no handler is responsible.`)),
+        answerer(declineAll[method])
+      )
+
     const find: Effect.Effect<Answerer | undefined> = Effect.suspend(() => {
-      const { handler, partly, unknown } = nearest(threadId, method)
+      const { handler, isEndless, partly, unknown } = nearest(threadId, method)
       if (handler !== undefined) return Effect.succeed(answerer(handler))
+      if (isEndless === true) {
+        return isShared()
+          ? leave(question, "its ancestry has no end")
+          : decline(`the ancestry of thread ${threadId} has no end`)
+      }
       if (unknown === undefined) return leave(question, "no thread of this client is above it")
       return Effect.flatMap(lookUp(unknown), (told) => {
         if (told) return find
         if (partly !== undefined) return Effect.succeed(answerer(partly))
         if (isShared()) return leave(question, "thread/read did not tell the thread above it")
-        return Effect.as(
-          Effect.logWarning(printable(
-            `Declined ${method}: thread/read did not tell which thread ${unknown} belongs to, so no handler is responsible.`
-          )),
-          answerer(declineAll[method])
-        )
+        return decline(`thread/read did not tell which thread ${unknown} belongs to`)
       })
     })
     return find

@@ -61,7 +61,7 @@ export interface ThreadRequest {
 export interface AcquiredThread {
   /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
   readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError | ThreadBusyError, Scope.Scope>
-  /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
+  /** As {@link start}, for a turn that starts by other means. `starting` continues if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
@@ -78,6 +78,15 @@ export interface TurnStarts {
     input: ReadonlyArray<Protocol.UserInputInput>,
     events: boolean
   ) => Effect.Effect<StartedTurn | undefined, StartTurnError>
+  /**
+   * Finds a turn by the `clientUserMessageId` of its start, which another program may have sent, and takes it over. Undefined if
+   * the thread has none.
+   */
+  readonly find: (
+    threadId: string,
+    clientId: string,
+    limits: TurnLimits | undefined
+  ) => Effect.Effect<StartedTurn | undefined, RequestError>
   /** Waits until a thread is free, and runs an effect while no turn of this client can start on it. */
   readonly exclusively: <A, E>(
     threadId: string,
@@ -133,7 +142,7 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
   ): Effect.Effect<StartedTurn, RequestError | ThreadBusyError> =>
     Effect.suspend(() => {
       const { threadId } = params
-      // Without a message the history does not have the id.
+      // The history contains the id only with a message.
       const clientId = method === "turn/start" && params.input.length > 0
         ? params.clientUserMessageId ?? undefined
         : undefined
@@ -358,7 +367,47 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
       )
     })
 
-  return { acquire, join, exclusively, between, enforce, spanOf: (threadId) => gate.occupant(threadId)?.watched?.span }
+  const find: TurnStarts["find"] = (threadId, clientId, limits) =>
+    Effect.suspend(() => {
+      const expected = router.expectTurn(threadId, { clientId, events: true })
+      const outcome = expected.search()
+      return rejoining.rejoin(threadId).pipe(
+        // The next connection resumes the thread.
+        Effect.catchTag("CodexConnectionError", (error) => rejoining.survives() ? Effect.void : Effect.fail(error)),
+        Effect.andThen(outcome),
+        Effect.map(({ started }) => started),
+        Effect.tap((started) => started === undefined ? Effect.void : keep(started.turn, limits)),
+        Effect.ensuring(Effect.sync(expected.close))
+      )
+    })
+
+  /** Keeps the thread of a turn that was found for it, until it ends. */
+  const keep = (turn: RunningTurn, limits: TurnLimits | undefined): Effect.Effect<void> => {
+    const occupant: Occupant = {
+      turn: Deferred.makeUnsafe(),
+      steerable: true,
+      limits,
+      state: "started",
+      failure: Exit.interrupt(),
+      isLeft: false,
+      isNext: false
+    }
+    // Whoever holds it waits for the end of the turn, or has started it.
+    if (turn.ended || !gate.tryAcquire(turn.threadId, occupant)) return Effect.void
+    Deferred.doneUnsafe(occupant.turn, Exit.succeed(turn))
+    turn.whenEnded(() => gate.release(turn.threadId))
+    return limits === undefined ? Effect.void : enforce(turn, limits)
+  }
+
+  return {
+    acquire,
+    find,
+    join,
+    exclusively,
+    between,
+    enforce,
+    spanOf: (threadId) => gate.occupant(threadId)?.watched?.span
+  }
 }
 
 /**

@@ -230,6 +230,10 @@ export class TurnLimitError extends PrintedError.extend<TurnLimitError>("effect-
   _tag: Schema.tag("TurnLimitError"),
   /** The limit that was reached. */
   limit: Schema.Literals(["idle", "duration", "tokens", "steps"]),
+  /** The value of that limit: milliseconds for `idle` and `duration`, otherwise a number of tokens or model requests. */
+  allowed: Schema.Number,
+  /** What the turn had used when it was interrupted, in the same unit. It may exceed `allowed`. */
+  used: Schema.Number,
   threadId: Schema.String,
   turnId: Schema.String,
   /** The partial result: items and usage up to the interruption. Printing the error does not show it. */
