@@ -90,7 +90,8 @@ const prints: Readonly<
     /^account: +null$/m,
     /^open: +https:.*redirect_uri=/m,
     "not logged in: Login server error: Login was not completed",
-    /^account: +null$/m
+    /^account: +null$/m,
+    /^ready: +true$/m
   ],
   "16_goal": [
     /^agent: +A first step is done\.$/m,
