@@ -12,6 +12,11 @@ import { join } from "node:path"
 
 class Allowed extends Context.Service<Allowed, Ref.Ref<ReadonlyArray<string>>>()("test/Allowed") {}
 
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-codex-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+)
+
 describe("TestCodex", () => {
   it.live("runs the real binary on a scripted model, in an isolated home", () =>
     Effect.gen(function*() {
@@ -47,11 +52,7 @@ describe("TestCodex", () => {
 
   it.live("records the traffic, for a replay", () =>
     Effect.gen(function*() {
-      const directory = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-codex-"))),
-        (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
-      )
-      const record = join(directory, "run.jsonl")
+      const record = join(yield* temporary, "run.jsonl")
       const ask = Effect.gen(function*() {
         const thread = yield* (yield* Codex.Codex).threadStart()
         return (yield* thread.run("hello")).finalResponse
@@ -62,11 +63,7 @@ describe("TestCodex", () => {
 
   it.live("keeps its threads between runs, in a directory of the caller", () =>
     Effect.gen(function*() {
-      const parent = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-codex-"))),
-        (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
-      )
-      const directory = join(parent, "new", "home")
+      const directory = join(yield* temporary, "new", "home")
       const lasting = Effect.provide(TestCodex.layer({ script: TestCodex.echo, home: { directory } }))
       const id = yield* Effect.gen(function*() {
         const thread = yield* (yield* Codex.Codex).threadStart()

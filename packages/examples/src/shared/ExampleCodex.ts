@@ -69,5 +69,4 @@ export const layer = <R = never>(
 /** Like {@link layer}, but records the run: `Recorder.layerCodex(file)`. */
 export const layerRecorded = (
   file: string
-): Layer.Layer<Codex.Codex, TestCodex.Error> =>
-  isLive ? Recorder.layerCodex(file) : layerOffline({}, file)
+): Layer.Layer<Codex.Codex, TestCodex.Error> => isLive ? Recorder.layerCodex(file) : layerOffline({}, file)
