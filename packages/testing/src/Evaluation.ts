@@ -16,8 +16,8 @@
  * assert.isAtLeast(report.total.passRate, 0.8)
  * ```
  *
- * On a scripted model or a replay the report is always the same, if each run's replies depend on its requests alone: script the model with
- * `respond` rather than with `enqueue`, or provide each run with a Layer of its own.
+ * On a scripted model or a replay the figures are the same each time, if the replies to a run depend on its requests alone: script the
+ * model with `respond` rather than with `enqueue`, or provide each run with a Layer of its own.
  */
 import { InvalidInputError } from "effect-codex/CodexError"
 import * as Cause from "effect/Cause"
