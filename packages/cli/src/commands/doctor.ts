@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { runAll } from "../doctor/Check.ts"
-import { all, offline } from "../doctor/checks.ts"
 import { pinned } from "../doctor/pinned.ts"
 import * as report from "../doctor/report.ts"
 import { Situation } from "../doctor/Situation.ts"
@@ -53,6 +52,8 @@ export const doctor = Command.make(
   flags,
   Effect.fnUntraced(function*({ codexHome, codexPath, json, live, timeout }) {
     const print = report.printing(process.env)
+    // The other commands start faster without the SDK.
+    const { all, offline } = yield* Effect.promise(() => import("../doctor/checks.ts"))
     const results = (yield* runAll(
       live ? all : offline,
       Duration.seconds(timeout),

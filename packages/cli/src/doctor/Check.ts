@@ -61,7 +61,7 @@ export const runAll = Effect.fnUntraced(function*<R, R2>(
           duration: timeout,
           orElse: () => Effect.succeed(failed(`no result within ${Duration.format(timeout)}`, hanging))
         }),
-        Effect.catch((error) => Effect.succeed(failed(error.message)))
+        Effect.catch((error) => Effect.succeed(failed(error.message.replace(/\.$/, ""))))
       )
     const result = { name, ...outcome, durationMs: (yield* Clock.currentTimeMillis) - start }
     results.push(result)
