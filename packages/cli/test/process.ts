@@ -14,12 +14,24 @@ export const directory = Effect.acquireRelease(
   (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
 )
 
-/** Runs the command line as a process. */
-export const run = (args: ReadonlyArray<string>, env: { readonly [name: string]: string } = {}) =>
+/** Runs the command line as a process. `within` is a command that runs it, such as `unshare`. */
+export const run = (
+  args: ReadonlyArray<string>,
+  env: { readonly [name: string]: string } = {},
+  within: ReadonlyArray<string> = []
+) =>
   Effect.callback<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((resume) => {
-    execFile(
+    const [program, ...rest] = [
+      ...within,
       process.execPath,
-      ["--no-warnings", "--conditions=@effect-codex/source", main, ...args],
+      "--no-warnings",
+      "--conditions=@effect-codex/source",
+      main,
+      ...args
+    ]
+    execFile(
+      program!,
+      rest,
       { env: { ...process.env, ...env } },
       (error, stdout, stderr) =>
         resume(Effect.succeed({ code: error === null ? 0 : Number(error.code), stdout, stderr }))

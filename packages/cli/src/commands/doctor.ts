@@ -7,6 +7,7 @@ import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { runAll } from "../doctor/Check.ts"
 import { pinned } from "../doctor/pinned.ts"
@@ -58,11 +59,14 @@ export const doctor = Command.make(
       live ? all : offline,
       Duration.seconds(timeout),
       (result) => json ? Effect.void : Console.log(report.line(print(result)))
-    ).pipe(Effect.provideService(Situation, {
-      options: { codexPath: Option.getOrUndefined(codexPath), codexHome: Option.getOrUndefined(codexHome) },
-      pinned,
-      nodeVersion: process.versions.node
-    }))).map(print)
+    ).pipe(
+      Effect.provideService(Situation, {
+        options: { codexPath: Option.getOrUndefined(codexPath), codexHome: Option.getOrUndefined(codexHome) },
+        pinned,
+        nodeVersion: process.versions.node
+      }),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )).map(print)
     if (json) yield* Console.log(report.json(results))
     const names = results.filter(report.isFailed).map(({ name }) => name)
     if (names.length > 0) return yield* new ChecksFailed({ names })
