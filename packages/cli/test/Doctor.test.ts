@@ -38,6 +38,9 @@ const script = (file: string, text: string) =>
 
 const brief = (results: ReadonlyArray<Result>) => results.map(({ finding, name, status }) => [name, status, finding])
 
+/** The outcome of the check "home". */
+const examineHome = (codexHome: string) => Effect.map(examine(["home"], { codexHome }), ([result]) => result!)
+
 /** All files below a directory, with the time of their last change. */
 const filesOf = (directory: string) =>
   Fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).map((file) => [
@@ -125,23 +128,22 @@ describe.concurrent("effect-codex doctor", () => {
   it.live("finds a home that is a file, is open to others, or can't be written", () =>
     Effect.gen(function*() {
       const parent = yield* directory
-      const home = (codexHome: string) => Effect.map(examine(["home"], { codexHome }), (results) => results[0]!)
       const file = join(parent, "file")
       Fs.writeFileSync(file, "")
-      assert.deepInclude(yield* home(file), { status: "failed", finding: `${file} is a file, not a directory` })
-      assert.deepInclude(yield* home(join(file, "below")), { status: "failed" })
+      assert.deepInclude(yield* examineHome(file), { status: "failed", finding: `${file} is a file, not a directory` })
+      assert.deepInclude(yield* examineHome(join(file, "below")), { status: "failed" })
 
       const open = join(parent, "open")
       Fs.mkdirSync(open, { mode: 0o700 })
-      assert.deepInclude(yield* home(open), { status: "ok", finding: open })
+      assert.deepInclude(yield* examineHome(open), { status: "ok", finding: open })
       Fs.writeFileSync(join(open, "auth.json"), "{}", { mode: 0o644 })
-      assert.deepInclude(yield* home(open), { status: "warning", advice: `Run: chmod 600 ${open}/auth.json` })
+      assert.deepInclude(yield* examineHome(open), { status: "warning", advice: `Run: chmod 600 ${open}/auth.json` })
       Fs.chmodSync(join(open, "auth.json"), 0o600)
       Fs.chmodSync(open, 0o777)
-      assert.deepInclude(yield* home(open), { status: "warning", advice: `Run: chmod 700 ${open}` })
+      assert.deepInclude(yield* examineHome(open), { status: "warning", advice: `Run: chmod 700 ${open}` })
 
       const created = join(parent, "a", "b")
-      assert.deepInclude(yield* home(created), { status: "ok", finding: `${created} will be created` })
+      assert.deepInclude(yield* examineHome(created), { status: "ok", finding: `${created} will be created` })
       assert.isFalse(Fs.existsSync(created))
     }).pipe(Effect.scoped))
 
@@ -225,9 +227,9 @@ describe.runIf(process.platform === "linux").concurrent("effect-codex doctor on 
     }).pipe(Effect.scoped))
 })
 
-describe("a report", () => {
-  const result = (finding: string): Result => ({ name: "x", status: "ok", finding, durationMs: 1 })
+const result = (finding: string): Result => ({ name: "x", status: "ok", finding, durationMs: 1 })
 
+describe("a report", () => {
   it("hides keys and the values of secret variables, and drives no terminal", () => {
     const print = report.printing({ DB_PASSWORD: "hunter2hunter2", PLAIN: "plain text" })
     assert.strictEqual(

@@ -185,6 +185,17 @@ const prints: Readonly<
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
   ],
+  "52_evaluation": [
+    offline,
+    /^variant +runs +failed +passed +score +mean +median +min +max$/m,
+    /^gpt-5\.5 +3 +0 +100 % +short +1\.00 +1\.00 +1\.00 +1\.00$/m,
+    /^gpt-5\.4 +3 +0 +100 % +simple +1\.00/m,
+    /^all +6 +0 +100 % +simple/m
+  ],
+  "53_lasting_home": [
+    /^turn [1-9]\d* of [\w-]+: Are you still there\?$/m,
+    /^turn [2-9]\d* of [\w-]+: Are you still there\?$/m
+  ],
   "40_services_on_the_server": [
     "files    notes/a.txt notes/b.txt",
     "lines    first, second",

@@ -4,12 +4,16 @@
  *
  * ```ts
  * const report = yield* Evaluation.run({
- *   program: ({ variant }) => summarise(text, { model: variant }),
+ *   program: Effect.fn(function*({ variant }) {
+ *     const codex = yield* Codex.Codex
+ *     const thread = yield* codex.threadStart({ model: variant, ephemeral: true })
+ *     return (yield* thread.run("Explain the tides in one sentence.")).finalResponse ?? ""
+ *   }),
  *   variants: ["gpt-5.5", "gpt-5.5-mini"],
  *   runs: 5,
  *   score: {
- *     short: (summary) => summary.length < 200,
- *     faithful: Evaluation.judge({ question: `Is this a faithful summary?\n${text}` })
+ *     short: (answer) => answer.length < 200,
+ *     simple: Evaluation.judge({ question: "Would a child understand this?" })
  *   }
  * })
  * console.log(Evaluation.table(report))

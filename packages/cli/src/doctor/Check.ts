@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 
 /** The outcome of a check. */
 export interface Outcome {
+  /** The verdict. A check is skipped if one that it needs has failed. */
   readonly status: "ok" | "warning" | "failed" | "skipped"
   /** The finding, in a line. */
   readonly finding: string
@@ -17,6 +18,7 @@ export interface Outcome {
 
 /** A check. `R` is the services that it requires. */
 export interface Check<out R> {
+  /** The name in the report. */
   readonly name: string
   /** Names of earlier checks without whose success this one can't run. */
   readonly needs: ReadonlyArray<string>
@@ -26,7 +28,9 @@ export interface Check<out R> {
 
 /** The outcome of a check, with its name and its time in milliseconds. */
 export interface Result extends Outcome {
+  /** The name of the check. */
   readonly name: string
+  /** The time that the check took, in milliseconds. */
   readonly durationMs: number
 }
 

@@ -8,7 +8,9 @@ import { command } from "./Situation.ts"
 
 /** The end of a program, and the text that it printed. */
 export interface Ended {
+  /** The exit code. */
   readonly exitCode: number
+  /** The beginning of standard output and standard error. */
   readonly output: string
 }
 
