@@ -29,6 +29,8 @@ const examine = (names: ReadonlyArray<string>, options: Service["options"], situ
     Effect.provide(NodeServices.layer)
   )
 
+const brief = (results: ReadonlyArray<Result>) => results.map(({ finding, name, status }) => [name, status, finding])
+
 const script = (file: string, text: string) =>
   Effect.sync(() => {
     Fs.writeFileSync(file, `#!/bin/sh\n${text}\n`)
@@ -36,10 +38,9 @@ const script = (file: string, text: string) =>
     return file
   })
 
-const brief = (results: ReadonlyArray<Result>) => results.map(({ finding, name, status }) => [name, status, finding])
-
-/** The outcome of the check "home". */
 const examineHome = (codexHome: string) => Effect.map(examine(["home"], { codexHome }), ([result]) => result!)
+
+const examineBinary = (codexPath: string) => Effect.map(examine(["binary"], { codexPath }), brief)
 
 /** All files below a directory, with the time of their last change. */
 const filesOf = (directory: string) =>
@@ -110,17 +111,16 @@ describe.concurrent("effect-codex doctor", () => {
       const other = yield* script(join(home, "other"), "echo codex-cli 0.160.0")
       const old = yield* script(join(home, "old"), "echo codex-cli 0.99.9")
       const none = yield* script(join(home, "no-codex"), "echo hello\nexit 3")
-      const binary = (codexPath: string) => Effect.map(examine(["binary"], { codexPath }), brief)
-      const [[, status, finding] = []] = yield* binary(missing)
+      const [[, status, finding] = []] = yield* examineBinary(missing)
       assert.strictEqual(status, "failed")
       assert.include(finding, `${missing}`)
-      assert.deepStrictEqual(yield* binary(other), [
+      assert.deepStrictEqual(yield* examineBinary(other), [
         ["binary", "warning", `codex 0.160.0, ${other}: the SDK is tested with ${pinned}`]
       ])
-      assert.deepStrictEqual(yield* binary(old), [
+      assert.deepStrictEqual(yield* examineBinary(old), [
         ["binary", "failed", `codex 0.99.9, ${old}: the SDK needs 0.130.0 or newer`]
       ])
-      assert.deepStrictEqual(yield* binary(none), [
+      assert.deepStrictEqual(yield* examineBinary(none), [
         ["binary", "failed", `${none} is not codex: "--version" ended with 3 and printed "hello"`]
       ])
     }).pipe(Effect.scoped))

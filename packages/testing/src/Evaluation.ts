@@ -3,12 +3,14 @@
  * compare models, prompts or settings, and to test an answer that is never twice the same.
  *
  * ```ts
+ * const explain = Effect.fn(function*(model: string) {
+ *   const codex = yield* Codex.Codex
+ *   const thread = yield* codex.threadStart({ model, ephemeral: true })
+ *   return (yield* thread.run("Explain the tides in one sentence.")).finalResponse ?? ""
+ * })
+ *
  * const report = yield* Evaluation.run({
- *   program: Effect.fn(function*({ variant }) {
- *     const codex = yield* Codex.Codex
- *     const thread = yield* codex.threadStart({ model: variant, ephemeral: true })
- *     return (yield* thread.run("Explain the tides in one sentence.")).finalResponse ?? ""
- *   }),
+ *   program: ({ variant }) => explain(variant),
  *   variants: ["gpt-5.5", "gpt-5.5-mini"],
  *   runs: 5,
  *   score: {

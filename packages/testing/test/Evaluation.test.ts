@@ -31,6 +31,33 @@ const add = Effect.fnUntraced(function*({ seed, variant }: Evaluation.Run) {
   return (yield* thread.run(`Add 2 and 2 (seed ${seed}).`)).finalResponse ?? ""
 })
 
+/** Runs a program seven times, and returns how many ran at the same time. */
+const peak = (concurrency: number) =>
+  Effect.gen(function*() {
+    let [now, most, ended] = [0, 0, 0]
+    const isFull = yield* Deferred.make<void>()
+    const fiber = yield* Effect.forkChild(Evaluation.run({
+      program: () =>
+        Effect.suspend(() => {
+          now++
+          most = Math.max(most, now)
+          return ended + now === 7 || now === concurrency ? Deferred.succeed(isFull, undefined) : Effect.void
+        }).pipe(
+          Effect.andThen(Deferred.await(isFull)),
+          Effect.andThen(Effect.yieldNow),
+          Effect.ensuring(Effect.sync(() => [now, ended] = [now - 1, ended + 1]))
+        ),
+      seeds: [3, 1, 4, 5, 9, 2, 6],
+      concurrency,
+      score: { any: () => 1 }
+    }))
+    const report = yield* Fiber.join(fiber)
+    assert.deepStrictEqual(report.runs.map(({ seed }) => seed), [3, 1, 4, 5, 9, 2, 6])
+    return most
+  })
+
+const program = () => Effect.succeed(1)
+
 describe("Evaluation", () => {
   it.live("compares models on the real binary, with functions and a judge", () =>
     Effect.gen(function*() {
@@ -91,29 +118,6 @@ describe("Evaluation", () => {
 
   it.effect("runs so many at the same time, and no more", () =>
     Effect.gen(function*() {
-      const peak = (concurrency: number) =>
-        Effect.gen(function*() {
-          let [now, most, ended] = [0, 0, 0]
-          const isFull = yield* Deferred.make<void>()
-          const fiber = yield* Effect.forkChild(Evaluation.run({
-            program: () =>
-              Effect.suspend(() => {
-                now++
-                most = Math.max(most, now)
-                return ended + now === 7 || now === concurrency ? Deferred.succeed(isFull, undefined) : Effect.void
-              }).pipe(
-                Effect.andThen(Deferred.await(isFull)),
-                Effect.andThen(Effect.yieldNow),
-                Effect.ensuring(Effect.sync(() => [now, ended] = [now - 1, ended + 1]))
-              ),
-            seeds: [3, 1, 4, 5, 9, 2, 6],
-            concurrency,
-            score: { any: () => 1 }
-          }))
-          const report = yield* Fiber.join(fiber)
-          assert.deepStrictEqual(report.runs.map(({ seed }) => seed), [3, 1, 4, 5, 9, 2, 6])
-          return most
-        })
       assert.deepStrictEqual([yield* peak(1), yield* peak(3)], [1, 3])
     }))
 
@@ -179,7 +183,6 @@ describe("Evaluation", () => {
 
   it.effect("refuses what is no evaluation", () =>
     Effect.gen(function*() {
-      const program = () => Effect.succeed(1)
       const score = { any: () => 1 }
       const none: { any: () => number } = Object.create({})
       const misspelled = { program, score, run: 3 }
