@@ -196,6 +196,30 @@ const prints: Readonly<
     /^turn [1-9]\d* of [\w-]+: Are you still there\?$/m,
     /^turn [2-9]\d* of [\w-]+: Are you still there\?$/m
   ],
+  "39_survive_a_kill": {
+    // It starts itself.
+    lines: [
+      "first   starts its turn",
+      "first   follows it",
+      "first   is killed",
+      "second  finds its turn",
+      "second  has the answer: The result: done"
+    ]
+  },
+  "42_mcp_servers": ["everything ready, missing failed", "resources 7", "Echo: hello"],
+  "43_skills_and_hooks": [
+    "skills: [",
+    "hook:   userPromptSubmit completed",
+    `agent:  ${hello} Say hello.`
+  ],
+  "44_approval_rules": [
+    "echo hello: completed",
+    "echo hello; rm -r build: declined",
+    /^a person is asked: .*echo \$HOME/m,
+    "echo $HOME: declined",
+    /^a person is asked: .*echo secret/m
+  ],
+  "45_usage_limits": ["log in with ChatGPT to see your limits"],
   "40_services_on_the_server": [
     "files    notes/a.txt notes/b.txt",
     "lines    first, second",
@@ -204,7 +228,28 @@ const prints: Readonly<
     "process  working",
     "running  false",
     "terminal 24 80"
-  ]
+  ],
+  "41_watch_a_thread": [
+    "watcher  1 turn so far",
+    "watcher  turn/started",
+    "watcher  item/completed agentMessage",
+    "watcher  turn/completed"
+  ],
+  "46_search": ["\"search\": 46_search.ts", /^thread [0-9a-f-]{36}: .*needle/m],
+  "47_queue": [
+    "1 in the queue",
+    `${hello} Say goodbye.`,
+    `${hello} Say hello.`,
+    "0 left"
+  ],
+  "48_checkpoint": [
+    "after the turn: changed",
+    "refused, for notes.txt",
+    "restored: mine",
+    "saved in: changed",
+    "turns: 1"
+  ],
+  "49_background_terminals": ["running: sleep 1000", "still running", "settled"]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */

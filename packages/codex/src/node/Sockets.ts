@@ -62,6 +62,13 @@ const connectionOf = ({ receive, send }: WebSocket) => ({
   maxMessageBytes
 } satisfies Connection)
 
+/** Connects to the Unix socket at an absolute path. */
+export const connectUnix = (path: string): Effect.Effect<Connection, CodexConnectError, Scope.Scope> =>
+  Effect.map(
+    open(() => Net.connect({ path }), { target: path, host: "localhost", path: "/", token: undefined, hide: identity }),
+    (webSocket) => ({ ...connectionOf(webSocket), target: path })
+  )
+
 /**
  * A running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the server
  * running.
@@ -122,16 +129,6 @@ export const layerUnixSocket = (options: UnixSocketOptions): Layer.Layer<Transpo
     Transport,
     Effect.map(check(options, unixSocketChecks), () => {
       const path = Path.resolve(options.path)
-      const connected = open(() => Net.connect({ path }), {
-        target: path,
-        host: "localhost",
-        path: "/",
-        token: undefined,
-        hide: identity
-      })
-      return Transport.of({
-        target: path,
-        connect: Effect.map(connected, (webSocket) => ({ ...connectionOf(webSocket), target: path }))
-      })
+      return Transport.of({ target: path, connect: connectUnix(path) })
     })
   )

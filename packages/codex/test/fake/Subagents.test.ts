@@ -145,7 +145,8 @@ describe("limits", () => {
       assert.strictEqual((yield* interrupts).length, 0)
       yield* TestClock.adjust("100 millis")
       const error = yield* Fiber.join(running)
-      assert.isTrue(error._tag === "TurnLimitError" && error.limit === "idle")
+      assert(error._tag === "TurnLimitError")
+      assert.deepInclude(error, { limit: "idle", allowed: 10_000, used: 10_000 })
     }))
 
   scenario("idle does not count the time of a handler", () =>
@@ -195,7 +196,7 @@ describe("limits", () => {
       yield* TestClock.adjust("10 seconds")
       const error = yield* Fiber.join(running)
       assert(error._tag === "TurnLimitError")
-      assert.deepInclude(error, { limit: "duration", threadId: thread.id })
+      assert.deepInclude(error, { limit: "duration", allowed: 60_000, used: 60_000, threadId: thread.id })
       assert.strictEqual(error.result.status, "interrupted")
     }))
 

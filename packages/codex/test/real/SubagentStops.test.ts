@@ -124,6 +124,8 @@ for (const kind of kinds) {
           const error = yield* Effect.flip(thread.run("go", { limits }))
           assert(error._tag === "TurnLimitError")
           assert.strictEqual(error.limit, limit)
+          assert.strictEqual(error.allowed, limit === "tokens" ? 1000 : 5)
+          assert.isAtLeast(error.used, error.allowed)
           assert.strictEqual(error.result.status, "interrupted")
           assert.strictEqual(error.result.subagents.stopped, 1)
           assert.isAbove(error.result.usage!.subagents.totalTokens, 0)

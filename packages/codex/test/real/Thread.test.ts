@@ -36,6 +36,33 @@ shared(scriptedLayer)("turns of one thread", (it) => {
       assert.deepStrictEqual((yield* turnsOf(thread)).map((turn) => turn.id), results.map((result) => result.id))
     }).pipe(echoing))
 
+  it.effect("are found by the id of their message, while they run and later", () =>
+    Effect.gen(function*() {
+      const { codex, model, router } = yield* setup
+      const gate = yield* Gate.make
+      const thread = yield* codex.threadStart()
+      assert.isUndefined(yield* thread.findTurn("my message"))
+      yield* model.enqueue(Reply.message({ deltas: ["before ", gate, "after"] }), Reply.text("another"))
+      const turn = yield* thread.turn("go", { clientUserMessageId: "my message" })
+      const events = yield* Effect.forkChild(Stream.runCollect(turn.stream), { startImmediately: true })
+      yield* gate.arrived
+      const same = yield* thread.findTurn("my message")
+      assert.strictEqual(same?.id, turn.id)
+      yield* gate.open
+      assert.deepStrictEqual(yield* same!.run, yield* turn.run)
+      // The handle that there was before gets nothing twice.
+      const seen = yield* Fiber.join(events)
+      assert.deepStrictEqual(deltas(seen), ["before ", "after"])
+      assert.lengthOf(seen.filter(({ method }) => method === "item/completed"), 2)
+
+      yield* thread.run("another")
+      const ended = yield* thread.findTurn("my message")
+      assert.strictEqual((yield* ended!.run).finalResponse, "before after")
+      assert.deepStrictEqual(deltas(yield* Stream.runCollect(ended!.stream)).join(""), "before after")
+      assert.strictEqual((yield* Effect.flip(thread.findTurn("")))._tag, "InvalidInputError")
+      assert.deepInclude(router.stats(), idle)
+    }).pipe(fresh))
+
   it.effect("run one after the other, in the order of the calls, over every handle", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup

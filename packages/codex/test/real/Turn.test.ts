@@ -119,6 +119,12 @@ shared(scriptedLayer)("the result", (it) => {
       assert.isTrue(CodexError.isRetryable(error))
       assert.include(error.message, error.error!.message)
 
+      const starter = (input: string) => thread.turn(input)
+      yield* model.enqueue(Reply.failed({ code: "anything", message: "boom" }))
+      const { run } = yield* starter("go")
+      const ofTurn = yield* Effect.flip(run)
+      assert.match(ofTurn.stack ?? "", /^.*TurnFailedError: The turn failed.*\n(.*\n)+ +at starter .*Turn\.test\.ts/)
+
       yield* model.enqueue(Reply.failed({ code: "anything", message: "boom: the model says no" }))
       const refused = yield* Effect.flip(thread.run("go"))
       assert.instanceOf(refused, CodexError.TurnFailedError)
