@@ -17,13 +17,16 @@ export const stdio = TestCodex.layer()
 /** The kinds of sockets that a server listens on. */
 export type Kind = "ws" | "unix"
 
+/** The home of a server that listens. */
+export const homeOf = Layer.effect(CodexHome.CodexHome, CodexHome.CodexHome)
+
 /** A connection to a server that listens already, with its home. */
 export const connected = (kind: Kind, options: Omit<CodexClient.WebSocketLayerOptions, "url"> = {}) =>
   Layer.unwrap(server.ListeningServer.useSync(({ address }) =>
     kind === "ws"
       ? Codex.layerWebSocket({ ...options, url: address })
       : Codex.layerUnixSocket({ ...options, path: address })
-  )).pipe(Layer.merge(Layer.effect(CodexHome.CodexHome, CodexHome.CodexHome)))
+  )).pipe(Layer.merge(homeOf))
 
 /** A sandbox that may write in the home's workspace and in the temporary directory. */
 export const workspaceWrite = (root: string) =>

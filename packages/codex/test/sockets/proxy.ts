@@ -8,6 +8,10 @@ export interface Proxy {
   readonly url: string
   /** Cuts every connection, as a network does; returns whether there was one. */
   readonly cut: () => boolean
+  /** Passes nothing more to the client, as a network that stalls. */
+  readonly stall: () => void
+  /** Ends the stall. */
+  readonly resume: () => void
   /** Runs for each piece of data on its way, before it is passed on. */
   onData: (direction: "up" | "down", data: Buffer) => void
   /** Whether new connections are refused. */
@@ -64,6 +68,12 @@ export const make = (target: string): Effect.Effect<Proxy, never, Scope.Scope> =
     const proxy: Proxy = {
       url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
       cut,
+      stall: () => {
+        for (const [, up] of pairs) up.pause()
+      },
+      resume: () => {
+        for (const [, up] of pairs) up.resume()
+      },
       onData: () => {},
       isDown: false,
       connections: 0
