@@ -1,6 +1,6 @@
 /** The layers under test, over stdio and over sockets. */
 import { CodexServices } from "@effect-codex/platform"
-import { CodexHome, TestCodex } from "@effect-codex/testing"
+import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { Codex, type CodexClient } from "effect-codex"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -13,6 +13,9 @@ export type Services = FileSystem.FileSystem | Path.Path | ChildProcessSpawner
 
 /** A connection to a server, with its home. */
 export const stdio = TestCodex.layer()
+
+/** A home without a server, and its model. */
+export const home = CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo)))
 
 /** The kinds of sockets that a server listens on. */
 export type Kind = "ws" | "unix"
