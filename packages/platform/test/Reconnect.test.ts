@@ -1,8 +1,6 @@
 /** Lost connections to a server that listens: what is under way fails with typed errors, and what comes later works. */
-import { Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
 import { Codex } from "effect-codex"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,8 +15,6 @@ import * as Stream from "effect/Stream"
 import * as Proxy from "../../codex/test/sockets/proxy.ts"
 import * as server from "../../codex/test/sockets/server.ts"
 import * as layers from "./layers.ts"
-
-const isWhole = process.env["CODEX_PLATFORM"] === "whole"
 
 /** The tag of the error underneath a failure. */
 const causeOf = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
@@ -71,17 +67,13 @@ const survives = <E, R>(loses: Effect.Effect<unknown, E, R>, descriptors = true)
     yield* Stream.runHead(Stream.filter(stream, ({ path }) => path === "new"))
   }).pipe(Effect.scoped)
 
-/** A client of its own. */
-const client = <E, R>(connection: Layer.Layer<Codex.Services, E, R>) =>
-  Effect.map(Layer.build(connection), (context) => Context.get(context, Codex.Codex))
-
 /** A client behind a proxy that can cut it off. */
 const behindProxy = Effect.gen(function*() {
   const { address } = yield* server.ListeningServer
   const proxy = yield* Proxy.make(address)
   const context = yield* Layer.build(Codex.layerWebSocket({ url: proxy.url }))
   const connection = Layer.merge(Layer.succeedContext(context), layers.homeOf)
-  return { proxy, codex: Context.get(context, Codex.Codex), connection }
+  return { proxy, connection }
 })
 
 layer(server.layer("ws"), { excludeTestServices: true })("a connection that is cut", (it) => {
@@ -94,6 +86,8 @@ layer(server.layer("ws"), { excludeTestServices: true })("a connection that is c
       assert.strictEqual(proxy.connections, 2)
     }).pipe(Effect.scoped))
 
+  if (!layers.isWhole) return
+
   it.effect("is replaced by the next in a sandbox, and with the shell helper", () =>
     Effect.gen(function*() {
       const { connection, proxy } = yield* behindProxy
@@ -102,41 +96,6 @@ layer(server.layer("ws"), { excludeTestServices: true })("a connection that is c
       )
       assert.strictEqual(proxy.connections, 2)
     }).pipe(Effect.scoped))
-
-  if (!isWhole) return
-
-  for (const isSandboxed of [false, true]) {
-    it.effect(`by the server, which this client is too slow for, is replaced${isSandboxed ? " in a sandbox" : ""}`, () =>
-      Effect.gen(function*() {
-        const { codex, connection, proxy } = yield* behindProxy
-        const model = yield* ScriptedModel.ScriptedModel
-        // More than the buffers of the system and the server's queue hold.
-        const deltas = Array.from({ length: 1_500 }, (_, index) => `${index} ${"x".repeat(10_000)} `)
-        yield* model.enqueue(Reply.message({ deltas }))
-        const other = yield* client(layers.connected("ws"))
-        const stalls = Effect.gen(function*() {
-          const thread = yield* codex.threadStart()
-          const ended = yield* other.client.notifications.pipe(
-            Stream.filter((notification) =>
-              notification.method === "thread/status/changed" && notification.params.threadId === thread.id
-              && notification.params.status.type === "idle"
-            ),
-            Stream.runHead,
-            Effect.forkChild({ startImmediately: true })
-          )
-          yield* Effect.forkScoped(Effect.exit(thread.run("flood")), { startImmediately: true })
-          yield* model.awaitRequest(0)
-          proxy.stall()
-          // The server has sent all of it, or given up.
-          yield* Fiber.join(ended)
-          proxy.resume()
-        })
-        yield* survives(stalls).pipe(
-          Effect.provide(isSandboxed ? layers.sandboxed(connection) : layers.unsandboxed(connection))
-        )
-        assert.strictEqual(proxy.connections, 2)
-      }).pipe(Effect.scoped))
-  }
 })
 
 layer(layers.home, { excludeTestServices: true })("a server that is killed", (it) => {

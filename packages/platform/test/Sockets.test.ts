@@ -9,7 +9,7 @@ import { fileSystemTests } from "./suites/fileSystem.ts"
 import { spawnerTests } from "./suites/spawner.ts"
 
 const options = { timeout: 30_000 }
-const isWhole = process.env["CODEX_PLATFORM"] === "whole"
+const { isWhole } = layers
 
 for (const kind of isWhole ? (["ws", "unix"] as const) : (["unix"] as const)) {
   layer(server.layer(kind), { excludeTestServices: true })(`over ${kind}`, (it) => {

@@ -8,6 +8,9 @@ import type * as Path from "effect/Path"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as server from "../../codex/test/sockets/server.ts"
 
+/** Whether all suites run over all connections, as in `npm run test:platform`. */
+export const isWhole = process.env["CODEX_PLATFORM"] === "whole"
+
 /** The services that every suite needs. */
 export type Services = FileSystem.FileSystem | Path.Path | ChildProcessSpawner
 
