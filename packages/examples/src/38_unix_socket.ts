@@ -33,11 +33,6 @@ const second = (threadId: string) =>
 
 Effect.gen(function*() {
   const path = yield* ExampleServer.listen("unix")
-  // The socket appears a moment after the server has started.
-  const reachable = Effect.retry(
-    Effect.provide(first, Codex.layerUnixSocket({ path, detach: true })),
-    Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 100 }))
-  )
-  const threadId = yield* reachable
+  const threadId = yield* Effect.provide(first, Codex.layerUnixSocket({ path, detach: true }))
   yield* Effect.provide(second(threadId), Codex.layerUnixSocket({ path }))
 }).pipe(Effect.scoped, NodeRuntime.runMain)

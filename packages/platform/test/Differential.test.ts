@@ -47,7 +47,7 @@ const operationsAgree = (it: Vitest.MethodsNonLive<FileSystem.FileSystem | Contr
   }
 }
 
-const options = { timeout: 30_000, excludeTestServices: true }
+const options = { timeout: 60_000, excludeTestServices: true }
 
 layer(Layer.provideMerge(layers.unsandboxed(layers.stdio), Control.layer), options)("differential", operationsAgree)
 

@@ -71,7 +71,7 @@ const survives = <E, R>(loses: Effect.Effect<unknown, E, R>, descriptors = true)
 const behindProxy = Effect.gen(function*() {
   const { address } = yield* server.ListeningServer
   const proxy = yield* Proxy.make(address)
-  const context = yield* Layer.build(Codex.layerWebSocket({ url: proxy.url }))
+  const context = yield* Layer.build(Codex.layerWebSocket({ url: proxy.address }))
   const connection = Layer.merge(Layer.succeedContext(context), layers.homeOf)
   return { proxy, connection }
 })

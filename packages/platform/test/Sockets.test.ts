@@ -8,7 +8,7 @@ import * as layers from "./layers.ts"
 import { fileSystemTests } from "./suites/fileSystem.ts"
 import { spawnerTests } from "./suites/spawner.ts"
 
-const options = { timeout: 30_000 }
+const options = { timeout: 60_000 }
 const { isWhole } = layers
 
 for (const kind of isWhole ? (["ws", "unix"] as const) : (["unix"] as const)) {

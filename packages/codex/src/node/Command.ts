@@ -38,11 +38,18 @@ export interface Command {
  *
  * @category constructors
  */
-export const command = Effect.fnUntraced(function*(
+export const command = (
   options: ProcessOptions = {},
   directory: string = process.cwd()
+): Effect.Effect<Command, CodexConnectError | InvalidInputError> =>
+  Effect.andThen(check(options, checks), commandOn("stdio://", options, directory))
+
+/** Resolves options to the command of a server that listens at an address. */
+export const commandOn = Effect.fnUntraced(function*(
+  address: string,
+  options: ProcessOptions,
+  directory: string
 ): Effect.fn.Return<Command, CodexConnectError | InvalidInputError> {
-  yield* check(options, checks)
   const absolute = (path: string | undefined) => path === undefined ? undefined : Path.resolve(directory, path)
   const env = yield* Effect.try({
     try: () => environment(options, absolute(options.codexHome)),
@@ -62,7 +69,7 @@ export const command = Effect.fnUntraced(function*(
   return {
     ...base,
     program: binary.path,
-    args: [...overrides.flatMap((override) => ["--config", override]), "app-server", "--listen", "stdio://"],
+    args: [...overrides.flatMap((override) => ["--config", override]), "app-server", "--listen", address],
     env: binary.helpers === undefined ? env : Binary.withPath(env, binary.helpers)
   }
 })

@@ -17,7 +17,7 @@ import { command } from "./Command.ts"
 import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
 
 /** Returns the secrets in the environment of the process. */
-const secretsOf = ({ env = {} }: ProcessOptions): ReadonlyArray<string> =>
+export const secretsOf = ({ env = {} }: Pick<ProcessOptions, "env">): ReadonlyArray<string> =>
   Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
 
 /** Creates a missing CODEX_HOME that only this user can read, because Codex stores the login there. */

@@ -60,6 +60,20 @@ export type ConnectOptions =
   | ConnectionOptions<CodexClient.UnixSocketLayerOptions>
 
 /**
+ * Options of `Codex.shared`: those of the shared server, and of the connection. All are optional.
+ *
+ * @category models
+ */
+export interface SharedOptions extends OwnOptions, Omit<CodexClient.SharedLayerOptions, "serverRequests"> {}
+
+/**
+ * Options of `Codex.stopShared`: those of `Codex.shared`, and how long to wait. All are optional.
+ *
+ * @category models
+ */
+export interface StopSharedOptions extends OwnOptions, Omit<EffectCodex.StopSharedOptions, "serverRequests"> {}
+
+/**
  * Threads, models and accounts of one app-server.
  *
  * @category models
@@ -221,6 +235,12 @@ const start = ({ restart, serverRequests, signal, ...options }: StartOptions & S
     signal
   )
 
+const shared = ({ serverRequests, signal, ...options }: SharedOptions & SignalOptions = {}) =>
+  open(EffectCodex.layerShared({ ...options, ...toHandlers(serverRequests) }), signal)
+
+const stopShared = ({ serverRequests, signal, ...options }: StopSharedOptions & SignalOptions = {}) =>
+  promise(EffectCodex.stopShared({ ...options, ...toHandlers(serverRequests) }), signal)
+
 const connect = ({ serverRequests, signal, ...options }: ConnectOptions & SignalOptions) => {
   const handlers = toHandlers(serverRequests)
   if ("path" in options) return open(EffectCodex.layerUnixSocket({ ...options, ...handlers }), signal)
@@ -263,4 +283,20 @@ export const Codex: {
    * ```
    */
   readonly connect: (options: ConnectOptions & SignalOptions) => Promise<Codex>
-} = { start, connect }
+  /**
+   * Joins the app-server that all programs of this user share, or starts it. `close` leaves the server running, and interrupts the
+   * turns of this client unless `detach` is set.
+   *
+   * @example
+   * ```ts
+   * import { Codex } from "effect-codex/promises"
+   *
+   * await using codex = await Codex.shared({ detach: true })
+   * const thread = await codex.threadStart()
+   * await thread.turn("Bring the dependencies up to date.", { clientUserMessageId: "task-1" })
+   * ```
+   */
+  readonly shared: (options?: SharedOptions & SignalOptions) => Promise<Codex>
+  /** Stops the shared server of the same options, after its running turns: `Stopped`, `Draining` or `NotRunning`. */
+  readonly stopShared: (options?: StopSharedOptions & SignalOptions) => Promise<EffectCodex.Stopped>
+} = { start, connect, shared, stopShared }

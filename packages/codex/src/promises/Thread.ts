@@ -65,6 +65,11 @@ export interface Thread {
     (input: Input.Input, options?: TurnOptions): Promise<Turn.Turn>
   }
   /**
+   * Finds a turn of this thread that was started with this `clientUserMessageId`, and returns its handle: a program that was
+   * restarted continues with the turn of the one before. Resolves with undefined if the thread has no such turn.
+   */
+  readonly findTurn: (clientUserMessageId: string, options?: SignalOptions) => Promise<Turn.Turn | undefined>
+  /**
    * Starts a turn when a loop over it begins, and yields its events. Leaving the loop interrupts the turn. With a Schema in
    * `output`, the last event is `$output` with the decoded answer.
    */
@@ -177,6 +182,10 @@ export const make = (thread: EffectThread.Thread): Thread => {
     },
     run,
     turn,
+    findTurn: async (clientUserMessageId, { signal } = {}) => {
+      const found = await promise(thread.findTurn(clientUserMessageId), signal)
+      return found && Turn.make(found, signal)
+    },
     stream,
     notifications: iterable(thread.notifications),
     children: iterable(Stream.map(thread.children, make)),

@@ -18,7 +18,14 @@
 export * as CodexError from "../CodexError.ts"
 /** Turn input. */
 export * as Input from "../Input.ts"
-export { Codex, type ConnectOptions, type StartOptions, type WatchedThread } from "./Codex.ts"
+export {
+  Codex,
+  type ConnectOptions,
+  type SharedOptions,
+  type StartOptions,
+  type StopSharedOptions,
+  type WatchedThread
+} from "./Codex.ts"
 export type { ChatgptLogin, DeviceCodeLogin, Login } from "./Login.ts"
 export type {
   ThreadForkOptions,

@@ -478,4 +478,4 @@ export const fileSystemTests = (options: Options) => (it: Vitest.MethodsNonLive<
 
 /** The tests on a layer. */
 export const fileSystemSuite = <E>(name: string, layer: Layer.Layer<Services, E>, options: Options) =>
-  provided(layer, { timeout: 30_000, excludeTestServices: true })(name, fileSystemTests(options))
+  provided(layer, { timeout: 60_000, excludeTestServices: true })(name, fileSystemTests(options))

@@ -46,7 +46,7 @@ const firstBytes = (handle: ChildProcessSpawner.ChildProcessHandle) => Stream.ru
 const eventually = <R>(condition: Effect.Effect<boolean, PlatformError.PlatformError, R>) =>
   Effect.gen(function*() {
     while (!(yield* condition)) yield* Effect.sleep(20)
-  }).pipe(Effect.timeout("10 seconds"))
+  }).pipe(Effect.timeout("30 seconds"))
 
 /** The services that the tests need. */
 type Services = ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path
@@ -439,4 +439,4 @@ export const spawnerTests = (options: Options) => (it: Vitest.MethodsNonLive<Ser
 
 /** The tests on a layer. */
 export const spawnerSuite = <E>(name: string, layer: Layer.Layer<Services, E>, options: Options) =>
-  provided(layer, { timeout: 30_000, excludeTestServices: true })(name, spawnerTests(options))
+  provided(layer, { timeout: 60_000, excludeTestServices: true })(name, spawnerTests(options))

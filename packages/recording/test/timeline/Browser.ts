@@ -147,7 +147,7 @@ export const make = Effect.gen(function*() {
         const look = () => (${expression}) ? done() : requestAnimationFrame(look)
         look()
       })`).pipe(Effect.timeoutOrElse({
-        duration: "10 seconds",
+        duration: "30 seconds",
         orElse: () =>
           Effect.fail(
             new BrowserError({ message: [`This did not become true: ${expression}`, ...complaints].join("\n") })
