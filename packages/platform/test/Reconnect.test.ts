@@ -1,6 +1,8 @@
 /** Lost connections to a server that listens: what is under way fails with typed errors, and what comes later works. */
+import { Gate, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
 import { Codex } from "effect-codex"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -73,7 +75,7 @@ const behindProxy = Effect.gen(function*() {
   const proxy = yield* Proxy.make(address)
   const context = yield* Layer.build(Codex.layerWebSocket({ url: proxy.address }))
   const connection = Layer.merge(Layer.succeedContext(context), layers.homeOf)
-  return { proxy, connection }
+  return { proxy, codex: Context.get(context, Codex.Codex), connection }
 })
 
 layer(server.layer("ws"), { excludeTestServices: true })("a connection that is cut", (it) => {
@@ -94,6 +96,29 @@ layer(server.layer("ws"), { excludeTestServices: true })("a connection that is c
       yield* survives(Effect.sync(() => assert.isTrue(proxy.cut())), false).pipe(
         Effect.provide(layers.sandboxed(connection, { helpers: "sh" }))
       )
+      assert.strictEqual(proxy.connections, 2)
+    }).pipe(Effect.scoped))
+
+  it.effect("is replaced after a flood that this client did not read", () =>
+    Effect.gen(function*() {
+      const { codex, connection, proxy } = yield* behindProxy
+      const model = yield* ScriptedModel.ScriptedModel
+      const [start, end] = [yield* Gate.make, yield* Gate.make]
+      // More than the buffers of the system and the server's queue hold.
+      const pieces = Array.from({ length: 4_000 }, (_, index) => `${index} ${"x".repeat(10_000)} `)
+      yield* model.enqueue(Reply.message({ deltas: ["begin ", start, ...pieces, end, "end"] }))
+      const floods = Effect.gen(function*() {
+        const thread = yield* codex.threadStart()
+        yield* thread.turn("flood")
+        yield* start.arrived
+        proxy.stall()
+        yield* start.open
+        yield* end.arrived
+        // The server closes the connection of a client that reads too slowly, if it has not yet done so.
+        proxy.cut()
+        yield* end.open
+      })
+      yield* survives(floods).pipe(Effect.provide(layers.unsandboxed(connection)))
       assert.strictEqual(proxy.connections, 2)
     }).pipe(Effect.scoped))
 })
