@@ -30,6 +30,10 @@ export const normalized = (path: string): string | undefined => {
 export const isWithin = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`)
 
+/** Returns the one form of a path whose spellings some file systems take for the same. */
+export const folded = (path: string): string =>
+  path.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "").toUpperCase().toLowerCase()
+
 /** The directory of a normalized path, and its last part. Undefined for a root. */
 export const split = (path: string): readonly [directory: string, name: string] | undefined => {
   const at = path.lastIndexOf("/")

@@ -92,12 +92,22 @@ export const splitWords = (text: string): ReadonlyArray<string> | undefined => {
   return words
 }
 
-/** Programs that run their arguments, or text from elsewhere, as a command. */
+/** Programs that run their arguments, or text from elsewhere, as a command, and builtins that change what later commands mean. */
 const runners = new Set(
-  (". builtin bash busybox chroot cmd cmd.exe command coproc csh dash doas env eval exec fish flock ionice ksh nice nohup "
-    + "parallel powershell powershell.exe pwsh pwsh.exe rbash runuser script setsid sh source ssh stdbuf strace su sudo taskset "
-    + "tcsh time timeout trap unbuffer unshare watch xargs zsh").split(" ")
+  (". - alias autoload bind builtin busybox bash chroot cmd cmd.exe command coproc csh dash declare doas enable env eval exec "
+    + "export fish flock functions hash integer ionice ksh let local mapfile mksh nice nocorrect noglob nohup nsenter parallel "
+    + "pkexec powershell powershell.exe pwsh pwsh.exe rbash read readarray readonly run0 runuser script set setopt setsid sh "
+    + "shopt source ssh stdbuf strace su sudo systemd-run taskset tcsh time timeout trap typeset unalias unbuffer unset "
+    + "unshare watch xargs zmodload zsh").split(" ")
 )
+
+/** Builtins of shells that evaluate their arguments: `printf -v PATH x`, `test -v 'a[$(x)]'`. */
+const evaluating = new Set(["[", "print", "printf", "test"])
+
+/** Returns true if the arguments leave no doubt that a command only does what its program does. */
+export const isItself = ([program, ...args]: Command): boolean =>
+  !isRunner(program)
+  && !(evaluating.has(program) && args.some((arg) => /^-[a-z]*v|[$`]/i.test(arg)))
 
 /** Returns true if a program runs whatever its arguments say, so that its name says nothing about what happens. */
 export const isRunner = (program: string): boolean => runners.has(baseName(program).toLowerCase())
@@ -129,22 +139,48 @@ const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
         return code <= 0x10ffff ? String.fromCodePoint(code) : whole
       }
     )
-    .replace(/\\([0-7]{1,3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
+    .replace(/\\(0?[0-7]{1,3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
     .toLowerCase()
-  // An expansion that is empty joins what is around it.
-  const emptied = decoded.replace(/\$(?:\{[^}]*\}|[a-z_]\w*|[\d@*#?!$-])?/g, "")
-  return [text.toLowerCase(), decoded, emptied].flatMap((each) => [
+  // An expansion that is empty, or that has its default value, joins what is around it.
+  const defaults = decoded.replace(/\$\{[^{}\s:=+?-]*:?[-=+?]([^{}]*)\}/g, "$1")
+  const emptied = defaults.replace(/\$\([^()`]*\)|`[^`]*`|\$(?:\{[^{}]*\}|[a-z_]\w*|[\d@*#?!$-])?/g, "")
+  const texts = [text.toLowerCase(), decoded, defaults, emptied, braced(defaults), braced(emptied).replace(/[()]/g, "")]
+  return [...new Set(texts.flatMap((each) => [each, each.replace(classes, "?")]))].flatMap((each) => [
     wordsIn(each.replace(/["'\\]/g, "")),
     wordsIn(each.replace(/["'\\]/g, " "))
   ])
 }
 
+/** Classes of characters in patterns of file names. */
+const classes = /\[[!^]?\]?(?:\[[:.=][^\][\n]*\]|[^\][/\n])*\]/g
+
+/** The longest word whose braces are expanded, and the most words that it may become. */
+const maxBraced = 256
+
+/** Expands the braces of words, from the inside, as long as the words stay few. */
+const braced = (text: string): string =>
+  text.split(/([\s;&|<>()]+)/).map((word) => {
+    if (word.length > maxBraced || !word.includes("{")) return word
+    let words = [word]
+    for (let more = true; more;) {
+      more = false
+      words = words.flatMap((each) => {
+        const found = words.length < maxBraced ? /\{([^{}]*,[^{}]*)\}/.exec(each) : null
+        if (found === null) return [each]
+        more = true
+        const [before, after] = [each.slice(0, found.index), each.slice(found.index + found[0].length)]
+        return found[1]!.split(",").map((part) => before + part + after)
+      })
+    }
+    return words.join(" ")
+  }).join("")
+
 const wordsIn = (text: string): ReadonlyArray<string> =>
   text.split(/[^\p{L}\p{N}_./:@%+*?[\]^!~-]+/u).filter((word) => word !== "")
 
-/** Returns true if a word, or what follows its last slash, is the wanted one or a pattern that matches it. */
+/** Returns true if a word is the wanted one, or a pattern that matches it: also after a slash, or after an option such as `-c`. */
 const mayBe = (word: string, wanted: string): boolean =>
-  [word, baseName(word), word.replace(/^[[\]!^]+|[[\]]+$/g, "")].some((each) =>
+  [word, baseName(word), word.replace(/^[[\]!^:]+|[[\]]+$/g, ""), word.replace(/^-[a-z]/, "")].some((each) =>
     each === wanted || each === `${wanted}.exe` || (/[*?[]/.test(each) && globMatches(each, wanted))
   )
 

@@ -10,3 +10,6 @@ export const textOf = (value: unknown): string => {
     return `(${typeof value} without a text)`
   }
 }
+
+/** Returns the message of an error, or the text of any other thrown value. */
+export const messageOf = (error: unknown): string => textOf(error instanceof Error ? error.message : error)

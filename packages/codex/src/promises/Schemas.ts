@@ -10,7 +10,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "effect/StandardSchema"
-import { textOf } from "../base/text.ts"
+import { messageOf } from "../base/text.ts"
 import { InvalidInputError } from "../model/errors/CodexError.ts"
 
 /**
@@ -41,7 +41,11 @@ const describe = (issues: ReadonlyArray<StandardSchemaV1.Issue>): string =>
 /** Validates a value with a Standard Schema. */
 const validate = <A>(schema: Standard<A>) => (value: unknown): Effect.Effect<A, SchemaIssue.Issue> =>
   Effect.flatMap(
-    Effect.promise(async () => schema["~standard"].validate(value)),
+    Effect.tryPromise({
+      try: async () => schema["~standard"].validate(value),
+      // A check of the Schema threw.
+      catch: (error) => new SchemaIssue.InvalidValue({ message: messageOf(error) }, value)
+    }),
     (result) =>
       result.issues === undefined
         ? Effect.succeed(result.value)
@@ -88,7 +92,7 @@ export const toEffectSchema = <A>(
       catch: (error) =>
         new InvalidInputError({
           field,
-          detail: `its JSON Schema can't be used: ${error instanceof Error ? error.message : textOf(error)}`
+          detail: `its JSON Schema can't be used: ${messageOf(error)}`
         })
     }),
     (json) =>

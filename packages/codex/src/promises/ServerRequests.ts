@@ -2,7 +2,7 @@
  * Handlers for the server's requests, as async functions: approvals, questions to the user, elicitations.
  */
 import * as Effect from "effect/Effect"
-import { textOf } from "../base/text.ts"
+import { messageOf } from "../base/text.ts"
 import { acceptAll, acceptForSession, declineAll } from "../model/requests/ApprovalHandlers.ts"
 import {
   type AnyHandler,
@@ -62,7 +62,7 @@ const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, conte
     const refuse = (error: unknown) =>
       resume(Effect.andThen(
         Effect.logError(`The handler of ${context.method} failed.`, error),
-        Effect.fail(new ServerRequestError({ message: error instanceof Error ? error.message : textOf(error) }))
+        Effect.fail(new ServerRequestError({ message: messageOf(error) }))
       ))
     try {
       const answer = handler(params, { ...context, signal })

@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { textOf } from "../base/text.ts"
+import { messageOf } from "../base/text.ts"
 import { InvalidInputError } from "../model/errors/CodexError.ts"
 import { DeferLoading, Namespace, Timeout } from "../tools/Annotations.ts"
 import { type AnySchema, toEffectSchema } from "./Schemas.ts"
@@ -98,8 +98,13 @@ const make = (name: string, { deferLoading = false, description, namespace, para
   )
 
 /** The text of a result. Throws for a value without a JSON form. */
-const textOfResult = (result: unknown): string =>
-  typeof result === "string" ? result : result === undefined || result === null ? "Done." : JSON.stringify(result)
+const textOfResult = (result: unknown): string => {
+  if (typeof result === "string") return result
+  if (result === undefined || result === null) return "Done."
+  const json: string | undefined = JSON.stringify(result)
+  if (json === undefined) throw new TypeError(`The tool returned a ${typeof result}, which has no JSON form`)
+  return json
+}
 
 const toHandler = ({ execute }: AnyTool) => {
   // The toolkit decodes the parameters with the Schema that `execute` was typed by.
@@ -107,7 +112,7 @@ const toHandler = ({ execute }: AnyTool) => {
   return (params: unknown) =>
     Effect.tryPromise({
       try: async (signal) => textOfResult(await call(params, { signal })),
-      catch: (error) => error instanceof Error ? error.message : textOf(error)
+      catch: messageOf
     })
 }
 

@@ -54,9 +54,19 @@ interface Source<R> extends Omit<EffectTurn.Turn, "run"> {
 export const make = <R extends TurnResult>(turn: Source<R>, signal?: AbortSignal): Turn<R> => {
   const loop = <A, E>(stream: Stream.Stream<A, E>) => iterable(stream, signal)
   const interrupt = () => promise(turn.interrupt)
-  // The result and the loops of an aborted turn report the abort, so a failure of this needs no second report.
-  signal?.addEventListener("abort", () => void interrupt().catch(() => {}), { once: true })
-  let result: Promise<R> | undefined
+  let ending: Promise<R> | undefined
+  const result = () => ending ??= promise(turn.run, signal)
+  if (signal !== undefined) {
+    // The result and the loops of an aborted turn report the abort, so a failure of this needs no second report.
+    const abort = () => void interrupt().catch(() => {})
+    if (signal.aborted) abort()
+    else {
+      signal.addEventListener("abort", abort, { once: true })
+      // A signal may live as long as the program, but must neither keep nor interrupt turns that have ended.
+      const release = () => signal.removeEventListener("abort", abort)
+      result().then(release, release)
+    }
+  }
   return {
     id: turn.id,
     threadId: turn.threadId,
@@ -64,7 +74,7 @@ export const make = <R extends TurnResult>(turn: Source<R>, signal?: AbortSignal
     text: loop(turn.text),
     items: loop(turn.items),
     get result() {
-      return result ??= promise(turn.run, signal)
+      return result()
     },
     steer: (input) => promise(turn.steer(input)),
     interrupt

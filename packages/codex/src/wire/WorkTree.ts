@@ -79,7 +79,7 @@ export const make = (client: Client["Service"], threadId: string, directory: str
       "CodexRpcError",
       () => Effect.fail(missing)
     )
-    const [root, gitDirectory] = found.stdout.split(/\r?\n/)
+    const [root, gitDirectory, ...more] = found.stdout.trimEnd().split(/\r?\n/)
     if (found.exitCode !== 0) {
       const detail = found.stderr.trim()
       return yield* /not a git repository|must be run in a work tree/.test(detail)
@@ -87,8 +87,33 @@ export const make = (client: Client["Service"], threadId: string, directory: str
         : failed({ _tag: "GitFailed", detail })
     }
     if (root === undefined || gitDirectory === undefined) return yield* missing
+    if (more.length > 0) {
+      return yield* failed({ _tag: "GitFailed", detail: `the path of the work tree has a line break: ${directory}` })
+    }
     return { root, gitDirectory }
   })
+
+  const head = (root: string) =>
+    Effect.map(
+      exec(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], root),
+      ({ exitCode, stdout }) => exitCode === 0 ? [stdout.trim()] : []
+    )
+
+  /** Adds all files to an index. A sparse checkout must not leave out what is there. */
+  const addAll = (root: string, index: string) => {
+    const add = (...pathspecs: ReadonlyArray<string>) => git(["add", "--all", "--sparse", ...pathspecs], root, index)
+    return Effect.catchTag(add(), "CheckpointError", (error) =>
+      Effect.gen(function*() {
+        // Git has no way to store a repository in another one before its first commit, and refuses everything.
+        const others = yield* paths(["ls-files", "-z", "--others", "--exclude-standard"], root, index)
+        const unborn = yield* Effect.filter(
+          others.filter((path) => path.endsWith("/")),
+          (path) => Effect.map(head(`${root}/${path}`), (commits) => commits.length === 0)
+        )
+        if (unborn.length === 0) return yield* error
+        return yield* add("--", ".", ...unborn.map((path) => `:(exclude,literal)${path}`))
+      }))
+  }
 
   /** Runs an effect with a temporary index that has the present files. */
   const withFiles = <A, E>(
@@ -105,19 +130,13 @@ export const make = (client: Client["Service"], threadId: string, directory: str
       return Effect.ensuring(
         Effect.gen(function*() {
           yield* copied
-          yield* git(["add", "--all"], root, index)
+          yield* addAll(root, index)
           const tree = yield* git(["write-tree"], root, index)
           return yield* use({ root, tree, index })
         }),
         removed
       )
     })
-
-  const head = (root: string) =>
-    Effect.map(
-      exec(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], root),
-      ({ exitCode, stdout }) => exitCode === 0 ? [stdout.trim()] : []
-    )
 
   /** Stores a tree as a commit below a ref. */
   const store = Effect.fnUntraced(function*({ root, tree }: Snapshot) {
@@ -164,13 +183,13 @@ export const make = (client: Client["Service"], threadId: string, directory: str
   /** Adds ignored files to the present ones: git would overwrite them without a question. */
   const withHidden = Effect.fnUntraced(function*(now: Present, hidden: ReadonlyArray<string>) {
     if (hidden.length === 0) return now
-    yield* git(["--literal-pathspecs", "add", "--force", "--", ...hidden], now.root, now.index)
+    yield* git(["--literal-pathspecs", "add", "--force", "--sparse", "--", ...hidden], now.root, now.index)
     return { ...now, tree: yield* git(["write-tree"], now.root, now.index) }
   })
 
   /** Changes the files from one tree to another. Git refuses it, before it changes any, if they are not those of the first tree. */
   const move = ({ index, root }: Present, from: string, to: string) =>
-    git(["read-tree", "-m", "-u", from, to], root, index)
+    git(["read-tree", "--no-sparse-checkout", "-m", "-u", from, to], root, index)
 
   return {
     save: withFiles((files) => Effect.map(store(files), (ref) => ({ root: files.root, tree: files.tree, ref }))),
@@ -213,8 +232,18 @@ const environment = {
   GIT_COMMITTER_NAME: "Codex",
   GIT_COMMITTER_EMAIL: "codex@localhost",
   GIT_OPTIONAL_LOCKS: "0",
+  // A server that was started by a hook of git has variables of another repository.
+  GIT_ALTERNATE_OBJECT_DIRECTORIES: null,
+  GIT_COMMON_DIR: null,
   GIT_DIR: null,
-  GIT_WORK_TREE: null,
+  GIT_GLOB_PATHSPECS: null,
+  GIT_ICASE_PATHSPECS: null,
   GIT_INDEX_FILE: null,
+  GIT_LITERAL_PATHSPECS: null,
+  GIT_NOGLOB_PATHSPECS: null,
+  GIT_OBJECT_DIRECTORY: null,
+  GIT_PREFIX: null,
+  GIT_QUARANTINE_PATH: null,
+  GIT_WORK_TREE: null,
   LC_ALL: "C"
 }

@@ -235,8 +235,21 @@ describe("a rule that allows a command", () => {
       }
     }))
 
+  table(
+    "never matches builtins that evaluate their arguments, whose later commands would mean something else",
+    [...allowGit, { action: "allow", command: ["printf"] }, { action: "allow", command: ["test"] }],
+    "next",
+    [
+      "printf -v PATH /tmp && git status",
+      "printf '-v' 'a[$(rm x)]' y",
+      "printf %d 'a[$(rm x)]'",
+      "test -v 'a[$(rm x)]'",
+      "test 'a[`rm x`]' -eq 1"
+    ]
+  )
+
   it("is refused for a program that runs any command", () => {
-    for (const program of ["sh", "/bin/bash", "env", "xargs", "sudo", "eval"]) {
+    for (const program of ["sh", "/bin/bash", "env", "xargs", "sudo", "eval", "export", "alias", "hash"]) {
       assert.throws(() => ServerRequests.rules([{ action: "allow", command: [program] }]), /runs any command/)
     }
     ServerRequests.rules([{ action: "decline", command: ["sudo"] }])
@@ -294,6 +307,27 @@ describe("a rule that declines a command", () => {
     "git -c 'a=b;c' push --force",
     "git --no-pager 'push'",
     "git \"pu\"sh",
+    // Words that expansions join, without running anything to know them.
+    "r$()m x",
+    "r``m x",
+    "r$(true)m x",
+    "r{m,} x",
+    "{a,r}m x",
+    "{a,{b,r}}m x",
+    "${x:-rm} y",
+    "${x-rm} y",
+    "${x:-r}m y",
+    "/bin/r[[:alpha:]] x",
+    "/bin/r[]m] x",
+    "/bin/[,r]m x",
+    "/bin/[!x]m x",
+    "/bin/r(m|x) y",
+    "printf %b '\\0162\\0155 x' | sh",
+    // Options that have the command attached.
+    "env '-Srm x'",
+    "env -Srm\\ x",
+    "su -crm",
+    "vim -c:!rm",
     // Quotes that are open, and characters that no shell should see.
     "rm 'x",
     "\u0000rm x",
@@ -321,6 +355,17 @@ describe("a rule that declines a command", () => {
         "decline"
       )
     }))
+})
+
+describe("the text of a command", () => {
+  it("is read in time that grows with its length only", () => {
+    const { [command]: ask } = ServerRequests.rules([...declineRm, ...allowGit])
+    for (const part of ["${", "${x:-", "$(", "`", "{a,", "{", "[", "[[:", "*a", "\\x", "'", "\"", "((", "-"]) {
+      const started = performance.now()
+      Effect.runSync(ask!({ ...place, command: part.repeat(20_000) }, context))
+      assert.isBelow(performance.now() - started, 2000, part)
+    }
+  })
 })
 
 describe("the order of rules", () => {
@@ -384,6 +429,11 @@ describe("a rule for a host", () => {
           ["127.1", "decline"],
           ["0x7f.1", "decline"],
           ["2130706433", "decline"],
+          ["::ffff:127.0.0.1", "decline"],
+          ["[::ffff:7f00:1]", "decline"],
+          ["[64:ff9b::7f00:1]", "decline"],
+          ["::1%lo", "decline"],
+          ["registry.test:8443", "decline"],
           ["registry.test/x", "decline"],
           ["registry.test@evil", "decline"],
           ["", "decline"]
@@ -512,6 +562,30 @@ describe("a rule for a path", () => {
       assert.strictEqual(yield* onFiles(rules.slice(1), [add(`${root}/src/../src/a.ts`)]), "next")
     }))
 
+  it.effect("allows nothing through a link that takes the place of its directory", () =>
+    Effect.gen(function*() {
+      const root = tree()
+      const rules: ReadonlyArray<ServerRequests.Rule> = [{ action: "allow", path: join(root, "src/secret") }]
+      const inside = add(join(root, "src/secret/x"))
+      assert.strictEqual(yield* onFiles(rules, [inside]), "allow")
+      rmSync(join(root, "src/secret"), { recursive: true })
+      symlinkSync(join(root, "outside"), join(root, "src/secret"))
+      assert.strictEqual(yield* onFiles(rules, [inside]), "next")
+      assert.strictEqual(yield* onFiles([{ action: "decline", path: join(root, "outside") }], [inside]), "decline")
+    }))
+
+  it.effect("declines a path in every spelling that a file system may take for it", () =>
+    Effect.gen(function*() {
+      const root = tree()
+      const rules: ReadonlyArray<ServerRequests.Rule> = [
+        { action: "decline", path: join(root, "caf\u00e9/.git") },
+        { action: "allow", path: root }
+      ]
+      for (const path of ["cafe\u0301/.git/x", "CAF\u00c9/.g\u200cit/x", "caf\u00e9/.GIT"]) {
+        assert.strictEqual(yield* onFiles(rules, [add(join(root, path))]), "decline", path)
+      }
+    }))
+
   it.effect("has to match every file, the target of a move, and the directory that is granted", () =>
     Effect.gen(function*() {
       const root = tree()
@@ -604,6 +678,8 @@ describe("the Schema", () => {
         { action: "allow", host: "*" },
         { action: "allow", host: "https://x" },
         { action: "allow", host: "a.*.com" },
+        { action: "decline", host: "evil.test?x" },
+        { action: "allow", host: "*.a%b" },
         { action: "allow", mcpServer: "" },
         { action: "allow", tool: "x" }
       ]

@@ -218,6 +218,26 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
       assert.deepStrictEqual([read(main, "m.txt"), read(main, "sub/s.txt")], ["m", "kept"])
     }))
 
+  it.effect("stores files outside of a sparse checkout, leaves new repositories alone, and takes any file name", () =>
+    Effect.gen(function*() {
+      const { codex, path } = yield* directory({ "in/a.txt": "a", "out/b.txt": "b" })
+      git(path, "sparse-checkout", "set", "in")
+      git(path, "init", "--quiet", "in/new*repo")
+      write(path, { "out/own.txt": "own", "in/new*repo/n.txt": "n", "in/newXrepo/x.txt": "x" })
+      const names = ["-rf", "in/:(top)", "in/line\nbreak", "in/\u65e5\u672c \u00e9", "in/quote'\"\\"]
+      write(path, Object.fromEntries(names.map((name) => [name, "before"])))
+      const thread = yield* codex.threadStart({ cwd: path })
+      const before = state(path)
+      const checkpoint = yield* thread.checkpoint({ files: true })
+      for (const name of ["out/own.txt", "in/newXrepo/x.txt", ...names]) rmSync(join(path, name))
+      write(path, { "in/a.txt": "changed", "in/new*repo/n.txt": "changed" })
+      yield* checkpoint.restore({ unsaved: "save" })
+      assert.deepStrictEqual(names.map((name) => read(path, name)), names.map(() => "before"))
+      const files = ["in/a.txt", "out/own.txt", "in/newXrepo/x.txt", "in/new*repo/n.txt", "out/b.txt"]
+      assert.deepStrictEqual(files.map((name) => read(path, name)), ["a", "own", "x", "changed", undefined])
+      assert.deepStrictEqual(state(path), before)
+    }))
+
   it.effect("says what it cannot do", () =>
     Effect.gen(function*() {
       const { codex, home, path } = yield* Effect.all([directory(), setup]).pipe(

@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { exactly } from "../../base/exactly.ts"
+import { hostName } from "../../base/hosts.ts"
 import { normalized } from "../../base/paths.ts"
 import { isRunner } from "../../base/shell.ts"
 
@@ -16,7 +17,7 @@ const CommandRule = exactly(Schema.Struct({
     ? undefined
     : `an allow rule for ${command[0]} never matches, because ${
       command[0]
-    } runs any command; allow the commands themselves`
+    } runs any command, or changes what later ones mean; allow the commands themselves`
 ))
 
 const PathRule = exactly(Schema.Struct({
@@ -32,7 +33,9 @@ const HostRule = exactly(Schema.Struct({
   action,
   host: Schema.String.check(
     Schema.makeFilter((host: string) =>
-      /^(?:\*\.)?[^\s*/:@]+$/.test(host) ? undefined : `${JSON.stringify(host)} is not a host, nor *. and a host`
+      /^(?:\*\.)?[^\s*/:@]+$/.test(host) && hostName(host.replace("*.", "")) !== undefined
+        ? undefined
+        : `${JSON.stringify(host)} is not a host, nor *. and a host`
     )
   )
 }))

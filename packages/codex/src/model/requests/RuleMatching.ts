@@ -6,7 +6,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { isWithin, normalized, type RealPath, split } from "../../base/paths.ts"
+import { hostName } from "../../base/hosts.ts"
+import { folded, isWithin, normalized, type RealPath, split } from "../../base/paths.ts"
 import * as Shell from "../../base/shell.ts"
 import type { Rule } from "./ApprovalRules.ts"
 import type { McpToolApproval } from "./McpElicitation.ts"
@@ -45,7 +46,7 @@ const matchesCommand = (
   words: Shell.Command
 ): boolean =>
   action === "allow"
-    ? !Shell.isRunner(words[0]) && command.every((word, index) => word === words[index])
+    ? Shell.isItself(words) && command.every((word, index) => word === words[index])
     : Shell.mayContain(words.join(" "), command)
 
 /** Returns the commands that run; undefined if there is any doubt, or if Codex has recognized others. */
@@ -81,13 +82,6 @@ export const onHost = (rules: Rules, host: string): Verdict => {
   })
 }
 
-/** Returns a host in the one form that all its spellings have: lower case, punycode, IPv4 addresses with four numbers. */
-const hostName = (host: string): string | undefined => {
-  if (/[\s/@?#\\]/.test(host)) return undefined
-  const text = `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}/`
-  return URL.canParse(text) ? new URL(text).hostname.replace(/\.$/, "") : undefined
-}
-
 /** Returns the verdict on a call of an MCP tool. */
 export const onMcpTool = (rules: Rules, { serverName, toolName }: McpToolApproval): Verdict =>
   first(rules, (rule) =>
@@ -102,6 +96,8 @@ export const onPaths = (
 ): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const real = yield* Effect.forEach(rules, (rule) => "path" in rule ? realPath(follow, rule.path) : Effect.undefined)
+    // A link in the path of a rule may be new: whoever may change the directory could make it lead anywhere.
+    const isFixed = (path: string, directory: string) => folded(normalized(path) ?? "") === folded(directory)
     const verdicts: Array<Verdict> = []
     for (const path of paths ?? [undefined]) {
       const written = path === undefined ? undefined : normalized(path)
@@ -110,7 +106,8 @@ export const onPaths = (
         if (!("path" in rule)) return false
         const directory = real[index]
         if (rule.action === "allow") {
-          return actual !== undefined && directory !== undefined && isWithin(actual, directory)
+          return actual !== undefined && directory !== undefined && isFixed(rule.path, directory)
+            && isWithin(actual, directory)
         }
         if (written === undefined || actual === undefined) return true
         return mayBeWithin(written, normalized(rule.path)) || mayBeWithin(actual, directory)
@@ -120,9 +117,9 @@ export const onPaths = (
     return least(verdicts)
   })
 
-/** Some file systems ignore case. */
+/** Some file systems ignore case, and the forms of Unicode. */
 const mayBeWithin = (path: string, directory: string | undefined): boolean =>
-  directory !== undefined && isWithin(path.toLowerCase(), directory.toLowerCase())
+  directory !== undefined && isWithin(folded(path), folded(directory))
 
 /**
  * Follows the links of a path. What does not exist yet lies where its directory is. Undefined if that is in doubt: the path is not
