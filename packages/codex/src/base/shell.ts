@@ -180,7 +180,7 @@ const wordsIn = (text: string): ReadonlyArray<string> =>
 
 /** Returns true if a word is the wanted one, or a pattern that matches it: also after a slash, or after an option such as `-c`. */
 const mayBe = (word: string, wanted: string): boolean =>
-  [word, baseName(word), word.replace(/^[[\]!^:]+|[[\]]+$/g, ""), word.replace(/^-[a-z]/, "")].some((each) =>
+  [word, baseName(word), word.replace(/^(?:-[a-z])?[[\]!^:]*|\]$/g, "")].some((each) =>
     each === wanted || each === `${wanted}.exe` || (/[*?[]/.test(each) && globMatches(each, wanted))
   )
 

@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 import type { CodexConnectError } from "../model/errors/CodexError.ts"
 import { childProcess } from "./builtin.ts"
 import { spawnError } from "./ChildProcess.ts"
-import { onFiles, type SharedPlace } from "./SharedPlace.ts"
+import { fileError, onFiles, type SharedPlace } from "./SharedPlace.ts"
 import * as Stderr from "./Stderr.ts"
 
 export interface Detached {
@@ -27,7 +27,7 @@ const tailBytes = 65_536
 
 /** Starts a process. `onStart` runs in the same step, so that no other program sees the process without what it writes. */
 export const spawn = (
-  { command, hide, log, secrets }: SharedPlace,
+  { command, hide, log, record, secrets }: SharedPlace,
   onStart: (pid: number) => void
 ): Effect.Effect<Detached, CodexConnectError> =>
   Effect.flatMap(
@@ -61,7 +61,14 @@ export const spawn = (
           // Such as a signal that comes too late.
           child.off("error", fail).on("error", () => {})
           child.unref()
-          onStart(pid)
+          try {
+            onStart(pid)
+          } catch (error) {
+            // Nobody would know of it.
+            child.kill("SIGTERM")
+            Fs.closeSync(file)
+            return resume(Effect.fail(fileError(record, "the record of the shared server cannot be written", error)))
+          }
           resume(Effect.succeed({
             pid,
             ended,

@@ -2,7 +2,7 @@
  * A lock between processes, which a process that was killed does not keep.
  *
  * The holder is in a numbered file, and only the highest number counts. It is free, or its process is gone: then whoever creates
- * the next number holds the lock. Files are created in one step and never emptied, and the highest one is never removed, so two
+ * the next number holds the lock. Files are created in one step, and the highest one is never removed, so two
  * processes cannot both take the place of a dead one, however long one of them pauses between two steps.
  */
 import * as Path from "node:path"
@@ -45,5 +45,12 @@ export const tryAcquire = (path: string): (() => void) | undefined => {
     return undefined
   }
   for (const number of others) if (number < mine) files.remove(at(number))
-  return () => files.replace(at(mine), free)
+  return () => {
+    try {
+      files.replace(at(mine), free)
+    } catch {
+      // An empty file names no holder either.
+      files.empty(at(mine))
+    }
+  }
 }

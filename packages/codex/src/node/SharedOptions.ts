@@ -8,8 +8,8 @@ import * as ProcessOptions from "./ProcessOptions.ts"
 /**
  * Options of the shared server. All are optional.
  *
- * Programs share a server if they agree on CODEX_HOME, the version of the binary, `config`, `env` and `envMode`. Whatever
- * else the server inherits, such as its other environment variables, comes from the program that has started it.
+ * Programs share a server if they agree on CODEX_HOME, the version of the binary, `config`, `env`, `envMode` and the directory of
+ * the sockets. Whatever else the server inherits, such as its other environment variables, comes from the program that has started it.
  *
  * @category models
  */

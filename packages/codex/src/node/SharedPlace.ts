@@ -45,12 +45,13 @@ const versionMillis = 10_000
 const badDirectory = (target: string, detail: string) =>
   new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
 
+/** The error of an action on files that the operating system has refused. */
+export const fileError = (target: string, what: string, error: unknown): CodexConnectError =>
+  badDirectory(target, `${what} (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+
 /** Runs an action on files. Fails with the reason if the operating system refuses it. */
 export const onFiles = <A>(target: string, what: string, action: () => A): Effect.Effect<A, CodexConnectError> =>
-  Effect.try({
-    try: action,
-    catch: (error) => badDirectory(target, `${what} (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
-  })
+  Effect.try({ try: action, catch: (error) => fileError(target, what, error) })
 
 /** Fails unless the operating system has Unix sockets and signals as the shared server needs them. */
 const supported: Effect.Effect<void, CodexConnectError> = process.platform !== "win32" ? Effect.void : Effect.fail(
@@ -81,10 +82,16 @@ export const resolve = Effect.fnUntraced(function*(
   yield* secure(own)
   const version = yield* versionOf(command, hide)
   const key = yield* onFiles(own, unusable, () => keyIn(own))
+  const sockets = options.socketDirectory === undefined
+    ? fits(Path.join(own, socketName("0".repeat(nameLength)))) ? own : temporary(home)
+    : Path.resolve(directory, options.socketDirectory)
+  if (sockets !== own) yield* secure(sockets)
   // Whatever the programs have to agree on. On a home that machines share, each has a server of its own.
   const identity = [
     process.platform === "linux" ? Os.hostname() : "",
     home,
+    // A server that listens elsewhere is another one: it must not be taken for this one without a socket.
+    sockets === own ? null : yield* onFiles(sockets, unusable, () => Fs.realpathSync(sockets)),
     version,
     command.args.toSorted(),
     envMode ?? "extend",
@@ -93,13 +100,11 @@ export const resolve = Effect.fnUntraced(function*(
       Redacted.isRedacted(value) ? Redacted.value(value) : value ?? null
     ]).sort(([a], [b]) => String(a) < String(b) ? -1 : 1)
   ]
-  const name = nodeCrypto().createHmac("sha256", key).update(JSON.stringify(identity)).digest("hex").slice(0, 16)
-
-  const sockets = options.socketDirectory === undefined
-    ? fits(Path.join(own, `${name}.sock`)) ? own : temporary(home)
-    : Path.resolve(directory, options.socketDirectory)
-  if (sockets !== own) yield* secure(sockets)
-  const socket = Path.join(sockets, `${name}.sock`)
+  const name = nodeCrypto().createHmac("sha256", key).update(JSON.stringify(identity)).digest("hex").slice(
+    0,
+    nameLength
+  )
+  const socket = Path.join(sockets, socketName(name))
   if (!fits(socket)) {
     return yield* badDirectory(
       sockets,
@@ -133,6 +138,10 @@ const secure = (directory: string): Effect.Effect<void, CodexConnectError> =>
       ? Effect.void
       : Effect.fail(badDirectory(directory, `the directory of the shared server is not private: ${problem}`)))
 
+const nameLength = 16
+
+const socketName = (name: string): string => `${name}.sock`
+
 const fits = (socket: string): boolean => Buffer.byteLength(socket) <= maxSocket
 
 /** The directory of the sockets of a home whose path is too long for them. */
@@ -144,8 +153,10 @@ const temporary = (home: string): string =>
 
 /** Returns the CODEX_HOME of a command without symbolic links, and creates it if it is missing. */
 const homeOf = ({ env }: Command): Effect.Effect<string, CodexConnectError> => {
-  const path = env["CODEX_HOME"] || Path.join(env["HOME"] || Os.homedir(), ".codex")
-  return onFiles(path, "codexHome cannot be created", () => {
+  // Without HOME, a user whom the system does not know has none.
+  const given = env["CODEX_HOME"] || (env["HOME"] && Path.join(env["HOME"], ".codex"))
+  return onFiles(given || "~/.codex", "codexHome cannot be created", () => {
+    const path = given || Path.join(Os.homedir(), ".codex")
     Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
     return Fs.realpathSync(path)
   })

@@ -20,8 +20,14 @@ const temporary = (path: string) => `${path}.tmp-${process.pid}-${crypto.randomU
 
 const write = (path: string, text: string): string => {
   const file = temporary(path)
-  Fs.writeFileSync(file, text, { mode: 0o600, flag: "wx" })
-  return file
+  try {
+    Fs.writeFileSync(file, text, { mode: 0o600, flag: "wx" })
+    return file
+  } catch (error) {
+    // A full disk leaves half of it.
+    remove(file)
+    throw error
+  }
 }
 
 /** Creates a file with its whole content. Returns false if there is one. */
@@ -39,7 +45,18 @@ export const create = (path: string, text: string): boolean => {
 }
 
 /** Creates or replaces a file in one step. */
-export const replace = (path: string, text: string): void => Fs.renameSync(write(path, text), path)
+export const replace = (path: string, text: string): void => {
+  const file = write(path, text)
+  try {
+    Fs.renameSync(file, path)
+  } catch (error) {
+    remove(file)
+    throw error
+  }
+}
+
+/** Empties a file, for which even a full disk has room. */
+export const empty = (path: string): void => Fs.truncateSync(path)
 
 /** Returns the text of a file. Undefined if there is none. */
 export const read = (path: string): string | undefined => {

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import Fs from "node:fs"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterEach, beforeEach } from "vitest"
+import { afterEach, beforeEach, vi } from "vitest"
 import * as LockFile from "../../src/node/LockFile.ts"
 import { identify } from "../../src/node/processes.ts"
 
@@ -27,6 +29,22 @@ describe("a lock", () => {
     assert.isUndefined(LockFile.tryAcquire(path))
     again!()
     assert.lengthOf(readdirSync(directory).filter((name) => name.startsWith("a.")), 1)
+  })
+
+  it("is released also if its file cannot be replaced, as on a full disk", () => {
+    const release = LockFile.tryAcquire(path)
+    const rename = vi.spyOn(Fs, "renameSync").mockImplementation(() => {
+      throw Object.assign(new Error("no space left"), { code: "ENOSPC" })
+    })
+    syncBuiltinESMExports()
+    try {
+      release?.()
+    } finally {
+      rename.mockRestore()
+      syncBuiltinESMExports()
+    }
+    assert.deepStrictEqual(readdirSync(directory), ["a.lock.1"])
+    assert.isDefined(LockFile.tryAcquire(path))
   })
 
   it("is taken from a process that has ended, also if another one has its number, but not from one that runs", () => {

@@ -11,6 +11,7 @@ import {
   chownSync,
   cpSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -18,6 +19,7 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
+import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { deltas, processesOf } from "../real/utils.ts"
 import { client, commandOf, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
@@ -253,6 +255,45 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       // Only the given options stop their server.
       assert.strictEqual((yield* stop(token(secret)))._tag, "Stopped")
       assert.lengthOf(yield* servers(codexHome), 2)
+    }).pipe(Effect.scoped))
+
+  it.effect("is another one for another directory of sockets, and both stay", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      yield* Effect.forEach(yield* servers(codexHome), (pid) => Effect.andThen(Effect.sync(() => kill(pid)), gone(pid)))
+      yield* client()
+      const first = yield* server(codexHome)
+      const socketDirectory = mkdtempSync(join(tmpdir(), "effect-codex-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(socketDirectory, { recursive: true })))
+      yield* client({ socketDirectory })
+      assert.include(yield* servers(codexHome), first)
+      assert.lengthOf(yield* servers(codexHome), 2)
+      assert.strictEqual((yield* stop({ socketDirectory }))._tag, "Stopped")
+      assert.deepStrictEqual(yield* servers(codexHome), [first])
+    }).pipe(Effect.scoped))
+
+  it.effect("does not run unknown to others: it ends if its record cannot be written", () =>
+    Effect.gen(function*() {
+      const { codexHome } = yield* CodexHome.CodexHome
+      const own = join(codexHome, "effect-codex")
+      const options = { config: { model: "unrecorded" } }
+      const before = new Set(readdirSync(own))
+      yield* Effect.scoped(client(options))
+      yield* stop(options)
+      const record = readdirSync(own).filter((name) => name.endsWith(".json") && !before.has(name))
+      assert.lengthOf(record, 1)
+      yield* Effect.forEach(record, (name) =>
+        Effect.sync(() => {
+          rmSync(join(own, name))
+          mkdirSync(join(own, name))
+        }))
+      const running = yield* servers(codexHome)
+      const error = yield* Effect.flip(Effect.scoped(client(options)))
+      assert.include(error.message, "the record of the shared server cannot be written")
+      yield* until(Effect.map(servers(codexHome), (pids) => pids.length === running.length))
+      assert.deepStrictEqual(readdirSync(own).filter((name) => name.includes(".tmp-")), [])
+      yield* Effect.forEach(record, (name) => Effect.sync(() => rmSync(join(own, name), { recursive: true })))
+      yield* Effect.scoped(client(options))
     }).pipe(Effect.scoped))
 
   it.effect("is refused a directory that is not private, or whose path is too long", () =>
