@@ -102,7 +102,7 @@ const runners = new Set(
 )
 
 /** Builtins of shells that evaluate their arguments: `printf -v PATH x`, `test -v 'a[$(x)]'`. */
-const evaluating = new Set(["[", "print", "printf", "test"])
+const evaluating = new Set(["[", "break", "continue", "exit", "print", "printf", "return", "shift", "test"])
 
 /** Returns true if the arguments leave no doubt that a command only does what its program does. */
 export const isItself = ([program, ...args]: Command): boolean =>

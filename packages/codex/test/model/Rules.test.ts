@@ -653,6 +653,19 @@ describe("a rule for a path", () => {
 })
 
 describe("the Schema", () => {
+  it("leaves no way to change rules later, or through a prototype", () => {
+    const words: [string, ...Array<string>] = ["git", "status"]
+    const { [command]: ask } = ServerRequests.rules([{ action: "allow", command: words }])
+    words.pop()
+    const push = Effect.runSync(ask!({ ...place, ...shell("git push") }, context))
+    assert.deepStrictEqual(push, { decision: "decline" })
+    const decode = Schema.decodeUnknownSync(Schema.fromJsonString(ServerRequests.Rules))
+    for (const key of ["__proto__", "constructor", "toString"]) {
+      assert.throws(() => decode(`[{ "action": "allow", "command": ["git"], "${key}": { "action": "allow" } }]`))
+    }
+    assert.throws(() => decode(`[{ "__proto__": { "action": "allow", "command": ["git"] } }]`))
+  })
+
   it("decodes a file, and refuses what it does not know", () => {
     const decode = Schema.decodeUnknownSync(Schema.fromJsonString(ServerRequests.Rules))
     const rules: ServerRequests.Rules = [

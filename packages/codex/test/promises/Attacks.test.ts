@@ -121,11 +121,12 @@ describe("a tool", () => {
       nothing: () => Promise.reject(undefined),
       bare: () => Promise.reject(Object.create(null)),
       odd: () => Promise.reject(Object.assign(new Error(), { message: 3 })),
-      thenable: () => ({
-        get then() {
-          throw new Error("a bad thenable")
-        }
-      }),
+      thenable: () =>
+        new Proxy({}, {
+          get: () => {
+            throw new Error("a bad thenable")
+          }
+        }),
       map: () => new Map([[1, 2]])
     }
     const names = Object.keys(values)

@@ -1,9 +1,10 @@
 /** The shared server: on the real binary, with real processes. */
 import { CodexHome, Gate, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
-import { ProcessOptions } from "effect-codex"
+import { Codex, ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import {
@@ -19,8 +20,10 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
-import { tmpdir } from "node:os"
+import { syncBuiltinESMExports } from "node:module"
+import Os, { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
+import { vi } from "vitest"
 import { deltas, processesOf } from "../real/utils.ts"
 import { client, commandOf, gone, home, kill, program, server, servers, stop, until } from "./utils.ts"
 
@@ -294,6 +297,22 @@ layer(home(script), { excludeTestServices: true })("the shared server", (it) => 
       assert.deepStrictEqual(readdirSync(own).filter((name) => name.includes(".tmp-")), [])
       yield* Effect.forEach(record, (name) => Effect.sync(() => rmSync(join(own, name), { recursive: true })))
       yield* Effect.scoped(client(options))
+    }).pipe(Effect.scoped))
+
+  it.effect("is reported to have no home, if the user has none", () =>
+    Effect.gen(function*() {
+      const homedir = vi.spyOn(Os, "homedir").mockImplementation(() => {
+        throw Object.assign(new Error("no such user"), { code: "ERR_SYSTEM_ERROR" })
+      })
+      syncBuiltinESMExports()
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          homedir.mockRestore()
+          syncBuiltinESMExports()
+        })
+      )
+      const error = yield* Effect.flip(Layer.build(Codex.layerShared({ env: { HOME: "", CODEX_HOME: "" } })))
+      assert.include(error.message, "codexHome cannot be created")
     }).pipe(Effect.scoped))
 
   it.effect("is refused a directory that is not private, or whose path is too long", () =>

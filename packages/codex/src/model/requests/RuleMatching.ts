@@ -96,8 +96,6 @@ export const onPaths = (
 ): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const real = yield* Effect.forEach(rules, (rule) => "path" in rule ? realPath(follow, rule.path) : Effect.undefined)
-    // A link in the path of a rule may be new: whoever may change the directory could make it lead anywhere.
-    const isFixed = (path: string, directory: string) => folded(normalized(path) ?? "") === folded(directory)
     const verdicts: Array<Verdict> = []
     for (const path of paths ?? [undefined]) {
       const written = path === undefined ? undefined : normalized(path)
@@ -116,6 +114,11 @@ export const onPaths = (
     }
     return least(verdicts)
   })
+
+/**
+ * Returns true if the path of a rule has no links. A link may be new: whoever may change the directory could make it lead anywhere.
+ */
+const isFixed = (path: string, directory: string): boolean => folded(normalized(path) ?? "") === folded(directory)
 
 /** Some file systems ignore case, and the forms of Unicode. */
 const mayBeWithin = (path: string, directory: string | undefined): boolean =>
