@@ -5,8 +5,10 @@
  * HEAD of the user stay as they are. Git runs through the server's `command/exec` without a sandbox, because the sandbox of a thread
  * does not let it write to `.git`.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { newId } from "../base/ids.ts"
+import { messageOf } from "../base/text.ts"
 import { CheckpointError, type RequestError } from "../model/errors/CodexError.ts"
 import type { CheckpointReason } from "../model/errors/CodexError.ts"
 import type { Client } from "./Client.ts"
@@ -201,7 +203,19 @@ export const make = (client: Client["Service"], threadId: string, directory: str
           const before = yield* withHidden(now, hidden)
           const ref = files.length > 0 ? yield* store(before) : undefined
           yield* move(before, before.tree, snapshot.tree)
-          yield* Effect.onError(then, () => Effect.ignore(move(before, snapshot.tree, before.tree)))
+          yield* Effect.catchCause(then, (cause) =>
+            Effect.matchEffect(move(before, snapshot.tree, before.tree), {
+              onSuccess: () => Effect.failCause(cause),
+              onFailure: (problem) =>
+                Effect.flatMap(ref === undefined ? store(before) : Effect.succeed(ref), (ref) =>
+                  Effect.fail(failed({
+                    _tag: "GitFailed",
+                    detail:
+                      `the files are those of the checkpoint, but the conversation is not, because they changed meanwhile `
+                      + `(${messageOf(problem)}); the files before are in ${ref}. The first problem: `
+                      + messageOf(Cause.squash(cause))
+                  })))
+            }))
           return ref
         })
       ))

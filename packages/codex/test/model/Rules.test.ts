@@ -600,6 +600,10 @@ describe("a rule for a path", () => {
       assert.strictEqual(yield* onFiles(rules, [move("outside/c.ts")]), "next")
       assert.strictEqual(yield* onFiles(rules, [inside], root), "next")
       assert.strictEqual(yield* onFiles(rules, [inside], join(root, "src")), "allow")
+      // Every file in the directory may change from then on.
+      const secret: ServerRequests.Rule = { action: "decline", path: join(root, "src/secret") }
+      assert.strictEqual(yield* onFiles([secret, ...rules], [inside]), "allow")
+      assert.strictEqual(yield* onFiles([secret, ...rules], [inside], join(root, "src")), "decline")
       assert.strictEqual(
         yield* onFiles(rules, [{ ...inside, kind: { type: "$unknown", raw: { type: "new" } } }]),
         "next"

@@ -1,11 +1,13 @@
 /** Attacks on the Promise API, on the real binary: aborts at every moment, ends in the middle, and values that have no form. */
 import { Reply, startTestCodex, type TestCodex, type TestModel } from "@effect-codex/testing/promises"
 import { toStandardJsonSchema } from "@valibot/to-json-schema"
-import { type Codex, CodexError, tool } from "effect-codex/promises"
+import { Codex, CodexError, tool } from "effect-codex/promises"
+import * as Effect from "effect/Effect"
 import { getEventListeners } from "node:events"
 import * as v from "valibot"
 import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
+import { processesOf } from "../real/utils.ts"
 
 let test: TestCodex
 let codex: Codex
@@ -82,6 +84,83 @@ describe("a signal", () => {
     const turn = await thread.turn("Wait.", { signal })
     assert.strictEqual(await caught(turn.result), reason)
     assert.strictEqual((await thread.run("Go.")).status, "completed")
+  })
+})
+
+describe("a start", () => {
+  it("that is aborted leaves no process, whatever the moment", async () => {
+    const { codexHome, env, workspace } = test.home
+    const before = await Effect.runPromise(processesOf(codexHome))
+    const reason = new Error("enough")
+    for (const ticks of [0, 1, 3, 10, 100, 1000, 10_000]) {
+      const aborting = new AbortController()
+      const outcome = Codex.start({ codexHome, env, cwd: workspace, signal: aborting.signal }).then(
+        async (own) => {
+          await own.close()
+          return reason
+        },
+        (error: unknown) => error
+      )
+      for (let tick = 0; tick < ticks; tick++) await new Promise(setImmediate)
+      aborting.abort(reason)
+      assert.strictEqual(await outcome, reason, String(ticks))
+      assert.deepStrictEqual(await Effect.runPromise(processesOf(codexHome)), before, String(ticks))
+    }
+  })
+
+  it("of a search or a watch that is aborted or closed leaves the client usable", async () => {
+    const { workspace } = test.home
+    const reason = new Error("enough")
+    for (const ticks of [0, 1, 5, 50]) {
+      const aborting = new AbortController()
+      const outcome = codex.search.fileSession({ roots: [workspace], signal: aborting.signal }).then(
+        async (session) => {
+          await Promise.all([session.close(), session.close()])
+          await caught(session.query("late"))
+          return reason
+        },
+        (error: unknown) => error
+      )
+      for (let tick = 0; tick < ticks; tick++) await new Promise(setImmediate)
+      aborting.abort(reason)
+      assert.strictEqual(await outcome, reason, String(ticks))
+    }
+    const thread = await codex.threadStart()
+    const watched = await codex.threadWatch(thread.id)
+    const loop = watched.notifications[Symbol.asyncIterator]()
+    const next = loop.next()
+    const [one, two] = [watched.close(), watched.close()]
+    await Promise.all([one, two, next.catch(() => {}), loop.return?.()])
+    const { data } = await codex.request("thread/queue/list", { threadId: thread.id })
+    assert.deepStrictEqual(data, [])
+  })
+})
+
+describe("a queue", () => {
+  it("has one start for each input, however it is changed meanwhile", async () => {
+    const thread = await codex.threadStart()
+    const running = await thread.turn("Wait.")
+    const added = await Promise.all(["a", "b", "c"].map((text) => thread.queue.add(text)))
+    assert.strictEqual(new Set(added.map(({ id }) => id)).size, 3)
+    const [first] = added
+    const starts = added.map((queued) => queued.turn().then(({ id }) => id, (error: unknown) => String(error)))
+    const aborting = new AbortController()
+    const aborted = caught(added[1]!.turn({ signal: aborting.signal }))
+    aborting.abort(new Error("enough"))
+    assert.strictEqual(String(await aborted), "Error: enough")
+    assert.deepStrictEqual(
+      await Promise.all([thread.queue.remove(first!.id), thread.queue.remove(first!.id)]).then((all) => all.sort()),
+      [false, true]
+    )
+    for await (const list of thread.queue.changes) {
+      if (list.length === 2) break
+    }
+    await running.steer("Go on.")
+    await running.result
+    const ids = await Promise.all(starts)
+    assert.include(ids[0], "QueuedTurnRemovedError")
+    assert.strictEqual(new Set(ids).size, 3)
+    await caught(thread.queue.remove("\u0000").then(() => Promise.reject(new Error("removed nothing"))))
   })
 })
 

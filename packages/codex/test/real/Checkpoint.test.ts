@@ -178,6 +178,21 @@ layer(TestCodex.layer({ script: TestCodex.echo, client: { env } }), { excludeTes
         ).pipe(Effect.flip)
         assert.strictEqual(failed, "not reverted")
         assert.deepStrictEqual(present(), ["changed", "n"])
+        // Another program changes a file before the way back.
+        const between = yield* tree.restore(
+          first,
+          "save",
+          Effect.suspend(() => {
+            write(path, { "a.txt": "of another" })
+            return Effect.fail("not reverted")
+          })
+        ).pipe(Effect.flip)
+        assert.instanceOf(between, CodexError.CheckpointError)
+        assert.match(between.message, /the files before are in refs\/\S+\. The first problem: not reverted/)
+        assert.deepStrictEqual(present(), ["of another", undefined])
+        const [ref = ""] = /refs\/codex\/\S+(?=\.)/.exec(between.message) ?? []
+        assert.strictEqual(git(path, "show", `${ref}:a.txt`), "changed")
+        write(path, { "a.txt": "changed", "new.txt": "n" })
 
         // An ignored file stands where a file of the checkpoint belongs.
         write(path, { ".gitignore": "a.txt\nnew.txt\n" })

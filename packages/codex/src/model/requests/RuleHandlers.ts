@@ -104,8 +104,11 @@ export const rules = (list: ReadonlyArray<Rule>, options: RulesOptions = {}): Se
   const rules = decoded.success
   const hasPaths = rules.some((rule) => "path" in rule)
   const given = options.files && inFiles(options.files)
-  const onPaths = (paths: ReadonlyArray<string> | undefined, { realPath = unknown }: RequestContext) =>
-    hasPaths ? Matching.onPaths(rules, paths, given ?? realPath) : Effect.undefined
+  const onPaths = (
+    changes: Changes | undefined,
+    granted: string | null | undefined,
+    { realPath = unknown }: RequestContext
+  ) => hasPaths ? Matching.onPaths(rules, allPaths(changes), granted, given ?? realPath) : Effect.undefined
 
   return {
     "item/commandExecution/requestApproval": partial((params) => {
@@ -118,13 +121,11 @@ export const rules = (list: ReadonlyArray<Rule>, options: RulesOptions = {}): Se
         })
       return Effect.succeed(answer<"item/commandExecution/requestApproval">(verdict, decisions))
     }, declineAll["item/commandExecution/requestApproval"]),
-    "item/fileChange/requestApproval": partial(({ grantRoot }, context) => {
-      const paths = allPaths(context.changes?.map(Matching.pathsOf), grantRoot)
-      return Effect.map(
-        onPaths(paths, context),
+    "item/fileChange/requestApproval": partial(({ grantRoot }, context) =>
+      Effect.map(
+        onPaths(context.changes?.map(Matching.pathsOf), grantRoot, context),
         (verdict) => answer<"item/fileChange/requestApproval">(verdict, decisions)
-      )
-    }, declineAll["item/fileChange/requestApproval"]),
+      ), declineAll["item/fileChange/requestApproval"]),
     "mcpServer/elicitation/request": partial((params) => {
       const approval = mcpToolApproval(params)
       const verdict = approval === undefined ? undefined : Matching.onMcpTool(rules, approval)
@@ -136,7 +137,7 @@ export const rules = (list: ReadonlyArray<Rule>, options: RulesOptions = {}): Se
     applyPatchApproval: partial(({ fileChanges, grantRoot }, context) => {
       const changes = Object.entries(fileChanges).map(([path, kind]) => Matching.pathsOf({ path, kind }))
       return Effect.map(
-        onPaths(allPaths(changes, grantRoot), context),
+        onPaths(changes, grantRoot, context),
         (verdict) => answer<"applyPatchApproval">(verdict, legacy)
       )
     }, declineAll.applyPatchApproval),
@@ -148,13 +149,13 @@ export const rules = (list: ReadonlyArray<Rule>, options: RulesOptions = {}): Se
   }
 }
 
-/** Returns all paths, and the directory that is to be granted; undefined if some are unknown. */
-const allPaths = (
-  changes: ReadonlyArray<ReadonlyArray<string> | undefined> | undefined,
-  grantRoot: string | null | undefined
-): ReadonlyArray<string> | undefined => {
+/** The paths of each change; undefined for one of an unknown kind. */
+type Changes = ReadonlyArray<ReadonlyArray<string> | undefined>
+
+/** Returns all paths; undefined if some are unknown. */
+const allPaths = (changes: Changes | undefined): ReadonlyArray<string> | undefined => {
   if (changes === undefined || changes.length === 0) return undefined
-  const paths: Array<string> = typeof grantRoot === "string" ? [grantRoot] : []
+  const paths: Array<string> = []
   for (const change of changes) {
     if (change === undefined) return undefined
     paths.push(...change)

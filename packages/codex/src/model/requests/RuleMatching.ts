@@ -88,16 +88,22 @@ export const onMcpTool = (rules: Rules, { serverName, toolName }: McpToolApprova
     "mcpServer" in rule && rule.mcpServer === serverName
     && (rule.tool === undefined || rule.tool === toolName || (toolName === undefined && rule.action !== "allow")))
 
-/** Returns the verdict on changes of files. Without paths, it is unknown which files change. */
+/**
+ * Returns the verdict on changes of files. Without paths, it is unknown which files change. `granted` is a directory in which any
+ * file may change from now on.
+ */
 export const onPaths = (
   rules: Rules,
   paths: ReadonlyArray<string> | undefined,
+  granted: string | null | undefined,
   follow: RealPath
 ): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const real = yield* Effect.forEach(rules, (rule) => "path" in rule ? realPath(follow, rule.path) : Effect.undefined)
     const verdicts: Array<Verdict> = []
-    for (const path of paths ?? [undefined]) {
+    const single = (paths ?? [undefined]).map((path) => ({ path, mayBeIn: mayBeWithin }))
+    const all = typeof granted === "string" ? [...single, { path: granted, mayBeIn: mayOverlap }] : single
+    for (const { mayBeIn, path } of all) {
       const written = path === undefined ? undefined : normalized(path)
       const actual = path === undefined ? undefined : yield* realPath(follow, path)
       const index = rules.findIndex((rule, index) => {
@@ -108,7 +114,7 @@ export const onPaths = (
             && isWithin(actual, directory)
         }
         if (written === undefined || actual === undefined) return true
-        return mayBeWithin(written, normalized(rule.path)) || mayBeWithin(actual, directory)
+        return mayBeIn(written, normalized(rule.path)) || mayBeIn(actual, directory)
       })
       verdicts.push(rules[index]?.action)
     }
@@ -123,6 +129,10 @@ const isFixed = (path: string, directory: string): boolean => folded(normalized(
 /** Some file systems ignore case, and the forms of Unicode. */
 const mayBeWithin = (path: string, directory: string | undefined): boolean =>
   directory !== undefined && isWithin(folded(path), folded(directory))
+
+/** Returns true if a directory may have files of another one. */
+const mayOverlap = (path: string, directory: string | undefined): boolean =>
+  directory !== undefined && (mayBeWithin(path, directory) || mayBeWithin(directory, path))
 
 /**
  * Follows the links of a path. What does not exist yet lies where its directory is. Undefined if that is in doubt: the path is not
