@@ -57,7 +57,7 @@ describe("a signal", () => {
 
   it("interrupts a turn whatever the moment", async () => {
     const reason = new Error("enough")
-    for (const ticks of [0, 1, 2, 5, 20, 100, 500, 2000]) {
+    for (const ticks of [0, 2, 20, 500]) {
       const thread = await codex.threadStart()
       const aborting = new AbortController()
       const starting = thread.turn("Wait.", { signal: aborting.signal })
@@ -92,7 +92,7 @@ describe("a start", () => {
     const { codexHome, env, workspace } = test.home
     const before = await Effect.runPromise(processesOf(codexHome))
     const reason = new Error("enough")
-    for (const ticks of [0, 1, 3, 10, 100, 1000, 10_000]) {
+    for (const ticks of [0, 3, 100, 3000]) {
       const aborting = new AbortController()
       const outcome = Codex.start({ codexHome, env, cwd: workspace, signal: aborting.signal }).then(
         async (own) => {
@@ -196,7 +196,7 @@ describe("a tool", () => {
       bigint: () => ({ a: 1n }),
       circular: () => circular,
       nan: () => NaN,
-      huge: () => "x".repeat(3_000_000),
+      huge: () => "x".repeat(300_000),
       nothing: () => Promise.reject(undefined),
       bare: () => Promise.reject(Object.create(null)),
       odd: () => Promise.reject(Object.assign(new Error(), { message: 3 })),
