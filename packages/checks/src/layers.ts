@@ -27,14 +27,22 @@ const packages = [
  */
 export type Folders = Readonly<Record<string, ReadonlyArray<string>>>
 
+/** The folders of `codex/src/model`. */
+const model = ["model/connection", "model/requests", "model/errors", "model/turns"]
+
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
-    ".": ["wire", "node", "options", "tools", "model", "base"],
-    wire: ["options", "model", "base"],
-    options: ["tools", "model", "base"],
-    tools: ["model", "base"],
-    node: ["model", "base", "node:"],
-    model: ["base"],
+    ".": ["capabilities", "client", "wire", "node", "options", "tools", ...model, "base"],
+    capabilities: ["wire", "options", "tools", ...model, "base"],
+    client: ["wire", "node", ...model, "base"],
+    wire: ["options", ...model, "base"],
+    options: ["tools", ...model, "base"],
+    tools: [...model, "base"],
+    node: [...model, "base", "node:"],
+    "model/connection": ["model/requests", "model/errors", "model/turns", "base"],
+    "model/requests": ["model/errors", "base"],
+    "model/errors": ["model/turns", "base"],
+    "model/turns": ["base"],
     base: []
   },
   recording: {

@@ -27,7 +27,7 @@ const places: ReadonlyArray<Place> = [
   { file: "packages/testing/src/server/Fixture.ts", pattern: /(?<=^export const version = ")[^"]+/gm },
   { file: "packages/codex/docs/faq.md", pattern: /(?<=the pinned version, )\d+\.\d+\.\d+/g },
   { file: "packages/codex/docs/contributing/faults.md", pattern: /(?<=an older server, 0\.130 to )\d+\.\d+/g },
-  { file: "packages/protocol/README.md", pattern: /(?<=servers from 0\.130 to )\d+\.\d+/g },
+  { file: "packages/protocol/docs/protocol.md", pattern: /(?<=servers from 0\.130 to )\d+\.\d+/g },
   { file: "README.md", pattern: /(?<=captures of servers from 0\.130 to )\d+\.\d+/g }
 ]
 

@@ -9,7 +9,7 @@ import { readManifest } from "./packed.ts"
 import { root } from "./problem.ts"
 
 const modules = {
-  codex: "src/model/version.ts",
+  codex: "src/model/connection/version.ts",
   recording: "src/format/version.ts",
   cli: "src/version.ts"
 }

@@ -19,41 +19,32 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { maxSecret } from "./base/secrets.ts"
+import type * as Stream from "effect/Stream"
+import * as Account from "./capabilities/Account.ts"
+import * as Models from "./capabilities/Models.ts"
+import * as OpenThreads from "./capabilities/OpenThreads.ts"
+import * as StoredThreads from "./capabilities/StoredThreads.ts"
+import * as WatchThread from "./capabilities/WatchThread.ts"
+import * as Transports from "./client/transports.ts"
 import * as CodexClient from "./CodexClient.ts"
 import * as Login from "./Login.ts"
-import { declineAll } from "./model/ApprovalHandlers.ts"
-import { check } from "./model/check.ts"
+import type { TransportOptions } from "./model/connection/RemoteOptions.ts"
+import type { Transport } from "./model/connection/Transport.ts"
 import {
   type CodexConnectionError,
   type ConnectError,
-  InvalidInputError,
   type OpenThreadError,
   type RequestError,
   type ThreadError
-} from "./model/CodexError.ts"
-import type { Limits } from "./model/Limits.ts"
-import type * as Notification from "./model/Notification.ts"
-import type { TransportOptions } from "./model/RemoteOptions.ts"
-import * as ServerRequests from "./model/ServerRequests.ts"
-import * as Settings from "./model/Settings.ts"
-import type { Transport } from "./model/Transport.ts"
+} from "./model/errors/CodexError.ts"
+import type * as Notification from "./model/turns/Notification.ts"
 import type * as Options from "./Options.ts"
-import * as optionChecks from "./options/checks.ts"
-import * as Params from "./options/params.ts"
-import { supported } from "./options/supported.ts"
-import type { ThreadOptions } from "./options/ThreadOptions.ts"
 import type * as Router from "./Router.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
-import { prepare as prepareTools } from "./tools/Toolkits.ts"
 import { Client } from "./wire/Client.ts"
-import type { FixedOptions } from "./wire/Family.ts"
-import * as OptionsInForce from "./wire/OptionsInForce.ts"
 import * as Wire from "./wire/Router.ts"
 
 /**
@@ -212,209 +203,44 @@ export interface WatchedThread {
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
 }
 
-/** Emits every entry of a paged list. */
-const pages = <A, E, P extends { readonly data: ReadonlyArray<A>; readonly nextCursor?: string | null }>(
-  page: (cursor: string | undefined) => Effect.Effect<P, E>
-): Stream.Stream<A, E> =>
-  Stream.paginate(
-    undefined as string | undefined,
-    (cursor) => Effect.map(page(cursor), ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const)
-  )
-
-const invalidKey = (detail: string) => Effect.fail(new InvalidInputError({ field: "apiKey", detail }))
-
 /** @internal The service on a client. */
 export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(
   function*() {
     const client = yield* Client
     const router = yield* Wire.Router
     const codexClient = yield* CodexClient.CodexClient
-    const thread = (threadId: string) => Thread.make({ client, router }, threadId)
+    const services = { client, router }
+    const thread = (threadId: string) => Thread.make(services, threadId)
 
-    /** Prepares the handlers of a thread, and the declarations of its tools. */
-    const prepare = Effect.fnUntraced(function*<R, T extends Tools.ByName, RT>(
-      { serverRequests, tools }: ThreadOptions<R, T, RT>
-    ) {
-      if (tools === undefined) {
-        return {
-          dynamicTools: undefined,
-          handlers: serverRequests && ServerRequests.provideContext(serverRequests, yield* Effect.context<R>())
-        }
-      }
-      const { dynamicTools, handler } = yield* prepareTools(
-        tools,
-        serverRequests?.["item/tool/call"] ?? declineAll["item/tool/call"],
-        client.metadata.serverVersion
-      )
-      const context = yield* Effect.context<R | Tools.Services<T>>()
-      return {
-        dynamicTools,
-        handlers: ServerRequests.provideContext({ ...serverRequests, "item/tool/call": handler }, context)
-      }
-    })
-
-    /** Registers a thread that the server has loaded, and returns its handle. */
-    const opened = (
-      response: Protocol.ThreadStartResponse | Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse,
-      { handlers, limits, openedWith }: {
-        readonly handlers: ServerRequests.ServerRequestHandlers | undefined
-        readonly limits: Limits | undefined
-        readonly openedWith?: FixedOptions | undefined
-      }
-    ) => {
-      const { model, modelProvider, thread } = response
-      const member = router.family.open(thread)
-      member.settings = Settings.update(member.settings, response)
-      if (openedWith !== undefined) member.openedWith = openedWith
-      if (limits !== undefined) member.limits = limits
-      if (handlers !== undefined) client.handle(thread.id, handlers)
-      return Thread.make({ client, router }, thread.id, { model, provider: modelProvider })
-    }
-
-    const withoutTurns = () => OptionsInForce.withoutTurns(client.metadata.serverVersion)
-
-    /** A thread that this client has open. A restarted server does not know what holds on it. */
-    const openedBefore = (threadId: string) => {
-      const member = router.family.get(threadId)
-      return member?.isOpened === true && !member.isClosed ? member : undefined
-    }
-
-    const threadListPage = (filter: Protocol.ThreadListParams = {}) =>
-      check(filter, optionChecks.threadList).pipe(
-        Effect.andThen(() => supported(filter, client.metadata.serverVersion)),
-        Effect.flatMap((params) => client.request("thread/list", params))
-      )
+    const opens = OpenThreads.make(services)
+    const handle = <E, R>(opening: Effect.Effect<OpenThreads.Opened, E, R>) =>
+      Effect.map(opening, ({ agent, id }) => Thread.make(services, id, agent))
 
     return Codex.of({
       get metadata() {
         return client.metadata
       },
-      threadStart: Effect.fnUntraced(function*(options = {}) {
-        yield* Params.checkThread("threadStart", options, client.look)
-        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
-        const { dynamicTools, handlers } = yield* prepare(options)
-        const response = yield* client.request("thread/start", {
-          ...params,
-          ...(dynamicTools && { dynamicTools: [...options.dynamicTools ?? [], ...dynamicTools] })
-        })
-        return opened(response, {
-          handlers,
-          limits: options.limits,
-          openedWith: OptionsInForce.inherit({}, params)
-        })
-      }),
-      threadResume: Effect.fnUntraced(function*(threadId, options = {}) {
-        yield* Params.checkThread("threadResume", options, client.look)
-        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
-        const { handlers } = yield* prepare(options)
-        // A turn of it may be running, and ask at once.
-        const takeBack = handlers === undefined ? undefined : client.handle(threadId, handlers)
-        return yield* Effect.gen(function*() {
-          const { openedWith: fixed = {}, settings: inherited } = openedBefore(threadId) ?? {}
-          const wasLoaded = yield* OptionsInForce.isLoaded(client.request, threadId, params)
-          const openedWith = OptionsInForce.inherit(fixed, params)
-          const response = yield* client.request("thread/resume", {
-            ...withoutTurns(),
-            ...params,
-            config: openedWith.config,
-            threadId
-          })
-          const thread = opened(response, {
-            handlers,
-            limits: options.limits,
-            openedWith: wasLoaded ? undefined : openedWith
-          })
-          const member = router.family.ensure(threadId)
-          const changes = yield* OptionsInForce.bring(client.request, params, response, {
-            wasLoaded,
-            opened: fixed,
-            inherited
-          })
-          member.settings = Settings.update(member.settings, changes)
-          return thread
-        }).pipe(Effect.onError(() => Effect.sync(() => takeBack?.())))
-      }),
-      threadFork: Effect.fnUntraced(function*(threadId, options = {}) {
-        yield* Params.checkThread("threadFork", options, client.look)
-        const params = yield* Params.threadParams(options, client.metadata.serverVersion)
-        const { handlers } = yield* prepare(options)
-        const openedWith = OptionsInForce.inherit(router.family.get(threadId)?.openedWith, params)
-        const response = yield* client.request("thread/fork", {
-          ...withoutTurns(),
-          ...params,
-          config: openedWith.config,
-          threadId
-        })
-        const member = router.family.open(response.thread)
-        router.family.fork(member, threadId)
-        const fork = opened(response, { handlers, limits: options.limits, openedWith })
-        const changes = yield* OptionsInForce.bring(client.request, params, response, {
-          wasLoaded: false,
-          inherited: router.family.get(threadId)?.settings
-        })
-        member.settings = Settings.update(member.settings, changes)
-        return fork
-      }),
-      threadList: (filter) => pages((cursor) => threadListPage({ ...filter, cursor })),
-      threadListPage,
+      threadStart: (options) => handle(opens.start(options)),
+      threadResume: (threadId, options) => handle(opens.resume(threadId, options)),
+      threadFork: (threadId, options) => handle(opens.fork(threadId, options)),
+      ...StoredThreads.make(services),
       threadRead: (threadId, options) => thread(threadId).read(options),
-      threadWatch: Effect.fnUntraced(function*(threadId) {
-        const { thread: { status } } = yield* client.request("thread/read", { threadId })
-        if (status.type === "notLoaded") {
-          return yield* new InvalidInputError({
-            field: "threadId",
-            detail: `thread ${threadId} is not loaded, and watching does not load it; use threadResume`
-          })
-        }
-        // The subscription is there before the first notification.
-        const events = yield* router.subscribe(threadId)
-        yield* Effect.acquireRelease(
-          Effect.sync(() => router.watchThread(threadId)),
-          (unwatch) =>
-            Effect.suspend(() => {
-              unwatch()
-              // A thread of this client, or one that is watched elsewhere, is still needed.
-              return router.family.get(threadId)?.isOpened === true || router.isWatched(threadId)
-                ? Effect.void
-                : Effect.ignore(client.request("thread/unsubscribe", { threadId }, { timeout: "3 seconds" }))
-            })
-        )
-        const { thread } = yield* client.request("thread/resume", { threadId })
-        return { thread, notifications: events }
-      }),
-      threadArchive: (threadId) => Effect.asVoid(client.request("thread/archive", { threadId })),
-      threadUnarchive: (threadId) =>
-        Effect.map(client.request("thread/unarchive", { threadId }), ({ thread }) => thread),
-      threadDelete: (threadId) => Effect.asVoid(client.request("thread/delete", { threadId })),
+      threadWatch: WatchThread.make(services),
       thread,
-      models: (options = {}) =>
-        pages((cursor) =>
-          Effect.andThen(check(options, optionChecks.models), client.request("model/list", { ...options, cursor }))
-        ),
-      account: (options = {}) =>
-        Effect.andThen(check(options, optionChecks.account), client.request("account/read", options)),
-      loginApiKey: (apiKey) =>
-        Effect.suspend(() => {
-          if (!Redacted.isRedacted(apiKey)) {
-            return invalidKey(
-              "it is not redacted; pass Redacted.make(key), so that it never appears in an error, log or span"
-            )
-          }
-          const key = Redacted.value(apiKey)
-          if (typeof key !== "string" || key.trim() === "") return invalidKey("it is empty, or not a string")
-          if (key.length > maxSecret) return invalidKey(`it has ${key.length} characters, and so is no API key`)
-          router.errors.keepSecret(key)
-          return Effect.asVoid(client.request("account/login/start", { type: "apiKey", apiKey: key }))
-        }),
-      loginChatgpt: Login.chatgpt({ client, router }),
-      loginChatgptDeviceCode: Login.chatgptDeviceCode({ client, router }),
-      logout: Effect.asVoid(client.request("account/logout")),
+      ...Models.make(services),
+      ...Account.make(services),
+      loginChatgpt: Login.chatgpt(services),
+      loginChatgptDeviceCode: Login.chatgptDeviceCode(services),
       notifications: router.globals,
       connection: codexClient.connection,
       client: codexClient
     })
   }
 )
+
+/** Builds the services over any Transport. */
+const build = <R>(options: TransportOptions<R>): Layer.Layer<Services, ConnectError, Transport | R> =>
+  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireTransport(options)))
 
 /**
  * Codex over any Transport.
@@ -423,8 +249,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
  */
 export const layerTransport = <R = never>(
   options: TransportOptions<R> = {}
-): Layer.Layer<Services, ConnectError, Transport | R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireTransport(options)))
+): Layer.Layer<Services, ConnectError, Transport | R> => build(options)
 
 /**
  * Options of {@link layer}: those of the client, and of the process that it starts. All are optional.
@@ -449,8 +274,7 @@ export interface LayerOptions<out R = never> extends CodexClient.LayerOptions<R>
  */
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
-): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireProcess(options)))
+): Layer.Layer<Services, ConnectError, R> => Transports.childProcess(options, build)
 
 /**
  * Codex on a running app-server (`codex app-server --listen ws://...`), over a WebSocket.
@@ -469,8 +293,7 @@ export const layer = <R = never>(
  */
 export const layerWebSocket = <R = never>(
   options: CodexClient.WebSocketLayerOptions<R>
-): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireWebSocket(options)))
+): Layer.Layer<Services, ConnectError, R> => Transports.webSocket(options, build)
 
 /**
  * Codex on a running app-server (`codex app-server --listen unix://PATH`), over its Unix socket.
@@ -481,5 +304,4 @@ export const layerWebSocket = <R = never>(
  */
 export const layerUnixSocket = <R = never>(
   options: CodexClient.UnixSocketLayerOptions<R>
-): Layer.Layer<Services, ConnectError, R> =>
-  Layer.effect(Codex, make).pipe(Layer.provideMerge(CodexClient.wireUnixSocket(options)))
+): Layer.Layer<Services, ConnectError, R> => Transports.unixSocket(options, build)

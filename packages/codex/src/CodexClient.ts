@@ -3,60 +3,53 @@
  *
  * Most programs use `Codex`, which is built on it. Use the client for methods that `Codex` does not cover.
  */
-import { layerStdio, layerUnixSocket as unixSocket, layerWebSocket as webSocket } from "#process"
-import * as Methods from "@effect-codex/protocol/Methods"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Deadlines from "./base/Deadlines.ts"
-import { describe } from "./base/issue.ts"
-import { ErrorCode } from "./base/JsonRpc.ts"
-import { type Checks, findMistake, notPositive, pick, positiveDuration, timeout } from "./base/options.ts"
-import { declineAll } from "./model/ApprovalHandlers.ts"
-import { check } from "./model/check.ts"
-import * as ClientOptions from "./model/ClientOptions.ts"
+import { findMistake } from "./base/options.ts"
+import * as Requests from "./client/Requests.ts"
+import * as Transports from "./client/transports.ts"
+import * as ClientOptions from "./model/connection/ClientOptions.ts"
+import type { ConnectionState } from "./model/connection/ConnectionState.ts"
+import type { Metadata } from "./model/connection/Metadata.ts"
+import * as RemoteOptions from "./model/connection/RemoteOptions.ts"
+import type * as SocketOptions from "./model/connection/SocketOptions.ts"
+import { Transport } from "./model/connection/Transport.ts"
+import { check } from "./model/errors/check.ts"
 import {
   type CodexConnectionError,
-  CodexDecodeError,
   type ConnectError,
   InvalidInputError,
   type RequestError
-} from "./model/CodexError.ts"
-import type { ConnectionState } from "./model/ConnectionState.ts"
-import type { Metadata } from "./model/Metadata.ts"
-import type * as Notification from "./model/Notification.ts"
-import * as RemoteOptions from "./model/RemoteOptions.ts"
-import type { Method, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
-import * as ServerRequests from "./model/ServerRequests.ts"
-import * as SocketOptions from "./model/SocketOptions.ts"
-import { Transport } from "./model/Transport.ts"
-import * as ProcessOptions from "./node/ProcessOptions.ts"
+} from "./model/errors/CodexError.ts"
+import { declineAll } from "./model/requests/ApprovalHandlers.ts"
+import type { Method, RequestArgs, Response } from "./model/requests/Request.ts"
+import * as ServerRequests from "./model/requests/ServerRequests.ts"
+import type * as Notification from "./model/turns/Notification.ts"
+import type * as ProcessOptions from "./node/ProcessOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
 import * as ForeignTurns from "./wire/ForeignTurns.ts"
 import * as Handlers from "./wire/Handlers.ts"
-import { encode, roundTrip } from "./wire/RoundTrip.ts"
+import { encode } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
-import { AllSlots } from "./wire/Slots.ts"
 import * as Subagents from "./wire/Subagents.ts"
-import * as Telemetry from "./wire/Telemetry.ts"
 import * as TurnControls from "./wire/TurnControls.ts"
 import * as TurnEnds from "./wire/TurnEnds.ts"
 import * as TurnStarts from "./wire/TurnStarts.ts"
 
-export type { ConnectionState } from "./model/ConnectionState.ts"
-export type { Metadata } from "./model/Metadata.ts"
-export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/Request.ts"
+export type { ConnectionState } from "./model/connection/ConnectionState.ts"
+export type { Metadata } from "./model/connection/Metadata.ts"
+export type { Method, Params, RequestArgs, RequestOptions, Response } from "./model/requests/Request.ts"
 
 /**
  * The client of one app-server.
@@ -96,50 +89,6 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly connection: Stream.Stream<ConnectionState>
 }>()("effect-codex/CodexClient") {}
 
-const requestOptions: Checks<RequestOptions> = {
-  timeout,
-  retry: (value) => value === false || Schedule.isSchedule(value) ? undefined : "it is not a Schedule, and not false"
-}
-
-/** The default schedule of `RequestOptions.retry`. */
-const whenOverloaded = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("2 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 2 })
-)
-
-/** Handles the first failure of an effect: runs the effect again by the schedule, or fails. */
-const again = <A>(
-  effect: () => Effect.Effect<A, RequestError>,
-  error: RequestError,
-  options: {
-    readonly schedule: Schedule.Schedule<unknown, RequestError>
-    readonly while: (error: RequestError) => boolean
-  }
-): Effect.Effect<A, RequestError> => {
-  if (!options.while(error)) return Effect.fail(error)
-  let attempts = 0
-  return Effect.retry(Effect.suspend(() => attempts++ === 0 ? Effect.fail(error) : effect()), options)
-}
-
-/** Returns true for requests that change nothing, which are safe to send twice. */
-const isSafeToRepeat = (method: string): boolean => /\/(list|read|get|status|search|readiness|detect)$/.test(method)
-
-/** Returns true if a request may be sent again. With `always`, the caller has declared every method safe to repeat. */
-const mayRepeat = (method: string, error: RequestError, always: boolean): boolean =>
-  error._tag === "CodexRpcError" && error.reason._tag === "Overloaded"
-  // With this code, the server has not processed the request.
-  && (always || error.code === ErrorCode.overloaded || isSafeToRepeat(method))
-
-const decode = <M extends Method>(method: M) => (result: unknown): Exit.Exit<Response<M>, CodexDecodeError> => {
-  const entry: Methods.ClientRequestEntry<Response<M>> | undefined = Methods.clientRequests.get(method)
-  // A newer server may know a method that the types do not.
-  if (entry === undefined) return Exit.succeed(result as Response<M>)
-  const response = Methods.decode(entry.response, result)
-  return Result.isSuccess(response)
-    ? Exit.succeed(response.success)
-    : Exit.fail(new CodexDecodeError({ method, issue: describe(response.failure), raw: result }))
-}
-
 /** @internal Connects and performs the handshake. Closing the scope ends the connection. */
 export const make = Effect.fnUntraced(function*<R = never>(
   options: RemoteOptions.TransportOptions<R> = {}
@@ -178,59 +127,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const deadlines = yield* Deadlines.make
   const session = yield* Session.make(options, deadlines)
   const connected = Effect.suspend(() => session.connection(requestTimeout))
-  const prove = Effect.flatMap(connected, (connection) => {
-    const request = {
-      method: "thread/loaded/list",
-      params: { limit: 1 },
-      read: () => Exit.void,
-      timeout: requestTimeout
-    }
-    return roundTrip({ router, deadlines, connection }, request)
-  })
-  const slots = new AllSlots(
-    options.maxInFlight ?? ClientOptions.defaults.maxInFlight,
-    Effect.ignore(prove),
-    fork
-  )
+  const maxInFlight = options.maxInFlight ?? ClientOptions.defaults.maxInFlight
+  const send = Requests.make({ router, deadlines, session, requestTimeout, maxInFlight, fork })
   const sendLine = (message: string) => Effect.flatMap(connected, (connection) => connection.send(message))
-  const send = <A>(
-    method: string,
-    params: unknown,
-    read: (result: unknown) => Exit.Exit<A, RequestError>,
-    options: RequestOptions & TurnControls.SendOptions = {}
-  ): Effect.Effect<A, RequestError> => {
-    const { control, late, onSend, repeats } = options
-    const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
-    if (timeout === undefined) {
-      return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
-    }
-    return Telemetry.request(method, (span) => {
-      const once = () =>
-        Effect.flatMap(
-          session.connection(timeout),
-          (connection) =>
-            roundTrip(
-              { router, deadlines, connection, slots },
-              { method, params, read, timeout, late, control, onSend, span }
-            )
-        )
-      const onceMore = (): Effect.Effect<A, RequestError> =>
-        Effect.catchTag(
-          once(),
-          "CodexConnectionError",
-          (error) => session.survives() ? Effect.andThen(Effect.yieldNow, onceMore()) : Effect.fail(error)
-        )
-      // A request that succeeds at once pays for none of this.
-      return Effect.catch(repeats === true ? onceMore() : once(), (error) => {
-        if (options.retry === false) return Effect.fail(error)
-        return again(once, error, {
-          schedule: options.retry ?? whenOverloaded,
-          while: (error) => mayRepeat(method, error, options.retry !== undefined)
-        })
-      })
-    })
-  }
-
   const subagents = Subagents.make({
     family,
     fork,
@@ -257,7 +156,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
           send(
             "thread/read",
             { threadId },
-            (result) => Exit.map(decode("thread/read")(result), ({ thread }) => thread),
+            (result) => Exit.map(Requests.decode("thread/read")(result), ({ thread }) => thread),
             { control: true }
           )
       }),
@@ -277,9 +176,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
       return session.metadata()
     },
     request: (method, ...[params, options]) => {
-      const mistake = options === undefined ? undefined : findMistake(options, requestOptions)
+      const mistake = options === undefined ? undefined : findMistake(options, Requests.checks)
       if (mistake !== undefined) return Effect.fail(new InvalidInputError(mistake))
-      const read = decode(method)
+      const read = Requests.decode(method)
       return send(method, params, (result) => {
         noteSubscription(method, params)
         return read(result)
@@ -326,13 +225,6 @@ export const wireTransport = <R = never>(
     Effect.map(make(options), (client) => Context.make(CodexClient, client).pipe(Context.add(Client, client)))
   ).pipe(Layer.provideMerge(Router.layerWire))
 
-/** @internal {@link layer} with the internal services. */
-export const wireProcess = <R = never>(options: LayerOptions<R> = {}): Layer.Layer<Services, ConnectError, R> =>
-  Layer.unwrap(Effect.map(
-    check(options, { ...ClientOptions.checks, ...ProcessOptions.checks }),
-    () => wireTransport(ClientOptions.pick<R>(options)).pipe(Layer.provide(layerStdio(ProcessOptions.pick(options))))
-  ))
-
 /**
  * A client over any Transport.
  *
@@ -357,7 +249,7 @@ export interface LayerOptions<out R = never> extends ClientOptions.ClientOptions
  */
 export const layer = <R = never>(
   options: LayerOptions<R> = {}
-): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireProcess(options)
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.childProcess(options, wireTransport)
 
 /**
  * Options of {@link layerWebSocket}: those of the WebSocket, and of a client of a running server.
@@ -368,17 +260,6 @@ export interface WebSocketLayerOptions<out R = never>
   extends SocketOptions.WebSocketOptions, RemoteOptions.RemoteOptions<R>
 {}
 
-/** @internal {@link layerWebSocket} with the internal services. */
-export const wireWebSocket = <R = never>(
-  options: WebSocketLayerOptions<R>
-): Layer.Layer<Services, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
-    check(options, { ...RemoteOptions.checks, ...SocketOptions.webSocketChecks }),
-    wireTransport(RemoteOptions.toTransportOptions<R>(options)).pipe(
-      Layer.provide(webSocket(pick(options, SocketOptions.webSocketChecks)))
-    )
-  ))
-
 /**
  * A client of a running app-server, over a WebSocket. Closing the Layer leaves the server running. It interrupts the turns of
  * this client unless `detach` is set.
@@ -387,7 +268,7 @@ export const wireWebSocket = <R = never>(
  */
 export const layerWebSocket = <R = never>(
   options: WebSocketLayerOptions<R>
-): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireWebSocket(options)
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.webSocket(options, wireTransport)
 
 /**
  * Options of {@link layerUnixSocket}: those of the socket, and of a client of a running server.
@@ -398,17 +279,6 @@ export interface UnixSocketLayerOptions<out R = never>
   extends SocketOptions.UnixSocketOptions, RemoteOptions.RemoteOptions<R>
 {}
 
-/** @internal {@link layerUnixSocket} with the internal services. */
-export const wireUnixSocket = <R = never>(
-  options: UnixSocketLayerOptions<R>
-): Layer.Layer<Services, ConnectError, R> =>
-  Layer.unwrap(Effect.as(
-    check(options, { ...RemoteOptions.checks, ...SocketOptions.unixSocketChecks }),
-    wireTransport(RemoteOptions.toTransportOptions<R>(options)).pipe(
-      Layer.provide(unixSocket(pick(options, SocketOptions.unixSocketChecks)))
-    )
-  ))
-
 /**
  * A client of a running app-server, over its Unix socket. Closing the Layer leaves the server running. It interrupts the turns
  * of this client unless `detach` is set.
@@ -417,4 +287,4 @@ export const wireUnixSocket = <R = never>(
  */
 export const layerUnixSocket = <R = never>(
   options: UnixSocketLayerOptions<R>
-): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => wireUnixSocket(options)
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.unixSocket(options, wireTransport)

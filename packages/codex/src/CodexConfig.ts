@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Codex from "./Codex.ts"
-import type { ConnectError } from "./model/CodexError.ts"
+import type { ConnectError } from "./model/errors/CodexError.ts"
 import type { ProcessOptions } from "./node/ProcessOptions.ts"
 
 /**

@@ -5,4 +5,5 @@
  * {@link isRetryable} before a retry, or match on the union {@link CodexError}. The message states what happened, on which
  * thread and turn, and what to do next.
  */
-export * from "./model/CodexError.ts"
+export * from "./model/errors/CodexError.ts"
+export { isRetryable } from "./model/errors/isRetryable.ts"

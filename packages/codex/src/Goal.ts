@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Checks } from "./base/options.ts"
-import { check } from "./model/check.ts"
+import type { Services as Capability } from "./capabilities/Services.ts"
+import { check } from "./model/errors/check.ts"
 import {
   CodexTimeoutError,
   InvalidInputError,
@@ -16,15 +17,14 @@ import {
   type RunError,
   type StartTurnError,
   ThreadBusyError
-} from "./model/CodexError.ts"
-import type * as Limits from "./model/Limits.ts"
-import type { TurnResult } from "./model/TurnResult.ts"
+} from "./model/errors/CodexError.ts"
+import type * as Limits from "./model/turns/Limits.ts"
+import type { TurnResult } from "./model/turns/TurnResult.ts"
 import type { TurnOptions } from "./Options.ts"
 import * as optionChecks from "./options/checks.ts"
 import * as Turn from "./Turn.ts"
-import type { Client } from "./wire/Client.ts"
 import { GoalTurns } from "./wire/GoalTurns.ts"
-import type { Router, StartedTurn } from "./wire/Router.ts"
+import type { StartedTurn } from "./wire/Router.ts"
 import type { TurnControl } from "./wire/RunningTurn.ts"
 import { stopTimeout } from "./wire/TurnControls.ts"
 import type { ThreadRequest } from "./wire/TurnStarts.ts"
@@ -92,9 +92,7 @@ export interface Goals {
 }
 
 /** @internal The services that goals use. */
-export interface Services {
-  readonly client: Client["Service"]
-  readonly router: Router["Service"]
+export interface Services extends Capability {
   /** Starts a turn of the thread by other means than a request of its own, when the thread is free and loaded. */
   readonly begin: (
     starting: Effect.Effect<StartedTurn, StartTurnError>,

@@ -6,9 +6,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/CodexError.ts"
-import * as Notification from "./model/Notification.ts"
-import type { Client } from "./wire/Client.ts"
+import type { Services } from "./capabilities/Services.ts"
+import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/errors/CodexError.ts"
+import * as Notification from "./model/turns/Notification.ts"
 import type { Router } from "./wire/Router.ts"
 import { undecodable } from "./wire/RunningTurn.ts"
 
@@ -56,12 +56,6 @@ export interface DeviceCodeLogin extends Login {
 
 /** Errors of waiting for the end of a login. */
 export type LoginError = CodexConnectionError | CodexDecodeError
-
-/** @internal The services that a login uses. */
-export interface Services {
-  readonly client: Client["Service"]
-  readonly router: Router["Service"]
-}
 
 /** @internal Starts a login in the browser. */
 export const chatgpt = (services: Services): Effect.Effect<ChatgptLogin, RequestError> =>

@@ -25,7 +25,7 @@
  * })
  * ```
  */
-export { acceptAll, acceptForSession, declineAll } from "./model/ApprovalHandlers.ts"
+export { acceptAll, acceptForSession, declineAll } from "./model/requests/ApprovalHandlers.ts"
 export {
   mcpElicitation,
   type McpElicitationHandlers,
@@ -33,8 +33,14 @@ export {
   mcpToolApproval,
   type McpToolDecision,
   mcpToolResponse
-} from "./model/McpElicitation.ts"
-export { type Inbox, inbox, type InteractiveMethod, type Pending, type PendingOf } from "./model/RequestInbox.ts"
+} from "./model/requests/McpElicitation.ts"
+export {
+  type Inbox,
+  inbox,
+  type InteractiveMethod,
+  type Pending,
+  type PendingOf
+} from "./model/requests/RequestInbox.ts"
 export {
   type AllHandlers,
   type Handler,
@@ -46,4 +52,4 @@ export {
   type Response,
   ServerRequestError,
   type ServerRequestHandlers
-} from "./model/ServerRequests.ts"
+} from "./model/requests/ServerRequests.ts"

@@ -1,20 +1,18 @@
 /**
  * Threads: conversations with the agent that consist of turns. `codex.threadStart` creates one.
- *
- * The interface, with its documentation, takes more than a third of this module.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { nameCaller } from "./base/caller.ts"
-import { newId } from "./base/ids.ts"
+import type { Services } from "./capabilities/Services.ts"
+import * as ThreadTurns from "./capabilities/ThreadTurns.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
-import { check } from "./model/check.ts"
+import { check } from "./model/errors/check.ts"
 import {
   type CodexConnectionError,
   type OpenThreadError,
@@ -25,28 +23,18 @@ import {
   type ThreadError,
   type TurnError,
   type TypedRunError
-} from "./model/CodexError.ts"
-import * as Limits from "./model/Limits.ts"
-import type * as Notification from "./model/Notification.ts"
-import * as OutputCodec from "./model/OutputCodec.ts"
-import { isAtLeast } from "./model/ServerVersion.ts"
-import * as Settings from "./model/Settings.ts"
-import type { TurnResult } from "./model/TurnResult.ts"
+} from "./model/errors/CodexError.ts"
+import type * as Notification from "./model/turns/Notification.ts"
+import type { TurnResult } from "./model/turns/TurnResult.ts"
 import type * as Options from "./Options.ts"
 import * as optionChecks from "./options/checks.ts"
-import { toTurnParams } from "./options/Input.ts"
+import * as OutputCodec from "./options/OutputCodec.ts"
 import * as Params from "./options/params.ts"
-import { supported } from "./options/supported.ts"
 import type * as Output from "./Output.ts"
 import * as Turn from "./Turn.ts"
-import type { Client } from "./wire/Client.ts"
 import * as Compaction from "./wire/Compaction.ts"
-import { coalescing, sliding } from "./wire/eventBuffer.ts"
 import type { Member } from "./wire/Family.ts"
-import * as OptionsInForce from "./wire/OptionsInForce.ts"
-import type { Router, StartedTurn } from "./wire/Router.ts"
 import type { Agent } from "./wire/Telemetry.ts"
-import type { AcquiredThread, ThreadRequest } from "./wire/TurnStarts.ts"
 
 /**
  * A handle of a thread: a plain value that is bound to its client. Its methods need no services, and a thread can have any
@@ -188,155 +176,14 @@ export interface Thread {
   readonly goal: Goal.StoredGoal
 }
 
-/** @internal The services that a handle uses. */
-export interface Services {
-  readonly client: Client["Service"]
-  readonly router: Router["Service"]
-}
-
 /**
  * @internal Returns the handle of a thread that is loaded in the connected server, or that the caller assumes to be loaded.
  * `agent` identifies the agent that runs its turns in spans and metrics.
  */
 export const make = ({ client, router }: Services, id: string, agent: Agent = {}): Thread => {
-  /** The model of the last turn. It also applies to later ones. */
-  let { model } = agent
-
   const { family } = router
-
-  /** The thread and those from which it derives, with what is bound to them: the family forgets them when they are closed. */
-  let lineage = family.lineage(id).members
-  const known = () => {
-    const [before] = lineage
-    const member = family.get(id)
-    if (before === undefined || member === before || member?.isOpened === true) lineage = family.lineage(id).members
-    return lineage
-  }
-
-  /** The number of the connection in which the thread is loaded. */
-  let loaded = client.connections()
-
-  /** Returns true if the server has the thread loaded on this connection, and sends its events. */
-  const isLoaded = (connection: number): boolean => loaded === connection && client.isSubscribed(id)
-
-  /**
-   * Resumes the thread. A restarted server has no threads loaded, and after `thread/unsubscribe` or on a new connection it sends no
-   * events. Returns false for a thread that is loaded and has no turn yet: the server does not resume it before its first turn.
-   */
-  const load = (connection: number): Effect.Effect<boolean, StartTurnError> =>
-    Effect.gen(function*() {
-      const [before] = known()
-      const undo = family.restore(id, lineage)
-      const response = yield* client.request("thread/resume", {
-        ...OptionsInForce.withoutTurns(client.metadata.serverVersion),
-        threadId: id,
-        // The server stores all other options.
-        config: before?.openedWith.config
-      }).pipe(
-        Effect.catchIf(
-          (error) => client.survives() && error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound",
-          (error) =>
-            client.request("thread/read", { threadId: id }).pipe(
-              Effect.flatMap(({ thread }) => thread.ephemeral ? Effect.fail(error) : Effect.succeed(undefined)),
-              Effect.catchTag("CodexRpcError", () => Effect.fail(error))
-            )
-        ),
-        Effect.onError(() => Effect.sync(undo))
-      )
-      if (response === undefined) return false
-      const inherited = before?.settings
-      const changes = yield* OptionsInForce.bring(client.request, {}, response, { wasLoaded: false, inherited })
-      // The notification that it was closed may have arrived meanwhile.
-      family.restore(id, lineage)
-      const member = family.open(response.thread)
-      member.settings = Settings.update(Settings.update(inherited, response), changes)
-      loaded = connection
-      return true
-    })
-
-  /** Starts a turn once the thread is free and loaded, and its sub-agents are within the permissions of the turn. */
-  const startOn = (
-    request: Omit<ThreadRequest, "threadId" | "agent" | "limits">,
-    start: (thread: AcquiredThread) => Effect.Effect<StartedTurn, StartTurnError, Scope.Scope>,
-    { limits, subagents }: Pick<Options.TurnOptions, "limits" | "subagents"> = {},
-    params: object = {}
-  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
-    Effect.flatMap(
-      client.turns.acquire({
-        ...request,
-        threadId: id,
-        agent: { ...agent, model },
-        limits: Limits.resolve([limits, ...known().map(({ limits }) => limits), client.limits])
-      }),
-      (thread) => {
-        let stopped = 0
-        const connected = Effect.catch(client.connected, (error) => thread.prepare(Effect.fail(error)))
-        const narrowed = Effect.map(client.subagents.narrow(id, params), (count) => {
-          stopped += count
-        })
-        const attempt: Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> = Effect.flatMap(connected, (asked) => {
-          const ready = Effect.tap(isLoaded(asked) ? Effect.succeed(true) : load(asked), narrowed)
-          const prepared = Effect.catchTag(
-            thread.prepare(ready),
-            "CodexConnectionError",
-            // Nothing of this is the turn: it can be done again.
-            (error) => client.survives() ? Effect.succeed(undefined) : Effect.fail(error)
-          )
-          return Effect.catch(
-            Effect.flatMap(prepared, (isSubscribed) => {
-              if (isSubscribed === undefined) return Effect.andThen(Effect.yieldNow, attempt)
-              return isSubscribed ? start(thread) : Effect.tap(start(thread), Effect.ignore(client.rejoin(id)))
-            }),
-            // The server restarted after the thread was loaded, and so refused the turn.
-            (error) =>
-              error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound" && asked !== client.connections()
-                ? attempt
-                : Effect.fail(error)
-          )
-        })
-        return Effect.map(attempt, (started) => {
-          started.turn.stoppedBefore = stopped
-          started.turn.leavesSubagents = subagents === "leave"
-          return started
-        })
-      }
-    )
-
-  /** A turn by its input. The scope stops it. */
-  const start = (
-    input: Input.Input,
-    options: Options.TurnOptions = {},
-    events: boolean
-  ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
-    Effect.gen(function*() {
-      const what = yield* toTurnParams(input, client.look)
-      const how = yield* Params.turnParams(options)
-      yield* Params.checkDirectory(options.cwd, client.look)
-      const params = yield* supported({ ...how, ...what, threadId: id }, client.metadata.serverVersion)
-      model = options.model ?? model
-      const { startTimeout: timeout, whenBusy } = options
-      if (whenBusy === "steer") {
-        const joined = yield* client.turns.join(id, params.input, events)
-        if (joined !== undefined) return joined
-      }
-      const before = family.get(id)?.settings
-      const named = withMessageId(params, client.metadata.serverVersion)
-      const request = { method: "turn/start", params: named, events, timeout } as const
-      const started = yield* startOn(
-        { whenBusy: whenBusy === "fail" ? "fail" : "wait", steerable: true },
-        (thread) => thread.start(request),
-        options,
-        params
-      )
-      bound(started, options.buffer)
-      const member = family.ensure(id)
-      // Later servers have reported the options in force by now.
-      if (member.settings === before) member.settings = Settings.update(before, params)
-      return started
-    })
-
-  const begin: Goal.Services["begin"] = (starting, request, options) =>
-    startOn(request, (thread) => thread.begin(starting), options)
+  const turns = ThreadTurns.make({ client, router }, id, agent)
+  const { begin, start } = turns
 
   const goals = Goal.make({ client, router, begin }, id)
 
@@ -416,11 +263,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
-  const review = (target: Protocol.ReviewTarget) => {
-    const request = { method: "review/start", params: { threadId: id, target }, events: true } as const
-    // The server does not steer a review.
-    return Turn.start(client, startOn({ steerable: false }, (thread) => thread.start(request)))
-  }
+  const review = (target: Protocol.ReviewTarget) => Turn.start(client, turns.review(target))
 
   /** Returns the handle of a sub-agent. `thread/read` alone reports the name and role of some of them. */
   const childOf = (child: Member): Effect.Effect<Thread> => {
@@ -484,15 +327,6 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   }
 }
 
-/**
- * Names the message of a turn. The server repeats the id in the history of the thread: after a lost connection it tells whether the
- * turn has started.
- */
-const withMessageId = (params: Protocol.TurnStartParams, serverVersion: string): Protocol.TurnStartParams =>
-  (params.clientUserMessageId ?? null) === null && params.input.length > 0 && isAtLeast(serverVersion, "0.150.0")
-    ? { ...params, clientUserMessageId: newId() }
-    : params
-
 const isTyped = <A, RD>(
   options: Options.TurnOptions | Options.TypedTurnOptions<A, RD> | undefined
 ): options is Options.TypedTurnOptions<A, RD> =>
@@ -505,8 +339,3 @@ const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptio
   const output = yield* OutputCodec.make(schema)
   return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
 })
-
-const bound = ({ turn }: StartedTurn, buffer: Options.Buffer | undefined): void => {
-  if (buffer === "coalesce") turn.events?.setBound(coalescing)
-  else if (typeof buffer === "object") turn.events?.setBound(sliding(buffer.sliding))
-}

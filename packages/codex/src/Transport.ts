@@ -6,7 +6,7 @@
  * connects to a server in this program. Implement the service to reach a server in another way.
  */
 export { layerStdio, layerUnixSocket, layerWebSocket } from "#process"
-export type { UnixSocketOptions, WebSocketOptions } from "./model/SocketOptions.ts"
+export type { UnixSocketOptions, WebSocketOptions } from "./model/connection/SocketOptions.ts"
 export {
   type Accept,
   type Connection,
@@ -15,4 +15,4 @@ export {
   type PathKind,
   receiveStream,
   Transport
-} from "./model/Transport.ts"
+} from "./model/connection/Transport.ts"

@@ -1,4 +1,4 @@
 /**
  * Results of turns: status, final answer, items and usage.
  */
-export { finalResponse, Subagents, TurnResult, TurnUsage } from "./model/TurnResult.ts"
+export { finalResponse, Subagents, TurnResult, TurnUsage } from "./model/turns/TurnResult.ts"

@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { inspect } from "node:util"
-import { rpcReason, turnFailedReason } from "../src/model/Refusal.ts"
+import { rpcReason, turnFailedReason } from "../src/model/errors/Refusal.ts"
 
 const place = { threadId: "thread-7", turnId: "turn-9" }
 

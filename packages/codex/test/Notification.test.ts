@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Notification from "../src/model/Notification.ts"
+import * as Notification from "../src/model/turns/Notification.ts"
 
 const delta = { threadId: "t", turnId: "u", itemId: "i", delta: "x" }
 

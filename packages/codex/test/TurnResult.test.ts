@@ -3,8 +3,8 @@ import { Fixture } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Notification from "../src/model/Notification.ts"
-import * as TurnResult from "../src/model/TurnResult.ts"
+import * as Notification from "../src/model/turns/Notification.ts"
+import * as TurnResult from "../src/model/turns/TurnResult.ts"
 
 const message = (text: string, phase: string | null | undefined): Protocol.ThreadItem => {
   const { phase: _, ...item } = Fixture.agentMessage(text)

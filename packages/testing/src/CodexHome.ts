@@ -8,6 +8,7 @@
  * ```
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import type { InvalidInputError } from "effect-codex/CodexError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -17,6 +18,7 @@ import type * as PlatformError from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as NodeFs from "node:fs/promises"
+import { checkNames, type Names } from "./base/options.ts"
 import * as toml from "./base/toml.ts"
 import { ScriptedModel } from "./ScriptedModel.ts"
 
@@ -59,13 +61,15 @@ export interface Options {
   readonly config?: Config
 }
 
+const names: Names<Options> = { approvalPolicy: true, config: true, model: true, modelUrl: true, sandboxMode: true }
+
 /**
  * Creates an isolated home and removes it with the scope. A shell that Codex left behind can delay the removal while it
  * still writes files, but never fails the program.
  *
  * End the Codex process first, because a running process recreates its directories. A Layer of the process that is
  * built on top of this one closes in that order. With `it.live`, whose own scope closes last, put `Effect.scoped` before
- * `Effect.provide`.
+ * `Effect.provide`. Fails with `InvalidInputError` for an unknown option.
  *
  * ```ts
  * yield* CodexHome.make({ modelUrl: model.url, approvalPolicy: "on-request", config: { features: { goals: true } } })
@@ -73,8 +77,13 @@ export interface Options {
  */
 export const make: (
   options?: Options
-) => Effect.Effect<Service, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect
+) => Effect.Effect<
+  Service,
+  PlatformError.PlatformError | InvalidInputError,
+  FileSystem.FileSystem | Path.Path | Scope.Scope
+> = Effect
   .fnUntraced(function*(options: Options = {}) {
+    yield* checkNames(options, names)
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const directory = yield* Effect.acquireRelease(
@@ -120,7 +129,7 @@ export const make: (
  */
 export const layer = (
   options?: Omit<Options, "modelUrl">
-): Layer.Layer<CodexHome, PlatformError.PlatformError, ScriptedModel> =>
+): Layer.Layer<CodexHome, PlatformError.PlatformError | InvalidInputError, ScriptedModel> =>
   Layer.effect(CodexHome, ScriptedModel.use((model) => make({ ...options, modelUrl: model.url }))).pipe(
     Layer.provide(NodeServices.layer)
   )

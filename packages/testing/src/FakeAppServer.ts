@@ -23,7 +23,7 @@
 import type * as Methods from "@effect-codex/protocol/Methods"
 import type { ClientOptions } from "effect-codex/ClientOptions"
 import * as Codex from "effect-codex/Codex"
-import { CodexConnectionError, type ConnectError } from "effect-codex/CodexError"
+import { CodexConnectionError, type ConnectError, type InvalidInputError } from "effect-codex/CodexError"
 import * as Transport from "effect-codex/Transport"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -36,6 +36,7 @@ import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { History } from "./base/History.ts"
+import { checkNames, type Names } from "./base/options.ts"
 import {
   type Method,
   type Params,
@@ -121,6 +122,8 @@ export interface Options {
   readonly threads?: ReadonlyArray<string> | undefined
 }
 
+const names: Names<Options> = { handlers: true, reply: true, threads: true, version: true }
+
 /** The service. Operations that write to the client wait until one is connected. */
 export interface Service {
   /** Registers a handler for a method. It replaces the server's default behavior. Any string is a valid method. */
@@ -201,9 +204,9 @@ const errorFields = ({ code, data, message }: RpcError) => ({
   ...(data === undefined ? {} : { data })
 })
 
-/** Creates a server that accepts connections: see {@link Service.serve}. */
-export const make = (options: Options = {}): Effect.Effect<Service> =>
-  Effect.sync(() => {
+/** Creates a server that accepts connections: see {@link Service.serve}. Fails with `InvalidInputError` for an unknown option. */
+export const make = (options: Options = {}): Effect.Effect<Service, InvalidInputError> =>
+  Effect.map(checkNames(options, names), () => {
     const received = new History<Raw>()
     const requests = new History<Request>()
     const handlers = new Map<string, Handler>(Object.entries(options.handlers ?? {}) as Array<[string, Handler]>)
@@ -374,7 +377,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 /**
  * A Layer of the server and of a Transport that connects to it. {@link layerCodex} adds Codex.
  */
-export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.Transport> =>
+export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.Transport, InvalidInputError> =>
   Layer.unwrap(Effect.map(FakeAppServer, (server) => Transport.layerMemory(server.serve))).pipe(
     Layer.provideMerge(Layer.effect(FakeAppServer, make(options)))
   )
@@ -387,9 +390,9 @@ export const layer = (options?: Options): Layer.Layer<FakeAppServer | Transport.
  * ```
  */
 export const layerCodex = <R = never>(
-  options: Options & { readonly client?: ClientOptions<R> | undefined } = {}
+  { client, ...options }: Options & { readonly client?: ClientOptions<R> | undefined } = {}
 ): Layer.Layer<
   Codex.Services | FakeAppServer | Transport.Transport,
   ConnectError,
   R
-> => Codex.layerTransport(options.client).pipe(Layer.provideMerge(layer(options)))
+> => Codex.layerTransport(client).pipe(Layer.provideMerge(layer(options)))

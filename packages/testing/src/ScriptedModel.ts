@@ -27,6 +27,7 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import type { InvalidInputError } from "effect-codex/CodexError"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -41,6 +42,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import { History } from "./base/History.ts"
+import { checkNames, type Names } from "./base/options.ts"
 import { decodeBody, ModelRequest, type Outcome } from "./ModelRequest.ts"
 import * as events from "./script/events.ts"
 import * as Reply from "./script/Reply.ts"
@@ -88,12 +90,17 @@ export interface Script {
   readonly respond?: (request: ModelRequest) => Reply.Reply
 }
 
+const names: Names<Script> = { replies: true, respond: true }
+
 /**
  * Starts the model on a free port of the loopback interface. When the scope closes, the model stops at once: it drops
- * replies that wait at a gate or hang, and closes their connections.
+ * replies that wait at a gate or hang, and closes their connections. Fails with `InvalidInputError` for an unknown field of the script.
  */
-export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.ServeError, Scope.Scope> = Effect
+export const make: (
+  script?: Script
+) => Effect.Effect<Service, HttpServerError.ServeError | InvalidInputError, Scope.Scope> = Effect
   .fnUntraced(function*(script: Script = {}) {
+    yield* checkNames(script, names)
     const requests = new History<ModelRequest>()
     const replies = Array.from(script.replies ?? [])
     const files = new Map<string, Uint8Array>()
@@ -202,7 +209,7 @@ export const make: (script?: Script) => Effect.Effect<Service, HttpServerError.S
  * const echo = ScriptedModel.layer({ respond: (request) => Reply.text(request.lastUserText ?? "") })
  * ```
  */
-export const layer = (script?: Script): Layer.Layer<ScriptedModel, HttpServerError.ServeError> =>
+export const layer = (script?: Script): Layer.Layer<ScriptedModel, HttpServerError.ServeError | InvalidInputError> =>
   Layer.effect(ScriptedModel, make(script))
 
 const encoder = new TextEncoder()

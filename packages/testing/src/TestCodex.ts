@@ -15,9 +15,11 @@
  */
 import * as Codex from "effect-codex/Codex"
 import type * as CodexError from "effect-codex/CodexError"
+import * as Effect from "effect/Effect"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import type * as PlatformError from "effect/PlatformError"
+import { checkNames, type Names } from "./base/options.ts"
 import * as CodexHome from "./CodexHome.ts"
 import * as Reply from "./script/Reply.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
@@ -46,22 +48,27 @@ export const echo: ScriptedModel.Script = {
   respond: (request) => Reply.text(request.lastUserText ?? "")
 }
 
+const names: Names<Options> = { client: true, home: true, script: true }
+
 /**
  * A Layer of Codex on a scripted model, with the model and the home. It takes about half a second to build. When it
- * closes, it ends the process, then removes the home, then stops the model.
+ * closes, it ends the process, then removes the home, then stops the model. An unknown option fails with `InvalidInputError`.
  *
  * ```ts
  * TestCodex.layer({ script: TestCodex.echo, home: { approvalPolicy: "on-request" }, client: { requestTimeout: "5 seconds" } })
  * ```
  */
 export const layer = <R = never>(options: Options<R> = {}): Layer.Layer<Services, Error, R> =>
-  Layer.unwrap(CodexHome.CodexHome.useSync((home) =>
-    Codex.layer({
-      cwd: home.workspace,
-      ...options.client,
-      env: { ...home.env, ...options.client?.env }
-    })
-  )).pipe(
-    Layer.provideMerge(CodexHome.layer(options.home)),
-    Layer.provideMerge(ScriptedModel.layer(options.script))
+  Layer.unwrap(
+    Effect.map(checkNames(options, names), () =>
+      Layer.unwrap(CodexHome.CodexHome.useSync((home) =>
+        Codex.layer({
+          cwd: home.workspace,
+          ...options.client,
+          env: { ...home.env, ...options.client?.env }
+        })
+      )).pipe(
+        Layer.provideMerge(CodexHome.layer(options.home)),
+        Layer.provideMerge(ScriptedModel.layer(options.script))
+      ))
   )

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
-import { CodexConnectError } from "../model/CodexError.ts"
-import type { PathKind } from "../model/Transport.ts"
+import type { PathKind } from "../model/connection/Transport.ts"
+import { CodexConnectError } from "../model/errors/CodexError.ts"
 
 type Environment = { readonly [name: string]: string }
 

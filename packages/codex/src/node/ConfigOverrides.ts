@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { InvalidInputError } from "../model/CodexError.ts"
+import { InvalidInputError } from "../model/errors/CodexError.ts"
 
 /** A value of Codex's configuration: any value that TOML has. */
 export type ConfigValue =

@@ -9,10 +9,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { check } from "../model/check.ts"
-import { CodexConnectError, CodexConnectionError, InvalidInputError } from "../model/CodexError.ts"
-import { defaults, maxMessageBytes, shown, webSocketChecks, type WebSocketOptions } from "../model/SocketOptions.ts"
-import { type Accept, type Connection, Transport } from "../model/Transport.ts"
+import {
+  defaults,
+  maxMessageBytes,
+  shown,
+  webSocketChecks,
+  type WebSocketOptions
+} from "../model/connection/SocketOptions.ts"
+import { type Accept, type Connection, Transport } from "../model/connection/Transport.ts"
+import { check } from "../model/errors/check.ts"
+import { CodexConnectError, CodexConnectionError, InvalidInputError } from "../model/errors/CodexError.ts"
 
 /** Normal closure. */
 const normal = 1000

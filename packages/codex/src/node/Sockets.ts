@@ -11,8 +11,6 @@ import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import { hiding } from "../base/secrets.ts"
-import { check } from "../model/check.ts"
-import type { CodexConnectError, InvalidInputError } from "../model/CodexError.ts"
 import {
   defaults,
   maxMessageBytes,
@@ -22,8 +20,10 @@ import {
   type UnixSocketOptions,
   webSocketChecks,
   type WebSocketOptions
-} from "../model/SocketOptions.ts"
-import { type Connection, Transport } from "../model/Transport.ts"
+} from "../model/connection/SocketOptions.ts"
+import { type Connection, Transport } from "../model/connection/Transport.ts"
+import { check } from "../model/errors/check.ts"
+import type { CodexConnectError, InvalidInputError } from "../model/errors/CodexError.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer"
 import type { Socket } from "node:net"
 import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
-import { CodexConnectError, type ConnectReason } from "../model/CodexError.ts"
+import { CodexConnectError, type ConnectReason } from "../model/errors/CodexError.ts"
 
 /** The request for a WebSocket. */
 export interface Request {

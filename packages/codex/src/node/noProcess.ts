@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { CodexConnectError } from "../model/CodexError.ts"
-import { Transport } from "../model/Transport.ts"
+import { Transport } from "../model/connection/Transport.ts"
+import { CodexConnectError } from "../model/errors/CodexError.ts"
 import type * as Node from "./process.ts"
 
 export { layerWebSocket } from "./GlobalWebSocket.ts"

@@ -3,7 +3,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { InvalidInputError } from "../model/CodexError.ts"
+import { InvalidInputError } from "../model/errors/CodexError.ts"
 
 /**
  * A preset of the approval policy. `"denyAll"`: Codex never asks, and what the sandbox forbids stays forbidden.

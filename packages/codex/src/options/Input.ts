@@ -3,8 +3,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { InvalidInputError } from "../model/CodexError.ts"
-import type { PathKind } from "../model/Transport.ts"
+import type { PathKind } from "../model/connection/Transport.ts"
+import { InvalidInputError } from "../model/errors/CodexError.ts"
 
 /**
  * One item of a user's input, as in the protocol.

@@ -4,8 +4,8 @@
  * An interface repeats a field of the protocol where the protocol has no description of it.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import type { Limits } from "../model/Limits.ts"
-import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
+import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
+import type { Limits } from "../model/turns/Limits.ts"
 import type * as Tools from "../tools/Toolkits.ts"
 import type { Presets } from "./Presets.ts"
 

@@ -3,8 +3,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Duration from "effect/Duration"
-import type { Limits } from "../model/Limits.ts"
-import type { OutputSchema } from "../model/OutputCodec.ts"
+import type { Limits } from "../model/turns/Limits.ts"
+import type { OutputSchema } from "./OutputCodec.ts"
 import type { Presets } from "./Presets.ts"
 
 /**

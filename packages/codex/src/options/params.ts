@@ -2,9 +2,9 @@
  * The conversion of options to parameters of the protocol. Only options that the caller passed become parameters.
  */
 import * as Effect from "effect/Effect"
-import { check } from "../model/check.ts"
-import { InvalidInputError } from "../model/CodexError.ts"
-import type { PathKind } from "../model/Transport.ts"
+import type { PathKind } from "../model/connection/Transport.ts"
+import { check } from "../model/errors/check.ts"
+import { InvalidInputError } from "../model/errors/CodexError.ts"
 import * as ApprovalMode from "./ApprovalMode.ts"
 import { threadFork, threadResume, threadStart, turn, typedTurn } from "./checks.ts"
 import type { Presets } from "./Presets.ts"

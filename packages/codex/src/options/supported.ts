@@ -2,8 +2,8 @@
  * Options by the server version that introduced them. An older server does not refuse them: it ignores them.
  */
 import * as Effect from "effect/Effect"
-import { UnsupportedByServerError } from "../model/CodexError.ts"
-import * as ServerVersion from "../model/ServerVersion.ts"
+import * as ServerVersion from "../model/connection/ServerVersion.ts"
+import { UnsupportedByServerError } from "../model/errors/CodexError.ts"
 
 /**
  * Fields of the protocol by the version that introduced them. If that version is not known exactly, it is the first one that

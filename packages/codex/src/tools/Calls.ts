@@ -15,7 +15,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import type { Params, Response } from "../model/ServerRequests.ts"
+import type { Params, Response } from "../model/requests/ServerRequests.ts"
 import { Timeout } from "./Annotations.ts"
 import * as EffectTool from "./EffectTool.ts"
 

@@ -2,7 +2,7 @@
  * The running turns of sub-agents, each assigned to the turn at the root of its family. That turn stops them, and its result
  * includes their usage.
  */
-import * as Usage from "../model/Usage.ts"
+import * as Usage from "../model/turns/Usage.ts"
 
 /** A running turn of a sub-agent. */
 export interface ChildTurn {

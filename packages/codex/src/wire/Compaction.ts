@@ -4,7 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type CodexConnectionError, CodexTimeoutError, type RequestError } from "../model/CodexError.ts"
+import { type CodexConnectionError, CodexTimeoutError, type RequestError } from "../model/errors/CodexError.ts"
 import type { Client } from "./Client.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 

@@ -5,7 +5,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type { Limit, TurnLimits } from "../model/Limits.ts"
+import type { Limit, TurnLimits } from "../model/turns/Limits.ts"
 import type { Family, OnMessage } from "./Family.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 

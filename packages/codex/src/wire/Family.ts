@@ -4,11 +4,11 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
-import type { Limits } from "../model/Limits.ts"
-import type * as Notification from "../model/Notification.ts"
-import type { ServerRequestHandlers } from "../model/ServerRequests.ts"
-import type { Settings } from "../model/Settings.ts"
-import * as ThreadSettings from "../model/Settings.ts"
+import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
+import type { Limits } from "../model/turns/Limits.ts"
+import type * as Notification from "../model/turns/Notification.ts"
+import type { Settings } from "../model/turns/Settings.ts"
+import * as ThreadSettings from "../model/turns/Settings.ts"
 import { ChildTurns } from "./ChildTurns.ts"
 
 /** A thread, with what is bound to it. */

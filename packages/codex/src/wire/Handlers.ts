@@ -7,8 +7,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { printable } from "../base/printable.ts"
-import { declineAll } from "../model/ApprovalHandlers.ts"
-import type * as ServerRequests from "../model/ServerRequests.ts"
+import { declineAll } from "../model/requests/ApprovalHandlers.ts"
+import type * as ServerRequests from "../model/requests/ServerRequests.ts"
 import type { Family } from "./Family.ts"
 
 /** The part of a request that determines its handler. */

@@ -3,7 +3,7 @@
  */
 import * as Exit from "effect/Exit"
 import type { Message } from "../base/JsonRpc.ts"
-import type { CodexConnectionError, CodexRpcError } from "../model/CodexError.ts"
+import type { CodexConnectionError, CodexRpcError } from "../model/errors/CodexError.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
 /** The answer to a request: its result as it was received, or the error. */

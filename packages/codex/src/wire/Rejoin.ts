@@ -5,9 +5,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import { CodexConnectError, CodexConnectionError, type CodexRpcError, type RequestError } from "../model/CodexError.ts"
-import type { Metadata } from "../model/Metadata.ts"
-import * as ServerVersion from "../model/ServerVersion.ts"
+import type { Metadata } from "../model/connection/Metadata.ts"
+import * as ServerVersion from "../model/connection/ServerVersion.ts"
+import {
+  CodexConnectError,
+  CodexConnectionError,
+  type CodexRpcError,
+  type RequestError
+} from "../model/errors/CodexError.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 
 /** How long the server may take for one response. */

@@ -6,9 +6,9 @@
  * in the reader, before the next message.
  */
 import * as Predicate from "effect/Predicate"
-import { CodexConnectionError } from "../model/CodexError.ts"
-import type * as Notification from "../model/Notification.ts"
-import * as Usage from "../model/Usage.ts"
+import { CodexConnectionError } from "../model/errors/CodexError.ts"
+import type * as Notification from "../model/turns/Notification.ts"
+import * as Usage from "../model/turns/Usage.ts"
 import type { Family } from "./Family.ts"
 import type { Follower } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"

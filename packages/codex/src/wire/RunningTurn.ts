@@ -14,11 +14,11 @@ import {
   type TurnError,
   TurnLimitError,
   type TurnStreamError
-} from "../model/CodexError.ts"
-import type { Limit } from "../model/Limits.ts"
-import * as Notification from "../model/Notification.ts"
-import * as TurnResult from "../model/TurnResult.ts"
-import type * as Usage from "../model/Usage.ts"
+} from "../model/errors/CodexError.ts"
+import type { Limit } from "../model/turns/Limits.ts"
+import * as Notification from "../model/turns/Notification.ts"
+import * as TurnResult from "../model/turns/TurnResult.ts"
+import type * as Usage from "../model/turns/Usage.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
 import type { Seen } from "./Seen.ts"
 import type { ServerErrors } from "./ServerErrors.ts"

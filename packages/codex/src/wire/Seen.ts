@@ -3,7 +3,7 @@
  * and filters the events that follow, so that consumers get each item once and the exact text of each message.
  */
 import * as Predicate from "effect/Predicate"
-import type * as Notification from "../model/Notification.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 
 type Fields = Notification.Raw
 

@@ -5,9 +5,9 @@ import * as Predicate from "effect/Predicate"
 import { ErrorCode } from "../base/JsonRpc.ts"
 import { type Hide, hiding } from "../base/secrets.ts"
 import { mapStrings } from "../base/strings.ts"
-import { CodexRpcError, TurnFailedError } from "../model/CodexError.ts"
-import { rpcReason, turnFailedReason } from "../model/Refusal.ts"
-import type { TurnResult } from "../model/TurnResult.ts"
+import { CodexRpcError, TurnFailedError } from "../model/errors/CodexError.ts"
+import { rpcReason, turnFailedReason } from "../model/errors/Refusal.ts"
+import type { TurnResult } from "../model/turns/TurnResult.ts"
 
 /** The errors of one client. */
 export class ServerErrors {

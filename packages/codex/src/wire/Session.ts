@@ -13,17 +13,17 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broadcast } from "../base/Broadcast.ts"
 import type { Deadlines } from "../base/Deadlines.ts"
-import * as ClientOptions from "../model/ClientOptions.ts"
+import * as ClientOptions from "../model/connection/ClientOptions.ts"
+import type { ConnectionState } from "../model/connection/ConnectionState.ts"
+import * as Metadata from "../model/connection/Metadata.ts"
+import { type Connection, Transport } from "../model/connection/Transport.ts"
 import {
   CodexConnectError,
   CodexConnectionError,
   type ConnectError,
   type ConnectReason,
   type RequestError
-} from "../model/CodexError.ts"
-import type { ConnectionState } from "../model/ConnectionState.ts"
-import * as Metadata from "../model/Metadata.ts"
-import { type Connection, Transport } from "../model/Transport.ts"
+} from "../model/errors/CodexError.ts"
 import { rejoin, rejoinAll } from "./Rejoin.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 import * as Router from "./Router.ts"

@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import { printable } from "../base/printable.ts"
-import type { RequestError } from "../model/CodexError.ts"
-import * as ThreadSettings from "../model/Settings.ts"
+import type { RequestError } from "../model/errors/CodexError.ts"
+import * as ThreadSettings from "../model/turns/Settings.ts"
 import type { ChildTurn } from "./ChildTurns.ts"
 import type { Family, Member } from "./Family.ts"
 

@@ -7,8 +7,8 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broadcast } from "../base/Broadcast.ts"
-import type { CodexConnectionError } from "../model/CodexError.ts"
-import * as Notification from "../model/Notification.ts"
+import type { CodexConnectionError } from "../model/errors/CodexError.ts"
+import * as Notification from "../model/turns/Notification.ts"
 
 type Events = Broadcast<Notification.Notification, CodexConnectionError>
 

@@ -14,9 +14,9 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { RequestError, StartTurnError, TurnError } from "../model/CodexError.ts"
-import { failureKind } from "../model/Refusal.ts"
-import type { TurnResult } from "../model/TurnResult.ts"
+import type { RequestError, StartTurnError, TurnError } from "../model/errors/CodexError.ts"
+import { failureKind } from "../model/errors/Refusal.ts"
+import type { TurnResult } from "../model/turns/TurnResult.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Metrics

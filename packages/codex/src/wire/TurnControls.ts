@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { RequestError } from "../model/CodexError.ts"
+import type { RequestError } from "../model/errors/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 

@@ -15,8 +15,13 @@ import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
-import { CodexDecodeError, type RequestError, type StartTurnError, ThreadBusyError } from "../model/CodexError.ts"
-import type { TurnLimits } from "../model/Limits.ts"
+import {
+  CodexDecodeError,
+  type RequestError,
+  type StartTurnError,
+  ThreadBusyError
+} from "../model/errors/CodexError.ts"
+import type { TurnLimits } from "../model/turns/Limits.ts"
 import * as Enforcement from "./Enforcement.ts"
 import type { ForeignTurns } from "./ForeignTurns.ts"
 import type { Router, StartedTurn } from "./Router.ts"

@@ -2,7 +2,7 @@
  * The bounds on the unread events of a turn that the option `buffer` names: see `Options.Buffer`.
  */
 import type { Bound } from "../base/Broadcast.ts"
-import type * as Notification from "../model/Notification.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 
 /** Keeps the newest events. */
 export const sliding = (limit: number): Bound<Notification.Notification> => ({

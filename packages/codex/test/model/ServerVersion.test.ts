@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isAtLeast } from "../../src/model/ServerVersion.ts"
+import { isAtLeast } from "../../src/model/connection/ServerVersion.ts"
 
 describe("ServerVersion", () => {
   const table: ReadonlyArray<readonly [has: string, needed: string, expected: boolean]> = [

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { isWithin, type Settings, update } from "../../src/model/Settings.ts"
+import { isWithin, type Settings, update } from "../../src/model/turns/Settings.ts"
 
 const full = { type: "dangerFullAccess" } as const
 const readOnly = { type: "readOnly", networkAccess: false } as const

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import * as Usage from "../../src/model/Usage.ts"
+import * as Usage from "../../src/model/turns/Usage.ts"
 
 const tokens = (totalTokens: number) => ({ totalTokens, inputTokens: totalTokens, outputTokens: 0 })
 

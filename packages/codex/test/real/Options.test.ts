@@ -1,7 +1,9 @@
 import { CodexHome, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Codex, type Sandbox, type Thread } from "effect-codex"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setup } from "./utils.ts"
@@ -172,3 +174,20 @@ describe("permissions of commands", () => {
       assert.deepInclude(command, { status: "completed", exitCode: 0 })
     }).pipe(Effect.provide(TestCodex.layer({ home: { approvalPolicy: "on-request" } }))))
 })
+
+it.live("a misspelled key of `config` is ignored, and the server names it when a thread starts", () =>
+  Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const warned = yield* Deferred.make<string>()
+    yield* Stream.runForEach(
+      codex.notifications,
+      (event) =>
+        event.method === "warning" && event.params.message.includes("modle")
+          ? Deferred.succeed(warned, event.params.message)
+          : Effect.void
+    ).pipe(Effect.forkScoped({ startImmediately: true }))
+    yield* codex.threadStart({ config: { sandbox_workspace_write: { network_acess: true } } })
+    const message = yield* Deferred.await(warned)
+    assert.include(message, "`modle` is ignored")
+    assert.include(message, "`sandbox_workspace_write.network_acess` is ignored")
+  }).pipe(Effect.scoped, Effect.provide(TestCodex.layer({ client: { config: { modle: "gpt-5.5" } } }))))

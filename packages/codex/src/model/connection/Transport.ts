@@ -9,9 +9,9 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Codec, codec, Lines } from "../base/Lines.ts"
-import type { Hide } from "../base/secrets.ts"
-import { CodexConnectionError, type ConnectError } from "./CodexError.ts"
+import { type Codec, codec, Lines } from "../../base/Lines.ts"
+import type { Hide } from "../../base/secrets.ts"
+import { CodexConnectionError, type ConnectError } from "../errors/CodexError.ts"
 
 /**
  * Accepts messages, as JSON texts, in the order in which they arrived. Never throws.

@@ -2,7 +2,7 @@
  * Limits of a turn, and the combination of those of a turn, its thread and its client.
  */
 import * as Duration from "effect/Duration"
-import * as options from "../base/options.ts"
+import * as options from "../../base/options.ts"
 
 /**
  * Limits of a turn. A turn that reaches one is interrupted together with its sub-agents: `run` fails with `TurnLimitError`,

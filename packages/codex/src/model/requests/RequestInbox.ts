@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Broadcast } from "../base/Broadcast.ts"
+import { Broadcast } from "../../base/Broadcast.ts"
 import { declineAll } from "./ApprovalHandlers.ts"
 import {
   type Handler,

@@ -2,7 +2,7 @@
  * The run-time check of options as an Effect.
  */
 import * as Effect from "effect/Effect"
-import { findMistake, type Table } from "../base/options.ts"
+import { findMistake, type Table } from "../../base/options.ts"
 import { InvalidInputError } from "./CodexError.ts"
 
 /** Fails with `InvalidInputError` for the first mistake among options. */

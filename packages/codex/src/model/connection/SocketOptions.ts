@@ -4,7 +4,7 @@
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import * as options from "../base/options.ts"
+import * as options from "../../base/options.ts"
 
 /**
  * The options of a WebSocket.

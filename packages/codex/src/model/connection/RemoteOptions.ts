@@ -2,7 +2,7 @@
  * The options of a client whose server goes on without it: one that it reaches over a socket.
  */
 import * as Schedule from "effect/Schedule"
-import * as options from "../base/options.ts"
+import * as options from "../../base/options.ts"
 import * as ClientOptions from "./ClientOptions.ts"
 
 /**

@@ -3,8 +3,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
-import { ErrorCode } from "../base/JsonRpc.ts"
-import { someString } from "../base/strings.ts"
+import { ErrorCode } from "../../base/JsonRpc.ts"
+import { someString } from "../../base/strings.ts"
 import type { RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
 /** Returns true if a string in the server's data reports that it is overloaded. */

@@ -6,7 +6,7 @@
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Result from "effect/Result"
-import { describe } from "../base/issue.ts"
+import { describe } from "../../base/issue.ts"
 
 /** A JSON object as it was received. */
 export type Raw = { readonly [key: string]: unknown }

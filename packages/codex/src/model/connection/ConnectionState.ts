@@ -1,7 +1,7 @@
 /**
  * States of the connection of a client.
  */
-import type { CodexConnectionError, ConnectError } from "./CodexError.ts"
+import type { CodexConnectionError, ConnectError } from "../errors/CodexError.ts"
 
 /**
  * A state of the connection of a client:

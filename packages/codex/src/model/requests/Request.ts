@@ -5,7 +5,7 @@ import type * as Methods from "@effect-codex/protocol/Methods"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { RequestError } from "./CodexError.ts"
+import type { RequestError } from "../errors/CodexError.ts"
 
 /**
  * A method of the protocol that a client can call. `Methods.ClientRequests` of `@effect-codex/protocol` lists them.

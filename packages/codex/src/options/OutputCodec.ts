@@ -9,8 +9,8 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as definitions from "../base/definitions.ts"
 import { textOf } from "../base/text.ts"
-import { InvalidInputError, OutputDecodeError } from "./CodexError.ts"
-import type { TurnResult } from "./TurnResult.ts"
+import { InvalidInputError, OutputDecodeError } from "../model/errors/CodexError.ts"
+import type { TurnResult } from "../model/turns/TurnResult.ts"
 
 /**
  * A Schema for the final answer of a turn. `RD` are the services that decoding requires.

@@ -5,7 +5,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Duration from "effect/Duration"
-import { printable } from "../base/printable.ts"
+import { printable } from "../../base/printable.ts"
 import type { ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
 type Part = string | undefined | null | false
