@@ -34,7 +34,7 @@ interface Doc {
 }
 
 /** The packages that have a reference, with the page of each. */
-export const references = ["codex", "recording", "testing", "ai", "platform"].map((folder) => ({
+export const references = ["codex", "recording", "testing", "ai", "platform", "cluster"].map((folder) => ({
   folder,
   name: readManifest(join(root, "packages", folder)).name,
   page: join(root, "packages", folder, "docs/api.md")
