@@ -19,8 +19,7 @@ export { type IndexedThread, type Progress, ThreadIndex, ThreadIndexError } from
  */
 export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () => {
   const threads = new Map<string, IndexedThread>()
-  const wanted = new Set<string>()
-  const wish = (name: string, turnKey: string) => JSON.stringify([name, turnKey])
+  const wanted = new Map<string, Set<string>>()
   const change = (name: string, epoch: number, changes: Partial<IndexedThread>): boolean => {
     const thread = threads.get(name)
     if (thread?.epoch !== epoch) return false
@@ -38,12 +37,13 @@ export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () 
       }),
     record: (name, epoch, changes) => Effect.sync(() => change(name, epoch, changes)),
     release: (name, epoch) => Effect.sync(() => void change(name, epoch, { owner: null })),
-    want: (name, turnKey) => Effect.sync(() => void wanted.add(wish(name, turnKey))),
-    isWanted: (name, turnKey) => Effect.sync(() => wanted.has(wish(name, turnKey))),
+    want: (name, turnKey) =>
+      Effect.sync(() => void wanted.set(name, new Set(wanted.get(name)).add(turnKey))),
+    wanted: (name) => Effect.sync(() => [...wanted.get(name) ?? []]),
     forget: (name) =>
       Effect.sync(() => {
         threads.delete(name)
-        for (const key of wanted) if (key.startsWith(`[${JSON.stringify(name)},`)) wanted.delete(key)
+        wanted.delete(name)
       })
   })
 })
@@ -138,10 +138,10 @@ export const layerSql = (
       // A statement that says whether it changed a row has another form in each dialect, so it is read back.
       const isOf = (name: string, epoch: number) => Effect.map(select(name), (thread) => thread?.epoch === epoch)
 
-      const isWanted = (name: string, turnKey: string) =>
+      const wanted = (name: string) =>
         Effect.map(
-          sql`SELECT 1 AS wanted FROM ${interrupts} WHERE name = ${name} AND turn_key = ${turnKey}`,
-          (rows) => rows.length > 0
+          sql<{ readonly turn_key: string }>`SELECT turn_key FROM ${interrupts} WHERE name = ${name}`,
+          (rows) => rows.map((row) => row.turn_key)
         )
 
       return ThreadIndex.of({
@@ -167,11 +167,11 @@ export const layerSql = (
           sql`INSERT INTO ${interrupts} ${sql.insert({ name, turn_key: turnKey })}`.pipe(
             Effect.asVoid,
             Effect.catch((error) =>
-              Effect.flatMap(isWanted(name, turnKey), (there) => there ? Effect.void : Effect.fail(error))
+              Effect.flatMap(wanted(name), (keys) => keys.includes(turnKey) ? Effect.void : Effect.fail(error))
             ),
             failing("want")
           ),
-        isWanted: (name, turnKey) => isWanted(name, turnKey).pipe(failing("isWanted")),
+        wanted: (name) => wanted(name).pipe(failing("wanted")),
         forget: (name) =>
           Effect.andThen(
             sql`DELETE FROM ${interrupts} WHERE name = ${name}`,

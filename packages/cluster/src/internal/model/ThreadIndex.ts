@@ -76,8 +76,8 @@ export class ThreadIndex extends Context.Service<ThreadIndex, {
   readonly release: (name: string, epoch: number) => Effect.Effect<void, ThreadIndexError>
   /** Records that the turn of a key shall be interrupted. */
   readonly want: (name: string, turnKey: string) => Effect.Effect<void, ThreadIndexError>
-  /** Returns true if the turn of a key shall be interrupted. */
-  readonly isWanted: (name: string, turnKey: string) => Effect.Effect<boolean, ThreadIndexError>
+  /** Returns the keys whose turns shall be interrupted. */
+  readonly wanted: (name: string) => Effect.Effect<ReadonlyArray<string>, ThreadIndexError>
   /** Forgets a thread. Its next turn starts a new Codex thread; the old file stays. */
   readonly forget: (name: string) => Effect.Effect<void, ThreadIndexError>
 }>()("@effect-codex/cluster/ThreadIndex") {}

@@ -52,7 +52,8 @@ export class TurnCutOffError extends Schema.TaggedError<TurnCutOffError>("@effec
  * - `MailboxFull`: its runner has too many waiting requests.
  * - `Storage`: the cluster's database failed, so the request was not accepted.
  * - `Unreachable`: no runner, or no gateway, answered. A run may have been accepted: the same key tells.
- * - `NotRunning`: the thread has no running turn to steer.
+ * - `NotRunning`: the thread has no running turn to steer or to interrupt.
+ * - `Refused`: the gateway does not let this client use the thread.
  *
  * @category errors
  */
@@ -63,7 +64,8 @@ export const UnavailableReason = Schema.Literals([
   "MailboxFull",
   "Storage",
   "Unreachable",
-  "NotRunning"
+  "NotRunning",
+  "Refused"
 ])
 
 const explanations: { readonly [R in UnavailableReason]: string } = {
@@ -71,7 +73,8 @@ const explanations: { readonly [R in UnavailableReason]: string } = {
   MailboxFull: "its runner has too many waiting requests. Try again later with the same turnKey",
   Storage: "the database of the cluster failed. Try again later with the same turnKey",
   Unreachable: "no runner answered. Try again with the same turnKey: an accepted run is not started twice",
-  NotRunning: "no turn is running. Start one with run"
+  NotRunning: "no turn is running. Start one with run",
+  Refused: "the gateway does not let this client use it"
 }
 
 /**

@@ -1,0 +1,106 @@
+/**
+ * The events of a thread in one epoch, numbered: a bounded log that any number of consumers follow, each from its own cursor.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Here, HostEvent } from "../model/events.ts"
+import type { Cursor, WireEvent } from "../model/rpcs.ts"
+
+/** The most events that one read takes. */
+const batch = 1024
+
+const wire = (cursor: Cursor, event: HostEvent | Here): WireEvent => ({ ...cursor, json: JSON.stringify(event) })
+
+/** The log of one activation. */
+export class EventLog {
+  private entries: Array<WireEvent> = []
+  private current = 0
+  private last = 0
+  private readonly waiting = new Set<() => void>()
+  private readonly keep: number
+
+  /** Keeps at least `keep` events. */
+  constructor(keep: number) {
+    this.keep = keep
+  }
+
+  /** The cursor of the newest event. */
+  get end(): Cursor {
+    return { epoch: this.current, seq: this.last }
+  }
+
+  /** Begins an epoch. The events of the one before are gone. */
+  begin(epoch: number): void {
+    this.current = epoch
+    this.last = 0
+    this.entries = []
+    this.wake()
+  }
+
+  /** Adds an event, as JSON. */
+  append(json: string): void {
+    this.last += 1
+    this.entries.push({ epoch: this.current, seq: this.last, json })
+    if (this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
+  }
+
+  /** Adds an event of the host, and wakes the consumers. */
+  add(event: HostEvent): Cursor {
+    this.append(JSON.stringify(event))
+    this.wake()
+    return this.end
+  }
+
+  /** Wakes the consumers that have read everything. */
+  wake(): void {
+    for (const wake of this.waiting) wake()
+    this.waiting.clear()
+  }
+
+  /** Emits where it begins, then every event after `from`, or from now on. */
+  follow(from: Cursor | null): Stream.Stream<WireEvent> {
+    return Stream.suspend(() => {
+      const state: { at: Cursor; said: boolean } = { at: from ?? this.end, said: false }
+      const next: Effect.Effect<Arr.NonEmptyReadonlyArray<WireEvent>> = Effect.suspend(() => {
+        if (!state.said) {
+          state.said = true
+          return Effect.succeed(Arr.of(wire(state.at, { method: "$here" })))
+        }
+        const read = this.read(state.at)
+        const newest = read.at(-1)
+        if (newest === undefined || !Arr.isReadonlyArrayNonEmpty(read)) return Effect.andThen(this.changed, next)
+        state.at = { epoch: newest.epoch, seq: newest.seq }
+        return Effect.succeed(read)
+      })
+      return Stream.fromPull(Effect.succeed(next))
+    })
+  }
+
+  /** Returns what follows a cursor, with the events that say what is missing. */
+  private read(at: Cursor): ReadonlyArray<WireEvent> {
+    const notices: Array<WireEvent> = []
+    let seq = at.seq
+    if (at.epoch !== this.current) {
+      seq = 0
+      // Before the first epoch there is nothing to move from.
+      if (at.epoch > 0) {
+        notices.push(wire({ epoch: this.current, seq }, { method: "$moved", epoch: this.current }))
+      } else if (this.last === 0) return []
+    }
+    const first = this.last - this.entries.length
+    if (seq < first) {
+      notices.push(wire({ epoch: this.current, seq: first }, { method: "$missed", count: first - seq }))
+      seq = first
+    }
+    const start = seq - first
+    return [...notices, ...this.entries.slice(start, start + batch)]
+  }
+
+  /** Waits for an event or an epoch. */
+  private readonly changed = Effect.callback<void>((resume) => {
+    const wake = () => resume(Effect.void)
+    this.waiting.add(wake)
+    return Effect.sync(() => this.waiting.delete(wake))
+  })
+}
