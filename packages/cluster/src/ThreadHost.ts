@@ -72,11 +72,12 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
  * import { Codex } from "effect-codex"
  * import * as TestRunner from "effect/cluster/TestRunner"
  * import * as Layer from "effect/Layer"
+ * import * as Schedule from "effect/Schedule"
  *
  * // A cluster of one runner, in memory.
  * const threads = ThreadHost.layer({ thread: (name) => ({ cwd: `/srv/checkouts/${name}` }) }).pipe(
  *   Layer.provideMerge(HostedThreads.layer),
- *   Layer.provide([Codex.layer({ restart: true }), ThreadIndex.layerMemory, TestRunner.layer])
+ *   Layer.provide([Codex.layer({ restart: Schedule.spaced("1 second") }), ThreadIndex.layerMemory, TestRunner.layer])
  * )
  * ```
  *

@@ -54,8 +54,10 @@ export class EventLog {
 
   /** Wakes the consumers that have read everything. */
   wake(): void {
-    for (const wake of this.waiting) wake()
+    // A consumer may wait again before this returns.
+    const waiting = [...this.waiting]
     this.waiting.clear()
+    for (const wake of waiting) wake()
   }
 
   /** Emits where it begins, then every event after `from`, or from now on. */

@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function*(
         const running = runs.running()
         return running === undefined || (turnKey !== null && turnKey !== running.turnKey)
           ? Effect.fail(new ThreadUnavailableError({ thread: name, reason: "NotRunning" }))
-          : running.turn.steer(input as Input)
+          : Effect.flatMap(running.turn, (turn) => turn.steer(input as Input))
       }),
     interrupt: runs.interrupt,
     read: (includeTurns) => Effect.flatMap(opening.get, ({ thread }) => thread.read({ includeTurns })),

@@ -12,6 +12,7 @@ import type { Turn } from "effect-codex/Turn"
 import { fromTurn, type TurnResult } from "effect-codex/TurnResult"
 import * as Cause from "effect/Cause"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as RpcSchema from "effect/rpc/RpcSchema"
@@ -36,13 +37,20 @@ export interface Asked {
   readonly onCutOff: OnCutOff
 }
 
+/** A turn that runs, or is about to. */
+export interface Running {
+  readonly turnKey: string
+  /** Waits until the server has accepted the turn. */
+  readonly turn: Effect.Effect<Turn, HostedError>
+}
+
 /** The runs of one activation. */
 export interface Runs {
   readonly run: (asked: Asked) => Effect.Effect<RunAnswer, HostedError>
   /** Interrupts the running turn, or the turn of a key. The wish is durable before the turn is interrupted. */
   readonly interrupt: (turnKey: string | null) => Effect.Effect<void, HostedError>
   /** The running turn, if there is one. */
-  readonly running: () => { readonly turnKey: string; readonly turn: Turn } | undefined
+  readonly running: () => Running | undefined
   /** The number of runs that wait. */
   readonly queued: () => number
 }
@@ -92,7 +100,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   const wanted = new Set<string>()
   /** Turns that ended in this activation without an answer, by their messages. */
   const ended = new Map<string, Protocol.Turn>()
-  let running: { readonly turnKey: string; readonly turn: Turn } | undefined
+  let running: Running | undefined
   let queued = 0
 
   const readWanted = Effect.map(durably(index.wanted(name)), (keys) => {
@@ -122,10 +130,13 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
           if (!isOurs) return yield* abandon
           opened.progress = "beginning"
         }
+        const accepted = yield* Deferred.make<Turn, HostedError>()
+        running = { turnKey, turn: Deferred.await(accepted) }
         log.add({ method: "$turnStarted", turnKey, attempt: number })
         // The start is not interrupted: an interrupt is a wish, and has to be recorded first.
-        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) })
-        running = { turnKey, turn }
+        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) }).pipe(
+          Effect.onExit((exit) => Deferred.done(accepted, exit))
+        )
         const result = yield* restore(turn.run).pipe(
           Effect.onExit((exit) =>
             Exit.isFailure(exit) && isClientAbort(exit.cause) ? stop(turnKey, turn) : Effect.void
@@ -247,7 +258,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
       Effect.suspend((): Effect.Effect<void, HostedError> => {
         const now = running
         if (now !== undefined && (turnKey === null || turnKey === now.turnKey)) {
-          return Effect.andThen(want(now.turnKey), now.turn.interrupt)
+          return Effect.andThen(want(now.turnKey), Effect.flatMap(now.turn, (turn) => turn.interrupt))
         }
         return turnKey === null
           ? Effect.fail(new ThreadUnavailableError({ thread: name, reason: "NotRunning" }))

@@ -1,0 +1,85 @@
+/** Hosted threads in one process: the real binary, a scripted model, a cluster in memory. */
+import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
+import * as TestThreads from "@effect-codex/cluster/TestThreads"
+import { Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { assert, describe, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+const setup = Effect.gen(function*() {
+  return { model: yield* ScriptedModel.ScriptedModel, threads: yield* HostedThreads.HostedThreads }
+})
+
+/** The requests of the model with this text among those of the user. */
+const asked = (text: string) =>
+  ScriptedModel.ScriptedModel.use((model) =>
+    Effect.map(model.requests, (requests) => requests.filter((request) => request.lastUserText === text).length)
+  )
+
+describe("hosted threads", () => {
+  layer(
+    TestThreads.layer().pipe(
+      Layer.provideMerge(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.recurs(20) } }))
+    )
+  , { excludeTestServices: true })((it) => {
+    it.effect("run a turn, and answer the same key with the same result", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const thread = threads.thread("same key")
+        const results = yield* Effect.all(
+          Array.from({ length: 10 }, () => thread.run("hello once", { turnKey: "k" })),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(results[0]?.finalResponse, "hello once")
+        for (const result of results) assert.deepStrictEqual(result, results[0])
+        assert.strictEqual(yield* asked("hello once"), 1)
+        const read = yield* thread.read({ includeTurns: true })
+        assert.strictEqual(read.turns?.length, 1)
+        const where = yield* thread.where
+        assert.strictEqual(where.state, "idle")
+        assert.strictEqual(where.threadId, results[0]?.threadId)
+      }))
+
+    it.effect("stream the events of a run, up to its end", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const events = yield* Stream.runCollect(threads.thread("stream").stream("to be streamed"))
+        const methods = events.map(({ method }) => method)
+        assert.strictEqual(methods[0], "$turnStarted")
+        assert.strictEqual(methods.at(-2), "turn/completed")
+        assert.strictEqual(methods.at(-1), "$turnEnded")
+        assert.include(methods, "item/agentMessage/delta")
+      }))
+
+    it.effect("decode a typed answer at the client", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        yield* model.enqueue(Reply.text(JSON.stringify({ pieces: 3 })))
+        const result = yield* threads.thread("typed").run("How many?", { output: Schema.Struct({ pieces: Schema.Int }) })
+        assert.deepStrictEqual(result.output, { pieces: 3 })
+      }))
+
+    it.effect("hand out a turn that can be followed, steered and interrupted", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
+        const thread = threads.thread("turn")
+        const turn = yield* thread.turn("wait", { turnKey: "long" })
+        const following = yield* Effect.forkChild(Stream.runCollect(turn.stream))
+        assert.strictEqual((yield* thread.where).turnKey, "long")
+        yield* turn.interrupt
+        const result = yield* turn.run
+        assert.strictEqual(result.status, "interrupted")
+        const events = yield* Fiber.join(following)
+        assert.strictEqual(events.at(-1)?.method, "$turnEnded")
+        assert.deepStrictEqual(yield* thread.run("wait", { turnKey: "long" }), result)
+        const refused = yield* Effect.flip(thread.interrupt())
+        assert.strictEqual(refused._tag, "ThreadUnavailableError")
+      }))
+  })
+})
