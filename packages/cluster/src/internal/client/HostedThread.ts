@@ -9,6 +9,7 @@ import type { TurnResult } from "effect-codex/TurnResult"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
+import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -33,8 +34,9 @@ export interface HostedThread {
   readonly name: string
   /**
    * Runs a turn, and returns its result. The request is stored before it is handled, so the run goes on without this program, and
-   * the same `turnKey` returns the same answer. Interrupting the fiber interrupts the turn, which is recorded: no runner continues
-   * it, and later calls with the same key are interrupted too.
+   * the same `turnKey` returns the same answer. Interrupting the fiber interrupts the turn, and waits for its end for at most three
+   * seconds. That is recorded, so no runner continues it; later calls with the same key return a result with status
+   * `"interrupted"`, whose `id` is empty if the turn never began.
    *
    * Fails with `TurnCutOffError` if a failure cut the turn off (see `onCutOff`), with `ThreadUnavailableError` if the thread cannot
    * be reached, and otherwise like `run` of a Codex thread. A result that was found in the thread's history has `usage` null.
@@ -123,26 +125,47 @@ export const make = (
 ): HostedThread => {
   const events = (from: Cursor | null) => Calls.stream(name, client.Events({ thread: name, from }, { headers }))
 
+  /** Asks for a run in a fiber of its own, which outlives the caller. */
   const ask = (input: Input.Input, options: HostedTurnOptions, turnKey: string) => {
     const { onCutOff = "fail", turnKey: _, ...rest } = options
-    return Calls.call(name, client.Run({ thread: name, turnKey, input, options: toWire(rest), onCutOff }, { headers })).pipe(
+    return Calls.call(
+      name,
+      client.Run({ thread: name, turnKey, input, options: toWire(rest), onCutOff }, { headers })
+    ).pipe(
       Effect.retry({
         schedule: again,
         while: (error) => error._tag === "ThreadUnavailableError" && error.reason === "Unreachable"
-      })
+      }),
+      Effect.forkIn(scope)
     )
   }
+
+  /** Asks for a run that is interrupted with its caller. */
+  const answered = (input: Input.Input, options: HostedTurnOptions, turnKey: string) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(ask(input, options, turnKey), (asking) =>
+        restore(Fiber.join(asking)).pipe(
+          Effect.onInterrupt(() =>
+            interrupt({ turnKey }).pipe(
+              Effect.andThen(Fiber.await(asking)),
+              Effect.timeoutOption("3 seconds"),
+              Effect.ignore
+            )
+          )
+        ))
+    )
   const keyOf = (options: HostedTurnOptions) => Effect.sync(() => options.turnKey ?? crypto.randomUUID())
   const resultOf = ({ result }: RunAnswer): TurnResult => result
 
   const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
-    Effect.flatMap(keyOf(options), (turnKey) => Effect.map(ask(input, options, turnKey), resultOf))
+    Effect.flatMap(keyOf(options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
 
   const turnPlain = (input: Input.Input, options: HostedTurnOptions = {}): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
     Effect.gen(function*() {
       const turnKey = yield* keyOf(options)
       const answer = yield* Deferred.make<RunAnswer, HostedError>()
-      const asking = Effect.forkIn(Effect.onExit(ask(input, options, turnKey), (exit) => Deferred.done(answer, exit)), scope)
+      const asking = Effect.flatMap(ask(input, options, turnKey), (fiber) =>
+        Effect.forkIn(Effect.flatMap(Fiber.await(fiber), (exit) => Deferred.done(answer, exit)), scope))
       let from: Cursor | null = null
       // From the subscription's begin to that of the turn.
       const begun = Following.follow(events, null).pipe(
@@ -169,7 +192,7 @@ export const make = (
   const streamPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
     Stream.unwrap(
       Effect.map(keyOf(options), (turnKey) =>
-        Following.ofRun(Following.follow(events, null), turnKey, ask(input, options, turnKey)))
+        Following.ofRun(Following.follow(events, null), turnKey, answered(input, options, turnKey)))
     )
 
   const steer: HostedThread["steer"] = (input, { turnKey = null } = {}) =>

@@ -15,7 +15,6 @@ import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Semaphore from "effect/Semaphore"
 import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../model/errors.ts"
 import type { OnCutOff, RunAnswer } from "../model/rpcs.ts"
@@ -61,9 +60,6 @@ const continuation =
 
 /** Leaves a request unanswered, for the thread's owner. */
 const abandon = Effect.failCause(Cause.annotate(Cause.interrupt(), ClusterSchema.Abandon.annotation))
-
-const isClientAbort = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some((reason) => reason._tag === "Interrupt" && reason.annotations.has(RpcSchema.ClientAbort.key))
 
 /** A key that can be found again needs a message of the user in which it stands. */
 const checkInput = (input: Input): Effect.Effect<void, InvalidInputError> =>
@@ -113,14 +109,6 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   const want = (turnKey: string) =>
     Effect.andThen(Effect.sync(() => wanted.add(turnKey)), durably(index.want(name, turnKey)))
 
-  /** Interrupts a turn for a client that has gone away from it, and waits for its end. */
-  const stop = (turnKey: string, turn: Turn) =>
-    want(turnKey).pipe(
-      Effect.andThen(Effect.ignore(turn.interrupt)),
-      Effect.andThen(Effect.exit(turn.run)),
-      Effect.timeoutOption("3 seconds")
-    )
-
   /** Runs one turn to its end. Fails if it was lost. */
   const attempt = (opened: Opened, { input, options, turnKey }: Asked, number: number) =>
     Effect.uninterruptibleMask((restore) =>
@@ -133,15 +121,11 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         const accepted = yield* Deferred.make<Turn, HostedError>()
         running = { turnKey, turn: Deferred.await(accepted) }
         log.add({ method: "$turnStarted", turnKey, attempt: number })
-        // The start is not interrupted: an interrupt is a wish, and has to be recorded first.
+        // The start is not interrupted: the server would be told to stop the turn, as if somebody wished it.
         const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) }).pipe(
           Effect.onExit((exit) => Deferred.done(accepted, exit))
         )
-        const result = yield* restore(turn.run).pipe(
-          Effect.onExit((exit) =>
-            Exit.isFailure(exit) && isClientAbort(exit.cause) ? stop(turnKey, turn) : Effect.void
-          )
-        )
+        const result = yield* restore(turn.run)
         yield* restore(opening.seen(turn.id))
         return result
       }).pipe(

@@ -90,13 +90,16 @@ const Json = Schema.fromJsonString(Schema.Unknown)
 const thread = Schema.String
 const turnKey = Schema.NullOr(Schema.String)
 
-/** Runs a turn. The request is stored before it is handled; runs with the same key are one run. */
+/**
+ * Runs a turn. The request is stored before it is handled; runs with the same key are one run. A client that goes away leaves it
+ * running: who wants it interrupted says so with {@link Interrupt}.
+ */
 export const Run = Rpc.make("Run", {
   payload: { thread, turnKey: Schema.String, input: Json, options: Json, onCutOff: OnCutOff },
   success: RunAnswer,
   error: HostedError,
   primaryKey: ({ turnKey }) => turnKey
-}).annotate(ClusterSchema.Persisted, true)
+}).annotate(ClusterSchema.Persisted, true).annotate(ClusterSchema.Uninterruptible, "client")
 
 /** Emits the events after a cursor, or from now on. The first element carries the cursor where it begins. */
 export const Events = Rpc.make("Events", {
@@ -109,8 +112,9 @@ export const Events = Rpc.make("Events", {
 /** Sends more input to the running turn. */
 export const Steer = Rpc.make("Steer", { payload: { thread, turnKey, input: Json }, error: HostedError })
 
-/** Interrupts the running turn, or the turn of a key. */
+/** Interrupts the running turn, or the run of a key. The request is stored, so the next runner knows of it. */
 export const Interrupt = Rpc.make("Interrupt", { payload: { thread, turnKey }, error: HostedError })
+  .annotate(ClusterSchema.Persisted, true)
 
 /** Reads the thread from its server. */
 export const Read = Rpc.make("Read", {
