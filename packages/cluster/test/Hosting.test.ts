@@ -1,7 +1,6 @@
 /** Hosted threads in one process: the real binary, a scripted model, a cluster in memory. */
-import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import * as TestThreads from "@effect-codex/cluster/TestThreads"
-import { Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { Gate, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -9,16 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-
-const setup = Effect.gen(function*() {
-  return { model: yield* ScriptedModel.ScriptedModel, threads: yield* HostedThreads.HostedThreads }
-})
-
-/** The requests of the model with this text among those of the user. */
-const asked = (text: string) =>
-  ScriptedModel.ScriptedModel.use((model) =>
-    Effect.map(model.requests, (requests) => requests.filter((request) => request.lastUserText === text).length)
-  )
+import { askedFor, setup } from "./utils.ts"
 
 describe("hosted threads", () => {
   layer(
@@ -36,7 +26,7 @@ describe("hosted threads", () => {
         )
         assert.strictEqual(results[0]?.finalResponse, "hello once")
         for (const result of results) assert.deepStrictEqual(result, results[0])
-        assert.strictEqual(yield* asked("hello once"), 1)
+        assert.strictEqual((yield* askedFor("hello once")).length, 1)
         const read = yield* thread.read({ includeTurns: true })
         assert.strictEqual(read.turns?.length, 1)
         const where = yield* thread.where

@@ -130,7 +130,8 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         return result
       }).pipe(
         Effect.map((result) => ({ result, end: log.add({ method: "$turnEnded", turnKey }) })),
-        Effect.tapError(() => Effect.sync(() => log.add({ method: "$turnEnded", turnKey }))),
+        // After a loss the run goes on in the next epoch.
+        Effect.tapError((error) => Effect.sync(() => isLoss(error) ? undefined : log.add({ method: "$turnEnded", turnKey }))),
         Effect.onExit(() =>
           Effect.sync(() => {
             running = undefined

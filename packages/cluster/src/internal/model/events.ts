@@ -42,7 +42,7 @@ export interface TurnStarted {
 }
 
 /**
- * The turn of a key has ended, or was lost.
+ * The turn of a key has ended. A turn whose runner or app-server was lost has none: {@link Moved} follows.
  *
  * @category models
  */
