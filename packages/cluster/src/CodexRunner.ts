@@ -91,8 +91,8 @@ const config = ({ failover = "8 seconds", sharding }: ClusterOptions, own: Parti
     refreshAssignmentsInterval: Math.min(1000, expiration / 4),
     entityMessagePollInterval: "1 second",
     entityReplyPollInterval: "200 millis",
-    // Small enough to move quickly one by one, and enough for hundreds of runners.
-    shardsPerGroup: 300,
+    // Shards are released one by one: few enough for a quick hand-over, and enough for a dozen runners.
+    shardsPerGroup: 64,
     ...own,
     ...sharding
   })

@@ -46,8 +46,8 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
   /** The number of events that are kept for consumers that come back with a cursor. Default: 10,000. */
   readonly keepEvents?: number | undefined
   /**
-   * How a thread is released. `"archive"` frees its lock at once; the thread is in no list until it is opened again.
-   * `"unsubscribe"` leaves it listed, but Codex frees the lock after 60 seconds, and its next owner waits for that. Default:
+   * How a thread is released. `"archive"` frees its lock at once: the thread is archived, and restored right away.
+   * `"unsubscribe"` does not touch its file, but Codex frees the lock after 60 seconds, and its next owner waits for that. Default:
    * `"archive"`.
    */
   readonly release?: "archive" | "unsubscribe" | undefined

@@ -3,7 +3,7 @@ import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import * as ThreadGateway from "@effect-codex/cluster/ThreadGateway"
 import * as ThreadHost from "@effect-codex/cluster/ThreadHost"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
-import { Gate, Item, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, layer } from "@effect/vitest"
 import * as TestRunner from "effect/cluster/TestRunner"
@@ -32,7 +32,7 @@ const Gateways = HttpRouter.serve(
 
 const host = ThreadHost.layer({
   serverRequests: "clients",
-  thread: () => ({ approvalPolicy: "untrusted", sandbox: "readOnly" })
+  thread: () => ({ approvalPolicy: "on-request", sandbox: "readOnly" })
 }).pipe(
   Layer.provideMerge(Gateways),
   Layer.provide([ThreadIndex.layerMemory, TestRunner.layer]),
@@ -62,10 +62,15 @@ describe("a gateway", () => {
           const events = yield* Stream.runCollect(thread.stream(`hello ${protocol}`))
           assert.strictEqual(events.at(-1)?.method, "$turnEnded")
           const gate = yield* Gate.make
-          yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
+          const steered = yield* Gate.make
+          yield* model.enqueue(
+            Reply.message({ deltas: ["one ", gate, "two"] }),
+            Reply.message({ deltas: ["one ", steered, "two"] })
+          )
           const turn = yield* thread.turn(`long ${protocol}`)
           yield* gate.arrived
           yield* turn.steer("more")
+          yield* steered.arrived
           yield* turn.interrupt
           assert.strictEqual((yield* turn.run).status, "interrupted")
           const read = yield* thread.read({ includeTurns: true })
@@ -112,7 +117,10 @@ describe("a gateway", () => {
         const threads = yield* connect("ws")
         const thread = threads.thread("a/approval")
         yield* model.enqueue(
-          Reply.make([Item.functionCall({ name: "shell", arguments: { command: ["touch", "/tmp/x"] }, callId: "c" })]),
+          Reply.functionCall({
+            name: "exec_command",
+            arguments: { cmd: "touch made", sandbox_permissions: "require_escalated", justification: "I have to" }
+          }),
           Reply.text("asked")
         )
         const answering = yield* thread.notifications().pipe(

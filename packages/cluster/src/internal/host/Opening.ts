@@ -73,35 +73,34 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       return undefined
     })
 
-  const anew = (row: IndexedThread) =>
-    Effect.gen(function*() {
-      const thread = yield* activation.start
-      mayHold = true
-      const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" }))
-      if (!isOurs) return yield* Effect.interrupt
-      return { thread, turns: [], progress: "new" as const }
-    })
+  /** Starts a Codex thread. Returns undefined if somebody has opened the thread since. */
+  const anew = Effect.fnUntraced(function*(row: IndexedThread) {
+    const thread = yield* activation.start
+    mayHold = true
+    const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" }))
+    return isOurs ? { thread, turns: [], progress: "new" as const } : undefined
+  })
 
   /** Tries to resume the thread. Returns undefined if it has to be tried again, and null if the thread has no file. */
   const tryResume = (row: IndexedThread, threadId: string, since: number) =>
     activation.resume(threadId).pipe(
       Effect.catchTag("CodexRpcError", (error): Effect.Effect<null | undefined, HostedError> => {
         switch (error.reason._tag) {
-          case "ThreadArchived":
-            return Effect.matchEffect(codex.threadUnarchive(threadId), {
-              // Somebody else may have restored it in the meantime.
-              onFailure: () => Effect.as(Effect.sleep("100 millis"), undefined),
-              onSuccess: () => Effect.undefined
-            })
           case "ThreadBusyElsewhere":
             mayHold = false
             return row.owner === null && Date.now() - since > foreignGrace
               ? Effect.fail(new ThreadUnavailableError({ thread: name, reason: "LockedElsewhere" }))
               : wait(`its last owner (${row.owner ?? "another program"}) still holds it`, since)
+          // A server whose databases are its own does not know that the thread is archived.
+          case "ThreadArchived":
           case "ThreadNotFound":
-            return row.progress === "beginning" && Date.now() - since > firstFileGrace
-              ? Effect.succeed(null)
-              : wait(`the file of ${threadId} is missing`, since)
+            return Effect.matchEffect(codex.threadUnarchive(threadId), {
+              onSuccess: () => Effect.undefined,
+              onFailure: (refused) =>
+                row.progress === "beginning" && Date.now() - since > firstFileGrace
+                  ? Effect.succeed(null)
+                  : wait(`the file of ${threadId} is missing (${refused.message})`, since)
+            })
           default:
             return Effect.fail(error)
         }
@@ -151,15 +150,17 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     state = "closed"
   }
 
-  const open = Effect.gen(function*() {
+  const open: Effect.Effect<Opened, HostedError> = Effect.gen(function*() {
     state = "opening"
     detail = null
     const opening = yield* durably(index.open(name, runner))
     row = opening
     const { threadId } = opening
-    const { progress, thread, turns } = threadId === null || opening.progress === "new"
+    const held = threadId === null || opening.progress === "new"
       ? yield* anew(opening)
       : yield* resumed(opening, threadId)
+    if (held === undefined) return yield* open
+    const { progress, thread, turns } = held
     const now: Opened = { epoch: opening.epoch, thread, turns, progress }
     row = { ...opening, threadId: thread.id }
     log.begin(opening.epoch)
@@ -197,7 +198,9 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       yield* codex.client.request("thread/unsubscribe", { threadId })
       return
     }
+    // Archiving frees the lock. The file goes back at once, because other servers may know it by its old path alone.
     yield* codex.threadArchive(threadId)
+    yield* codex.threadUnarchive(threadId)
     yield* index.release(name, epoch)
   }).pipe(
     // A server that is gone holds no lock.

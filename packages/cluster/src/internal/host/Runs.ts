@@ -113,11 +113,6 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   const attempt = (opened: Opened, { input, options, turnKey }: Asked, number: number) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        if (opened.progress === "new") {
-          const isOurs = yield* restore(durably(index.record(name, opened.epoch, { progress: "beginning" })))
-          if (!isOurs) return yield* abandon
-          opened.progress = "beginning"
-        }
         const accepted = yield* Deferred.make<Turn, HostedError>()
         running = { turnKey, turn: Deferred.await(accepted) }
         log.add({ method: "$turnStarted", turnKey, attempt: number })
@@ -171,6 +166,15 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         number = known.attempt + 1
       }
       if (!isOwner()) return yield* abandon
+      if (opened.progress === "new") {
+        const isOurs = yield* durably(index.record(name, opened.epoch, { progress: "beginning" }))
+        // Somebody has opened the thread since.
+        if (!isOurs) {
+          opening.lost(opened)
+          return yield* answer(asked, losses)
+        }
+        opened.progress = "beginning"
+      }
       const input = number > 1 && onCutOff === "continue" ? continuation : asked.input
       const exit = yield* Effect.exit(attempt(opened, { ...asked, input }, number))
       if (Exit.isFailure(exit)) {
