@@ -77,7 +77,8 @@ export function turn<A, RD>(
   if (output === undefined) return plain({ name, thread, input }, rest)
   return Effect.flatMap(
     Output.codec(output),
-    ({ decode, jsonSchema }) => Effect.flatMap(plain({ name, thread, input }, { ...rest, outputSchema: jsonSchema }), decode)
+    ({ decode, jsonSchema }) =>
+      Effect.flatMap(plain({ name, thread, input }, { ...rest, outputSchema: jsonSchema }), decode)
   )
 }
 

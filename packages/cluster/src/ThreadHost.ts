@@ -16,9 +16,9 @@ import * as Layer from "effect/Layer"
 import type { Activation } from "./internal/host/Activation.ts"
 import { EventLog } from "./internal/host/EventLog.ts"
 import * as Handlers from "./internal/host/Handlers.ts"
+import * as Requests from "./internal/host/Requests.ts"
 import { ThreadEntity } from "./internal/model/entity.ts"
 import { ThreadIndex } from "./internal/model/ThreadIndex.ts"
-import * as Requests from "./internal/host/Requests.ts"
 
 /**
  * Options of the Codex thread of a name: those that hold when it is started and whenever it is opened.

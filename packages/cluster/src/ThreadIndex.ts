@@ -37,8 +37,7 @@ export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () 
       }),
     record: (name, epoch, changes) => Effect.sync(() => change(name, epoch, changes)),
     release: (name, epoch) => Effect.sync(() => void change(name, epoch, { owner: null })),
-    want: (name, turnKey) =>
-      Effect.sync(() => void wanted.set(name, new Set(wanted.get(name)).add(turnKey))),
+    want: (name, turnKey) => Effect.sync(() => void wanted.set(name, new Set(wanted.get(name)).add(turnKey))),
     wanted: (name) => Effect.sync(() => [...wanted.get(name) ?? []]),
     forget: (name) =>
       Effect.sync(() => {
@@ -81,7 +80,8 @@ export const layerSql = (
       const { prefix = "codex" } = options
       const threads = sql(`${prefix}_threads`)
       const interrupts = sql(`${prefix}_interrupts`)
-      const failing = (operation: string) => Effect.mapError((cause: unknown) => new ThreadIndexError({ operation, cause }))
+      const failing = (operation: string) =>
+        Effect.mapError((cause: unknown) => new ThreadIndexError({ operation, cause }))
 
       yield* Migrator.make({})({
         table: `${prefix}_threads_migrations`,

@@ -14,8 +14,9 @@ describe("hosted threads", () => {
   layer(
     TestThreads.layer().pipe(
       Layer.provideMerge(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.recurs(20) } }))
-    )
-  , { excludeTestServices: true })((it) => {
+    ),
+    { excludeTestServices: true }
+  )((it) => {
     it.effect("run a turn, and answer the same key with the same result", () =>
       Effect.gen(function*() {
         const { threads } = yield* setup
@@ -49,7 +50,9 @@ describe("hosted threads", () => {
       Effect.gen(function*() {
         const { model, threads } = yield* setup
         yield* model.enqueue(Reply.text(JSON.stringify({ pieces: 3 })))
-        const result = yield* threads.thread("typed").run("How many?", { output: Schema.Struct({ pieces: Schema.Int }) })
+        const result = yield* threads.thread("typed").run("How many?", {
+          output: Schema.Struct({ pieces: Schema.Int })
+        })
         assert.deepStrictEqual(result.output, { pieces: 3 })
       }))
 

@@ -190,7 +190,9 @@ const prints: Readonly<
     "process  working",
     "running  false",
     "terminal 24 80"
-  ]
+  ],
+  "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
+  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
 }
 
 const assertPrints = (stdout: string, lines: ReadonlyArray<string | RegExp>) => {

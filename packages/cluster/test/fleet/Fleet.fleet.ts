@@ -58,14 +58,19 @@ const load = (
     yield* during
     const answers = (yield* Fiber.join(running)).flat()
     assert.strictEqual(answers.length, size.threads * size.turns)
-    for (const { status } of answers) assert.strictEqual(status, "completed")
+    for (const { status } of answers) {
+      assert.strictEqual(status, "completed")
+    }
     const messages = Fleet.messagesOf(codexHome)
     for (const key of keys) {
       assert.strictEqual(messages.get(key), 1, `${key} in the rollouts`)
       assert.isAtMost((yield* askedFor(`do ${key}`)).length, 1, `${key} at the model`)
     }
-    const continued = keys.filter((key) => messages.has(`${key}#2`)).length
-    const asked = (yield* Effect.forEach(keys, (key) => askedFor(`do ${key}`))).flat().length
+    const continued = keys.filter((key) =>
+      messages.has(`${key}#2`)
+    ).length
+    const asked = (yield* Effect.forEach(keys, (key) =>
+      askedFor(`do ${key}`))).flat().length
     return { continued, asked, answers: answers.length }
   })
 
@@ -74,7 +79,12 @@ describe("a fleet", () => {
     it.effect("whose runner is killed under load answers every run once", () =>
       Effect.gen(function*() {
         const { runners, threads } = yield* start("kill", 3)
-        const counted = yield* load(threads, "kill", { threads: 9, turns: 6 }, runners[0]?.signal("SIGKILL") ?? Effect.void)
+        const counted = yield* load(
+          threads,
+          "kill",
+          { threads: 9, turns: 6 },
+          runners[0]?.signal("SIGKILL") ?? Effect.void
+        )
         // A turn can be cut off before its first request: then only its continuation asked the model.
         assert.isAtLeast(counted.asked + counted.continued, counted.answers)
       }))
@@ -82,7 +92,12 @@ describe("a fleet", () => {
     it.effect("whose runner ends in order cuts no turn off", () =>
       Effect.gen(function*() {
         const { runners, threads } = yield* start("term", 3)
-        const counted = yield* load(threads, "term", { threads: 9, turns: 6 }, runners[0]?.signal("SIGTERM") ?? Effect.void)
+        const counted = yield* load(
+          threads,
+          "term",
+          { threads: 9, turns: 6 },
+          runners[0]?.signal("SIGTERM") ?? Effect.void
+        )
         assert.deepStrictEqual(counted, { continued: 0, asked: 54, answers: 54 })
       }))
 

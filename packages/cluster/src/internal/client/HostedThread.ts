@@ -8,8 +8,8 @@ import * as Output from "effect-codex/Output"
 import type { TurnResult } from "effect-codex/TurnResult"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
 import * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -160,7 +160,10 @@ export const make = (
   const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
     Effect.flatMap(keyOf(options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
 
-  const turnPlain = (input: Input.Input, options: HostedTurnOptions = {}): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
+  const turnPlain = (
+    input: Input.Input,
+    options: HostedTurnOptions = {}
+  ): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
     Effect.gen(function*() {
       const turnKey = yield* keyOf(options)
       const answer = yield* Deferred.make<RunAnswer, HostedError>()
@@ -175,11 +178,15 @@ export const make = (
             return asking
           })
         ),
-        Stream.takeUntil((event) => event.method === "$turnStarted" && event.turnKey === turnKey),
+        Stream.takeUntil((event) =>
+          event.method === "$turnStarted" && event.turnKey === turnKey
+        ),
         Stream.runDrain
       )
       yield* Effect.raceFirst(begun, Effect.exit(Deferred.await(answer)))
-      const stream = Stream.suspend(() => Following.ofRun(Following.follow(events, from), turnKey, Deferred.await(answer)))
+      const stream = Stream.suspend(() =>
+        Following.ofRun(Following.follow(events, from), turnKey, Deferred.await(answer))
+      )
       return {
         turnKey,
         ...HostedTurn.partsOf(stream),
@@ -218,8 +225,11 @@ export const make = (
   function turn(input: Input.Input, options?: HostedTurnOptions): Effect.Effect<HostedTurn.HostedTurn, HostedError>
   function turn<A, RD>(input: Input.Input, options?: HostedTurnOptions | TypedHostedTurnOptions<A, RD>) {
     if (!isTyped(options)) return turnPlain(input, options)
-    return Effect.flatMap(typed(options), ({ output, plain }) =>
-      Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) })))
+    return Effect.flatMap(
+      typed(options),
+      ({ output, plain }) =>
+        Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
+    )
   }
 
   function stream<A, RD>(
@@ -236,7 +246,9 @@ export const make = (
       const answer = Effect.flatMap(runPlain(input, { ...plain, turnKey }), output.decode)
       return Stream.concat(
         streamPlain(input, { ...plain, turnKey }),
-        Stream.fromEffect(Effect.map(answer, ({ output, ...result }) => ({ method: "$output" as const, output, result })))
+        Stream.fromEffect(
+          Effect.map(answer, ({ output, ...result }) => ({ method: "$output" as const, output, result }))
+        )
       )
     }))
   }

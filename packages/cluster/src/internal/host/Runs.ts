@@ -68,7 +68,8 @@ const checkInput = (input: Input): Effect.Effect<void, InvalidInputError> =>
     ? Effect.fail(
       new InvalidInputError({
         field: "input",
-        detail: "a turn of a hosted thread begins with a message of the user; an empty list or an external message has none"
+        detail:
+          "a turn of a hosted thread begins with a message of the user; an empty list or an external message has none"
       })
     )
     : Effect.void
@@ -117,16 +118,19 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         running = { turnKey, turn: Deferred.await(accepted) }
         log.add({ method: "$turnStarted", turnKey, attempt: number })
         // The start is not interrupted: the server would be told to stop the turn, as if somebody wished it.
-        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) }).pipe(
-          Effect.onExit((exit) => Deferred.done(accepted, exit))
-        )
+        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) })
+          .pipe(
+            Effect.onExit((exit) => Deferred.done(accepted, exit))
+          )
         const result = yield* restore(turn.run)
         yield* restore(opening.seen(turn.id))
         return result
       }).pipe(
         Effect.map((result) => ({ result, end: log.add({ method: "$turnEnded", turnKey }) })),
         // After a loss the run goes on in the next epoch.
-        Effect.tapError((error) => Effect.sync(() => isLoss(error) ? undefined : log.add({ method: "$turnEnded", turnKey }))),
+        Effect.tapError((error) =>
+          Effect.sync(() => isLoss(error) ? undefined : log.add({ method: "$turnEnded", turnKey }))
+        ),
         Effect.onExit(() =>
           Effect.sync(() => {
             running = undefined
@@ -141,8 +145,12 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   /** Waits for the end of a turn that its server still runs, after the connection to it was lost. */
   const settled = (threadId: string, turn: Protocol.Turn): Effect.Effect<Protocol.Turn, HostedError> =>
     turn.status !== "inProgress" ? Effect.succeed(turn) : Effect.sleep("500 millis").pipe(
-      Effect.andThen(codex.client.request("thread/turns/list", { threadId, limit: 20, sortDirection: "desc", itemsView: "full" })),
-      Effect.flatMap(({ data }) => settled(threadId, data.find(({ id }) => id === turn.id) ?? { ...turn, status: "interrupted" }))
+      Effect.andThen(
+        codex.client.request("thread/turns/list", { threadId, limit: 20, sortDirection: "desc", itemsView: "full" })
+      ),
+      Effect.flatMap(({ data }) =>
+        settled(threadId, data.find(({ id }) => id === turn.id) ?? { ...turn, status: "interrupted" })
+      )
     )
 
   const answer = (asked: Asked, losses = 0): Effect.Effect<RunAnswer, HostedError> =>
