@@ -102,6 +102,7 @@ const plain = ({ input, name, thread }: TurnStep, options: HostedThreads.HostedT
  * @category models
  */
 export interface Approval {
+  /** True if the work may go on. */
   readonly approved: boolean
   /** Why, for the agent. */
   readonly note?: string | undefined

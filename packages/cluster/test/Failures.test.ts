@@ -17,6 +17,20 @@ const script = {
   }
 }
 
+/** Cuts a turn off in its middle. */
+const cut = (name: string, onCutOff: "fail" | "continue" | "rerun") =>
+  Effect.gen(function*() {
+    const { model, threads } = yield* setup
+    const gate = yield* Gate.make
+    const thread = threads.thread(name)
+    yield* thread.run(`${name} before`)
+    yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
+    const running = yield* Effect.forkChild(Effect.exit(thread.run(`${name} input`, { turnKey: name, onCutOff })))
+    yield* gate.arrived
+    killServers(home)
+    return { thread, exit: yield* Fiber.join(running) }
+  })
+
 describe("a turn that loses its app-server", () => {
   layer(
     TestThreads.layer().pipe(
@@ -27,19 +41,6 @@ describe("a turn that loses its app-server", () => {
     ),
     { excludeTestServices: true }
   )((it) => {
-    const cut = (name: string, onCutOff: "fail" | "continue" | "rerun") =>
-      Effect.gen(function*() {
-        const { model, threads } = yield* setup
-        const gate = yield* Gate.make
-        const thread = threads.thread(name)
-        yield* thread.run(`${name} before`)
-        yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
-        const running = yield* Effect.forkChild(Effect.exit(thread.run(`${name} input`, { turnKey: name, onCutOff })))
-        yield* gate.arrived
-        killServers(home)
-        return { thread, exit: yield* Fiber.join(running) }
-      })
-
     it.effect("is an error that says so", () =>
       Effect.gen(function*() {
         const { exit, thread } = yield* cut("fail", "fail")

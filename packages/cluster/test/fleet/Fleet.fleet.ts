@@ -3,8 +3,11 @@
  * was asked for it.
  */
 import * as CodexActivity from "@effect-codex/cluster/CodexActivity"
+import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { CodexHome, Gate, Reply, ScriptedModel, Step } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
+import { Codex } from "effect-codex"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -25,6 +28,11 @@ const slowly = {
 const machine = Layer.mergeAll(
   Postgres.layer,
   CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(slowly)))
+)
+
+/** An app-server on the same home, as somebody's command line is. */
+const OtherCodex = Layer.unwrap(
+  CodexHome.CodexHome.useSync(({ env, workspace }) => Codex.layer({ cwd: workspace, env }))
 )
 
 const start = (prefix: string, count: number) =>
@@ -207,5 +215,35 @@ describe("a fleet", () => {
         assert.strictEqual((yield* thread.run("idle two")).threadId, threadId)
         assert.strictEqual((yield* thread.where).epoch, idle.epoch + 1)
       }))
+
+    it.effect("whose runner is frozen under load, and goes on later, answers every run once", () =>
+      Effect.gen(function*() {
+        const { runners, threads } = yield* start("frozen", 3)
+        const freeze = Effect.gen(function*() {
+          yield* runners[0]?.signal("SIGSTOP") ?? Effect.void
+          yield* Effect.sleep("10 seconds")
+          yield* runners[0]?.signal("SIGCONT") ?? Effect.void
+        })
+        const counted = yield* load(threads, "frozen", { threads: 9, turns: 6 }, freeze)
+        assert.isAtLeast(counted.asked + counted.continued, counted.answers)
+      }))
+
+    it.effect("says that a thread is open in another program", () =>
+      Effect.gen(function*() {
+        const elsewhere = yield* Codex.Codex
+        const { services, threads } = yield* start("elsewhere", 1)
+        const open = yield* elsewhere.threadStart()
+        const { id } = open
+        yield* open.run("in the command line")
+        const index = Context.get(services, ThreadIndex.ThreadIndex)
+        const { epoch } = yield* index.open("elsewhere", "a runner that has released it")
+        yield* index.record("elsewhere", epoch, { threadId: id, progress: "begun" })
+        yield* index.release("elsewhere", epoch)
+        const error = yield* Effect.flip(threads.thread("elsewhere").run("here"))
+        assert.strictEqual(error._tag === "ThreadUnavailableError" ? error.reason : error._tag, "LockedElsewhere")
+        yield* elsewhere.threadArchive(id)
+        yield* elsewhere.threadUnarchive(id)
+        assert.strictEqual((yield* threads.thread("elsewhere").run("here again")).threadId, id)
+      }).pipe(Effect.provide(OtherCodex)))
   })
 })

@@ -116,6 +116,10 @@ const again = Schedule.upTo(Schedule.min([Schedule.exponential("100 millis"), Sc
   times: 10
 })
 
+const keyOf = (options: HostedTurnOptions) => Effect.sync(() => options.turnKey ?? crypto.randomUUID())
+
+const resultOf = ({ result }: RunAnswer): TurnResult => result
+
 /** Creates the handle of a thread. Runs of `turn` belong to `scope`; `headers` go with each request. */
 export const make = (
   name: string,
@@ -154,8 +158,6 @@ export const make = (
           )
         ))
     )
-  const keyOf = (options: HostedTurnOptions) => Effect.sync(() => options.turnKey ?? crypto.randomUUID())
-  const resultOf = ({ result }: RunAnswer): TurnResult => result
 
   const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
     Effect.flatMap(keyOf(options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
