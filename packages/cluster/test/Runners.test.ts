@@ -59,8 +59,7 @@ describe("two runners", () => {
         Effect.gen(function*() {
           const model = yield* ScriptedModel.ScriptedModel
           const options = { prefix: serialization, serialization, drain: "5 seconds" }
-          const one = yield* startRunner(options)
-          const two = yield* startRunner(options)
+          const [one, two] = yield* Effect.all([startRunner(options), startRunner(options)], { concurrency: 2 })
           const threads = yield* client(options)
           const names = Array.from({ length: 6 }, (_, index) => `${serialization} ${index}`)
           const results = yield* Effect.forEach(names, (name) => threads.thread(name).run(`hello ${name}`), {

@@ -3,7 +3,7 @@
  * `thread.run`, `thread.turn` or `thread.stream`.
  */
 export {
-  make as codec,
+  codec,
   type OutputCodec,
   type OutputEvent,
   type OutputSchema,
