@@ -43,7 +43,10 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
    * consumer of its events keeps it. Default: `"5 minutes"`.
    */
   readonly maxIdleTime?: Duration.Input | undefined
-  /** The number of events that are kept for consumers that come back with a cursor. Default: 10,000. */
+  /**
+   * The number of events that are kept for consumers that come back with a cursor. Those of a running turn are all kept. Default:
+   * 10,000.
+   */
   readonly keepEvents?: number | undefined
   /**
    * How a thread is released. `"archive"` frees its lock at once: the thread is archived, and restored right away.

@@ -56,6 +56,20 @@ describe("hosted threads", () => {
         assert.deepStrictEqual(result.output, { pieces: 3 })
       }))
 
+    it.effect("refuse names and inputs that could not be found again", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const errors = [
+          yield* Effect.flip(threads.thread("").run("no name")),
+          yield* Effect.flip(threads.thread("keys").run("no key", { turnKey: "" })),
+          yield* Effect.flip(threads.thread("keys").run([]))
+        ]
+        assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array(3).fill("InvalidInputError"))
+        // A key that looks like the second attempt of another one is a run of its own.
+        yield* threads.thread("keys").run("one", { turnKey: "k" })
+        assert.strictEqual((yield* threads.thread("keys").run("two", { turnKey: "k#2" })).finalResponse, "two")
+      }))
+
     it.effect("hand out a turn that can be followed, steered and interrupted", () =>
       Effect.gen(function*() {
         const { model, threads } = yield* setup

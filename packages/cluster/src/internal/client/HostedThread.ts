@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HostedError } from "../model/errors.ts"
 import type { HostedEvent } from "../model/events.ts"
+import { checkNames } from "../model/names.ts"
 import { type HostedTurnOptions, toWire, type TypedHostedTurnOptions } from "../model/options.ts"
 import type { Cursor, Location, RunAnswer } from "../model/rpcs.ts"
 import * as Calls from "./Calls.ts"
@@ -116,7 +117,11 @@ const again = Schedule.upTo(Schedule.min([Schedule.exponential("100 millis"), Sc
   times: 10
 })
 
-const keyOf = (options: HostedTurnOptions) => Effect.sync(() => options.turnKey ?? crypto.randomUUID())
+const keyOf = (name: string, options: HostedTurnOptions) =>
+  Effect.suspend(() => {
+    const turnKey = options.turnKey ?? crypto.randomUUID()
+    return Effect.as(checkNames(name, turnKey), turnKey)
+  })
 
 const resultOf = ({ result }: RunAnswer): TurnResult => result
 
@@ -160,14 +165,14 @@ export const make = (
     )
 
   const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
-    Effect.flatMap(keyOf(options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
+    Effect.flatMap(keyOf(name, options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
 
   const turnPlain = (
     input: Input.Input,
     options: HostedTurnOptions = {}
   ): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
     Effect.gen(function*() {
-      const turnKey = yield* keyOf(options)
+      const turnKey = yield* keyOf(name, options)
       const answer = yield* Deferred.make<RunAnswer, HostedError>()
       const asking = Effect.flatMap(ask(input, options, turnKey), (fiber) =>
         Effect.forkIn(Effect.flatMap(Fiber.await(fiber), (exit) => Deferred.done(answer, exit)), scope))
@@ -200,7 +205,7 @@ export const make = (
 
   const streamPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
     Stream.unwrap(
-      Effect.map(keyOf(options), (turnKey) =>
+      Effect.map(keyOf(name, options), (turnKey) =>
         Following.ofRun(Following.follow(events, null), turnKey, answered(input, options, turnKey)))
     )
 
@@ -243,7 +248,7 @@ export const make = (
     if (!isTyped(options)) return streamPlain(input, options)
     return Stream.unwrap(Effect.gen(function*() {
       const { output, plain } = yield* typed(options)
-      const turnKey = yield* keyOf(plain)
+      const turnKey = yield* keyOf(name, plain)
       // The key makes both the same run.
       const answer = Effect.flatMap(runPlain(input, { ...plain, turnKey }), output.decode)
       return Stream.concat(

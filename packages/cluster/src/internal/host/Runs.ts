@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../model/errors.ts"
+import { checkNames } from "../model/names.ts"
 import type { OnCutOff, RunAnswer } from "../model/rpcs.ts"
 import { type Activation, durably } from "./Activation.ts"
 import { find, maxAttempts, messageId } from "./keys.ts"
@@ -164,6 +165,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
       if (known === undefined) {
         if (wanted.has(turnKey)) return { result: neverBegun(threadId), end: null }
       } else {
+        yield* begun(opened)
         const turn = yield* settled(threadId, known.turn)
         if (turn.status !== "interrupted") return { result: yield* fromTurn(threadId, turn), end: null }
         yield* readWanted
@@ -190,6 +192,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         if (failed?._tag !== "Fail" || !isLoss(failed.error) || losses >= maxLosses) {
           // The history calls a turn at its limit interrupted, like one that a failure cut off.
           if (failed?._tag === "Fail" && failed.error._tag === "TurnLimitError") yield* want(turnKey)
+          if (failed?._tag === "Fail" && failed.error._tag === "TurnFailedError") yield* begun(opened)
           return yield* Effect.failCause(exit.cause)
         }
         opening.lost(opened)
@@ -250,9 +253,10 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
     })
 
   const runs: Runs = {
-    run: (asked) => Effect.andThen(checkInput(asked.input), run(asked)),
+    run: (asked) =>
+      checkNames(name, asked.turnKey).pipe(Effect.andThen(checkInput(asked.input)), Effect.andThen(run(asked))),
     interrupt: (turnKey) =>
-      Effect.suspend((): Effect.Effect<void, HostedError> => {
+      Effect.flatMap(checkNames(name, turnKey), (): Effect.Effect<void, HostedError> => {
         const now = running
         if (now !== undefined && (turnKey === null || turnKey === now.turnKey)) {
           return Effect.andThen(want(now.turnKey), Effect.flatMap(now.turn, (turn) => turn.interrupt))
