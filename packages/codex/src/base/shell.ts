@@ -118,18 +118,25 @@ export const isShell = (program: string): boolean =>
 
 const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
 
-/** Returns true if the words may occur in a text, in this order: whatever quotes, escapes and wrappers are around them. */
-export const mayContain = (text: string, words: ReadonlyArray<string>): boolean => {
-  const wanted = words.flatMap((word) => wordsIn(word.toLowerCase()))
-  return readings(text).some((reading) => {
-    let next = 0
-    for (const word of reading) if (next < wanted.length && mayBe(word, wanted[next]!)) next++
-    return next === wanted.length
-  })
+/**
+ * Reads a text once, and returns a function that returns true if words may occur in it, in this order: whatever quotes, escapes and
+ * wrappers are around them.
+ */
+export const reader = (text: string): (words: ReadonlyArray<string>) => boolean => {
+  let read: ReadonlyArray<ReadonlyArray<Word>> | undefined
+  return (words) => {
+    const wanted = words.flatMap((word) => wordsIn(word.toLowerCase()))
+    read ??= readings(text)
+    return read.some((reading) => {
+      let next = 0
+      for (const word of reading) if (next < wanted.length && mayBe(word, wanted[next]!)) next++
+      return next === wanted.length
+    })
+  }
 }
 
 /** The words of a text as a shell might read them: with quotes removed, and with quotes as ends of words. */
-const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
+const readings = (text: string): ReadonlyArray<ReadonlyArray<Word>> => {
   const decoded = text
     .replace(/\\\r?\n/g, "")
     .replace(
@@ -145,10 +152,17 @@ const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
   const defaults = decoded.replace(/\$\{[^{}\s:=+?-]*:?[-=+?]([^{}]*)\}/g, "$1")
   const emptied = defaults.replace(/\$\([^()`]*\)|`[^`]*`|\$(?:\{[^{}]*\}|[a-z_]\w*|[\d@*#?!$-])?/g, "")
   const texts = [text.toLowerCase(), decoded, defaults, emptied, braced(defaults), braced(emptied).replace(/[()]/g, "")]
-  return [...new Set(texts.flatMap((each) => [each, each.replace(classes, "?")]))].flatMap((each) => [
-    wordsIn(each.replace(/["'\\]/g, "")),
-    wordsIn(each.replace(/["'\\]/g, " "))
+  const unquoted = texts.flatMap((each) => [each, each.replace(classes, "?")]).flatMap((each) => [
+    each.replace(/["'\\]/g, ""),
+    each.replace(/["'\\]/g, " ")
   ])
+  const known = new Map<string, Word>()
+  const wordOf = (text: string): Word => {
+    const word = known.get(text) ?? formsOf(text)
+    known.set(text, word)
+    return word
+  }
+  return [...new Set(unquoted)].map((each) => wordsIn(each).map(wordOf))
 }
 
 /** Classes of characters in patterns of file names. */
@@ -178,11 +192,23 @@ const braced = (text: string): string =>
 const wordsIn = (text: string): ReadonlyArray<string> =>
   text.split(/[^\p{L}\p{N}_./:@%+*?[\]^!~-]+/u).filter((word) => word !== "")
 
-/** Returns true if a word is the wanted one, or a pattern that matches it: also after a slash, or after an option such as `-c`. */
-const mayBe = (word: string, wanted: string): boolean =>
-  [word, baseName(word), word.replace(/^(?:-[a-z])?[[\]!^:]*|\]$/g, "")].some((each) =>
-    each === wanted || each === `${wanted}.exe` || (/[*?[]/.test(each) && globMatches(each, wanted))
-  )
+/** What a word may stand for: names, and patterns of names. */
+interface Word {
+  readonly names: ReadonlyArray<string>
+  readonly patterns: ReadonlyArray<string>
+}
+
+/** A word may be a path, or be attached to a bracket or to an option such as `-c`. */
+const formsOf = (word: string): Word => {
+  const forms = [...new Set([word, baseName(word), word.replace(/^(?:-[a-z])?[[\]!^:]*|\]$/g, "")])]
+  return {
+    names: forms.flatMap((form) => form.endsWith(".exe") ? [form, form.slice(0, -4)] : [form]),
+    patterns: forms.filter((form) => /[*?[]/.test(form))
+  }
+}
+
+const mayBe = ({ names, patterns }: Word, wanted: string): boolean =>
+  names.includes(wanted) || patterns.some((pattern) => globMatches(pattern, wanted))
 
 /** Matches a pattern of file names. A class of characters matches any one. A pattern of stars alone names nothing. */
 const globMatches = (pattern: string, text: string): boolean => {

@@ -35,19 +35,22 @@ export const onCommand = (rules: Rules, command: string | ReadonlyArray<string>,
   readonly isPlain: boolean
 }): Verdict => {
   const commands = isPlain ? certain(command, actions) : undefined
-  const whole = [...(typeof command === "string" ? [command] : command), ...actions].join(" ")
-  return commands === undefined
-    ? first(rules, (rule) => rule.action !== "allow" && "command" in rule && Shell.mayContain(whole, rule.command))
-    : least(commands.map((each) => first(rules, (rule) => "command" in rule && matchesCommand(rule, each))))
+  if (commands === undefined) {
+    const mayContain = Shell.reader([...(typeof command === "string" ? [command] : command), ...actions].join(" "))
+    return first(rules, (rule) => rule.action !== "allow" && "command" in rule && mayContain(rule.command))
+  }
+  return least(commands.map((words) => {
+    const mayContain = Shell.reader(words.join(" "))
+    return first(
+      rules,
+      (rule) =>
+        "command" in rule && (rule.action === "allow" ? isAllowed(rule.command, words) : mayContain(rule.command))
+    )
+  }))
 }
 
-const matchesCommand = (
-  { action, command }: Extract<Rule, { readonly command: unknown }>,
-  words: Shell.Command
-): boolean =>
-  action === "allow"
-    ? Shell.isItself(words) && command.every((word, index) => word === words[index])
-    : Shell.mayContain(words.join(" "), command)
+const isAllowed = (command: ReadonlyArray<string>, words: Shell.Command): boolean =>
+  Shell.isItself(words) && command.every((word, index) => word === words[index])
 
 /** Returns the commands that run; undefined if there is any doubt, or if Codex has recognized others. */
 const certain = (
