@@ -21,7 +21,7 @@ export type BackgroundTerminal = Protocol.ThreadBackgroundTerminal
  * The background terminals of a thread.
  *
  * They belong to the thread, not to a turn: the interruption of a turn leaves them running. They end with their command, with
- * `stop`, and with the server. All members need a server of at least version 0.140.
+ * `stop`, and with the server. All members require Codex 0.140 or later.
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ export const make = (
 
   const current = Effect.catchIf(
     from(null),
-    // The commands of a thread end with their server, and a restarted one has not loaded it.
+    // The commands of a thread end with their server, and a restarted server has not loaded the thread.
     (error) =>
       error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound"
       && services.router.family.get(threadId)?.isOpened === true,

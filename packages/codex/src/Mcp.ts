@@ -55,7 +55,10 @@ export interface McpStartup {
  * @category models
  */
 export interface McpStatusOptions {
-  /** A loaded thread. Its servers include those of its `config`. Default: the servers of the configuration. It needs Codex 0.140.0. */
+  /**
+   * A loaded thread, whose servers include those of its `config`. Default: the servers of the configuration. Requires Codex 0.140 or
+   * later.
+   */
   readonly threadId?: string | undefined
   /** The name of a server, to read its state alone. */
   readonly server?: string | undefined
@@ -81,7 +84,7 @@ export interface McpResources {
  * @category models
  */
 export interface McpLoginOptions {
-  /** A loaded thread, for a server of its `config`. It needs Codex 0.150.0. */
+  /** A loaded thread, for a server of its `config`. Requires Codex 0.150 or later. */
   readonly threadId?: string | undefined
   /** The scopes to ask for. Default: those of the configuration, or of the server. */
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -276,7 +279,7 @@ const states: { readonly [status: string]: Protocol.McpServerStartupState } = {
   disabled: "cancelled"
 }
 
-/** A server's start, as far as its status tells of it. Old servers report no state, and list a server once it has started. */
+/** Returns the start of a server, as far as its status shows it. Old servers report no state, and list a server once it has started. */
 const startedOf = ({ name, runtimeStatus, toolsError }: Protocol.McpServerStatus): McpStartup => {
   const error = toolsError ?? null
   const unreported = error === null ? "ready" : "failed"

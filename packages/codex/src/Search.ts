@@ -123,18 +123,18 @@ export interface Search {
     query: string,
     options: FileSearchOptions
   ) => Effect.Effect<ReadonlyArray<FoundFile>, ThreadError>
-  /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. The scope ends it. Server 0.140 or later. */
+  /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. The scope ends it. Requires Codex 0.140 or later. */
   readonly fileSession: (options: FileSearchOptions) => Effect.Effect<FileSearch, ThreadError, Scope.Scope>
   /**
    * Emits the stored threads whose messages contain a term (`thread/search`), and reads pages as they are needed. Without `sortKey`,
    * the latest updated one comes first; with `"created_at"`, threads that were created in the same second may be missing after the end
-   * of a page. An interruption also ends the search on the server. Server 0.140 or later.
+   * of a page. An interruption also ends the search on the server. Requires Codex 0.140 or later.
    */
   readonly threads: (term: string, filter?: ThreadSearchFilter) => Stream.Stream<FoundThread, ThreadError>
   /**
    * Searches like `threads`, and emits what is found while the server searches (`thread/search/stream`): the first page alone. The
    * last element is the result, and the only one if the server reports nothing before. An interruption also ends the search on
-   * the server. Server 0.171 or later.
+   * the server. Requires Codex 0.171 or later.
    */
   readonly threadsLive: (term: string, filter?: ThreadSearchFilter) => Stream.Stream<FoundThreads, ThreadError>
 }
@@ -150,9 +150,7 @@ const checkFiles = (options: FileSearchOptions) =>
       : Effect.fail(new InvalidInputError({ field: "roots", detail: "it is empty; pass at least one directory" })))
 
 /** @internal Returns the searches on a client. */
-export const make = (
-  { client, router }: Services
-): Search => {
+export const make = ({ client, router }: Services): Search => {
   const request = gated(client)
   const requestWith = gatedWith(client)
 
@@ -316,10 +314,10 @@ class Session {
     return true
   }
 
-  /** Another connection may follow. */
+  /** Ignores the loss: another connection may follow. */
   fail(): void {}
 
-  /** No other connection follows. */
+  /** Fails the changes, because no other connection follows. */
   lose(error: CodexConnectionError): void {
     this.broadcast.end(Exit.fail(error))
   }

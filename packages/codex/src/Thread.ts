@@ -105,7 +105,7 @@ export interface Thread {
   /**
    * Finds a turn of this thread that was started with this `clientUserMessageId`, and returns its handle: a program that was
    * restarted continues with the turn of the one before, whether it runs or has ended. Returns undefined if the thread has no such
-   * turn, so a program that was killed at any moment can start it once and only once. Requires a server from 0.150 on.
+   * turn, so a program that was killed at any moment can start it once and only once. Requires Codex 0.150 or later.
    *
    * The handle emits the completed items of the turn first, then what follows. The turn is one of this client from then on: later
    * turns of the thread wait for it, and closing the Layer interrupts it unless `detach` is set. Resume the thread first, so that its

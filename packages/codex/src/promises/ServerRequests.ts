@@ -39,7 +39,7 @@ export type Handler<M extends Method> = (
 
 /**
  * Handlers by method, such as those of `ServerRequests.rules`, or a preset: `"declineAll"`, `"acceptAll"`, or `"acceptForSession"`. In
- * a list, each answers what those before it leave. What none answers falls back to the handlers of the client, then to `"declineAll"`.
+ * a list, each answers what those before it leave. Requests that none answers go to the handlers of the client, then to `"declineAll"`.
  *
  * @category models
  */
@@ -76,8 +76,8 @@ const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, conte
 const isList = (handlers: Handlers): handlers is ReadonlyArray<SomeHandlers> => Array.isArray(handlers)
 
 /**
- * Returns the handlers as Effects. What is no function passes unchanged: the check of the option names it. So do rules, which leave
- * some requests to the next handler.
+ * Returns the handlers as Effects. Values that are no functions pass unchanged: the check of the option reports them. Rules pass
+ * unchanged, too, because they leave some requests to the next handler.
  */
 export const toEffectHandlers = (handlers: Handlers): ServerRequestHandlers => {
   if (typeof handlers === "string") return presets[handlers]
