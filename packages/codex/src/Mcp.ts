@@ -25,6 +25,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { anything, type Checks, timeout } from "./base/options.ts"
+import { pages } from "./capabilities/pages.ts"
 import type { Services } from "./capabilities/Services.ts"
 import type { LoginError } from "./Login.ts"
 import * as ServerVersion from "./model/connection/ServerVersion.ts"
@@ -186,13 +187,9 @@ export const make = (services: Services): Mcp => {
     const { detail, server, threadId } = options
     const params = yield* supported({ detail, threadId }, serverVersion, "mcpServerStatus/list")
     const serverName = ServerVersion.isAtLeast(serverVersion, "0.160.0") ? server : undefined
-    const found: Array<Protocol.McpServerStatus> = []
-    let cursor: string | undefined
-    do {
-      const page = yield* client.request("mcpServerStatus/list", { ...params, serverName, cursor })
-      found.push(...page.data)
-      cursor = page.nextCursor ?? undefined
-    } while (cursor !== undefined)
+    const found = yield* Stream.runCollect(
+      pages((cursor) => client.request("mcpServerStatus/list", { ...params, serverName, cursor }))
+    )
     return server === undefined ? found : found.filter(({ name }) => name === server)
   })
 

@@ -4,12 +4,12 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broadcast } from "./base/Broadcast.ts"
 import { newId } from "./base/ids.ts"
+import { pages } from "./capabilities/pages.ts"
 import type { Services } from "./capabilities/Services.ts"
 import { check } from "./model/errors/check.ts"
 import { type CodexConnectionError, InvalidInputError, type ThreadError } from "./model/errors/CodexError.ts"
@@ -232,15 +232,10 @@ export const make = ({ client, router }: Services): Search => {
         }
       }),
     threads: (term, filter = {}) =>
-      Stream.unwrap(Effect.map(searchParams(term, filter), (params) =>
-        Stream.paginate(
-          undefined as string | undefined,
-          (cursor) =>
-            Effect.map(
-              searchThreads("thread/search", { ...params, cursor }),
-              ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const
-            )
-        ))),
+      Stream.unwrap(
+        Effect.map(searchParams(term, filter), (params) =>
+          pages((cursor) => searchThreads("thread/search", { ...params, cursor })))
+      ),
     threadsLive: (term, filter = {}) =>
       Stream.unwrap(
         Effect.map(searchParams(term, filter), (params) =>

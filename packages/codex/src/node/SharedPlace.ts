@@ -15,6 +15,7 @@ import { CodexConnectError, type InvalidInputError } from "../model/errors/Codex
 import { childProcess, nodeCrypto } from "./builtin.ts"
 import { checkCwd, spawnError } from "./ChildProcess.ts"
 import { type Command, commandOn } from "./Command.ts"
+import { codeOf } from "./errno.ts"
 import * as files from "./privateFiles.ts"
 import type { SharedOptions } from "./SharedOptions.ts"
 import { secretsOf } from "./Stdio.ts"
@@ -49,7 +50,7 @@ const badDirectory = (target: string, detail: string) =>
 export const onFiles = <A>(target: string, what: string, action: () => A): Effect.Effect<A, CodexConnectError> =>
   Effect.try({
     try: action,
-    catch: (error) => badDirectory(target, `${what} (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+    catch: (error) => badDirectory(target, `${what} (${codeOf(error) ?? String(error)})`)
   })
 
 /** Fails unless the operating system has Unix sockets and signals as the shared server needs them. */

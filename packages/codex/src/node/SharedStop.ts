@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { check } from "../model/errors/check.ts"
 import type { ConnectError } from "../model/errors/CodexError.ts"
+import { codeOf } from "./errno.ts"
 import { identify, isRunning } from "./processes.ts"
 import { deadline, failure, listens, locked, none, type Place, poll, unreachable } from "./SharedLock.ts"
 import { defaults, stopChecks, type StopOptions, type Stopped } from "./SharedOptions.ts"
@@ -89,7 +90,7 @@ const signal = (place: Place, { pid }: SharedRecord.SharedRecord) =>
         catch: (error) =>
           failure(place, {
             _tag: "Other",
-            detail: `process ${pid} cannot be stopped (${(error as NodeJS.ErrnoException).code})`
+            detail: `process ${pid} cannot be stopped (${codeOf(error)})`
           })
       }),
       write(place, { ...record, isStopping: true })

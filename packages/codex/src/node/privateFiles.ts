@@ -3,6 +3,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { codeOf } from "./errno.ts"
 
 /** Returns why a directory is not private, or undefined. Creates a missing one. Throws if it cannot be created. */
 export const publicity = (directory: string): string | undefined => {
@@ -31,7 +32,7 @@ export const create = (path: string, text: string): boolean => {
     Fs.linkSync(file, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false
+    if (codeOf(error) === "EEXIST") return false
     throw error
   } finally {
     remove(file)

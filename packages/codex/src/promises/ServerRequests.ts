@@ -66,6 +66,7 @@ const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, conte
       ))
     try {
       const answer = handler(params, { ...context, signal })
+      // The types of handlers allow only this kind of Effect.
       if (Effect.isEffect(answer)) return resume(answer as ReturnType<AnyHandler>)
       Promise.resolve(answer).then((value) => resume(Effect.succeed(value)), refuse)
     } catch (error) {
@@ -84,6 +85,7 @@ export const toEffectHandlers = (handlers: Handlers): ServerRequestHandlers => {
   if (isList(handlers)) {
     return handlers.map(toEffectHandlers).reduce((before, next) => orElse(before, next), {})
   }
+  // The entries lose the types of the handlers by method.
   return Object.fromEntries(
     Object.entries<unknown>(handlers).map(([method, handler]) => [
       method,
