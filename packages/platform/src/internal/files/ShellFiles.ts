@@ -28,7 +28,8 @@ const pairs = (texts: ReadonlyArray<string>): Array<readonly [string, string]> =
 const exists = (path: string) => `stat -L -c '' -- ${quote(path)} >/dev/null`
 
 /** Bytes as the input of a command: decoded, so that any byte can be among them. */
-const decoded = (bytes: Uint8Array, command: string) => `base64 -d <<'=END' | ${command}\n${base64.encode(bytes)}\n=END`
+const decoded = (bytes: Uint8Array, command: string) =>
+  `base64 -d 2>/dev/null <<'=END' | ${command}\n${base64.encode(bytes)}\n=END`
 
 /** A mode without what the umask takes away, in octal. */
 const masked = (mode: number) => `"$(printf %05o "$((${mode} & ~0$(umask)))")"`
