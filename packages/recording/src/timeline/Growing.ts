@@ -11,8 +11,9 @@ import { Model } from "./Model.ts"
 
 const lineBreak = 10
 
-/** Returns the facts that the page shows about a recording. */
-export const headOf = (title: string, { sdk, server, startedAt }: Recording.Header): Head => ({
+/** Returns the facts about a recording. `number` tells the recordings apart that a server has found in one file. */
+export const headOf = (title: string, { sdk, server, startedAt }: Recording.Header, number = 1): Head => ({
+  number,
   title,
   startedAt,
   sdk,

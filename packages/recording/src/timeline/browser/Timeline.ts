@@ -85,6 +85,8 @@ export interface Columns {
 
 /** Facts about the recording that never change. */
 export interface Head {
+  /** The number of the recording among those that its server has found in the file. */
+  readonly number: number
   /** The title of the page. */
   readonly title: string
   /** ISO 8601. */

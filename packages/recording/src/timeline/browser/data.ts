@@ -14,8 +14,8 @@ export interface Source {
   readonly follows: boolean
   /** Sends all patches, each when the one before has been received. */
   readonly send: (receiver: Receiver) => Promise<void>
-  /** Returns the texts of a chunk of messages. */
-  readonly texts: (chunk: number) => Promise<string>
+  /** Returns the texts of a chunk of messages of a recording, by its number. */
+  readonly texts: (recording: number, chunk: number) => Promise<string>
 }
 
 const unpack = (element: Element | undefined): Response => {
@@ -38,7 +38,7 @@ const packed = (patches: ReadonlyArray<Element>): Source => {
         element.remove()
       }
     },
-    texts: (chunk) => unpack(texts[chunk]).text()
+    texts: (_, chunk) => unpack(texts[chunk]).text()
   }
 }
 
@@ -67,8 +67,8 @@ const served: Source = {
         stop()
       })
     }),
-  texts: async (chunk) => {
-    const response = await fetch(`texts/${chunk}`)
+  texts: async (recording, chunk) => {
+    const response = await fetch(`texts/${recording}/${chunk}`)
     if (!response.ok) throw new Error(`the server answered ${response.status}`)
     return response.text()
   }

@@ -211,7 +211,8 @@ const run = async (): Promise<void> => {
         if (!data.follows) await new Promise(requestAnimationFrame)
         return
       }
-      const made = new Store(patch.head!, new Texts(patch.head!.chunk, data.texts))
+      const head = patch.head!
+      const made = new Store(head, new Texts(head.chunk, (chunk) => data.texts(head.number, chunk)))
       made.apply(patch)
       // What is in sight at first appears at once.
       if (patch.events.at.length > 0) made.texts.get(0)
