@@ -82,19 +82,16 @@ export const follow = Effect.fnUntraced(function*(
   })
 
   /** Opens the file, if there is one. */
-  const open = Effect.suspend(() =>
-    Effect.tryPromise({ try: () => Fs.open(file), catch: (cause) => cause }).pipe(
-      Effect.andThen((opened) => {
-        handle = opened
-        return say(nothing)
-      }),
-      Effect.catch((cause) =>
-        Recording.isMissing(cause)
-          ? say({ text: `${name} does not exist yet. The page waits for it.`, final: false })
-          : Effect.fail(Recording.unreadable(file, cause))
-      )
+  const open = Effect.gen(function*() {
+    const opened = yield* Effect.tryPromise({
+      try: () => Fs.open(file).catch((cause) => Recording.isMissing(cause) ? undefined : Promise.reject(cause)),
+      catch: (cause) => Recording.unreadable(file, cause)
+    })
+    handle = opened
+    yield* say(
+      opened === undefined ? { text: `${name} does not exist yet. The page waits for it.`, final: false } : nothing
     )
-  )
+  })
 
   /** Reads what has been added to the file, up to one block. Returns true if there may be more. */
   const read = Effect.gen(function*() {

@@ -142,8 +142,8 @@ section { min-width: 0; min-height: 0; }
 .row .way { color: var(--muted); }
 .row .lane, .row .what { color: var(--muted); }
 .row .method { color: color-mix(in srgb, var(--color) 65%, var(--text)); }
-.live::before { content: "●"; color: var(--faint); margin-right: 5px; }
-.live[aria-pressed="true"]::before { color: var(--files); }
+.live::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; background: var(--faint); margin-right: 6px; }
+.live[aria-pressed="true"]::before { background: var(--files); }
 .notice { display: flex; align-items: center; gap: 10px; margin: 0; padding: 6px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--accent-soft); }
 .notice[hidden], .notice [hidden] { display: none; }
 .empty { padding: 18px; color: var(--muted); }

@@ -48,7 +48,7 @@ export const drawSpan = (
     if (span.status === "stopped") drawHatch(context, { x, y, width, height }, color, strength)
     if (span.status === "open") {
       const fade = context.createLinearGradient(right - Math.min(40, width), 0, right, 0)
-      fade.addColorStop(0, "transparent")
+      fade.addColorStop(0, `${colors["surface"]!}00`)
       fade.addColorStop(1, colors["surface"]!)
       context.fillStyle = fade
       context.fillRect(x, y, width, height)
