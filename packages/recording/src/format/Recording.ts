@@ -133,7 +133,9 @@ export const isMessage: (value: unknown) => value is Message = Predicate.isObjec
 
 const parseObject = (text: string, depth: number): Message | undefined => {
   try {
-    const value = limitDepth(JSON.parse(text), depth)
+    const parsed: unknown = JSON.parse(text)
+    // Each level takes two characters, so most texts are too short to be too deep.
+    const value = text.length > 2 * depth ? limitDepth(parsed, depth) : parsed
     return isMessage(value) ? value : undefined
   } catch {
     return undefined

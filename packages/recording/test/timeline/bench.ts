@@ -85,6 +85,12 @@ const measure = Effect.fnUntraced(function*(name: string, page: Browser.Page, op
   for (const complaint of page.complaints) yield* Console.log(`  ${complaint}`)
 })
 
+/** The lines of the messages after so many. */
+function* further(messages: number, count: number): Generator<string> {
+  let index = 0
+  for (const line of lines(messages + count)) if (index++ > messages) yield line
+}
+
 /** Runs the command line, and returns the URL that it prints. */
 const serve = (file: string) =>
   Effect.acquireRelease(
@@ -115,7 +121,7 @@ const main = Effect.gen(function*() {
     const opened = performance.now()
     const page = yield* browser.open(url)
     yield* measure("page of the server", page, opened)
-    const more = Array.from(lines(messages + 1000)).slice(messages + 1)
+    const more = Array.from(further(messages, 1000))
     const [grown] = yield* timed(Effect.andThen(
       Effect.sync(() => Fs.appendFileSync(file, more.map((line) => `${line}\n`).join(""))),
       page.until(facts(`${(messages + 1000).toLocaleString("en-US")} messages`))

@@ -60,13 +60,19 @@ export class Search {
     const { store, query } = this
     const { events, methods, spans } = store.timeline
     const named = new Map<number, boolean>()
-    let until = performance.now() + slice
+    const { length } = store.texts
+    let busy = 0
     let seen = 0
+    let next: Promise<ReadonlyArray<string>> | undefined
     while (this.done < events.length) {
-      const chunk = Math.floor(this.done / store.texts.length)
-      const texts = await store.texts.chunk(chunk)
+      const chunk = Math.floor(this.done / length)
+      const texts = await (next ?? store.texts.chunk(chunk))
       if (run !== this.run) return
-      const start = chunk * store.texts.length
+      // The next chunk arrives meanwhile.
+      next = (chunk + 1) * length < events.length ? store.texts.chunk(chunk + 1) : undefined
+      next?.catch(() => {})
+      const began = performance.now()
+      const start = chunk * length
       const end = Math.min(events.length, start + texts.length)
       if (end <= this.done) return
       const eventHits = this.eventHits = withRoom(this.eventHits!, end)
@@ -86,11 +92,12 @@ export class Search {
         if (span >= 0) spanHits[span] = 1
       }
       this.done = end
-      if (performance.now() < until && this.done < events.length) continue
+      busy += performance.now() - began
+      if (busy < slice && this.done < events.length) continue
       this.found()
       await frame()
       if (run !== this.run) return
-      until = performance.now() + slice
+      busy = 0
     }
   }
 }

@@ -28,15 +28,12 @@ const unpack = (element: Element | undefined): Response => {
 
 /** The data that is packed in the page. */
 const packed = (patches: ReadonlyArray<Element>): Source => {
+  // The page keeps the elements, and reads each when it shows its texts.
   const texts = Array.from(document.querySelectorAll("script.texts"))
   return {
     follows: false,
     send: async ({ patch }) => {
-      for (const element of patches) {
-        await patch(await unpack(element).json())
-        // The patch has been applied, and its text is of no more use.
-        element.remove()
-      }
+      for (const element of patches) await patch(await unpack(element).json())
     },
     texts: (_, chunk) => unpack(texts[chunk]).text()
   }

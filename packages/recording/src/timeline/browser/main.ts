@@ -162,9 +162,7 @@ const start = (store: Store, follows: boolean, notice: HTMLElement): void => {
       notice
     ),
     element("main", {}, chart.root, list.root, details.root),
-    help.dialog,
-    // The packed texts are read when something shows them.
-    ...document.querySelectorAll("script.texts, script.patch")
+    help.dialog
   )
   if (follows) list.end()
 

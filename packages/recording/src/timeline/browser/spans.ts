@@ -28,6 +28,8 @@ export const drawSpan = (
   const right = Math.max(left + narrowest, view.x(view.store.endOf(span)))
   const x = Math.max(left, view.gutter - 8)
   const width = Math.min(right, view.width + 8) - x
+  // The selection is drawn in any case, and may be out of sight.
+  if (width <= 0) return
   const height = heightOf(view.store.rowOf(span))
   const faded = search.eventHits !== undefined && search.spanHits[index] !== 1
   const strength = faded ? 0.22 : 1

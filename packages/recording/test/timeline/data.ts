@@ -1,0 +1,49 @@
+/** The data in a page, put together as the page does it. */
+import type { Lane, Mark, Patch, Span } from "../../src/timeline/browser/Timeline.ts"
+import { gunzipSync } from "node:zlib"
+
+export interface Data {
+  duration: number
+  complete: boolean
+  readonly lanes: Array<Lane>
+  /** The spans, each with its row in its lane. */
+  readonly spans: Array<Span & { readonly line: number }>
+  readonly marks: Array<Mark>
+  readonly events: { readonly lane: Array<number>; readonly span: Array<number>; readonly text: Array<string> }
+}
+
+const rowOf = ({ kind, lane, row }: Span, lanes: ReadonlyArray<Lane>): number => {
+  const [turns = 0, parts = 0] = lanes[lane]!.rows
+  return kind === "turn" ? row : kind === "request" ? turns + parts + row : turns + row
+}
+
+/** Puts patches together. */
+export const together = (patches: ReadonlyArray<Patch>, texts: ReadonlyArray<string> = []): Data => {
+  const lanes: Array<Lane> = []
+  const spans: Array<Span> = []
+  const data: Omit<Data, "spans"> = {
+    duration: patches.at(-1)!.duration,
+    complete: patches.at(-1)!.complete,
+    lanes,
+    marks: patches.flatMap(({ marks }) => marks),
+    events: {
+      lane: patches.flatMap(({ events }) => events.lane),
+      span: patches.flatMap(({ events }) => events.span),
+      text: texts.flatMap((chunk) => chunk.split("\0"))
+    }
+  }
+  for (const patch of patches) {
+    for (const [index, lane] of patch.lanes) lanes[index] = lane
+    for (const [index, span] of patch.spans) spans[index] = span
+    for (const [event, lane] of patch.moved) data.events.lane[event] = lane
+  }
+  return { ...data, spans: spans.map((span) => ({ ...span, line: rowOf(span, lanes) })) }
+}
+
+/** Returns the data in a page. */
+export const dataOf = (page: string): Data => {
+  const packed = (kind: string) =>
+    Array.from(page.matchAll(new RegExp(`class="${kind}">([^<]*)<`, "g")), ([, data]) =>
+      gunzipSync(Buffer.from(data!, "base64")).toString())
+  return together(packed("patch").map((text): Patch => JSON.parse(text)), packed("texts"))
+}
