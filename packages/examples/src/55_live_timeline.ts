@@ -22,17 +22,18 @@ const work = Effect.gen(function*() {
       const { finalResponse } = yield* thread.run(question)
       yield* Console.log(finalResponse)
     }), { concurrency: "unbounded" })
-}).pipe(Effect.provide(ExampleCodex.layerRecorded(file)))
+})
+
+const status = (url: string | URL) => Effect.promise(async () => (await fetch(url)).status)
 
 const main = Effect.gen(function*() {
+  // The recorder has begun the file anew, so the page has nothing of an earlier run.
   const { url } = yield* TimelineServer.make(file, { title: "A service" })
   yield* Console.log(`watch: ${url}`)
   yield* work
   if (process.argv.includes("--stay")) return yield* Effect.never
-  const { status } = yield* Effect.promise(() => fetch(url))
-  yield* Console.log(`the page answered with ${status}; a URL without its key with ${
-    (yield* Effect.promise(() => fetch(new URL("/", url)))).status
-  }`)
-}).pipe(Effect.scoped)
+  yield* Console.log(`the page answered with ${yield* status(url)}`)
+  yield* Console.log(`without the key in its URL, the server answered with ${yield* status(new URL("/", url))}`)
+}).pipe(Effect.scoped, Effect.provide(ExampleCodex.layerRecorded(file)))
 
 NodeRuntime.runMain(main)

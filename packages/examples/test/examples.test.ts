@@ -237,7 +237,13 @@ const prints: Readonly<
     "saved in: changed",
     "turns: 1"
   ],
-  "49_background_terminals": ["running: sleep 1000", "still running", "settled"]
+  "49_background_terminals": ["running: sleep 1000", "still running", "settled"],
+  "55_live_timeline": [
+    /^watch: http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/$/m,
+    `${hello} `,
+    "the page answered with 200",
+    "without the key in its URL, the server answered with 403"
+  ]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */

@@ -60,7 +60,9 @@ export const timeline = Command.make(
   Effect.fnUntraced(function*({ file, follow, open, out, port }) {
     if (follow) {
       if (Option.isNone(out)) return yield* serve(file, port, open)
-      return yield* new CliError.UserError({ cause: "--out writes a page that does not grow; leave it out with --follow" })
+      return yield* new CliError.UserError({
+        cause: "--out writes a page that does not grow; leave it out with --follow"
+      })
     }
     const { dir, name } = Path.parse(file)
     const page = Path.resolve(Option.getOrElse(out, () => Path.join(dir, `${name}.html`)))

@@ -126,7 +126,9 @@ export class Data {
       methods: methods.length,
       lanes: lanes.length,
       // Without the last events, only the spans that the events refer to.
-      spans: isLast ? spans.length : Math.max(cursor.spans, events.span.subarray(cursor.events, to).reduce(most, -1) + 1),
+      spans: isLast
+        ? spans.length
+        : Math.max(cursor.spans, events.span.subarray(cursor.events, to).reduce(most, -1) + 1),
       marks: isLast ? marks.length : countBefore(marks, cursor.marks, to),
       tokens: isLast ? tokens.length : countBefore(tokens, cursor.tokens, to),
       events: to,
@@ -139,10 +141,17 @@ export class Data {
     if (head === undefined && isSame) return undefined
     const column = (values: { subarray(from: number, to: number): ArrayLike<number> }) =>
       Array.from(values.subarray(cursor.events, to))
-    const changed = <A>(all: ReadonlyArray<A>, log: ReadonlyArray<number>, name: "lanes" | "spans", from: number, to: number) => [
-      ...Array.from(new Set(log.slice(from, to))).filter((index) => index < cursor[name]),
-      ...Array.from({ length: next[name] - cursor[name] }, (_, index) => cursor[name] + index)
-    ].map((index) => [index, all[index]!] as const)
+    const changed = <A>(
+      all: ReadonlyArray<A>,
+      log: ReadonlyArray<number>,
+      name: "lanes" | "spans",
+      from: number,
+      to: number
+    ) =>
+      [
+        ...Array.from(new Set(log.slice(from, to))).filter((index) => index < cursor[name]),
+        ...Array.from({ length: next[name] - cursor[name] }, (_, index) => cursor[name] + index)
+      ].map((index) => [index, all[index]!] as const)
     return [{
       head,
       duration: this.duration,

@@ -73,7 +73,8 @@ export const follow = Effect.fnUntraced(function*(
     yield* close
     if (followed.growing.size > 0) {
       yield* say({
-        text: `${name} has been written anew. This page shows the recording that it had before; reload it to see the new one.`,
+        text:
+          `${name} has been written anew. This page shows the recording that it had before; reload it to see the new one.`,
         final: true
       })
     }
@@ -98,10 +99,9 @@ export const follow = Effect.fnUntraced(function*(
     const open = handle
     if (open === undefined) return false
     const { growing } = followed
-    const unreadable = (cause: unknown) => Recording.unreadable(file, cause)
     const { bytesRead } = yield* Effect.tryPromise({
       try: () => open.read(buffer, 0, blockSize, growing.size),
-      catch: unreadable
+      catch: (cause) => Recording.unreadable(file, cause)
     })
     if (bytesRead === 0) return false
     if (growing.size === 0) beginning = Buffer.from(buffer.subarray(0, Math.min(bytesRead, 1024)))
@@ -147,7 +147,11 @@ export const follow = Effect.fnUntraced(function*(
     // The file stays damaged until another recording takes its place.
     Effect.catch((error) =>
       say({ text: `${error.message} The page shows the messages before.`, final: false }).pipe(
-        Effect.andThen(Effect.repeat(Effect.delay(look, interval), { while: (happened) => happened === "same" })),
+        Effect.andThen(
+          Effect.repeat(Effect.delay(look, interval), {
+            while: (happened) => happened === "same" && handle !== undefined
+          })
+        ),
         Effect.andThen(restart)
       )
     ),
@@ -175,7 +179,10 @@ export const follow = Effect.fnUntraced(function*(
       if (said !== mine.notice) return Effect.succeed(said = mine.notice)
       return Effect.andThen(PubSub.take(subscription), next)
     })
-    return Stream.unfold(undefined, () => Effect.map(next, (change) => change === undefined ? undefined : [change, undefined] as const))
+    return Stream.unfold(
+      undefined,
+      () => Effect.map(next, (change) => change === undefined ? undefined : [change, undefined] as const)
+    )
   }))
 
   return {

@@ -40,13 +40,14 @@ export const ofRecording = ({ entries, header }: Recording.Recording, title: str
   return Page.make(model.data, headOf(title, header), packer.packed)
 }
 
+const check = (error: Recording.RecordingError | undefined): void => {
+  if (error !== undefined) throw error
+}
+
 /** Reads a recording from its file, of any length, and returns its page in parts. */
 export const ofFile = async (file: string, title: string): Promise<ReadonlyArray<string>> => {
   const packer = new Packer()
   const growing = new Growing(file, (entry) => packer.add(entry))
-  const check = (error: Recording.RecordingError | undefined) => {
-    if (error !== undefined) throw error
-  }
   try {
     const handle = await open(file)
     try {

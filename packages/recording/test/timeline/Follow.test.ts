@@ -51,7 +51,10 @@ const ask = (url: string, options: Http.RequestOptions = {}) =>
     const request = Http.request(url, { agent: false, ...options }, (response) => {
       let body = ""
       response.on("data", (bytes: Buffer) => body += bytes.toString())
-      response.on("end", () => resume(Effect.succeed({ status: response.statusCode!, body, headers: response.headers })))
+      response.on(
+        "end",
+        () => resume(Effect.succeed({ status: response.statusCode!, body, headers: response.headers }))
+      )
     })
     request.on("error", (error) => resume(Effect.fail(error)))
     request.end()
@@ -124,7 +127,16 @@ layer(Layer.effect(Chromium, Browser.make), { timeout: "60 seconds", excludeTest
         assert.deepStrictEqual([page.status, page.body.startsWith("<!doctype html>")], [200, true])
         assert.strictEqual(page.headers["cache-control"], "no-store")
         assert.notInclude(page.body, pathname.slice(1, -1))
-        for (const path of ["/", "/events", "/texts/1/0", `/${"x".repeat(32)}/`, `/${"x".repeat(32)}/events`, `${pathname.slice(0, -2)}/`]) {
+        for (
+          const path of [
+            "/",
+            "/events",
+            "/texts/1/0",
+            `/${"x".repeat(32)}/`,
+            `/${"x".repeat(32)}/events`,
+            `${pathname.slice(0, -2)}/`
+          ]
+        ) {
           const { body, status } = yield* ask(`${origin}${path}`)
           assert.deepStrictEqual([status, body.includes("thread")], [403, false], path)
         }
@@ -135,7 +147,12 @@ layer(Layer.effect(Chromium, Browser.make), { timeout: "60 seconds", excludeTest
           }
         }
         assert.strictEqual((yield* ask(url, { method: "POST" })).status, 405)
-        for (const [what, status] of [["other", 404], ["texts/1/9", 410], ["texts/2/0", 410], ["texts/1/..%2f", 410]] as const) {
+        for (
+          const [what, status] of [["other", 404], ["texts/1/9", 410], ["texts/2/0", 410], [
+            "texts/1/..%2f",
+            410
+          ]] as const
+        ) {
           assert.strictEqual((yield* ask(`${url}${what}`)).status, status, what)
         }
         // Also while a reader is connected, the server ends with its scope.
@@ -208,7 +225,9 @@ layer(Layer.effect(Chromium, Browser.make), { timeout: "60 seconds", excludeTest
             && document.querySelector(".events .head span").innerText.endsWith("${count}")`)
         const rows = `document.querySelector(".rows")`
         const lastRow = (text: string) =>
-          page.until(`Array.from(document.querySelectorAll(".row .at")).some(({ textContent }) => textContent === "${text}")`)
+          page.until(
+            `Array.from(document.querySelectorAll(".row .at")).some(({ textContent }) => textContent === "${text}")`
+          )
         const axis = page.evaluate<string>(`document.querySelectorAll(".chart canvas")[1].toDataURL()`)
         yield* shows("700")
         // The end is in sight, and stays so.
@@ -228,7 +247,9 @@ layer(Layer.effect(Chromium, Browser.make), { timeout: "60 seconds", excludeTest
         yield* page.press("+", "+", "+", "+")
         yield* page.evaluate(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`)
         const before = yield* axis
-        yield* page.evaluate(`Object.assign(window, { parts: [".lanes canvas", "input", ".details pre"].map((part) => document.querySelector(part)) })`)
+        yield* page.evaluate(
+          `Object.assign(window, { parts: [".lanes canvas", "input", ".details pre"].map((part) => document.querySelector(part)) })`
+        )
         yield* grow(1400, 3000)
         yield* page.until(`document.querySelector("output").textContent === "15 found"`)
         yield* page.until(`document.querySelector(".events .head span").innerText === "15 of 3,000"`)
@@ -238,7 +259,10 @@ layer(Layer.effect(Chromium, Browser.make), { timeout: "60 seconds", excludeTest
             && document.querySelector(".row[aria-selected=true]") !== null
             && document.querySelector(".details").innerText.includes("word25")`)
         )
-        assert.strictEqual(yield* page.evaluate(`document.querySelector(".live").getAttribute("aria-pressed")`), "false")
+        assert.strictEqual(
+          yield* page.evaluate(`document.querySelector(".live").getAttribute("aria-pressed")`),
+          "false"
+        )
         yield* page.press("/")
         yield* page.press("Escape")
         yield* page.until(`document.querySelector(".events .head span").innerText === "3,000"`)

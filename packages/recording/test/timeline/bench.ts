@@ -56,6 +56,8 @@ const frames = (page: Browser.Page, setup: string, each: string) =>
     return [times[45], times[85]]
   })()`)
 
+const print = ([median, high]: readonly [number, number]) => `${median.toFixed(0)} ms, 95 % below ${high.toFixed(0)} ms`
+
 const measure = Effect.fnUntraced(function*(name: string, page: Browser.Page, opened: number) {
   const first = performance.now() - opened
   yield* page.evaluate(`new Promise((done) => {
@@ -63,12 +65,15 @@ const measure = Effect.fnUntraced(function*(name: string, page: Browser.Page, op
     look()
   })`)
   const whole = performance.now() - opened
-  const print = ([median, high]: readonly [number, number]) => `${median.toFixed(0)} ms, 95 % below ${high.toFixed(0)} ms`
   yield* Console.log(`${name}: first drawn after ${seconds(first)}, all after ${seconds(whole)}`)
   yield* Console.log(`  memory of the page: ${megabytes(yield* page.memory)}`)
   yield* Console.log(`  a frame, everything in sight: ${print(yield* frames(page, `key("0")`, `move(300 + step)`))}`)
   for (const [zoom, steps] of [["a tenth", 5], ["a thousandth", 15]] as const) {
-    const pan = yield* frames(page, `key("0"); for (let step = 0; step < ${steps}; step++) key("+")`, `wheel(step < 45 ? 30 : -30)`)
+    const pan = yield* frames(
+      page,
+      `key("0"); for (let step = 0; step < ${steps}; step++) key("+")`,
+      `wheel(step < 45 ? 30 : -30)`
+    )
     yield* Console.log(`  a frame while panning, ${zoom} in sight: ${print(pan)}`)
   }
   const list = yield* frames(page, ``, `document.querySelector(".rows").scrollTop += 5000`)
@@ -96,7 +101,15 @@ const serve = (file: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const main = fileURLToPath(new URL("../../../cli/src/main.ts", import.meta.url))
-      const args = ["--no-warnings", "--conditions=@effect-codex/source", main, "timeline", file, "--follow", "--no-open"]
+      const args = [
+        "--no-warnings",
+        "--conditions=@effect-codex/source",
+        main,
+        "timeline",
+        file,
+        "--follow",
+        "--no-open"
+      ]
       const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
       const [line] = await once(child.stdout, "data") as [Buffer]
       return { child, url: line.toString().trim() }

@@ -1,6 +1,6 @@
 /** The data in a page, put together as the page does it. */
-import type { Lane, Mark, Patch, Span } from "../../src/timeline/browser/Timeline.ts"
 import { gunzipSync } from "node:zlib"
+import type { Lane, Mark, Patch, Span } from "../../src/timeline/browser/Timeline.ts"
 
 export interface Data {
   duration: number
@@ -43,7 +43,9 @@ export const together = (patches: ReadonlyArray<Patch>, texts: ReadonlyArray<str
 /** Returns the data in a page. */
 export const dataOf = (page: string): Data => {
   const packed = (kind: string) =>
-    Array.from(page.matchAll(new RegExp(`class="${kind}">([^<]*)<`, "g")), ([, data]) =>
-      gunzipSync(Buffer.from(data!, "base64")).toString())
+    Array.from(
+      page.matchAll(new RegExp(`class="${kind}">([^<]*)<`, "g")),
+      ([, data]) => gunzipSync(Buffer.from(data!, "base64")).toString()
+    )
   return together(packed("patch").map((text): Patch => JSON.parse(text)), packed("texts"))
 }

@@ -2,10 +2,22 @@
 import * as Recording from "@effect-codex/recording/Recording"
 import * as Fs from "node:fs"
 
+/** Returns words that do not repeat, so that they compress like those of a person. */
+const words = () => {
+  let state = 1
+  return (count: number): string =>
+    Array.from({ length: count }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      return state.toString(36).slice(0, 3 + state % 5)
+    }).join(" ")
+}
+
+const tokens = (totalTokens: number) => ({ totalTokens, inputTokens: 10, outputTokens: 5 })
+
 /** The lines of a recording of so many messages: threads that all speak at once, a turn with 245 pieces of text each. */
 export function* lines(messages: number, threads = 40, length = 250): Generator<string> {
   yield Recording.headerLine({ server: "effect-codex/0.171.0", startedAt: "2026-11-21T12:00:00.000Z" })
-  const tokens = (totalTokens: number) => ({ totalTokens, inputTokens: 10, outputTokens: 5 })
+  const say = words()
   for (let number = 0; number < messages; number++) {
     const index = number % threads
     const step = Math.floor(number / threads) % length
@@ -20,11 +32,11 @@ export function* lines(messages: number, threads = 40, length = 250): Generator<
       : step === 1
       ? ["item/started", { ...place, item: { type: "agentMessage", id: itemId, text: "" } }]
       : step < length - 3
-      ? ["item/agentMessage/delta", { ...place, itemId, delta: ` word${step}` }]
+      ? ["item/agentMessage/delta", { ...place, itemId, delta: ` word${step} ${say(1)}` }]
       : step === length - 3
       ? ["item/completed", {
         ...place,
-        item: { type: "agentMessage", id: itemId, text: `Answer ${turn} of thread ${index}. `.repeat(20) }
+        item: { type: "agentMessage", id: itemId, text: `Answer ${turn} of thread ${index}. ${say(200)}` }
       }]
       : step === length - 2
       ? ["thread/tokenUsage/updated", {

@@ -134,7 +134,8 @@ export class Chart {
     const place = this.view.places.find((place) => place.lane === lane)
     if (place === undefined) return
     const span = this.store.selectedSpan
-    const top = place.top + (span === undefined ? 0 : rowTop(this.store.rowOf(this.store.timeline.spans[span]!)) - lanePadding)
+    const top = place.top +
+      (span === undefined ? 0 : rowTop(this.store.rowOf(this.store.timeline.spans[span]!)) - lanePadding)
     if (top < this.lanes.scrollTop) this.lanes.scrollTop = top
     else if (top + 50 > this.lanes.scrollTop + this.view.height) this.lanes.scrollTop = top + 50 - this.view.height
   }

@@ -71,10 +71,20 @@ export class Details {
         : this.event(selected.index))
     )
     this.root.scrollTop = isLoaded ? scrollTop : 0
-    this.store.texts.load()?.then(() => {
-      // What is missing now had no room.
-      if (!isLoaded && this.store.state.selected === selected) this.show(true)
-    }, () => this.root.append(element("p", { class: "hint" }, "The texts can't be loaded: the server of this page has stopped, or the recording has changed.")))
+    this.store.texts.load()?.then(
+      () => {
+        // What is missing now had no room.
+        if (!isLoaded && this.store.state.selected === selected) this.show(true)
+      },
+      () =>
+        this.root.append(
+          element(
+            "p",
+            { class: "hint" },
+            "The texts can't be loaded: the server of this page has stopped, or the recording has changed."
+          )
+        )
+    )
   }
 
   private message(event: number): Json {
@@ -97,12 +107,15 @@ export class Details {
       ]),
       ...(marks.length === 0 ? [] : [
         element("h3", {}, "Errors and warnings"),
-        this.links(marks.slice(0, shownLinks).map(({ at, event, label, level }) => ({
-          color: level,
-          label,
-          side: moment(at),
-          go: () => this.store.select({ type: "event", index: event })
-        })), marks.length)
+        this.links(
+          marks.slice(0, shownLinks).map(({ at, event, label, level }) => ({
+            color: level,
+            label,
+            side: moment(at),
+            go: () => this.store.select({ type: "event", index: event })
+          })),
+          marks.length
+        )
       ]),
       element("h3", {}, "Turns"),
       this.links(

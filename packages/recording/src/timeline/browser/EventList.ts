@@ -52,7 +52,9 @@ export class EventList {
     this.rows.addEventListener("keydown", (event) => this.key(event))
     new ResizeObserver(() => this.draw()).observe(this.rows)
     store.onChange((state, before) => {
-      if (state.hidden !== before.hidden || state.only !== before.only || state.query !== before.query) this.filter(state)
+      if (state.hidden !== before.hidden || state.only !== before.only || state.query !== before.query) {
+        this.filter(state)
+      }
       if (state.selected !== before.selected) this.reveal()
       this.draw()
     })
@@ -81,7 +83,8 @@ export class EventList {
   /** Applies the filters to everything, or to what a search has compared since. */
   private filter({ query }: { readonly query: string }): void {
     const { search } = this.store
-    const isContinued = query === this.query && this.choice === this.store.state.hidden && this.only === this.store.state.only
+    const isContinued = query === this.query && this.choice === this.store.state.hidden &&
+      this.only === this.store.state.only
       && search.done >= this.examined
     if (!isContinued) this.examined = this.length = 0
     this.query = query

@@ -60,7 +60,10 @@ const served: Source = {
         if (told.final) stop()
       })
       events.addEventListener("error", () => {
-        notice({ text: "The server of this page has stopped. The page shows what it has received until then.", final: true })
+        notice({
+          text: "The server of this page has stopped. The page shows what it has received until then.",
+          final: true
+        })
         stop()
       })
     }),

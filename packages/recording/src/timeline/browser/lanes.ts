@@ -3,8 +3,8 @@
  */
 import { ticks } from "./axis.ts"
 import { begin, boldFont, type Colors, font, write } from "./canvas.ts"
-import { drawSpan } from "./spans.ts"
 import { lowerBound } from "./sorted.ts"
+import { drawSpan } from "./spans.ts"
 import { lanePadding, narrowest, type Place, rowTop, tokenHeight, turnHeight, type View } from "./View.ts"
 
 /** Draws the lanes. `scrolled` is the number of pixels that are scrolled out of sight above. */
@@ -111,7 +111,9 @@ const drawLane = (
       index = view.firstVisible(members, span.start + perPlace, index + 1)
     }
     const selected = selectedSpan === undefined ? undefined : spans[selectedSpan]!
-    if (selected?.lane === place.lane && store.rowOf(selected) === row && !isSelectedDrawn && store.isVisible(selected)) {
+    if (
+      selected?.lane === place.lane && store.rowOf(selected) === row && !isSelectedDrawn && store.isVisible(selected)
+    ) {
       drawSpan(context, view, colors, selectedSpan!, y)
     }
   }
