@@ -16,6 +16,7 @@ const packages = [
   ["recording", "ai"],
   ["testing"],
   ["platform"],
+  ["cluster"],
   ["cli"],
   ["bench", "examples"],
   ["checks"]
@@ -56,18 +57,27 @@ const folders: Readonly<Record<string, Folders>> = {
     format: ["node:"]
   },
   testing: {
-    ".": ["server", "script", "base", "node:"],
+    ".": ["server", "evaluation", "script", "base", "node:"],
     server: ["script"],
+    evaluation: [],
     script: [],
     base: []
   },
   cli: {
-    ".": ["commands"],
-    commands: ["node:"]
+    ".": ["commands", "doctor"],
+    commands: ["doctor", "node:"],
+    doctor: ["node:"]
   },
   ai: {
     ".": ["internal"],
     internal: []
+  },
+  cluster: {
+    ".": ["internal/client", "internal/host", "internal/runner", "internal/model", "node:"],
+    "internal/client": ["internal/model"],
+    "internal/host": ["internal/model"],
+    "internal/runner": ["internal/model", "node:"],
+    "internal/model": []
   },
   platform: {
     ".": ["internal", "internal/files", "internal/process", "internal/server", "internal/model"],

@@ -107,7 +107,8 @@ export class Codex extends Context.Service<Codex, {
   /**
    * Watches a thread that the server has loaded, such as one of another client: its notifications from now on, and the thread with its
    * turns so far. Watching answers no requests, and changes nothing. Fails with `InvalidInputError` if the thread is not loaded,
-   * because resuming it would load it. The scope ends it.
+   * because resuming it would load it. The scope ends it. Before the first turn of another client's thread, the server passes on no
+   * events; watching then begins in the middle of that turn.
    *
    * @example
    * ```ts
@@ -143,6 +144,22 @@ export class Codex extends Context.Service<Codex, {
   readonly account: (
     options?: { readonly refreshToken?: boolean | undefined }
   ) => Effect.Effect<Protocol.GetAccountResponse, RequestError>
+  /**
+   * Returns whether turns can run as far as the login is concerned (`account/read`): an account is in use, or the configured model
+   * provider needs none.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Codex } from "effect-codex"
+   *
+   * const check = Effect.gen(function*() {
+   *   const codex = yield* Codex.Codex
+   *   if (!(yield* codex.isLoggedIn)) return yield* Effect.fail("Run `npx codex login` first.")
+   * })
+   * ```
+   */
+  readonly isLoggedIn: Effect.Effect<boolean, RequestError>
   /** Logs in with an API key (`account/login/start`). The server stores it in CODEX_HOME. It never appears in an error, log or span. */
   readonly loginApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void, RequestError>
   /**
@@ -227,7 +244,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     const client = yield* Client
     const router = yield* Wire.Router
     const codexClient = yield* CodexClient.CodexClient
-    const services = { client, router, connection: codexClient.connection }
+    const services = { client, router }
     const thread = (threadId: string) => Thread.make(services, threadId)
 
     const opens = OpenThreads.make(services)

@@ -90,7 +90,8 @@ const prints: Readonly<
     /^account: +null$/m,
     /^open: +https:.*redirect_uri=/m,
     "not logged in: Login server error: Login was not completed",
-    /^account: +null$/m
+    /^account: +null$/m,
+    /^ready: +true$/m
   ],
   "16_goal": [
     /^agent: +A first step is done\.$/m,
@@ -184,6 +185,17 @@ const prints: Readonly<
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
   ],
+  "52_evaluation": [
+    offline,
+    /^variant +runs +failed +passed +score +mean +median +min +max$/m,
+    /^gpt-5\.5 +3 +0 +100 % +short +1\.00 +1\.00 +1\.00 +1\.00$/m,
+    /^gpt-5\.4 +3 +0 +100 % +simple +1\.00/m,
+    /^all +6 +0 +100 % +simple/m
+  ],
+  "53_lasting_home": [
+    /^turn [1-9]\d* of [\w-]+: Are you still there\?$/m,
+    /^turn [2-9]\d* of [\w-]+: Are you still there\?$/m
+  ],
   "39_survive_a_kill": {
     // It starts itself.
     lines: [
@@ -243,7 +255,9 @@ const prints: Readonly<
     `${hello} `,
     "the page answered with 200",
     "without the key in its URL, the server answered with 403"
-  ]
+  ],
+  "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
+  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */

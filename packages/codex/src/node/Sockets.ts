@@ -1,6 +1,6 @@
 /**
- * The sockets of an app-server that is running already: Transports over TCP and over Unix sockets. On both it speaks
- * WebSocket, with one message in each text frame.
+ * Transports to a running app-server, over TCP and over Unix sockets. On both, the server speaks WebSocket, with one message per
+ * text frame.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import * as Path from "node:path"
 import { printable } from "../base/printable.ts"
 import { hiding } from "../base/secrets.ts"
@@ -25,10 +25,11 @@ import {
 import { type Connection, Transport } from "../model/connection/Transport.ts"
 import { check } from "../model/errors/check.ts"
 import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
+import { net, tls } from "./builtin.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 
-/** Opens a socket, and a WebSocket on it. */
+/** Opens a socket and performs the WebSocket handshake on it. */
 const open = (
   socket: () => Net.Socket,
   request: Request,
@@ -53,7 +54,7 @@ const open = (
     return webSocket
   })
 
-/** The common part of the connections over sockets: other clients may be connected, and the server continues without this one. */
+/** Returns the part that all connections over sockets share: the server may have other clients, and keeps running without this one. */
 const connectionOf = ({ receive, send }: WebSocket) => ({
   receive,
   send,
@@ -65,13 +66,19 @@ const connectionOf = ({ receive, send }: WebSocket) => ({
 /** Connects to the Unix socket at an absolute path. */
 export const connectUnix = (path: string): Effect.Effect<Connection, CodexConnectError, Scope.Scope> =>
   Effect.map(
-    open(() => Net.connect({ path }), { target: path, host: "localhost", path: "/", token: undefined, hide: identity }),
+    open(() => net().connect({ path }), {
+      target: path,
+      host: "localhost",
+      path: "/",
+      token: undefined,
+      hide: identity
+    }),
     (webSocket) => ({ ...connectionOf(webSocket), target: path })
   )
 
 /**
- * A running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the server
- * running.
+ * A Transport to a running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the
+ * server running.
  *
  * @category layers
  */
@@ -81,7 +88,7 @@ export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport
     Effect.map(check(options, webSocketChecks), () => {
       const { keepAlive = defaults.keepAlive, token } = options
       const { host, hostname, pathname, port, protocol, search } = new URL(options.url)
-      // Brackets are for addresses of IPv6 in a URL alone.
+      // A URL has brackets around an IPv6 address; a socket takes the address without them.
       const name = hostname.replace(/^\[|\]$/g, "")
       const target = shown(options)
       const hide = hiding(secretsOf(options))
@@ -95,15 +102,15 @@ export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport
       const connected = protocol === "wss:"
         ? open(
           () =>
-            process.getBuiltinModule("node:tls").connect({
+            tls().connect({
               host: name,
               port: Number(port || 443),
-              ...(Net.isIP(name) === 0 ? { servername: name } : {})
+              ...(net().isIP(name) === 0 ? { servername: name } : {})
             }),
           request,
           "secureConnect"
         )
-        : open(() => Net.connect({ host: name, port: Number(port || 80) }), request)
+        : open(() => net().connect({ host: name, port: Number(port || 80) }), request)
       return Transport.of({
         target,
         connect: Effect.gen(function*() {
@@ -119,8 +126,8 @@ export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport
   )
 
 /**
- * A running app-server (`codex app-server --listen unix://PATH`), over its Unix socket. Closing a connection leaves the server
- * running.
+ * A Transport to a running app-server (`codex app-server --listen unix://PATH`), over its Unix socket. Closing a connection leaves
+ * the server running.
  *
  * @category layers
  */

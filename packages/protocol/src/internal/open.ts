@@ -42,7 +42,7 @@ const isObject = (u: unknown): u is { readonly [key: string]: unknown } =>
  */
 export const JsonObject: Schema.Codec<JsonObject> = /*#__PURE__*/ Schema.declare(
   (u): u is JsonObject => isObject(u),
-  { expected: "a JSON object" }
+  { expected: "a JSON object", toCodecJson: () => undefined }
 )
 
 /**
@@ -72,7 +72,9 @@ interface Variants<A> {
  */
 const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
   Json.pipe(Schema.decodeTo(
-    Schema.declare((u): u is { readonly raw: Json } => isObject(u) && u[tag] === "$unknown" && "raw" in u),
+    Schema.declare((u): u is { readonly raw: Json } => isObject(u) && u[tag] === "$unknown" && "raw" in u, {
+      toCodecJson: () => undefined
+    }),
     SchemaTransformation.transform({
       decode: (raw) => ({ [tag]: "$unknown", raw }),
       encode: (unknown) => unknown.raw
@@ -114,7 +116,7 @@ const dispatch = <A>(
           : Effect.catch(parserAt(index)(input, options), unknown)
       }
     },
-    { expected: "an object" }
+    { expected: "an object", toCodecJson: () => undefined }
   )
 }
 
@@ -145,6 +147,12 @@ export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> =
 /** A union whose members are tried in order. Any other value is unknown, including a malformed one. */
 export const untaggedUnion = <A>(members: ReadonlyArray<Schema.Codec<A>>): Schema.Codec<A> =>
   Schema.Union([...members, dispatch<A>("type", {}, () => "$unknown")])
+
+/** A Schema that is built on first use. */
+export const lazy = <S>(build: () => S): () => S => {
+  let schema: S | undefined
+  return () => schema ??= build()
+}
 
 /** A nullable Schema. Unlike in `Schema.NullOr`, null comes first: an open union would decode it as an unknown variant. */
 export const nullOr = <S extends Schema.Constraint>(schema: S) => Schema.Union([Schema.Null, schema])

@@ -63,14 +63,19 @@ export class Search {
     const { length } = store.texts
     let busy = 0
     let seen = 0
-    let next: Promise<ReadonlyArray<string>> | undefined
+    const ahead: Array<Promise<ReadonlyArray<string>>> = []
     while (this.done < events.length) {
       const chunk = Math.floor(this.done / length)
-      const texts = await (next ?? store.texts.chunk(chunk))
+      // The next chunks arrive while this one is compared.
+      while (ahead.length < 4 && (chunk + ahead.length) * length < events.length) {
+        const texts = store.texts.chunk(chunk + ahead.length)
+        texts.catch(() => {})
+        ahead.push(texts)
+      }
+      const texts = await ahead.shift()!
       if (run !== this.run) return
-      // The next chunk arrives meanwhile.
-      next = (chunk + 1) * length < events.length ? store.texts.chunk(chunk + 1) : undefined
-      next?.catch(() => {})
+      // A chunk that is not full yet is read again when it has grown.
+      if (texts.length < length) ahead.length = 0
       const began = performance.now()
       const start = chunk * length
       const end = Math.min(events.length, start + texts.length)
