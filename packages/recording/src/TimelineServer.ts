@@ -7,14 +7,17 @@
  * ```ts
  * import { Recorder } from "@effect-codex/recording"
  * import * as TimelineServer from "@effect-codex/recording/TimelineServer"
+ * import { Codex } from "effect-codex"
  * import * as Console from "effect/Console"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function*() {
  *   const { url } = yield* TimelineServer.make("run.jsonl")
  *   yield* Console.log(url)
- *   yield* work.pipe(Effect.provide(Recorder.layerCodex("run.jsonl")))
- * }).pipe(Effect.scoped)
+ *   const codex = yield* Codex.Codex
+ *   const thread = yield* codex.threadStart({ sandbox: "readOnly" })
+ *   return yield* thread.run("Which files have no tests?")
+ * }).pipe(Effect.scoped, Effect.provide(Recorder.layerCodex("run.jsonl")))
  * ```
  */
 import * as Context from "effect/Context"
