@@ -100,13 +100,24 @@ describe("a timeline", () => {
 
   it("shows the request that starts a thread in the lane of the thread, even if connections use the same ids", () => {
     const sent = { id: 1, method: "thread/start", params: {} }
-    const { lanes, spans } = dataOf(recorded([
+    const recording = recorded([
       { connection: 1, sent },
       { connection: 2, sent },
+      { connection: 2, received: { method: "thread/started", params: { thread: { id: "second" } } } },
       { connection: 2, received: { id: 1, result: { thread: { id: "second" } } } },
       { connection: 1, received: { id: 1, result: { thread: { id: "first" } } } }
-    ]))
-    assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
+    ])
+    // Also a page that grows shows them there, as soon as the server has named the thread.
+    for (const { events, lanes, spans } of [dataOf(recording), Data.grown(recording)]) {
+      assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
+      assert.deepStrictEqual(events.lane.map((lane) => lanes[lane]!.id), [
+        "first",
+        "second",
+        "second",
+        "second",
+        "first"
+      ])
+    }
   })
 
   it("names threads by the best name available", () => {

@@ -1,6 +1,9 @@
 /** The data in a page, put together as the page does it. */
+import type { Recording } from "@effect-codex/recording/Recording"
 import { gunzipSync } from "node:zlib"
 import type { Lane, Mark, Patch, Span } from "../../src/timeline/browser/Timeline.ts"
+import { headOf } from "../../src/timeline/Growing.ts"
+import { Model } from "../../src/timeline/Model.ts"
 
 export interface Data {
   duration: number
@@ -38,6 +41,22 @@ export const together = (patches: ReadonlyArray<Patch>, texts: ReadonlyArray<str
     for (const [event, lane] of patch.moved) data.events.lane[event] = lane
   }
   return { ...data, spans: spans.map((span) => ({ ...span, line: rowOf(span, lanes) })) }
+}
+
+/** Returns the data of a recording that is drawn message by message. */
+export const grown = ({ entries, header }: Recording): Data => {
+  const model = new Model()
+  const { data } = model
+  const patches: Array<Patch> = []
+  let cursor = data.beginning
+  for (const entry of entries) {
+    model.add(entry)
+    const [patch, next] = data.since(cursor, patches.length === 0 ? headOf("", header) : undefined)!
+    // The model changes its objects later.
+    patches.push(JSON.parse(JSON.stringify(patch)))
+    cursor = next
+  }
+  return together(patches)
 }
 
 /** Returns the data in a page. */
