@@ -1,5 +1,5 @@
 /**
- * Commands in the text of a shell: exactly, where the text leaves no doubt, and roughly, for any text.
+ * Readers of shell scripts: an exact one for text that leaves no doubt, and a rough one for any text.
  */
 
 /** The words of one command. The first one is the program. */
@@ -108,7 +108,7 @@ export const isShell = (program: string): boolean =>
 
 const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
 
-/** Returns true if the words may occur in a text, in this order: whatever quotes, escapes and wrappers are around them. */
+/** Returns true if the words may occur in a text, in this order: whatever quotes, escapes and wrappers surround them. */
 export const mayContain = (text: string, words: ReadonlyArray<string>): boolean => {
   const wanted = words.flatMap((word) => wordsIn(word.toLowerCase()))
   return readings(text).some((reading) => {
@@ -131,7 +131,7 @@ const readings = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
     )
     .replace(/\\([0-7]{1,3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
     .toLowerCase()
-  // An expansion that is empty joins what is around it.
+  // An empty expansion joins its neighbours.
   const emptied = decoded.replace(/\$(?:\{[^}]*\}|[a-z_]\w*|[\d@*#?!$-])?/g, "")
   return [text.toLowerCase(), decoded, emptied].flatMap((each) => [
     wordsIn(each.replace(/["'\\]/g, "")),

@@ -15,6 +15,7 @@ import { CodexConnectError, type InvalidInputError } from "../model/errors/Codex
 import { childProcess, nodeCrypto } from "./builtin.ts"
 import { checkCwd, spawnError } from "./ChildProcess.ts"
 import { type Command, commandOn } from "./Command.ts"
+import { codeOf } from "./errno.ts"
 import * as files from "./privateFiles.ts"
 import type { SharedOptions } from "./SharedOptions.ts"
 import { secretsOf } from "./Stdio.ts"
@@ -37,10 +38,10 @@ export interface SharedPlace {
 /** The longest path of a socket: what the operating system has room for, without the NUL at its end. */
 const maxSocket = process.platform === "linux" ? 107 : 103
 
-/** How long the binary may take to print its version. */
+/** The time limit for the binary to print its version. */
 const versionMillis = 10_000
 
-/** Loaded when it is needed: programs without a shared server need not wait for it. */
+/** Loaded on demand: programs without a shared server need not wait for it. */
 
 const badDirectory = (target: string, detail: string) =>
   new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
@@ -49,7 +50,7 @@ const badDirectory = (target: string, detail: string) =>
 export const onFiles = <A>(target: string, what: string, action: () => A): Effect.Effect<A, CodexConnectError> =>
   Effect.try({
     try: action,
-    catch: (error) => badDirectory(target, `${what} (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+    catch: (error) => badDirectory(target, `${what} (${codeOf(error) ?? String(error)})`)
   })
 
 /** Fails unless the operating system has Unix sockets and signals as the shared server needs them. */
@@ -81,7 +82,7 @@ export const resolve = Effect.fnUntraced(function*(
   yield* secure(own)
   const version = yield* versionOf(command, hide)
   const key = yield* onFiles(own, unusable, () => keyIn(own))
-  // Whatever the programs have to agree on. On a home that machines share, each has a server of its own.
+  // Everything that the programs must agree on. On a home that machines share, each has a server of its own.
   const identity = [
     process.platform === "linux" ? Os.hostname() : "",
     home,

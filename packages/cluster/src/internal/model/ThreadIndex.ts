@@ -36,7 +36,7 @@ export class ThreadIndexError extends Schema.TaggedError<ThreadIndexError>("@eff
 export type Progress = "new" | "beginning" | "begun"
 
 /**
- * What the index knows of a thread.
+ * The record of a thread in the index.
  *
  * @category models
  */

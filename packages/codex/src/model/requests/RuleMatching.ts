@@ -1,5 +1,5 @@
 /**
- * The verdict of rules on what a request asks for.
+ * The verdict of rules on a request.
  *
  * A rule that allows matches only what it is certain of. A rule that asks or declines matches whatever might be meant. If a request
  * has several parts, such as the commands of a pipe, the least permitted part decides.
@@ -19,7 +19,7 @@ type Rules = ReadonlyArray<Rule>
 /** Returns the action of the first rule that matches. */
 const first = (rules: Rules, matches: (rule: Rule) => boolean): Verdict => rules.find(matches)?.action
 
-/** Returns the verdict on the whole. Every part has to be allowed; there is none without parts. */
+/** Returns the verdict on a request with these verdicts on its parts. It is allowed only if every part is. */
 const least = (verdicts: ReadonlyArray<Verdict>): Verdict =>
   verdicts.includes("decline")
     ? "decline"
@@ -81,7 +81,7 @@ export const onHost = (rules: Rules, host: string): Verdict => {
   })
 }
 
-/** Returns a host in the one form that all its spellings have: lower case, punycode, IPv4 addresses with four numbers. */
+/** Returns the canonical form of a host: lower case, punycode, IPv4 addresses with four numbers. */
 const hostName = (host: string): string | undefined => {
   if (/[\s/@?#\\]/.test(host)) return undefined
   const text = `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}/`
@@ -120,13 +120,13 @@ export const onPaths = (
     return least(verdicts)
   })
 
-/** Some file systems ignore case. */
+/** Compares without case, which some file systems ignore. */
 const mayBeWithin = (path: string, directory: string | undefined): boolean =>
   directory !== undefined && isWithin(path.toLowerCase(), directory.toLowerCase())
 
 /**
- * Follows the links of a path. What does not exist yet lies where its directory is. Undefined if that is in doubt: the path is not
- * absolute, goes up, or ends in a link to nowhere, through which a new file would be written.
+ * Follows the links of a path. A file that does not exist yet lies in the real path of its directory. Undefined if that is in doubt:
+ * the path is not absolute, contains `..`, or ends in a link to nowhere, through which a new file would be written.
  */
 const realPath = (follow: RealPath, path: string): Effect.Effect<string | undefined> =>
   Effect.suspend(() => {

@@ -11,6 +11,7 @@ import { quote } from "../server/quote.ts"
 import type { Shells } from "../server/Shells.ts"
 import type { Files, OpenFile, OpenOptions, Time } from "./Files.ts"
 import * as Info from "./Info.ts"
+import { typeOf } from "./typeOf.ts"
 
 /** The most bytes that one script carries. */
 const scriptSize = 4 * 1024 * 1024
@@ -43,16 +44,6 @@ const ddFlags: { readonly [F in FileSystem.OpenFlag]: string } = {
   "a+": "oflag=append conv=notrunc",
   ax: "oflag=append conv=notrunc,excl",
   "ax+": "oflag=append conv=notrunc,excl"
-}
-
-const types: { readonly [letter: string]: FileSystem.File.Type } = {
-  f: "File",
-  d: "Directory",
-  l: "SymbolicLink",
-  b: "BlockDevice",
-  c: "CharacterDevice",
-  p: "FIFO",
-  s: "Socket"
 }
 
 const info = (path: string, follow: boolean) =>
@@ -169,7 +160,7 @@ export const make = (shells: Shells): Files => {
     entries: (path) =>
       Effect.map(
         run(`find ${quote(`${path}/`)} -mindepth 1 -maxdepth 1 -printf '%P\\0%y\\0'`),
-        (bytes) => pairs(list(bytes)).map(([name, letter]) => ({ name, type: types[letter] ?? "Unknown" }))
+        (bytes) => pairs(list(bytes)).map(([name, letter]) => ({ name, type: typeOf[letter] ?? "Unknown" }))
       ),
     makeDirectory: (path, { mode, recursive }) =>
       done(`mkdir ${recursive ? "-p " : ""}${mode === undefined ? "" : `-m ${masked(mode)} `}-- ${quote(path)}`),
