@@ -250,6 +250,12 @@ const prints: Readonly<
     "turns: 1"
   ],
   "49_background_terminals": ["running: sleep 1000", "still running", "settled"],
+  "55_live_timeline": [
+    /^watch: http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/$/m,
+    `${hello} `,
+    "the page answered with 200",
+    "without the key in its URL, the server answered with 403"
+  ],
   "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
   "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
 }
