@@ -1,8 +1,14 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 import { ClosingLine } from "./packages/checks/src/ClosingLine.ts"
 import { writeBlocks } from "./packages/checks/src/docs.ts"
 
 const conditions = ["@effect-codex/source", "node"]
+
+// Workers, and the programs that tests start, do not compile the same sources again.
+process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(
+  new URL("node_modules/.cache/effect-codex/compile", import.meta.url)
+)
 
 // The tests among the blocks of the documentation are tests of packages/checks.
 writeBlocks()
@@ -31,8 +37,12 @@ export default defineConfig({
       project("checks", 2)
     ],
     reporters: ["default", new ClosingLine()],
+    // A worker takes one file after the other: no test leaves anything behind in its process. Starting one costs as much as a file.
+    isolate: false,
+    // Most tests wait for a server most of the time.
+    maxWorkers: "100%",
     maxConcurrency: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000
+    testTimeout: 60_000,
+    hookTimeout: 60_000
   }
 })

@@ -4,7 +4,7 @@
  *
  *     node packages/checks/src/docs.ts
  *
- * A block with imports is a whole module. It is a test if it calls `it` or `describe`, and a program if it runs an Effect.
+ * A block with imports is a whole module. It is a test if it calls `it` or `describe`, and a program if it runs an Effect, or starts Codex with Promises.
  * A block without imports is a fragment: it is compiled as the body of an `Effect.gen` that declares the names below and
  * imports every module of `effect`, `effect-codex` and the sibling packages that the block names. A program in a
  * ```` ```ts no-run ```` block is checked, but not run.
@@ -116,7 +116,7 @@ const kindOf = (code: string, run: boolean): Block["kind"] => {
   if (!/^(import|export)\b/m.test(code)) return "fragment"
   if (!run) return "module"
   if (/^import .* from "@effect\/vitest"$/m.test(code)) return /^(it|describe|layer)\b/m.test(code) ? "test" : "module"
-  return /\brun(Main|Promise|PromiseExit|Fork|Sync|Callback)\b/.test(code) ? "program" : "module"
+  return /\brun(Main|Promise|PromiseExit|Fork|Sync|Callback)\b|\bCodex\.start\(/.test(code) ? "program" : "module"
 }
 
 /** Returns a module that has the code of a block on the same lines as the document. */

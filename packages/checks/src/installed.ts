@@ -179,7 +179,10 @@ export const compile = async (
 /** A command, and a text that its output must contain. */
 export type Command = readonly [command: string, args: ReadonlyArray<string>, contains: string]
 
-/** Runs the compiled files, which print nothing, and then the commands, on each version of Node. */
+/** The other runtimes, as this repository installs them. */
+const runtimes = [["bun", "run"], ["deno", "run", "--allow-all"]] as const
+
+/** Runs the compiled files, which print nothing, on each runtime, and then the commands on each version of Node. */
 export const execute = async (
   project: string,
   ...commands: ReadonlyArray<Command>
@@ -193,6 +196,15 @@ export const execute = async (
       const output = typeof result === "string" ? result : result.message
       if (typeof result === "string" && (contains === "" ? output === "" : output.includes(contains))) continue
       const message = `${[command, ...args].join(" ")} on Node ${node}:\n${output}`
+      problems.push({ file: join(project, "package.json"), line: 1, message })
+    }
+  }
+  for (const [name, ...options] of runtimes) {
+    for (const [, files] of compiled) {
+      const program = join(root, "node_modules", ".bin", name)
+      const result = await run(project, program, [...options, ...files], { CODEX_HOME: project })
+      if (result === "") continue
+      const message = `${files.join(" ")} on ${name}:\n${typeof result === "string" ? result : result.message}`
       problems.push({ file: join(project, "package.json"), line: 1, message })
     }
   }

@@ -33,6 +33,7 @@ const model = ["model/connection", "model/requests", "model/errors", "model/turn
 
 const folders: Readonly<Record<string, Folders>> = {
   codex: {
+    promises: [".", "options", "tools", ...model, "base"],
     ".": ["capabilities", "client", "wire", "node", "options", "tools", ...model, "base"],
     capabilities: ["wire", "options", "tools", ...model, "base"],
     client: ["wire", "node", ...model, "base"],

@@ -33,12 +33,21 @@ interface Doc {
   readonly examples: ReadonlyArray<string>
 }
 
-/** The packages that have a reference, with the page of each. */
-export const references = ["codex", "recording", "testing", "ai", "platform", "cluster"].map((folder) => ({
-  folder,
-  name: readManifest(join(root, "packages", folder)).name,
-  page: join(root, "packages", folder, "docs/api.md")
-}))
+/** The packages and entries that have a reference, with the page of each. */
+export const references = [
+  ...["codex", "recording", "testing", "ai", "platform", "cluster"].map((folder) => ({
+    folder,
+    name: readManifest(join(root, "packages", folder)).name,
+    declarations: "index.d.ts",
+    page: join(root, "packages", folder, "docs/api.md")
+  })),
+  {
+    folder: "codex",
+    name: "effect-codex/promises",
+    declarations: "promises/index.d.ts",
+    page: join(root, "packages/codex/docs/promises-api.md")
+  }
+]
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Docstrings
@@ -263,10 +272,14 @@ protocol are in \`@effect-codex/protocol\`.
 
 Modules: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`
 
-/** Renders the page of a package, formatted by `dprint`. */
-const render = (folder: string, name: string): string => {
-  const modules = modulesOf(join(root, "packages", folder, "dist/index.d.ts"))
-  const page = [intro(name, modules), ...modules.map((module) => renderModule(name, module))].join("\n\n")
+/** Renders the page of a package. */
+const renderPackage = (name: string, index: string): string => {
+  const modules = modulesOf(index)
+  return formatted([intro(name, modules), ...modules.map((module) => renderModule(name, module))].join("\n\n"))
+}
+
+/** Formats a page with `dprint`. */
+const formatted = (page: string): string => {
   // A fragment of a generator keeps its formatting, because dprint would read its `yield*` as a multiplication.
   const kept = page.replaceAll(
     /^```ts\n([^]*?)^```$/gm,
@@ -281,10 +294,27 @@ const render = (folder: string, name: string): string => {
   })
 }
 
+/** Renders the page of an entry whose exports are not grouped in modules. */
+const renderEntry = (name: string, file: string): string => {
+  const { examples, text } = headerOf(file)
+  const exports = [...declarationsOf(file).values()]
+  return formatted(
+    [
+      `# API reference of ${name}`,
+      "Every export with its docstring. `npm run docs` generates this page.",
+      text,
+      ...examples,
+      fenced([`import { ${exports[0]?.name} } from "${name}"`]),
+      ...exports.flatMap((item) => [`## ${item.name}`, item.doc.text, fenced(item.code), ...item.doc.examples])
+    ].filter((part) => part !== "").join("\n\n")
+  )
+}
+
 /** Writes the page of each package, or reports the pages that are out of date. */
 const update = (isCheck: boolean): ReadonlyArray<Problem> =>
-  references.flatMap(({ folder, name, page }) => {
-    const current = render(folder, name)
+  references.flatMap(({ declarations, folder, name, page }) => {
+    const render = declarations === "index.d.ts" ? renderPackage : renderEntry
+    const current = render(name, join(root, "packages", folder, "dist", declarations))
     if (existsSync(page) && readFileSync(page, "utf8") === current) return []
     if (isCheck) return [{ file: page, line: 1, message: "is out of date: run `npm run docs`" }]
     mkdirSync(dirname(page), { recursive: true })

@@ -1,11 +1,12 @@
 import { CodexHome, ScriptedModel } from "@effect-codex/testing"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join, relative } from "node:path"
 import { script } from "../../examples/src/shared/OfflineModel.ts"
-import { run } from "../../examples/test/program.ts"
+import { type Outcome, runAll } from "../../examples/test/program.ts"
 import { type Block, blocksOf, moduleOf, writeBlocks } from "../src/docs.ts"
 import { root } from "../src/problem.ts"
 
@@ -57,18 +58,28 @@ describe("blocks", () => {
   })
 })
 
-describe.concurrent("the programs in the documentation run", () => {
-  const home = CodexHome.layer({ model: "gpt-5.5" }).pipe(
-    Layer.provideMerge(ScriptedModel.layer(script)),
-    Layer.provideMerge(NodeServices.layer)
+const programs = writeBlocks().filter(({ kind }) => kind === "program")
+
+class Outcomes extends Context.Service<Outcomes, ReadonlyMap<string, Outcome>>()("test/Outcomes") {
+  static readonly layer = Layer.effect(
+    Outcomes,
+    CodexHome.CodexHome.use(({ env, workspace }) => runAll(programs.map(({ path }) => path), { env, cwd: workspace }))
+  ).pipe(
+    Layer.provide(CodexHome.layer({ model: "gpt-5.5" })),
+    Layer.provide(ScriptedModel.layer(script)),
+    Layer.provide(NodeServices.layer)
   )
-  for (const { file, kind, line, path } of writeBlocks()) {
-    if (kind !== "program") continue
-    it.live(`${relative(root, file)}:${line}`, () =>
-      Effect.gen(function*() {
-        const { env, workspace } = yield* CodexHome.CodexHome
-        const { exitCode, stderr, stdout } = yield* run(path, { env, cwd: workspace })
-        assert.strictEqual(exitCode, 0, stdout + stderr)
-      }).pipe(Effect.provide(home)))
+}
+
+layer(Outcomes.layer, { timeout: "5 minutes", excludeTestServices: true })(
+  "the programs in the documentation run",
+  (it) => {
+    for (const { file, line, path } of programs) {
+      it.effect(`${relative(root, file)}:${line}`, () =>
+        Effect.map(Outcomes, (outcomes) => {
+          const { exitCode, stderr, stdout } = outcomes.get(path)!
+          assert.strictEqual(exitCode, 0, stdout + stderr)
+        }))
+    }
   }
-})
+)

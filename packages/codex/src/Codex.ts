@@ -22,14 +22,18 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { refuseAwait } from "./base/refuseAwait.ts"
 import * as Account from "./capabilities/Account.ts"
 import * as Models from "./capabilities/Models.ts"
 import * as OpenThreads from "./capabilities/OpenThreads.ts"
 import * as StoredThreads from "./capabilities/StoredThreads.ts"
 import * as WatchThread from "./capabilities/WatchThread.ts"
+import * as StopShared from "./client/stopShared.ts"
 import * as Transports from "./client/transports.ts"
 import * as CodexClient from "./CodexClient.ts"
+import * as Hooks from "./Hooks.ts"
 import * as Login from "./Login.ts"
+import * as Mcp from "./Mcp.ts"
 import type { TransportOptions } from "./model/connection/RemoteOptions.ts"
 import type { Transport } from "./model/connection/Transport.ts"
 import {
@@ -40,8 +44,12 @@ import {
   type ThreadError
 } from "./model/errors/CodexError.ts"
 import type * as Notification from "./model/turns/Notification.ts"
+import type * as SharedOptions from "./node/SharedOptions.ts"
 import type * as Options from "./Options.ts"
+import * as RateLimits from "./RateLimits.ts"
 import type * as Router from "./Router.ts"
+import * as Search from "./Search.ts"
+import * as Skills from "./Skills.ts"
 import * as Thread from "./Thread.ts"
 import type * as Tools from "./Tools.ts"
 import { Client } from "./wire/Client.ts"
@@ -160,8 +168,18 @@ export class Codex extends Context.Service<Codex, {
   readonly loginChatgptDeviceCode: Effect.Effect<Login.DeviceCodeLogin, RequestError>
   /** Logs out, and deletes the stored key or token (`account/logout`). */
   readonly logout: Effect.Effect<void, RequestError>
+  /** Searches of files by parts of their names, and of stored threads by their text. */
+  readonly search: Search.Search
   /** Every notification that belongs to no turn, from the moment the stream is run. */
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+  /** Usage limits of the account. */
+  readonly rateLimits: RateLimits.RateLimits
+  /** MCP servers: their state, logins, resources and tools. */
+  readonly mcp: Mcp.Mcp
+  /** Skills that the server finds. */
+  readonly skills: Skills.Skills
+  /** Hooks of the user's configuration, and their runs. */
+  readonly hooks: Hooks.Hooks
   /**
    * The state of the connection, and each later one: `Connected`, `Lost` and `Reconnecting`, with their reasons. Ends when no other
    * connection follows.
@@ -209,7 +227,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     const client = yield* Client
     const router = yield* Wire.Router
     const codexClient = yield* CodexClient.CodexClient
-    const services = { client, router }
+    const services = { client, router, connection: codexClient.connection }
     const thread = (threadId: string) => Thread.make(services, threadId)
 
     const opens = OpenThreads.make(services)
@@ -220,9 +238,9 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       get metadata() {
         return client.metadata
       },
-      threadStart: (options) => handle(opens.start(options)),
-      threadResume: (threadId, options) => handle(opens.resume(threadId, options)),
-      threadFork: (threadId, options) => handle(opens.fork(threadId, options)),
+      threadStart: (options) => refuseAwait("codex.threadStart", handle(opens.start(options))),
+      threadResume: (threadId, options) => refuseAwait("codex.threadResume", handle(opens.resume(threadId, options))),
+      threadFork: (threadId, options) => refuseAwait("codex.threadFork", handle(opens.fork(threadId, options))),
       ...StoredThreads.make(services),
       threadRead: (threadId, options) => thread(threadId).read(options),
       threadWatch: WatchThread.make(services),
@@ -231,7 +249,12 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
       ...Account.make(services),
       loginChatgpt: Login.chatgpt(services),
       loginChatgptDeviceCode: Login.chatgptDeviceCode(services),
+      search: Search.make(services),
       notifications: router.globals,
+      rateLimits: RateLimits.make(services),
+      mcp: Mcp.make(services),
+      skills: Skills.make(services),
+      hooks: Hooks.make(services),
       connection: codexClient.connection,
       client: codexClient
     })
@@ -305,3 +328,64 @@ export const layerWebSocket = <R = never>(
 export const layerUnixSocket = <R = never>(
   options: CodexClient.UnixSocketLayerOptions<R>
 ): Layer.Layer<Services, ConnectError, R> => Transports.unixSocket(options, build)
+
+/**
+ * Codex on the shared app-server of this user: the one that runs for the same CODEX_HOME, version and options, or else a new one,
+ * which outlives this program.
+ *
+ * Closing the Layer leaves the server running. It interrupts the turns of this client unless `detach` is set. {@link stopShared}
+ * ends the server; it never ends by itself.
+ *
+ * @example
+ * ```ts
+ * import { Codex } from "effect-codex"
+ *
+ * const layer = Codex.layerShared({ config: { model: "gpt-5.5" } })
+ * ```
+ *
+ * @category layers
+ */
+export const layerShared = <R = never>(
+  options: CodexClient.SharedLayerOptions<R> = {}
+): Layer.Layer<Services, ConnectError, R> => Transports.shared(options, build)
+
+export type { Stopped } from "./node/SharedOptions.ts"
+
+/**
+ * Options of {@link stopShared}: those of the Layer, and how long to wait. All are optional.
+ *
+ * @category models
+ */
+export interface StopSharedOptions<out R = never>
+  extends CodexClient.SharedLayerOptions<R>, SharedOptions.StopOptions
+{}
+
+/**
+ * Stops the shared server that {@link layerShared} would join with the same options, and waits at most `timeout` until it has
+ * ended. It accepts no more turns; those that run, also of other programs, end first. Clients that were connected do not start it
+ * again; a new Layer does. Requires no services.
+ *
+ * Returns `Stopped` or, if turns are still running, `Draining`, each with the process id; `NotRunning` if there was no server.
+ *
+ * @example
+ * ```ts
+ * import * as Console from "effect/Console"
+ * import * as Effect from "effect/Effect"
+ * import { Codex } from "effect-codex"
+ *
+ * const program = Effect.gen(function*() {
+ *   const stopped = yield* Codex.stopShared({ timeout: "1 minute" })
+ *   if (stopped._tag === "Draining") yield* Console.log(`process ${stopped.pid} still runs turns`)
+ * })
+ * ```
+ *
+ * @category shared server
+ */
+export const stopShared = <R = never>(
+  options: StopSharedOptions<R> = {}
+): Effect.Effect<SharedOptions.Stopped, ConnectError> =>
+  StopShared.stopShared(options, (path) =>
+    Effect.map(
+      Layer.build(CodexClient.layerUnixSocket({ path, reconnect: false })),
+      Context.get(CodexClient.CodexClient)
+    ))

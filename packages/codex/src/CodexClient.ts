@@ -32,13 +32,16 @@ import {
 import { declineAll } from "./model/requests/ApprovalHandlers.ts"
 import type { Method, RequestArgs, Response } from "./model/requests/Request.ts"
 import * as ServerRequests from "./model/requests/ServerRequests.ts"
+import * as Limits from "./model/turns/Limits.ts"
 import type * as Notification from "./model/turns/Notification.ts"
 import type * as ProcessOptions from "./node/ProcessOptions.ts"
+import type * as SharedOptions from "./node/SharedOptions.ts"
 import * as Router from "./Router.ts"
 import * as Answering from "./wire/Answering.ts"
 import { Client } from "./wire/Client.ts"
 import * as ForeignTurns from "./wire/ForeignTurns.ts"
 import * as Handlers from "./wire/Handlers.ts"
+import * as QueuedTurns from "./wire/QueuedTurns.ts"
 import { encode } from "./wire/RoundTrip.ts"
 import * as Wire from "./wire/Router.ts"
 import * as Session from "./wire/Session.ts"
@@ -85,6 +88,11 @@ export class CodexClient extends Context.Service<CodexClient, {
   readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
   /** Waits for the end of the connection, and returns how it ended. */
   readonly closed: Effect.Effect<CodexConnectionError>
+  /**
+   * Waits for a connection while the client reconnects, for at most `requestTimeout`, and returns the number of connections so far.
+   * Sends nothing. Fails with `CodexConnectionError` if there is none in time, or none will follow.
+   */
+  readonly connected: Effect.Effect<number, CodexConnectionError>
   /** The state of the connection, and each later one: see {@link ConnectionState}. Ends when no other connection follows. */
   readonly connection: Stream.Stream<ConnectionState>
 }>()("effect-codex/CodexClient") {}
@@ -98,7 +106,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   Transport | Wire.Router | Scope.Scope | R
 > {
   yield* check(options, RemoteOptions.transportChecks)
-  const { look } = yield* Transport
+  const { directory, look } = yield* Transport
   const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
   // Later work does not belong to the span in which the client is built.
@@ -138,7 +146,16 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const controls = TurnControls.make(send, subagents)
   const isShared = () => session.last()?.isShared === true
   const foreign = ForeignTurns.make({ router, send, controls, isShared, rejoin: session.rejoin })
-  const starts = TurnStarts.make({ router, send, controls, foreign, rejoining: session, fork })
+  const queued = QueuedTurns.make({
+    router,
+    send,
+    onTurn: (turn) => {
+      const { members } = family.lineage(turn.threadId)
+      const limits = Limits.resolve([...members.map(({ limits }) => limits), options.limits])
+      if (limits !== undefined) fork(starts.enforce(turn, limits))
+    }
+  })
+  const starts = TurnStarts.make({ router, send, controls, foreign, queued, rejoining: session, fork })
   router.serve(
     yield* Answering.make({
       fork,
@@ -184,6 +201,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
         return read(result)
       }, options)
     },
+    requestWith: (method, params, { onResponse, ...hooks }) => {
+      const read = Requests.decode(method)
+      return send(method, params, (result) => {
+        const response = read(result)
+        if (Exit.isSuccess(response)) onResponse?.(response.value)
+        return response
+      }, hooks)
+    },
     isSubscribed: (threadId) => !unsubscribed.has(threadId),
     notify: (method, params) =>
       Effect.flatMap(connected, (connection): Effect.Effect<void, CodexConnectionError | InvalidInputError> => {
@@ -209,7 +234,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     },
     limits: options.limits,
     look,
+    directory,
     subagents,
+    queued,
     turns: { ...starts, ...controls }
   }
 })
@@ -288,3 +315,22 @@ export interface UnixSocketLayerOptions<out R = never>
 export const layerUnixSocket = <R = never>(
   options: UnixSocketLayerOptions<R>
 ): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.unixSocket(options, wireTransport)
+
+/**
+ * Options of {@link layerShared}: those of the shared server, and of a client of a running server. All are optional.
+ *
+ * @category models
+ */
+export interface SharedLayerOptions<out R = never>
+  extends SharedOptions.SharedOptions, RemoteOptions.RemoteOptions<R>
+{}
+
+/**
+ * A client of the shared app-server of this user, which is started if none is running, and outlives this program. Closing the
+ * Layer interrupts the turns of this client unless `detach` is set.
+ *
+ * @category layers
+ */
+export const layerShared = <R = never>(
+  options: SharedLayerOptions<R> = {}
+): Layer.Layer<CodexClient | Router.Router, ConnectError, R> => Transports.shared(options, wireTransport)

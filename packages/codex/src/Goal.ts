@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { callerOf, nameCaller, naming } from "./base/caller.ts"
 import type { Checks } from "./base/options.ts"
 import type { Services as Capability } from "./capabilities/Services.ts"
 import { check } from "./model/errors/check.ts"
@@ -199,20 +200,39 @@ export const make = ({ begin, client, router }: Services, threadId: string): Goa
     return begin(starting, { whenBusy, steerable: true }, { limits, subagents })
   }
 
-  return {
-    start: (objective, options = {}) =>
-      Effect.flatMap(requestOf(objective, options), (request) => Turn.start(client, pursue(request, options, true))),
-    run: (objective, options = {}) =>
+  const start: Goals["start"] = (objective, options = {}) => {
+    const caller = callerOf(start)
+    return Effect.flatMap(
+      naming(caller, requestOf(objective, options)),
+      (request) => Turn.start(client, Turn.calledBy(caller, pursue(request, options, true)))
+    )
+  }
+
+  const run: Goals["run"] = (objective, options = {}) =>
+    nameCaller(
+      run,
       requestOf(objective, options).pipe(
         Effect.flatMap((request) => pursue(request, options, false)),
         Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
         Effect.scoped
-      ),
+      )
+    )
+
+  const resume: StoredGoal["resume"] = (options = {}) => {
+    const caller = callerOf(resume)
+    return Effect.andThen(
+      naming(caller, checkOptions(options)),
+      () => Turn.start(client, Turn.calledBy(caller, pursue({}, options, true)))
+    )
+  }
+
+  return {
+    start,
+    run,
     stored: {
       read: Effect.map(client.request("thread/goal/get", { threadId }), ({ goal }) => goal ?? null),
       pause: set({ status: "paused" }),
-      resume: (options = {}) =>
-        Effect.andThen(checkOptions(options), () => Turn.start(client, pursue({}, options, true))),
+      resume,
       clear
     }
   }

@@ -2,15 +2,11 @@
  * Logins that a person completes in a browser or with a code. `codex.loginChatgpt` and `codex.loginChatgptDeviceCode` start one.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
 import type { Services } from "./capabilities/Services.ts"
 import { type CodexConnectionError, CodexDecodeError, type RequestError } from "./model/errors/CodexError.ts"
-import * as Notification from "./model/turns/Notification.ts"
-import type { Router } from "./wire/Router.ts"
-import { undecodable } from "./wire/RunningTurn.ts"
+import { Completion } from "./wire/Completion.ts"
 
 /**
  * An attempt to log in. The server has one attempt at a time: starting another, in any process of this machine, ends it.
@@ -78,7 +74,7 @@ const start = <A extends { readonly loginId: string }>(
   pick: (response: Protocol.LoginAccountResponse) => A | undefined
 ): Effect.Effect<A & Login, RequestError> =>
   Effect.suspend(() => {
-    const attempt = new Attempt(router)
+    const completion = new Completion(router, "account/login/completed")
     return client.request("account/login/start", { type }).pipe(
       Effect.flatMap((raw) => {
         const details = pick(raw)
@@ -90,60 +86,10 @@ const start = <A extends { readonly loginId: string }>(
         const { loginId } = details
         return Effect.succeed({
           ...details,
-          wait: attempt.completion(loginId),
+          wait: completion.when((params) => params["loginId"] === loginId),
           cancel: Effect.map(client.request("account/login/cancel", { loginId }), ({ status }) => status)
         })
       }),
-      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(attempt.close))
+      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(completion.close))
     )
   })
-
-const method = "account/login/completed"
-
-/**
- * The completion of one login. It listens before the request is sent, while the id of the login is still unknown, and until the
- * login has ended.
- */
-class Attempt {
-  private readonly result = Deferred.makeUnsafe<Protocol.AccountLoginCompletedNotification, LoginError>()
-  /** Completions that arrived before the id was known. */
-  private readonly early: Array<Notification.Raw> = []
-  private loginId: string | undefined
-
-  /** Stops listening. */
-  readonly close: () => void
-
-  constructor(router: Router["Service"]) {
-    this.close = router.follow(undefined, {
-      offer: (raw) => {
-        if (raw["method"] !== method) return
-        if (this.loginId === undefined) this.early.push(raw)
-        else this.take(raw)
-      },
-      fail: (error) => this.end(Exit.fail(error))
-    })
-  }
-
-  /** Waits for the end of the login with this id. */
-  completion(loginId: string): Login["wait"] {
-    this.loginId = loginId
-    for (const raw of this.early.splice(0)) this.take(raw)
-    return Deferred.await(this.result)
-  }
-
-  private take(raw: Notification.Raw): void {
-    const event = Notification.fromMessage(raw)
-    if (event.method === method) {
-      if (event.params.loginId === this.loginId) this.end(Exit.succeed(event.params))
-    } else if (event.method === "$undecodable" && idOf(raw) === this.loginId) {
-      this.end(Exit.fail(undecodable(event)))
-    }
-  }
-
-  private end(exit: Exit.Exit<Protocol.AccountLoginCompletedNotification, LoginError>): void {
-    this.close()
-    Deferred.doneUnsafe(this.result, exit)
-  }
-}
-
-const idOf = ({ params }: Notification.Raw): unknown => Predicate.isObject(params) ? params["loginId"] : undefined

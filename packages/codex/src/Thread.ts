@@ -7,19 +7,24 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { nameCaller } from "./base/caller.ts"
+import * as BackgroundTerminals from "./BackgroundTerminals.ts"
+import { type Caller, callerOf, nameCaller, naming } from "./base/caller.ts"
+import { refuseAwait } from "./base/refuseAwait.ts"
 import type { Services } from "./capabilities/Services.ts"
 import * as ThreadTurns from "./capabilities/ThreadTurns.ts"
+import * as Checkpoint from "./Checkpoint.ts"
 import * as Goal from "./Goal.ts"
 import type * as Input from "./Input.ts"
 import { check } from "./model/errors/check.ts"
 import {
+  type CheckpointError,
   type CodexConnectionError,
   type OpenThreadError,
   type RequestError,
   type RunError,
   type StartTurnError,
   type StreamError,
+  type ThreadBusyError,
   type ThreadError,
   type TurnError,
   type TypedRunError
@@ -31,9 +36,10 @@ import * as optionChecks from "./options/checks.ts"
 import * as OutputCodec from "./options/OutputCodec.ts"
 import * as Params from "./options/params.ts"
 import type * as Output from "./Output.ts"
+import * as ThreadQueue from "./ThreadQueue.ts"
 import * as Turn from "./Turn.ts"
 import * as Compaction from "./wire/Compaction.ts"
-import type { Member } from "./wire/Family.ts"
+import type { Member } from "./wire/Member.ts"
 import type { Agent } from "./wire/Telemetry.ts"
 
 /**
@@ -96,6 +102,31 @@ export interface Thread {
     ): Effect.Effect<Turn.TypedTurn<A, RD>, StartTurnError>
     (input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
   }
+  /**
+   * Finds a turn of this thread that was started with this `clientUserMessageId`, and returns its handle: a program that was
+   * restarted continues with the turn of the one before, whether it runs or has ended. Returns undefined if the thread has no such
+   * turn, so a program that was killed at any moment can start it once and only once. Requires a server from 0.150 on.
+   *
+   * The handle emits the completed items of the turn first, then what follows. The turn is one of this client from then on: later
+   * turns of the thread wait for it, and closing the Layer interrupts it unless `detach` is set. Resume the thread first, so that its
+   * handlers and tools answer.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Codex } from "effect-codex"
+   *
+   * const resumed = (threadId: string, clientUserMessageId: string) =>
+   *   Effect.gen(function*() {
+   *     const codex = yield* Codex.Codex
+   *     const thread = yield* codex.threadResume(threadId)
+   *     const turn = (yield* thread.findTurn(clientUserMessageId))
+   *       ?? (yield* thread.turn("Run the tests.", { clientUserMessageId }))
+   *     return yield* turn.run
+   *   })
+   * ```
+   */
+  readonly findTurn: (clientUserMessageId: string) => Effect.Effect<Turn.Turn | undefined, StartTurnError>
   /**
    * Starts a turn when the stream is run, and emits its events. A consumer that stops early, or is interrupted, interrupts the
    * turn, and the stream ends after the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
@@ -174,6 +205,14 @@ export interface Thread {
   ) => Effect.Effect<TurnResult, RunError>
   /** The stored goal of the thread: reads, pauses, resumes and clears it. */
   readonly goal: Goal.StoredGoal
+  /** The queue of the thread: input that the server turns into turns by itself. */
+  readonly queue: ThreadQueue.ThreadQueue
+  /** The background terminals of the thread: commands that run on after the agent has stopped waiting for them. */
+  readonly backgroundTerminals: BackgroundTerminals.BackgroundTerminals
+  /** Makes a checkpoint: a point of the conversation, and optionally of the files, to which the thread can be returned. */
+  readonly checkpoint: (
+    options?: Checkpoint.CheckpointOptions
+  ) => Effect.Effect<Checkpoint.Checkpoint, ThreadError | ThreadBusyError | CheckpointError>
 }
 
 /**
@@ -190,12 +229,12 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   const runPlain = (input: Input.Input, options?: Options.TurnOptions) =>
     Effect.scoped(Effect.flatMap(start(input, options, false), ({ turn }) => Deferred.await(turn.result)))
 
-  const turnPlain = (input: Input.Input, options?: Options.TurnOptions) =>
-    Turn.start(client, start(input, options, true))
+  const turnPlain = (caller: Caller | undefined, input: Input.Input, options?: Options.TurnOptions) =>
+    Turn.start(client, Turn.calledBy(caller, start(input, options, true)))
 
   /** A turn that is stopped with the scope. */
-  const turnScoped = (input: Input.Input, options?: Options.TurnOptions) =>
-    Effect.map(start(input, options, true), (started) => Turn.make(client, started))
+  const turnScoped = (caller: Caller | undefined, input: Input.Input, options?: Options.TurnOptions) =>
+    Effect.map(Turn.calledBy(caller, start(input, options, true)), (started) => Turn.make(client, started))
 
   function run<A, RD>(
     input: Input.Input,
@@ -203,11 +242,10 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Output.TypedResult<A>, TypedRunError, RD>
   function run(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<TurnResult, RunError>
   function run<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return nameCaller(run, runPlain(input, options))
-    return nameCaller(
-      run,
-      Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
-    )
+    const running = isTyped(options)
+      ? Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+      : runPlain(input, options)
+    return refuseAwait("thread.run", nameCaller(run, running))
   }
 
   function turn<A, RD>(
@@ -216,12 +254,17 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   ): Effect.Effect<Turn.TypedTurn<A, RD>, StartTurnError>
   function turn(input: Input.Input, options?: Options.TurnOptions): Effect.Effect<Turn.Turn, StartTurnError>
   function turn<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return turnPlain(input, options)
-    return Effect.flatMap(
+    const caller = callerOf(turn)
+    if (!isTyped(options)) return refuseAwait("thread.turn", turnPlain(caller, input, options))
+    const starting = Effect.flatMap(
       typed(options),
       ({ output, plain }) =>
-        Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
+        Effect.map(turnPlain(caller, input, plain), (turn) => ({
+          ...turn,
+          run: naming(caller, Effect.flatMap(turn.run, output.decode))
+        }))
     )
+    return refuseAwait("thread.turn", starting)
   }
 
   function stream<A, RD>(
@@ -237,23 +280,32 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     options?: Options.TurnOptions
   ): Stream.Stream<Notification.Notification, StreamError>
   function stream<A, RD>(input: Input.Input, options?: Options.TurnOptions | Options.TypedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(input, options), (turn) => turn.stream))
+    const caller = callerOf(stream)
+    if (!isTyped(options)) return Stream.unwrap(Effect.map(turnScoped(caller, input, options), (turn) => turn.stream))
     return Stream.unwrap(
       Effect.flatMap(
         typed(options),
         ({ output, plain }) =>
-          Effect.map(turnScoped(input, plain), (turn) =>
+          Effect.map(turnScoped(caller, input, plain), (turn) =>
             Stream.concat(
               turn.stream,
-              Stream.fromEffect(Effect.map(Effect.flatMap(turn.run, output.decode), ({ output, ...result }) => ({
-                method: "$output" as const,
-                output,
-                result
-              })))
+              Stream.fromEffect(
+                Effect.map(naming(caller, Effect.flatMap(turn.run, output.decode)), ({ output, ...result }) => ({
+                  method: "$output" as const,
+                  output,
+                  result
+                }))
+              )
             ))
       )
     )
   }
+
+  const findTurn = (clientUserMessageId: string) =>
+    refuseAwait(
+      "thread.findTurn",
+      Effect.map(turns.find(clientUserMessageId), (found) => found === undefined ? undefined : Turn.make(client, found))
+    )
 
   const compact = begin(Compaction.start({ client, router }, id), { steerable: false }).pipe(
     Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
@@ -263,7 +315,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
-  const review = (target: Protocol.ReviewTarget) => Turn.start(client, turns.review(target))
+  const review = (target: Protocol.ReviewTarget) =>
+    Turn.start(client, Turn.calledBy(callerOf(review), turns.review(target)))
 
   /** Returns the handle of a sub-agent. `thread/read` alone reports the name and role of some of them. */
   const childOf = (child: Member): Effect.Effect<Thread> => {
@@ -311,6 +364,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     children: Stream.mapEffect(children, childOf),
     run,
     turn,
+    findTurn,
     stream,
     notifications: router.thread(id),
     read: (options = {}) =>
@@ -323,7 +377,14 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     review,
     startGoal: goals.start,
     runGoal: goals.run,
-    goal: goals.stored
+    goal: goals.stored,
+    get queue() {
+      return ThreadQueue.make({ client, router }, id)
+    },
+    get backgroundTerminals() {
+      return BackgroundTerminals.make({ client, router }, id)
+    },
+    checkpoint: (options) => refuseAwait("thread.checkpoint", Checkpoint.make({ client, router }, id)(options))
   }
 }
 

@@ -2,11 +2,15 @@
  * Turns: single tasks of the agent, from the input to the result. `thread.turn` starts one.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { type Caller, naming } from "./base/caller.ts"
+import { refuseAwait } from "./base/refuseAwait.ts"
 import type * as Input from "./Input.ts"
 import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/errors/CodexError.ts"
 import type * as Notification from "./model/turns/Notification.ts"
@@ -59,6 +63,21 @@ export interface TypedTurn<out A, out RD = never> extends Omit<Turn, "run"> {
   readonly run: Effect.Effect<TypedResult<A>, TurnError | OutputDecodeError, RD>
 }
 
+/** @internal Adds the place of a call to the errors of a turn: those of its start, and that of its end. */
+export const calledBy = <E, R>(
+  caller: Caller | undefined,
+  starting: Effect.Effect<StartedTurn, E, R>
+): Effect.Effect<StartedTurn, E, R> =>
+  caller === undefined ? starting : naming(
+    caller,
+    Effect.map(starting, (started) => {
+      started.turn.whenEnded((exit) => {
+        if (Exit.isFailure(exit)) caller.name(Cause.squash(exit.cause))
+      })
+      return started
+    })
+  )
+
 /** @internal Starts a turn that continues without its caller, and returns its handle. */
 export const start = <E>(
   client: Client["Service"],
@@ -83,7 +102,7 @@ export const make = (client: Client["Service"], { cursor, turn }: StartedTurn): 
     stream,
     text: unlessFailed(turn, Stream.filterMap(stream, textOf)),
     items: unlessFailed(turn, Stream.filterMap(stream, itemOf)),
-    run: Deferred.await(turn.result),
+    run: refuseAwait("turn.run", Deferred.await(turn.result)),
     steer: (input) => Effect.flatMap(toItems(input, client.look), (items) => client.turns.steer(turn, items)),
     interrupt: client.turns.interrupt(turn)
   }

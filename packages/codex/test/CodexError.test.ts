@@ -136,6 +136,29 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
   ],
   [new CodexError.ThreadBusyError({ threadId: "thread-7" }), ["Thread thread-7", "`whenBusy`"]],
   [
+    new CodexError.QueuedTurnRemovedError({ threadId: "thread-7", queuedTurnId: "queued-1" }),
+    ["Queued turn queued-1 of thread thread-7", "Add its input again"]
+  ],
+  [
+    new CodexError.CheckpointError({
+      threadId: "thread-7",
+      reason: { _tag: "UnsavedFiles", files: Array.from({ length: 22 }, (_, index) => `file-${index}`) }
+    }),
+    ["22 files of thread thread-7", "file-19 and 2 more", "`unsaved: \"save\"`"]
+  ],
+  [
+    new CodexError.CheckpointError({ threadId: "thread-7", reason: { _tag: "NotARepository", directory: "/project" } }),
+    ["Thread thread-7 works in /project", "`git init`", "`files`"]
+  ],
+  [
+    new CodexError.CheckpointError({ threadId: "thread-7", reason: { _tag: "NotInHistory" } }),
+    ["thread thread-7", "reverted to an earlier one"]
+  ],
+  [
+    new CodexError.CheckpointError({ threadId: "thread-7", reason: { _tag: "GitFailed", detail: "git add: no" } }),
+    ["thread thread-7", "git add: no"]
+  ],
+  [
     new CodexError.OptionsNotInForceError({
       threadId: "thread-7",
       options: [{ option: "sandbox", asked: "readOnly", inForce: "dangerFullAccess" }, {
@@ -166,8 +189,12 @@ const all: ReadonlyArray<readonly [error: CodexError.CodexError, parts: Readonly
     ["the server gave no reason", "resets at 2027-01-15T08:00:00.000Z"]
   ],
   [
-    new CodexError.TurnLimitError({ ...place, limit: "tokens", result }),
-    ["thread thread-7, turn turn-9", "`limits.tokens`", "`result`"]
+    new CodexError.TurnLimitError({ ...place, limit: "tokens", allowed: 1000, used: 1234, result }),
+    ["thread thread-7, turn turn-9", "it used 1234 tokens, and `limits.tokens` allows 1000", "`result`"]
+  ],
+  [
+    new CodexError.TurnLimitError({ ...place, limit: "idle", allowed: 60_000, used: 61_500, result }),
+    ["it sent no event for 1m 1s 500ms, and `limits.idle` allows 1m"]
   ],
   [
     new CodexError.OutputDecodeError({ ...place, text: "{}", issue: "Missing key at [\"name\"]", result }),

@@ -87,6 +87,9 @@ layer(FakeAppServer.layerCodex({ threads: ["thread"] }))("options are checked", 
     ["options", (codex) => codex.thread("thread").run("go", JSON.parse("null"))],
     ["options", (codex) => codex.thread("thread").goal.resume(JSON.parse("null"))],
     ["options", () => Effect.provide(Effect.void, Codex.layer(JSON.parse("null")))],
+    ["socketDirectory", () => Effect.provide(Effect.void, Codex.layerShared({ socketDirectory: "" }))],
+    ["args", () => Effect.provide(Effect.void, Codex.layerShared(untyped({ args: ["codex"] })))],
+    ["timeout", () => Codex.stopShared({ timeout: 0 })],
     [
       "clientInfo.name",
       () => Effect.provide(Effect.void, Codex.layer({ clientInfo: { name: " ", version: "1.0.0" } }))

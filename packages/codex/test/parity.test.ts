@@ -34,7 +34,7 @@ type Path = ReadonlyArray<Name>
 
 /** Beginnings of calls that make a test or a group. */
 const calls =
-  /^([ \t]*)(?:(layer\((?:.|\n(?=[ \t}]))*?\)|describe((?:\.\w+)*))|(?:it|scenario|liveScenario)((?:\.\w+)*))\(\s*(?:"((?:[^"\\\n]|\\.)*)"|`([^`$]*)(`?))/gm
+  /^([ \t]*)(?:((?:layer|shared)\((?:.|\n(?=[ \t}]))*?\)|describe((?:\.\w+)*))|(?:it|scenario|liveScenario)((?:\.\w+)*))\(\s*(?:"((?:[^"\\\n]|\\.)*)"|`([^`$]*)(`?))/gm
 
 /** Every test and group of a file. Formatted code tells by its indentation what stands in what. */
 const testsOf = (file: URL): ReadonlyArray<Path> => {

@@ -8,11 +8,12 @@ import {
   CodexClient,
   CodexError,
   type Input,
+  McpConfig,
   type Notification,
   type Options,
   type Output,
   type Router,
-  type ServerRequests,
+  ServerRequests,
   type Thread,
   type Transport,
   type Turn,
@@ -22,6 +23,7 @@ import * as CodexConfig from "effect-codex/CodexConfig"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
@@ -133,7 +135,7 @@ describe("the errors and requirements of", () => {
 describe("the types that an editor shows", () => {
   compiled("of services: no member that is internal", () => {
     expectTypeOf<keyof CodexClient.CodexClient["Service"]>().toEqualTypeOf<
-      "metadata" | "request" | "notify" | "notifications" | "closed" | "connection"
+      "metadata" | "request" | "notify" | "notifications" | "closed" | "connected" | "connection"
     >()
     expectTypeOf<keyof Router.Router["Service"]>().toEqualTypeOf<"notifications" | "globals" | "thread" | "stats">()
     expectTypeOf<keyof Turn.Turn>().toEqualTypeOf<
@@ -149,6 +151,8 @@ describe("the types that an editor shows", () => {
     expectTypeOf(Codex.layerTransport<never>).parameter(0).toEqualTypeOf<ClientOptions.TransportOptions | undefined>()
     expectTypeOf(Codex.layerWebSocket<never>).parameter(0).toEqualTypeOf<CodexClient.WebSocketLayerOptions>()
     expectTypeOf(Codex.layerUnixSocket<never>).parameter(0).toEqualTypeOf<CodexClient.UnixSocketLayerOptions>()
+    expectTypeOf(Codex.layerShared<never>).parameter(0).toEqualTypeOf<CodexClient.SharedLayerOptions | undefined>()
+    expectTypeOf(Codex.stopShared<never>).parameter(0).toEqualTypeOf<Codex.StopSharedOptions | undefined>()
   })
 })
 
@@ -287,5 +291,35 @@ describe("what the user writes", () => {
   compiled("handlers know their parameters and their answer", () => {
     expectTypeOf<ServerRequests.Params<"item/tool/call">>().toEqualTypeOf<Protocol.DynamicToolCallParams>()
     expectTypeOf<ServerRequests.Method>().toEqualTypeOf<keyof Methods.ServerRequests>()
+  })
+})
+
+describe("approval rules", () => {
+  compiled("require a FileSystem for paths only", () => {
+    expectTypeOf(ServerRequests.rules([{ action: "allow", command: ["ls"] }]))
+      .toEqualTypeOf<ServerRequests.ServerRequestHandlers>()
+    expectTypeOf(ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "ask", host: "example.com" }]))
+      .toEqualTypeOf<ServerRequests.ServerRequestHandlers<FileSystem.FileSystem>>()
+    const decoded: ServerRequests.Rules = []
+    expectTypeOf(ServerRequests.rules(decoded))
+      .toEqualTypeOf<ServerRequests.ServerRequestHandlers<FileSystem.FileSystem>>()
+    // @ts-expect-error an unknown action
+    ServerRequests.rules([{ action: "accept", command: ["ls"] }])
+    // @ts-expect-error a command without words
+    ServerRequests.rules([{ action: "allow", command: [] }])
+  })
+})
+
+describe("capabilities", () => {
+  compiled("have the types of the protocol", () => {
+    expectTypeOf<Stream.Success<typeof codex.rateLimits.changes>>().toEqualTypeOf<
+      Protocol.GetAccountRateLimitsResponse
+    >()
+    expectTypeOf<Stream.Success<typeof codex.hooks.runs>["method"]>().toEqualTypeOf<"hook/started" | "hook/completed">()
+    void codex.threadStart({ config: McpConfig.config({ docs: { url: "https://example.com" } }) })
+    // @ts-expect-error a server is a program or a URL
+    McpConfig.config({ docs: { args: [] } })
+    // @ts-expect-error an unknown key
+    McpConfig.config({ docs: { url: "https://example.com", bearer_token: "secret" } })
   })
 })

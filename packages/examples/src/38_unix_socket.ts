@@ -6,12 +6,15 @@ import { Codex } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as ExampleServer from "./shared/ExampleServer.ts"
 
 const first = Effect.gen(function*() {
   const codex = yield* Codex.Codex
   const thread = yield* codex.threadStart({ sandbox: "readOnly" })
-  const { threadId } = yield* thread.turn("Say hello in one sentence.")
+  const { text, threadId } = yield* thread.turn("Say hello in one sentence.")
+  // The server has stored the turn when the model answers.
+  yield* Stream.runHead(text)
   yield* Console.log("first   has started a turn, and leaves")
   return threadId
 })
@@ -30,11 +33,6 @@ const second = (threadId: string) =>
 
 Effect.gen(function*() {
   const path = yield* ExampleServer.listen("unix")
-  // The socket appears a moment after the server has started.
-  const reachable = Effect.retry(
-    Effect.provide(first, Codex.layerUnixSocket({ path, detach: true })),
-    Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 100 }))
-  )
-  const threadId = yield* reachable
+  const threadId = yield* Effect.provide(first, Codex.layerUnixSocket({ path, detach: true }))
   yield* Effect.provide(second(threadId), Codex.layerUnixSocket({ path }))
 }).pipe(Effect.scoped, NodeRuntime.runMain)

@@ -19,7 +19,7 @@ const seeds = [1, 2, 3, 4]
 const operations = 200
 
 layer(Layer.provideMerge(layers.unsandboxed(layers.stdio), Control.layer), {
-  timeout: 30_000,
+  timeout: 60_000,
   excludeTestServices: true
 })("differential", (it) => {
   for (const seed of seeds) {

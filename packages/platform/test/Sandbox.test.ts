@@ -3,7 +3,9 @@ import { CodexFileSystem, CodexServices } from "@effect-codex/platform"
 import { CodexHome, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { CodexClient } from "effect-codex"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,7 +13,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as layers from "./layers.ts"
 
@@ -214,29 +216,68 @@ describe("helpers", () => {
       assert.match(perl.message, /lacks perl/)
     }).pipe(Effect.scoped, Effect.provide(TestCodex.layer({ client: { env: { PATH: "/nonexistent" } } }))))
 
-  it.live("are the shell's tools where there is no perl", () =>
+  /** A server on whose path perl is there, but is none. */
+  const withoutPerl = Layer.unwrap(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const bin = mkdtempSync(`${tmpdir()}/effect-codex-bin-`)
+        writeFileSync(`${bin}/perl`, "#!/bin/sh\nexit 2\n", { mode: 0o755 })
+        return bin
+      }),
+      (bin) => Effect.sync(() => rmSync(bin, { recursive: true }))
+    ).pipe(Effect.map((bin) => TestCodex.layer({ client: { env: { PATH: `${bin}:/usr/bin:/bin` } } })))
+  )
+
+  /** A client that writes to the first process only when it has ended, and reports its end only when the write was refused. */
+  const writingLate = Layer.effect(
+    CodexClient.CodexClient,
     Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
-      const directory = yield* fs.makeTempDirectoryScoped()
-      yield* fs.writeFileString(`${directory}/a`, "x")
-      assert.strictEqual(yield* fs.readFileString(`${directory}/a`), "x")
-      // Only perl opens without following links.
-      yield* fs.symlink("a", `${directory}/l`)
-      assert.strictEqual((yield* reasonOf(fs.open(`${directory}/l`, { noFollow: true })))._tag, "BadArgument")
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(
-        Layer.unwrap(Effect.gen(function*() {
-          const home = yield* CodexHome.CodexHome
-          // Perl is there, but is none.
-          return CodexFileSystem.layer({ sandbox: "none", cwd: home.workspace })
-        })).pipe(
-          Layer.provideMerge(Layer.unwrap(Effect.sync(() => {
-            const bin = mkdtempSync(`${tmpdir()}/effect-codex-bin-`)
-            writeFileSync(`${bin}/perl`, "#!/bin/sh\nexit 2\n", { mode: 0o755 })
-            return TestCodex.layer({ client: { env: { PATH: `${bin}:/usr/bin:/bin` } } })
-          })))
-        )
+      const client = yield* CodexClient.CodexClient
+      const [exited, refused] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      yield* client.notifications.pipe(
+        Stream.filter(({ method }) => method === "process/exited"),
+        Stream.runHead,
+        Effect.andThen(Deferred.succeed(exited, undefined)),
+        Effect.forkScoped({ startImmediately: true })
       )
-    ))
+      return CodexClient.CodexClient.of({
+        ...client,
+        metadata: client.metadata,
+        notifications: Stream.tap(
+          client.notifications,
+          ({ method }) => method === "process/exited" ? Deferred.await(refused) : Effect.void
+        ),
+        request: (method, ...args) =>
+          method === "process/writeStdin"
+            ? Effect.andThen(Deferred.await(exited), client.request(method, ...args)).pipe(
+              // After the caller has seen it.
+              Effect.tapError(() => Effect.sync(() => setImmediate(() => Deferred.doneUnsafe(refused, Exit.void))))
+            )
+            : client.request(method, ...args)
+      })
+    })
+  )
+
+  for (
+    const [when, client] of [["", Layer.empty], [", also if it has ended before the first call", writingLate]] as const
+  ) {
+    it.live(`are the shell's tools where there is no perl${when}`, () =>
+      Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const directory = yield* fs.makeTempDirectoryScoped()
+        yield* fs.writeFileString(`${directory}/a`, "x")
+        assert.strictEqual(yield* fs.readFileString(`${directory}/a`), "x")
+        // Only perl opens without following links.
+        yield* fs.symlink("a", `${directory}/l`)
+        assert.strictEqual((yield* reasonOf(fs.open(`${directory}/l`, { noFollow: true })))._tag, "BadArgument")
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          CodexFileSystem.layer({ sandbox: "none" }).pipe(
+            Layer.provide(client),
+            Layer.provideMerge(withoutPerl)
+          )
+        )
+      ))
+  }
 })

@@ -95,7 +95,12 @@ export const nextOperation = ({ below, pick }: ReturnType<typeof random>): Opera
         ))
     case 7:
     case 8:
-      return operation(`copy ${one} ${two} ${yes}`, (fs, at) => fs.copy(at(one), at(two), { overwrite: yes }))
+      return operation(`copy ${one} ${two} ${yes}`, (fs, at) =>
+        // Node looks at both paths at once, and fails with whichever error comes first. Here, that of the source counts.
+        Effect.catch(
+          fs.copy(at(one), at(two), { overwrite: yes }),
+          (error) => Effect.andThen(fs.lstat(at(one)), Effect.fail(error))
+        ))
     case 9:
       return operation(`link ${one} ${two}`, (fs, at) => fs.link(at(one), at(two)))
     case 10:
@@ -145,7 +150,8 @@ export const nextOperation = ({ below, pick }: ReturnType<typeof random>): Opera
       return operation(
         `glob ${yes}`,
         (fs, at) => fs.glob(yes ? "**/a" : "d/*", { root: at(".") }),
-        (found) => found.join(" ")
+        // In the order of the directory, which the file system chooses.
+        (found) => found.sort().join(" ")
       )
     default:
       return operation(

@@ -32,7 +32,7 @@ export interface Options<R = never> {
   readonly home?: Omit<CodexHome.Options, "modelUrl">
   /**
    * Options of the client, such as `serverRequests`, `requestTimeout` or `clientInfo`. `cwd` defaults to the home's
-   * workspace. The variables in `env` are added to those of the home and override them.
+   * workspace, and `handshakeTimeout` to 30 seconds, because machines that run tests are busy. The variables in `env` are added to those of the home and override them.
    */
   readonly client?: Codex.LayerOptions<R>
 }
@@ -64,6 +64,7 @@ export const layer = <R = never>(options: Options<R> = {}): Layer.Layer<Services
       Layer.unwrap(CodexHome.CodexHome.useSync((home) =>
         Codex.layer({
           cwd: home.workspace,
+          handshakeTimeout: "30 seconds",
           ...options.client,
           env: { ...home.env, ...options.client?.env }
         })

@@ -41,7 +41,7 @@ export class Cursor<A, E> {
     if (this.wake !== null) this.wakeUp()
   }
 
-  /** Shrinks the buffer. What is left may double before the next time, which keeps the work linear. */
+  /** Shrinks the buffer. The remaining events may double before it shrinks again, which keeps the work linear. */
   shrink(): void {
     const { limit, shrink } = this.broadcast.bound
     if (this.events.length > limit) this.events = shrink(this.events)
@@ -111,7 +111,7 @@ export class Broadcast<A, E> {
     for (const cursor of this.cursors) cursor.shrink()
   }
 
-  /** Whether there are readers. */
+  /** True if there are readers. */
   get isFollowed(): boolean {
     return this.cursors.length > 0
   }
@@ -141,7 +141,7 @@ export class Broadcast<A, E> {
   }
 }
 
-/** Each fiber has a dispatcher of its own; readers share one, so that all that a chunk wakes are one task of the event loop. */
+/** Each fiber has a dispatcher of its own; readers share one, so that all readers that a chunk wakes run in one task of the event loop. */
 const dispatcherOf = (scheduler: Scheduler.Scheduler): Scheduler.SchedulerDispatcher => {
   let dispatcher = dispatchers.get(scheduler)
   if (dispatcher === undefined) dispatchers.set(scheduler, dispatcher = scheduler.makeDispatcher())

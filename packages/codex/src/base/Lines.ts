@@ -60,7 +60,7 @@ export class Lines<B extends Uint8Array> {
     return begun.length === 0 ? whole : begun.concat(whole)
   }
 
-  /** Decodes whole lines. To decode all of them at once, and split the text, costs less than to decode each. */
+  /** Decodes whole lines. Decoding all of them at once and splitting the text costs less than decoding each. */
   private split(piece: B, start: number, last: number): Array<string> {
     if (last - start <= this.limit) return this.codec.decode(piece, start, last).split("\n")
     const lines: Array<string> = []

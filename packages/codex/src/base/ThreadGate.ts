@@ -1,6 +1,6 @@
 /**
- * A lock for each thread id, so that each thread runs one turn at a time. Fibers acquire it in the order in which they
- * asked.
+ * A lock for each thread id, so that each thread runs one turn at a time. Fibers acquire it in
+ * the order of their requests.
  *
  * The reader releases a lock when it sees the turn end, so `release` is a plain function. Each busy thread has an occupant,
  * which others can look up.

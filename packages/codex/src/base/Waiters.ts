@@ -1,5 +1,5 @@
 /**
- * A queue of fibers that wait for something that one of them at a time can have.
+ * A queue of fibers that wait for something that only one of them can have at a time.
  *
  * Granting is a plain function, because the reader of a connection calls it.
  */
@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 export class Waiters {
   private readonly waiting = new Set<() => void>()
 
-  /** How many fibers wait. */
+  /** The number of waiting fibers. */
   get size(): number {
     return this.waiting.size
   }

@@ -1,5 +1,5 @@
 /**
- * Ids that nobody else has.
+ * Unique ids.
  */
 
 /** Returns 128 random bits in hexadecimal. `crypto.randomUUID` is missing on pages without TLS. */

@@ -1,8 +1,8 @@
 /**
- * Text that is safe to print: what a server or a file name contains must not drive the reader's terminal.
+ * Text that is safe to print: the content of a server's message or a file name must not control the terminal.
  */
 
-/** Everything a terminal acts on: C0 except tab and line feed, DEL, C1, and the controls of text direction. */
+/** The characters that a terminal interprets: C0 except tab and line feed, DEL, C1, and the controls of text direction. */
 // oxlint-disable-next-line no-control-regex
 const controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 

@@ -27,7 +27,7 @@ export interface Decoding {
 /** A shorter secret may be part of any text: hiding it would reveal more than it hides. */
 export const minLength = 6
 
-/** The most characters of a secret. A longer text takes too long to look for, and is no key or token. */
+/** The largest number of characters of a secret. A longer text takes too long to search for, and is no key or token. */
 export const maxSecret = 16_384
 
 /** Levels of JSON within JSON, or of repeated percent-encoding, that are undone. */
@@ -52,7 +52,7 @@ const hexAt = (text: string, index: number, digits: number): number => {
   return value
 }
 
-/** One decoded character, and how many characters of the text it stands for. */
+/** One decoded character, and the number of characters of the text that encode it. */
 interface Decoded {
   readonly character: string
   readonly length: number
@@ -125,7 +125,7 @@ export const decodings = (text: string): ReadonlyArray<Decoding> => {
 // Base64
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A text to look for. In base64, characters beside it may hold some bits of the secret too. */
+/** A text to search for. In base64, characters beside it may hold some bits of the secret too. */
 interface Needle {
   readonly text: string
   readonly sharesBefore: boolean
@@ -137,7 +137,7 @@ const literal = (text: string): Needle => ({ text, sharesBefore: false, sharesAf
 const bytesOf = (text: string): string =>
   Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("")
 
-/** The base64 of a text that follows so many other bytes: the characters that depend on the text alone. */
+/** Returns the base64 of a text that follows a number of other bytes: the characters that depend on the text alone. */
 const base64 = (text: string, bytesBefore: number): Needle => {
   const bytes = bytesOf(text)
   const bits = bytesBefore * 8
@@ -196,9 +196,9 @@ const merged = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
   return result
 }
 
-/** A set of secrets that can be found in texts. It grows, and never forgets. */
+/** A set of secrets to find in texts. Secrets are never removed. */
 export class KnownSecrets {
-  /** Characters that were looked at so far. Tests use it to show that the work is linear. */
+  /** The number of characters examined so far. Tests use it to show that the work is linear. */
   work = 0
   private readonly known = new Set<string>()
   private readonly needles = new Map<number, Array<Needle>>()
@@ -244,7 +244,7 @@ export class KnownSecrets {
           if (length > comparedPerCharacter) {
             const work = spent.has(needle) ? spent.get(needle) : 0
             if (work === undefined) continue
-            // A needle that repeats itself, like the text, costs its length at every position.
+            // If needle and text repeat the same pattern, each position costs the length of the needle.
             const isSlow = work + length > comparedPerCharacter * text.length
             spent.set(needle, isSlow ? undefined : work + length)
             if (isSlow) {
@@ -270,7 +270,7 @@ const comparedPerCharacter = 64
 /** All occurrences of a needle, in time that is linear in both (Knuth, Morris and Pratt). Those that overlap are one span. */
 const occurrences = (needle: Needle, text: string): ReadonlyArray<Span> => {
   const pattern = needle.text
-  /** For each prefix of the pattern, how much of its beginning is its end, too. */
+  /** For each prefix of the pattern, the length of its longest proper prefix that is also its suffix. */
   const borders = new Uint32Array(pattern.length)
   for (let at = 1, border = 0; at < pattern.length; at++) {
     while (border > 0 && pattern.charCodeAt(at) !== pattern.charCodeAt(border)) border = borders[border - 1]!

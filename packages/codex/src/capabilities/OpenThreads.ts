@@ -16,7 +16,7 @@ import type {
 } from "../options/ThreadOptions.ts"
 import { prepare as prepareTools } from "../tools/Toolkits.ts"
 import type * as Tools from "../tools/Toolkits.ts"
-import type { FixedOptions } from "../wire/Family.ts"
+import type { FixedOptions } from "../wire/Member.ts"
 import * as OptionsInForce from "../wire/OptionsInForce.ts"
 import type { Agent } from "../wire/Telemetry.ts"
 import type { Services } from "./Services.ts"
@@ -83,7 +83,8 @@ export const make = ({ client, router }: Services) => {
       options: ThreadStartOptions<R, T, RT> = {}
     ) {
       yield* Params.checkThread("threadStart", options, client.look)
-      const params = yield* Params.threadParams(options, client.metadata.serverVersion)
+      const cwd = options.cwd ?? client.directory
+      const params = yield* Params.threadParams({ ...options, cwd }, client.metadata.serverVersion)
       const { dynamicTools, handlers } = yield* prepare(options)
       const response = yield* client.request("thread/start", {
         ...params,

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { newId } from "../base/ids.ts"
 import { isAtLeast } from "../model/connection/ServerVersion.ts"
-import type { StartTurnError } from "../model/errors/CodexError.ts"
+import { InvalidInputError, type StartTurnError } from "../model/errors/CodexError.ts"
 import * as Limits from "../model/turns/Limits.ts"
 import * as Settings from "../model/turns/Settings.ts"
 import { type Input, toTurnParams } from "../options/Input.ts"
@@ -167,6 +167,21 @@ export const make = ({ client, router }: Services, id: string, agent: Agent) => 
       return started
     })
 
+  const find = (clientUserMessageId: string): Effect.Effect<StartedTurn | undefined, StartTurnError> =>
+    Effect.gen(function*() {
+      if (typeof clientUserMessageId !== "string" || clientUserMessageId === "") {
+        return yield* new InvalidInputError({ field: "clientUserMessageId", detail: "it is empty, or not a string" })
+      }
+      yield* supported({ clientUserMessageId }, client.metadata.serverVersion)
+      const connection = yield* client.connected
+      if (!isLoaded(connection)) yield* load(connection)
+      return yield* client.turns.find(
+        id,
+        clientUserMessageId,
+        Limits.resolve([...known().map(({ limits }) => limits), client.limits])
+      )
+    })
+
   const begin = (
     starting: Effect.Effect<StartedTurn, StartTurnError>,
     request: Request,
@@ -182,6 +197,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent) => 
   return {
     /** A turn by its input. The scope stops it. */
     start,
+    /** The turn of an earlier start, which may have been that of another program. It goes on without its finder. */
+    find,
     /** A turn that the server starts for another reason than a request of its own. The scope stops it. */
     begin,
     /** A review, as a turn. The scope stops it. */

@@ -12,9 +12,10 @@ import type { Deadlines } from "../base/Deadlines.ts"
 import { describe } from "../base/issue.ts"
 import { ErrorCode } from "../base/JsonRpc.ts"
 import { type Checks, notPositive, positiveDuration, timeout } from "../base/options.ts"
+import type { Connection } from "../model/connection/Transport.ts"
 import { CodexDecodeError, InvalidInputError, type RequestError } from "../model/errors/CodexError.ts"
 import type { Method, RequestOptions, Response } from "../model/requests/Request.ts"
-import { roundTrip } from "../wire/RoundTrip.ts"
+import { roundTrip, roundTripIn } from "../wire/RoundTrip.ts"
 import type { Router } from "../wire/Router.ts"
 import type { Session } from "../wire/Session.ts"
 import { AllSlots } from "../wire/Slots.ts"
@@ -92,21 +93,18 @@ export const make = ({ deadlines, fork, maxInFlight, requestTimeout, router, ses
     read: (result: unknown) => Exit.Exit<A, RequestError>,
     options: RequestOptions & SendOptions = {}
   ): Effect.Effect<A, RequestError> => {
-    const { control, late, onSend, repeats } = options
+    const { control, late, onId, onSend, repeats } = options
     const timeout = options.timeout === undefined ? requestTimeout : positiveDuration(options.timeout)
     if (timeout === undefined) {
       return Effect.fail(new InvalidInputError({ field: "timeout", detail: notPositive }))
     }
-    return Telemetry.request(method, (span) => {
-      const once = () =>
-        Effect.flatMap(
-          session.connection(timeout),
-          (connection) =>
-            roundTrip(
-              { router, deadlines, connection, slots },
-              { method, params, read, timeout, late, control, onSend, span }
-            )
-        )
+    return Telemetry.request(method, (span, fiber) => {
+      const request = { method, params, read, timeout, late, control, onId, onSend, span }
+      const sendOn = (connection: Connection) => roundTripIn(fiber, { router, deadlines, connection, slots }, request)
+      const once = () => {
+        const connection = session.connected()
+        return connection === undefined ? Effect.flatMap(session.connection(timeout), sendOn) : sendOn(connection)
+      }
       const onceMore = (): Effect.Effect<A, RequestError> =>
         Effect.catchTag(
           once(),

@@ -1,7 +1,7 @@
 /**
  * Layers over each kind of transport. `Codex` and `CodexClient` pass the Layer that they build over any Transport.
  */
-import { layerStdio, layerUnixSocket, layerWebSocket } from "#process"
+import { layerShared, layerStdio, layerUnixSocket, layerWebSocket } from "#process"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { pick } from "../base/options.ts"
@@ -12,6 +12,7 @@ import type { Transport } from "../model/connection/Transport.ts"
 import { check } from "../model/errors/check.ts"
 import type { ConnectError } from "../model/errors/CodexError.ts"
 import * as ProcessOptions from "../node/ProcessOptions.ts"
+import * as SharedOptions from "../node/SharedOptions.ts"
 
 /** Builds the services `S` over any Transport. */
 export type Build<S, R> = (options: RemoteOptions.TransportOptions<R>) => Layer.Layer<S, ConnectError, Transport | R>
@@ -49,5 +50,18 @@ export const unixSocket = <S, R>(
     () =>
       build(RemoteOptions.toTransportOptions<R>(options)).pipe(
         Layer.provide(layerUnixSocket(pick(options, SocketOptions.unixSocketChecks)))
+      )
+  ))
+
+/** Services over the shared server. */
+export const shared = <S, R>(
+  options: RemoteOptions.RemoteOptions<R> & SharedOptions.SharedOptions,
+  build: Build<S, R>
+): Layer.Layer<S, ConnectError, R> =>
+  Layer.unwrap(Effect.map(
+    check(options, { ...RemoteOptions.checks, ...SharedOptions.checks }),
+    () =>
+      build(RemoteOptions.toTransportOptions<R>(options)).pipe(
+        Layer.provide(layerShared(pick(options, SharedOptions.checks)))
       )
   ))

@@ -83,7 +83,7 @@ const mistakenFor = {
 }
 
 /** Returns the kind of file at a path, or `hidden` if it cannot be inspected. */
-export const look = (path: string): PathKind => {
+export const look = (path: string): Exclude<PathKind, "relative"> => {
   try {
     const stats = Fs.statSync(path, { throwIfNoEntry: false })
     if (stats === undefined) return "missing"

@@ -111,7 +111,8 @@ export const spawn = Effect.fnUntraced(function*(
   }
 })
 
-const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
+/** Fails if the working directory of a command does not exist. */
+export const checkCwd = ({ cwd }: Command): Effect.Effect<void, CodexConnectError> =>
   Effect.suspend(() =>
     cwd === undefined || look(cwd) === "directory"
       ? Effect.void
@@ -148,7 +149,8 @@ const start = (
     }
   })
 
-const spawnError = ({ program }: Command, error: NodeJS.ErrnoException): CodexConnectError => {
+/** The error of a program that the operating system does not start. */
+export const spawnError = ({ program }: Command, error: NodeJS.ErrnoException): CodexConnectError => {
   const code = error.code ?? error.message
   const reason: ConnectReason = error.code === "ENOENT"
     ? { _tag: "NotFound", detail: "there is no such program" }

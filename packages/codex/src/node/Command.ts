@@ -4,8 +4,9 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Path from "node:path"
+import { printable } from "../base/printable.ts"
 import { check } from "../model/errors/check.ts"
-import type { CodexConnectError, InvalidInputError } from "../model/errors/CodexError.ts"
+import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
 import * as Binary from "./Binary.ts"
 import { configOverrides } from "./ConfigOverrides.ts"
 import { checks, type ProcessOptions } from "./ProcessOptions.ts"
@@ -37,13 +38,27 @@ export interface Command {
  *
  * @category constructors
  */
-export const command = Effect.fnUntraced(function*(
+export const command = (
   options: ProcessOptions = {},
   directory: string = process.cwd()
+): Effect.Effect<Command, CodexConnectError | InvalidInputError> =>
+  Effect.andThen(check(options, checks), commandOn("stdio://", options, directory))
+
+/** Resolves options to the command of a server that listens at an address. */
+export const commandOn = Effect.fnUntraced(function*(
+  address: string,
+  options: ProcessOptions,
+  directory: string
 ): Effect.fn.Return<Command, CodexConnectError | InvalidInputError> {
-  yield* check(options, checks)
   const absolute = (path: string | undefined) => path === undefined ? undefined : Path.resolve(directory, path)
-  const env = environment(options, absolute(options.codexHome))
+  const env = yield* Effect.try({
+    try: () => environment(options, absolute(options.codexHome)),
+    // Deno throws if the program has no permission to read its environment.
+    catch: (cause) => {
+      const detail = printable(cause instanceof Error ? cause.message : String(cause))
+      return new CodexConnectError({ reason: { _tag: "Other", detail }, target: "codex app-server" })
+    }
+  })
   const base = { cwd: absolute(options.cwd), env }
   if (options.args !== undefined) {
     const [program, ...args] = options.args
@@ -54,7 +69,7 @@ export const command = Effect.fnUntraced(function*(
   return {
     ...base,
     program: binary.path,
-    args: [...overrides.flatMap((override) => ["--config", override]), "app-server", "--listen", "stdio://"],
+    args: [...overrides.flatMap((override) => ["--config", override]), "app-server", "--listen", address],
     env: binary.helpers === undefined ? env : Binary.withPath(env, binary.helpers)
   }
 })

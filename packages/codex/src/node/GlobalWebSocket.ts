@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { printable } from "../base/printable.ts"
 import {
   defaults,
   maxMessageBytes,
@@ -30,7 +31,14 @@ const isAnswer = (message: string): boolean => message.startsWith(`{"id":"keep-a
 const connect = (url: string, target: string): Effect.Effect<WebSocket, CodexConnectError, Scope.Scope> =>
   Effect.flatMap(
     Effect.acquireRelease(
-      Effect.sync(() => new WebSocket(url)),
+      Effect.try({
+        try: () => new WebSocket(url),
+        // A page that was loaded over https may open `wss:` alone.
+        catch: (cause) => {
+          const detail = `the platform does not open it: ${cause instanceof Error ? cause.message : String(cause)}`
+          return new CodexConnectError({ reason: { _tag: "Refused", detail: printable(detail) }, target })
+        }
+      }),
       (socket) => Effect.sync(() => socket.close(normal))
     ),
     (socket) =>

@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import { printable } from "../base/printable.ts"
 import { hiding } from "../base/secrets.ts"
 import {
   defaults,
@@ -23,7 +24,7 @@ import {
 } from "../model/connection/SocketOptions.ts"
 import { type Connection, Transport } from "../model/connection/Transport.ts"
 import { check } from "../model/errors/check.ts"
-import type { CodexConnectError, InvalidInputError } from "../model/errors/CodexError.ts"
+import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 
@@ -35,7 +36,14 @@ const open = (
 ): Effect.Effect<WebSocket, CodexConnectError, Scope.Scope> =>
   Effect.gen(function*() {
     const opened = yield* Effect.acquireRelease(
-      Effect.sync(socket),
+      Effect.try({
+        try: socket,
+        // Deno throws if the program has no permission to connect.
+        catch: (cause) => {
+          const detail = printable(cause instanceof Error ? cause.message : String(cause))
+          return new CodexConnectError({ reason: { _tag: "Refused", detail }, target: request.target })
+        }
+      }),
       (socket) => Effect.sync(() => socket.destroy())
     )
     opened.setNoDelay(true)
@@ -53,6 +61,13 @@ const connectionOf = ({ receive, send }: WebSocket) => ({
   serverContinues: true,
   maxMessageBytes
 } satisfies Connection)
+
+/** Connects to the Unix socket at an absolute path. */
+export const connectUnix = (path: string): Effect.Effect<Connection, CodexConnectError, Scope.Scope> =>
+  Effect.map(
+    open(() => Net.connect({ path }), { target: path, host: "localhost", path: "/", token: undefined, hide: identity }),
+    (webSocket) => ({ ...connectionOf(webSocket), target: path })
+  )
 
 /**
  * A running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the server
@@ -114,16 +129,6 @@ export const layerUnixSocket = (options: UnixSocketOptions): Layer.Layer<Transpo
     Transport,
     Effect.map(check(options, unixSocketChecks), () => {
       const path = Path.resolve(options.path)
-      const connected = open(() => Net.connect({ path }), {
-        target: path,
-        host: "localhost",
-        path: "/",
-        token: undefined,
-        hide: identity
-      })
-      return Transport.of({
-        target: path,
-        connect: Effect.map(connected, (webSocket) => ({ ...connectionOf(webSocket), target: path }))
-      })
+      return Transport.of({ target: path, connect: connectUnix(path) })
     })
   )

@@ -17,7 +17,7 @@ import { command } from "./Command.ts"
 import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
 
 /** Returns the secrets in the environment of the process. */
-const secretsOf = ({ env = {} }: ProcessOptions): ReadonlyArray<string> =>
+export const secretsOf = ({ env = {} }: Pick<ProcessOptions, "env">): ReadonlyArray<string> =>
   Object.values(env).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
 
 /** Creates a missing CODEX_HOME that only this user can read, because Codex stores the login there. */
@@ -27,8 +27,11 @@ const createHome = (path: string | undefined): Effect.Effect<void, CodexConnectE
       Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
       return Effect.void
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const detail = code === "EEXIST" ? "codexHome is not a directory" : `codexHome cannot be created (${code})`
+      // Deno has no code for a permission that the program lacks.
+      const { code, message } = error as NodeJS.ErrnoException
+      const detail = code === "EEXIST"
+        ? "codexHome is not a directory"
+        : `codexHome cannot be created (${code ?? message})`
       return Effect.fail(new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target: path }))
     }
   })

@@ -128,10 +128,19 @@ const unreachable: { readonly [code: string]: string } = {
   ETIMEDOUT: "the host does not answer"
 }
 
-const reasonOf = ({ code = "", message }: NodeJS.ErrnoException): ConnectReason => {
+const reasonOf = (
+  { code = "", message, ...error }: NodeJS.ErrnoException & { readonly port?: number }
+): ConnectReason => {
   if (Object.hasOwn(unreachable, code)) return { _tag: "Unreachable", detail: `${unreachable[code]} (${code})` }
   if (code === "EACCES" || code === "EPERM") {
     return { _tag: "Refused", detail: `this user may not connect there (${code})` }
+  }
+  // The address holds 108 bytes on Linux and 104 on macOS, with a NUL at the end.
+  if ((code === "EINVAL" || code === "ENAMETOOLONG") && error.port === undefined) {
+    return {
+      _tag: "Other",
+      detail: `the path is too long for a Unix socket, which has room for about 100 bytes (${code})`
+    }
   }
   return { _tag: "Other", detail: printable(message) }
 }

@@ -29,3 +29,8 @@ export const layerStdio: typeof Node.layerStdio = () =>
 
 export const layerUnixSocket: typeof Node.layerUnixSocket = ({ path }) =>
   Layer.succeed(Transport, Transport.of({ connect: Effect.fail(unavailable(path, "Unix sockets")) }))
+
+export const layerShared: typeof Node.layerShared = () =>
+  Layer.succeed(Transport, Transport.of({ connect: Effect.fail(noProcess) }))
+
+export const stopShared: typeof Node.stopShared = () => Effect.fail(noProcess)

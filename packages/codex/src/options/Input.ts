@@ -66,8 +66,9 @@ export const audio = (url: string): Item => ({ type: "audio", url })
 export const localAudio = (path: string): Item => ({ type: "localAudio", path })
 
 /**
- * Creates an item that includes a skill, by its name and the path of its SKILL.md. The server silently ignores skills that it has
- * not found itself (`skills/list`).
+ * Creates an item that includes a skill, by its name and the path of its SKILL.md, as `codex.skills` lists them. The server ignores
+ * a skill that it has not found itself. If it runs on this machine, a missing file fails with `InvalidInputError`, and nothing is
+ * sent.
  */
 export const skill = (name: string, path: string): Item => ({ type: "skill", name, path })
 
@@ -103,7 +104,8 @@ const mistakenFor = {
   directory: "is a directory",
   empty: "is empty",
   other: "is not a regular file",
-  hidden: "cannot be read"
+  hidden: "cannot be read",
+  relative: "has a relative path, but the server has a working directory of its own; pass an absolute path"
 }
 
 const wrongPath = (path: string, look: Look | undefined): string | undefined => {
@@ -124,7 +126,12 @@ const wrongUrl = (url: string, local: string): string | undefined =>
     : undefined
 
 /** The field that an item of a type must have. The types do not reach every caller. */
-const required: { readonly [type: string]: string } = { text: "text", localImage: "path", localAudio: "path" }
+const required: { readonly [type: string]: string } = {
+  text: "text",
+  localImage: "path",
+  localAudio: "path",
+  skill: "path"
+}
 
 /** Describes why the server cannot read an item. It would replace the item with a text, and continue. */
 const unreadable = (item: Item, look: Look | undefined): string | undefined => {
@@ -140,6 +147,9 @@ const unreadable = (item: Item, look: Look | undefined): string | undefined => {
     case "localImage":
     case "localAudio":
       return wrongPath(item.path, look)
+    case "skill":
+      // Skills that are no files have URIs.
+      return /^[a-z][a-z0-9+.-]+:\/\//i.test(item.path) ? undefined : wrongPath(item.path, look)
     default:
       return undefined
   }

@@ -7,7 +7,7 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { anything, type Check, type Checks, flag, oneOf, timeout } from "../base/options.ts"
+import { anything, type Check, type Checks, flag, oneOf, texts, timeout } from "../base/options.ts"
 import { serverRequests } from "../model/connection/ClientOptions.ts"
 import * as Limits from "../model/turns/Limits.ts"
 import type { ThreadForkOptions, ThreadResumeOptions, ThreadStartOptions } from "./ThreadOptions.ts"
@@ -179,3 +179,23 @@ export const threadList: Checks<Protocol.ThreadListParams> = {
   sourceKinds: anything,
   useStateDbOnly: anything
 }
+
+/** Filters of `search.threads`. */
+export const threadSearch: Checks<Omit<Protocol.ThreadSearchParams, "cursor" | "searchTerm">> = {
+  archived: anything,
+  currentAccountOnly: anything,
+  includeAttachedThreads: anything,
+  limit: anything,
+  sortDirection: anything,
+  sortKey: anything,
+  sourceKinds: anything
+}
+
+/** Options of file searches. */
+export const fileSearch = { roots: texts }
+
+/** Options of `checkpoint`. */
+export const checkpoint = { files: flag, whenBusy: oneOf("wait", "fail") }
+
+/** Options of a checkpoint's `restore`. */
+export const restore = { unsaved: oneOf("fail", "save"), whenBusy: oneOf("wait", "fail") }

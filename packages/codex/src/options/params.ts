@@ -75,7 +75,11 @@ export const checkDirectory = (
     return Effect.fail(
       new InvalidInputError({
         field: "cwd",
-        detail: kind === "missing" ? `the directory ${cwd} does not exist` : `${cwd} is not a directory`
+        detail: kind === "missing"
+          ? `the directory ${cwd} does not exist`
+          : kind === "relative"
+          ? `${cwd} is relative, but the server has a working directory of its own; pass an absolute path`
+          : `${cwd} is not a directory`
       })
     )
   })

@@ -1,5 +1,5 @@
 /**
- * The responses to the server's requests. Each request runs in a fiber of its own, never on the reader, and always gets a response.
+ * The responses to the server's requests. Each request runs in its own fiber, never in the reader, and always gets a response.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import * as Cause from "effect/Cause"
@@ -15,22 +15,22 @@ import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
 import * as ServerRequests from "../model/requests/ServerRequests.ts"
 import type { Answerer, Question } from "./Handlers.ts"
-import type * as Router from "./Router.ts"
+import type { Incoming, Server } from "./Server.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 const { ErrorCode } = JsonRpc
 
 /** A request of the server that has no answer yet. */
 interface Running {
-  /** Tells a request that is repeated from another one with its id. */
+  /** Distinguishes a repeated request from another one with the same id. */
   readonly identity: string
-  /** The answer, once it was given. It is kept while the server may ask again. */
+  /** The answer, once it is known. Kept as long as the server may repeat the request. */
   line: string | undefined
   fiber: Fiber.Fiber<void> | undefined
   /** Runs when the request is forgotten. */
   readonly ended: () => void
   readonly key: string
-  /** Names the turn that it belongs to, if it belongs to one. */
+  /** The key of the turn that it belongs to, if it belongs to one. */
   readonly turnKey: string | undefined
 }
 
@@ -42,7 +42,7 @@ interface Answer {
 
 /** The answer to one request; undefined if it is another client's to answer. */
 const answer = (
-  request: Router.Incoming,
+  request: Incoming,
   { find, maxBytes }: {
     readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
     readonly maxBytes: () => number | undefined
@@ -63,15 +63,22 @@ const answer = (
     )
   }
   const method = request.method as ServerRequests.Method
+  const itemId = Predicate.isObject(request.params) ? request.params["itemId"] : undefined
   return Effect.flatMap(
-    find({ id: request.id, method, threadId: request.threadId, turnId: request.turnId }),
+    find({
+      id: request.id,
+      method,
+      threadId: request.threadId,
+      turnId: request.turnId,
+      itemId: typeof itemId === "string" ? itemId : undefined
+    }),
     (answerer) => answerer === undefined ? Effect.succeed(undefined) : run(request, params.success, answerer, maxBytes)
   )
 }
 
 /** Runs a handler. It always ends with a response. */
 const run = (
-  request: Router.Incoming,
+  request: Incoming,
   params: unknown,
   { context, handler }: Answerer,
   maxBytes: () => number | undefined
@@ -96,14 +103,14 @@ const run = (
     })
   )
 
-const annotations = (request: Router.Incoming): Record<string, unknown> => ({
+const annotations = (request: Incoming): Record<string, unknown> => ({
   ...(request.threadId === undefined ? {} : { "codex.thread.id": printable(request.threadId) }),
   ...(request.turnId === undefined ? {} : { "codex.turn.id": printable(request.turnId) })
 })
 
 /** Encodes the response of a handler. A response that cannot be encoded is reported as an internal error. */
 const answered = (
-  request: Router.Incoming,
+  request: Incoming,
   response: unknown,
   maxBytes: number | undefined
 ): Effect.Effect<Answer> => {
@@ -115,7 +122,7 @@ const answered = (
   )
 }
 
-const failure = ({ key }: Router.Incoming, code: number, message: string, data?: unknown): Answer => {
+const failure = ({ key }: Incoming, code: number, message: string, data?: unknown): Answer => {
   const error = { code, message, data }
   return { line: JsonRpc.encodeRefusal(key, error), error }
 }
@@ -129,7 +136,7 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly find: (question: Question) => Effect.Effect<Answerer | undefined>
   /** The longest answer that the connection takes, in bytes. */
   readonly maxBytes: () => number | undefined
-  /** A thread asks something. Returns a function for the end of the request. */
+  /** Counts a request of a thread. Returns a function for its end. */
   readonly asks: (threadId: string) => () => void
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string | undefined) => Tracer.Span | undefined
@@ -137,17 +144,17 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** Returns true if the server repeats requests on the next connection. */
   readonly repeats: () => boolean
-}): Effect.fn.Return<Router.Server, never, Scope.Scope> {
+}): Effect.fn.Return<Server, never, Scope.Scope> {
   const running = new Map<string, Running>()
   /** The same, by thread and turn: many turns may end while many requests are open. */
   const byTurn = new Map<string, Set<Running>>()
-  /** Also those that were interrupted, until they have ended. */
+  /** Includes interrupted ones, until they have ended. */
   const fibers = new Set<Fiber.Fiber<void>>()
 
   /** The requests that were answered and are kept, oldest first. */
   const answered = new Set<Running>()
 
-  const add = (request: Router.Incoming): Running => {
+  const add = (request: Incoming): Running => {
     const { key, threadId, turnId } = request
     const entry: Running = {
       identity: identityOf(request),
@@ -179,7 +186,7 @@ export const make = Effect.fnUntraced(function*(options: {
     return true
   }
 
-  /** Sends the answer to a request, unless it was forgotten. Keeps it if the server may ask again on another connection. */
+  /** Sends the answer to a request, unless it was forgotten. Keeps it if the server may repeat the request on another connection. */
   const answerTo = (entry: Running, { line }: Answer): Effect.Effect<void> => {
     if (!options.repeats()) return remove(entry) ? options.send(line) : Effect.void
     if (running.get(entry.key) !== entry) return Effect.void
@@ -219,7 +226,7 @@ export const make = Effect.fnUntraced(function*(options: {
     request: (request) => {
       const before = running.get(request.key)
       if (before !== undefined && options.repeats() && before.identity === identityOf(request)) {
-        // The server asks again whenever the thread is resumed: the handler has run, or runs.
+        // The server repeats the request whenever the thread is resumed; the handler has run, or is running.
         if (before.line !== undefined) options.fork(options.send(before.line))
         return
       }
@@ -227,7 +234,7 @@ export const make = Effect.fnUntraced(function*(options: {
       const entry = add(request)
       const fiber = options.fork(
         Effect.suspend(() => answer(request, options)).pipe(
-          // What dies outside of the handler, such as a logger of the program, must not cost the answer.
+          // A defect outside the handler, such as in a logger of the program, must not prevent the answer.
           Effect.catchDefect(() =>
             Effect.succeed(failure(request, ErrorCode.internalError, "The client could not answer"))
           ),
@@ -241,7 +248,7 @@ export const make = Effect.fnUntraced(function*(options: {
       entry.fiber = fiber
       fibers.add(fiber)
       fiber.addObserver(() => fibers.delete(fiber))
-      // What a handler does at once may have cancelled it.
+      // The handler may have cancelled the request synchronously.
       if (running.get(request.key) !== entry) fiber.interruptUnsafe()
     },
     resolved,
@@ -252,10 +259,10 @@ export const make = Effect.fnUntraced(function*(options: {
   }
 })
 
-/** So many answers are kept; the server usually confirms one at once. */
+/** The number of answers that are kept. The server usually confirms an answer at once. */
 const maxAnswered = 256
 
-const identityOf = ({ method, params, threadId, turnId }: Router.Incoming): string => {
+const identityOf = ({ method, params, threadId, turnId }: Incoming): string => {
   const { approvalId, callId, itemId }: { readonly [name: string]: unknown } = Object(params)
   return JSON.stringify([method, threadId, turnId, itemId, callId, approvalId])
 }

@@ -87,7 +87,7 @@ export class ChildTurns {
   }
 
   start(turn: ChildTurn): void {
-    // A review runs in a turn of its own on the same thread.
+    // A review runs in its own turn on the same thread.
     if (this.claimed.get(turn.rootId) === turn.threadId) return
     this.end(turn.threadId)
     const running = new Running(turn)

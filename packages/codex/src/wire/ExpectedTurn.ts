@@ -8,12 +8,13 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/errors/CodexError.ts"
 import type * as Notification from "../model/turns/Notification.ts"
+import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
-import type { Caught, Follower, StartedTurn } from "./Router.ts"
-import type { RunningTurn } from "./RunningTurn.ts"
+import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
+import { Seen } from "./Seen.ts"
 
-/** The functions of the Router that an expected turn uses. */
+/** The functions of the router that an expected turn uses. */
 export interface Routes {
   /** Follows the thread. Returns a function that ends it. */
   readonly follow: (follower: Follower) => () => void
@@ -21,7 +22,7 @@ export interface Routes {
   readonly turn: (turnId: string) => RunningTurn
   /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
-  /** Reports that no turn of the thread runs, after the last event of a turn: the method of the notification that said so. */
+  /** Reports that no turn of the thread runs, after the last event of a turn. Takes the method of the notification that reported it. */
   readonly ended: (method: string) => void
   /** The error of the lost connection. */
   readonly failure: () => CodexConnectionError | undefined
@@ -49,6 +50,13 @@ export interface Outcome {
 
 const gap = Symbol("gap")
 
+/** A turn that is looked for in the history of the thread. */
+interface Search {
+  /** The outcome if another turn runs. */
+  readonly busy: Exit.Exit<Outcome, CodexConnectionError>
+  readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError>
+}
+
 /** A turn whose id is not known yet. */
 export class ExpectedTurn {
   private readonly routes: Routes
@@ -56,10 +64,8 @@ export class ExpectedTurn {
   private readonly kept = new Map<string, Array<Notification.Raw | typeof gap>>()
   private readonly findable: Findable | undefined
   private onTurn: OnTurn | null = null
-  private lost:
-    | { readonly error: CodexConnectionError; readonly outcome: Deferred.Deferred<Outcome, CodexConnectionError> }
-    | null = null
-  /** The method of the notification that said, after all events of turns, that no turn runs. */
+  private lost: Search | null = null
+  /** The method of the notification that reported, after all events of turns, that no turn runs. */
   private endedBy: string | null = null
 
   /** Frees the events that were kept and not claimed. */
@@ -81,9 +87,9 @@ export class ExpectedTurn {
       suspend: (error) => {
         if (findable === undefined) return false
         this.cut()
-        // What was found out after an earlier loss says nothing of this one.
+        // The outcome after an earlier loss does not apply to this one.
         if (this.lost === null || Deferred.isDoneUnsafe(this.lost.outcome)) {
-          this.lost = { error, outcome: Deferred.makeUnsafe() }
+          this.lost = { busy: Exit.fail(error), outcome: Deferred.makeUnsafe() }
         }
         return true
       },
@@ -91,13 +97,20 @@ export class ExpectedTurn {
     })
   }
 
-  /** Waits until the next connection shows whether the turn has started. To be used when the start was lost. */
+  /** Waits until the next connection shows whether the turn has started. Use it when the response to the start was lost. */
   get outcome(): Effect.Effect<Outcome, CodexConnectionError> | undefined {
     return this.lost === null ? undefined : Deferred.await(this.lost.outcome)
   }
 
+  /** Looks for the turn when the thread is resumed the next time. It was started earlier, or never. */
+  search(): Effect.Effect<Outcome, CodexConnectionError> {
+    const outcome = Deferred.makeUnsafe<Outcome, CodexConnectionError>()
+    this.lost = { busy: Exit.succeed({ started: undefined, isSubscribed: true }), outcome }
+    return Deferred.await(outcome)
+  }
+
   /**
-   * Claims the next turn of the thread that starts without a request of its own, such as a compaction; without its events.
+   * Claims the next turn of the thread that the server starts by itself, such as a compaction, without its events.
    * `onTurn` receives it in the reader.
    */
   adopt(onTurn: OnTurn): void {
@@ -107,6 +120,9 @@ export class ExpectedTurn {
   /** Claims the turn with this id, and the events that arrived before. Must be called in the reader, when it parses the response. */
   claim(turnId: string, events: boolean): StartedTurn {
     const turn = this.routes.turn(turnId)
+    turn.isForeign = false
+    // What is missing comes from the history, also where no connection is ever followed by another one.
+    if (this.lost !== null && !turn.hasStarted) turn.seen ??= new Seen()
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
       if (event === gap) turn.seen?.cut()
@@ -153,9 +169,8 @@ export class ExpectedTurn {
       this.cut()
       return { settle: () => {}, endings: [], isPending: true }
     }
-    // To start it now would steer the turn that another client has started meanwhile.
-    const isBusy = running !== undefined
-    const outcome = isBusy ? Exit.fail(lost.error) : Exit.succeed({ started: undefined, isSubscribed })
+    // Starting it now would steer the turn that another client has started meanwhile.
+    const outcome = running === undefined ? Exit.succeed({ started: undefined, isSubscribed }) : lost.busy
     return { settle: () => this.settle(outcome), endings: [] }
   }
 
@@ -166,7 +181,7 @@ export class ExpectedTurn {
 
 const nothing: Caught = { settle: () => {}, endings: [] }
 
-/** So often a running turn without a message is looked at. */
+/** How often the history is read while a running turn has no message yet. */
 const maxLooks = 40
 
 const isUserMessage = (item: unknown): item is Notification.Raw =>

@@ -2,87 +2,56 @@
  * The threads of one connection and their derivation: which thread spawned a sub-agent, which was forked from which, and the
  * handlers, limits and options that this client has bound to them. The reader passes each notification to it first.
  */
-import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type { ServerNotificationMethod } from "@effect-codex/protocol/Methods"
 import * as Predicate from "effect/Predicate"
-import type { ServerRequestHandlers } from "../model/requests/ServerRequests.ts"
-import type { Limits } from "../model/turns/Limits.ts"
-import type * as Notification from "../model/turns/Notification.ts"
-import type { Settings } from "../model/turns/Settings.ts"
+import * as Notification from "../model/turns/Notification.ts"
 import * as ThreadSettings from "../model/turns/Settings.ts"
+import { Activity, type OnMessage } from "./Activity.ts"
 import { ChildTurns } from "./ChildTurns.ts"
-
-/** A thread, with what is bound to it. */
-export class Member {
-  readonly threadId: string
-  /** The thread that spawned this one. Null if it is no sub-agent, undefined while that is unknown. */
-  parent: string | null | undefined = undefined
-  /** The thread that this one was forked from by this client. */
-  source: string | undefined = undefined
-  /** The name of the sub-agent: the one that it was spawned with, or else the server's nickname for it. */
-  agentName: string | null = null
-  /** The role that the sub-agent was spawned with. */
-  agentRole: string | null = null
-  /** Handlers of requests that this client has bound to the thread. */
-  handlers: ServerRequestHandlers | undefined = undefined
-  /** Limits that this client has set for the turns of the thread. */
-  limits: Limits | undefined = undefined
-  /** Options that this client has opened the thread with, and that no answer reports. */
-  openedWith: FixedOptions = {}
-  /** The latest status that the server has reported on this connection. */
-  status: unknown = undefined
-  /** The latest report of what the thread has used. */
-  used: unknown = undefined
-  /** Options in force, as far as they are known. */
-  settings: Settings | undefined = undefined
-  /** Whether this client has started, resumed or forked the thread. */
-  isOpened = false
-  /** Whether the server has the thread in memory. */
-  isLoaded = true
-  /** Whether the thread was closed, archived or deleted: it stays for what derives from it. */
-  isClosed = false
-  /** Sub-agents and forks. */
-  readonly derived = new Set<Member>()
-
-  constructor(threadId: string) {
-    this.threadId = threadId
-  }
-}
-
-/** Options that hold from the opening of a thread on. The server does not store `config`. */
-export interface FixedOptions {
-  readonly baseInstructions?: string | null | undefined
-  readonly config?: Protocol.JsonObject | null | undefined
-  readonly developerInstructions?: string | null | undefined
-}
-
-/** Facts of a thread, as answers and `thread/started` have them. */
-export interface Facts {
-  readonly id: string
-  readonly parentThreadId?: unknown
-  readonly agentNickname?: unknown
-  readonly agentRole?: unknown
-  readonly source?: unknown
-  readonly status?: unknown
-}
-
-/** Takes the messages of a thread and of its sub-agents: the thread, the method and the parameters of each. */
-export type OnMessage = (threadId: string, method: string, params: Notification.Raw) => void
+import { FileChanges } from "./FileChanges.ts"
+import { type Facts, isInUse, isNeeded, Member } from "./Member.ts"
 
 /** The longest chain of derivation that is followed, whatever the server reports. */
 const maxDepth = 64
+
+/** A thread and those that it derives from. */
+export interface Lineage {
+  /** The threads, nearest first. */
+  readonly members: ReadonlyArray<Member>
+  /** The thread at which the chain breaks off, because its parent is not known. */
+  readonly unknown: string | undefined
+  /** True if the chain leads back to itself or is too long, so that it has no root. */
+  readonly isEndless: boolean
+}
+
+/** The methods of the notifications that {@link Family.observe} learns from. */
+export const learnsFrom: ReadonlySet<unknown> = new Set<ServerNotificationMethod>([
+  "item/completed",
+  "item/started",
+  "mcpServer/startupStatus/updated",
+  "thread/archived",
+  "thread/closed",
+  "thread/deleted",
+  "thread/settings/updated",
+  "thread/started",
+  "thread/status/changed",
+  "thread/tokenUsage/updated",
+  "turn/completed",
+  "turn/started"
+])
 
 export class Family {
   /** The turns of sub-agents, and what they count for. */
   readonly turns = new ChildTurns()
 
+  /** The file changes that are in progress. */
+  readonly changes = new FileChanges()
+
   private readonly members = new Map<string, Member>()
   private readonly watchers = new Map<string, Set<(child: Member) => void>>()
-  /** Those who watch every message of a thread and its sub-agents, for the limits of a turn. */
-  private readonly activity = new Map<string, Set<OnMessage>>()
-  /** How many requests of the server each thread waits for. */
-  private readonly asking = new Map<string, number>()
+  private readonly activity = new Activity((threadId) => this.members.get(threadId)?.parent)
 
-  /** How many threads are known. */
+  /** The number of known threads. */
   get size(): number {
     return this.members.size
   }
@@ -92,7 +61,7 @@ export class Family {
     return this.members.get(threadId)
   }
 
-  /** The thread, which is known from now on. */
+  /** Returns the facts about a thread, which is known from now on. */
   ensure(threadId: string): Member {
     let member = this.members.get(threadId)
     if (member === undefined) this.members.set(threadId, member = new Member(threadId))
@@ -101,7 +70,10 @@ export class Family {
 
   /** The connection is lost, and the threads stay loaded. */
   suspend(): void {
-    for (const member of this.members.values()) member.status = undefined
+    for (const member of this.members.values()) {
+      member.status = undefined
+      member.mcpServers.clear()
+    }
   }
 
   /** This client has started, resumed or forked a thread. */
@@ -114,7 +86,7 @@ export class Family {
 
   /**
    * A thread is loaded again by the holder of what it was, itself first, then those above. If it was forgotten meanwhile,
-   * what was bound to them holds again. Returns a function for when it could not be loaded.
+   * what was bound to them applies again. Returns a function to call if the thread could not be loaded.
    */
   restore(threadId: string, before: ReadonlyArray<Member>): () => void {
     const known = this.members.get(threadId)
@@ -131,7 +103,7 @@ export class Family {
     }
   }
 
-  /** Takes the facts of a thread: after this its parent is known. */
+  /** Learns the facts of a thread. Its parent is known from now on. */
   learn({ agentNickname, agentRole, id, parentThreadId, source }: Facts): Member {
     const member = this.ensure(id)
     member.isClosed = false
@@ -142,7 +114,7 @@ export class Family {
     return member
   }
 
-  /** A thread was forked: handlers and limits of the source hold for the fork. Without the source none are bound here. */
+  /** A thread was forked: the handlers and limits of the source apply to the fork. An unknown source has none. */
   fork(fork: Member, sourceId: string): void {
     const source = this.members.get(sourceId)
     if (source === undefined || source === fork || fork.source !== undefined) return
@@ -150,23 +122,21 @@ export class Family {
     source.derived.add(fork)
   }
 
-  /**
-   * The thread and those that it derives from, nearest first. `unknown` is the thread at which the chain breaks off because
-   * nobody has told of its parent.
-   */
-  lineage(threadId: string): { readonly members: ReadonlyArray<Member>; readonly unknown: string | undefined } {
+  /** Returns the thread and those that it derives from. */
+  lineage(threadId: string): Lineage {
     const members: Array<Member> = []
     for (let id: string | null | undefined = threadId; typeof id === "string" && members.length < maxDepth;) {
       const member = this.members.get(id)
-      if (member === undefined) return { members, unknown: id }
+      if (member === undefined) return { members, unknown: id, isEndless: false }
+      if (members.includes(member)) return { members, unknown: undefined, isEndless: true }
       members.push(member)
-      if (member.parent === undefined && member.source === undefined) return { members, unknown: id }
+      if (member.parent === undefined && member.source === undefined) return { members, unknown: id, isEndless: false }
       id = member.parent ?? member.source
     }
-    return { members, unknown: undefined }
+    return { members, unknown: undefined, isEndless: members.length === maxDepth }
   }
 
-  /** The outermost thread that a sub-agent works for, as far as it is known. */
+  /** Returns the outermost thread that a sub-agent works for, as far as it is known. */
   rootOf(threadId: string): string {
     let root = threadId
     for (let depth = 0; depth < maxDepth; depth++) {
@@ -210,65 +180,53 @@ export class Family {
 
   /** Calls back for each message of a thread and of its sub-agents. Returns a function that ends this. */
   watchActivity(threadId: string, onMessage: OnMessage): () => void {
-    const watching = this.activity.get(threadId) ?? new Set()
-    this.activity.set(threadId, watching)
-    watching.add(onMessage)
-    return () => {
-      watching.delete(onMessage)
-      if (watching.size === 0 && this.activity.get(threadId) === watching) this.activity.delete(threadId)
-    }
+    return this.activity.watch(threadId, onMessage)
   }
 
-  /** A thread asks this client something. Returns a function for the end of the request. */
+  /** A thread sends this client a request. Returns a function for the end of the request. */
   asks(threadId: string): () => void {
-    this.asking.set(threadId, (this.asking.get(threadId) ?? 0) + 1)
-    return () => {
-      const left = (this.asking.get(threadId) ?? 1) - 1
-      if (left === 0) this.asking.delete(threadId)
-      else this.asking.set(threadId, left)
-      this.touch(threadId, "", {})
-    }
+    return this.activity.ask(threadId)
   }
 
-  /** Whether a thread, or a sub-agent of it, waits for an answer of this client. */
+  /** Returns true if a thread, or a sub-agent of it, waits for an answer of this client. */
   isAsked(threadId: string): boolean {
-    return Array.from(this.asking.keys()).some((id) =>
-      this.lineage(id).members.some((member) => member.threadId === threadId) || id === threadId
+    return this.activity.asking.some((id) =>
+      id === threadId || this.lineage(id).members.some((member) => member.threadId === threadId)
     )
   }
 
-  private touch(threadId: string, method: string, params: Notification.Raw): void {
-    let id: string | null | undefined = threadId
-    for (let depth = 0; typeof id === "string" && depth < maxDepth; depth++) {
-      for (const onMessage of this.activity.get(id) ?? []) onMessage(threadId, method, params)
-      id = this.members.get(id)?.parent
-    }
+  /** True if someone watches the messages of threads, whatever their methods. */
+  get isWatched(): boolean {
+    return this.activity.isWatched
   }
 
-  /** Takes one notification. Runs in the reader. */
+  /** Learns from one notification. Only the methods of {@link learnsFrom} need to be passed, and all while {@link isWatched}. */
   observe(
     method: unknown,
     params: Notification.Raw,
-    threadId: string | undefined,
+    threadId: string,
     turnId: string | undefined
   ): void {
-    if (threadId === undefined) return
-    if (this.activity.size > 0 && typeof method === "string") this.touch(threadId, method, params)
+    if (this.activity.isWatched && typeof method === "string") this.activity.notify(threadId, method, params)
     switch (method) {
       case "item/started":
       case "item/completed":
+        this.changes.observe(threadId, method, params["item"])
         return this.onItem(threadId, params["item"])
       case "turn/started": {
         const turn = params["turn"]
         const rootId = Predicate.isObject(turn) ? turn["rootTurnId"] : undefined
         if (turnId === undefined || typeof rootId !== "string" || rootId === turnId) return
         const member = this.members.get(threadId)
-        // A thread of ours is the root of its turns, whatever it was told.
+        // A thread that this client opened is the root of its turns, whatever the server reports.
         if (member?.parent === null) return
         return this.turns.start({ threadId, turnId, rootId, depth: this.depthOf(threadId) })
       }
-      case "turn/completed":
+      case "turn/completed": {
+        const member = this.members.get(threadId)
+        if (member !== undefined) member.wasInterrupted = isInterrupted(params["turn"])
         return this.turns.end(threadId)
+      }
       case "thread/tokenUsage/updated":
         {
           const member = this.members.get(threadId)
@@ -282,6 +240,12 @@ export class Family {
       case "thread/settings/updated": {
         const member = this.ensure(threadId)
         member.settings = ThreadSettings.update(member.settings, params["threadSettings"])
+        return
+      }
+      case "mcpServer/startupStatus/updated": {
+        const event = Notification.fromMessage({ method, params })
+        // It may arrive before the thread itself.
+        if (event.method === method) this.ensure(threadId).mcpServers.set(event.params.name, event.params)
         return
       }
       case "thread/archived":
@@ -303,9 +267,11 @@ export class Family {
    */
   lost(): void {
     this.turns.lost()
+    this.changes.clear()
     const needed = new Set<Member>()
     for (const member of this.members.values()) {
       member.isLoaded = false
+      member.mcpServers.clear()
       if (isInUse(member)) { for (const above of this.lineage(member.threadId).members) needed.add(above) }
     }
     for (const member of this.members.values()) {
@@ -319,7 +285,7 @@ export class Family {
   }
 
   private adopt(child: Member, parent: string | null): void {
-    // What was told first holds: a parent does not change.
+    // The first report counts: a parent does not change.
     if (typeof child.parent === "string" || child.threadId === parent) return
     if (child.isOpened && child.parent === null) return
     child.parent = parent
@@ -331,7 +297,7 @@ export class Family {
     for (const onChild of this.watchers.get(parent) ?? []) onChild(child)
   }
 
-  /** Only spawning tells the parent: items of waiting or sending name receivers as well. */
+  /** Learns the parent of a sub-agent from the item that spawned it. Items that wait or send name receivers too. */
   private onItem(threadId: string, item: unknown): void {
     if (!Predicate.isObject(item)) return
     switch (item["type"]) {
@@ -377,7 +343,9 @@ export class Family {
   }
 
   /** Forgets a closed thread that nothing loaded derives from, with what is left below it; then those above. */
-  private prune(member: Member): void {
+  private prune(member: Member, pruned: ReadonlyArray<Member> = []): void {
+    // The ancestry that the server reports may be circular.
+    if (pruned.includes(member)) return
     const above = [member.parent, member.source].flatMap((id) =>
       typeof id === "string" ? this.members.get(id) ?? [] : []
     )
@@ -385,7 +353,7 @@ export class Family {
       this.drop(member)
       for (const other of above) other.derived.delete(member)
     }
-    for (const other of above) if (other.isClosed) this.prune(other)
+    for (const other of above) if (other.isClosed) this.prune(other, [...pruned, member])
   }
 
   private drop(member: Member): void {
@@ -406,9 +374,4 @@ const pathOf = (source: unknown): unknown => {
 /** The last part of a path such as `/root/helper`. */
 const nameOf = (path: unknown): string | null => typeof path === "string" ? path.slice(path.lastIndexOf("/") + 1) : null
 
-/** Whether the thread is loaded, or is loaded again on its next use. */
-const isInUse = ({ handlers, isClosed, isLoaded, isOpened }: Member): boolean =>
-  isLoaded || (!isClosed && (isOpened || handlers !== undefined))
-
-/** Whether the thread, or one that derives from it, is in use. */
-const isNeeded = (member: Member): boolean => isInUse(member) || Array.from(member.derived).some(isNeeded)
+const isInterrupted = (turn: unknown): boolean => Predicate.isObject(turn) && turn["status"] === "interrupted"

@@ -22,7 +22,7 @@ export interface ForeignTurns {
   ) => Effect.Effect<StartedTurn | undefined, RequestError>
 }
 
-/** How long to wait for a notification before the server is asked again: some clients do not receive all of them. */
+/** The wait for a notification before the server is asked again, because some clients do not receive all of them. */
 const askAgain = "5 seconds"
 
 export const make = ({ controls, isShared, rejoin, router, send }: {
@@ -42,12 +42,12 @@ export const make = ({ controls, isShared, rejoin, router, send }: {
       { control: true }
     )
 
-  /** The server is asked only if the latest status is not known, or is that a turn runs. */
+  /** Asks the server only if the latest status is unknown, or reports a running turn. */
   const isBusy = (threadId: string): Effect.Effect<boolean> =>
     Effect.suspend(() =>
       !isShared() || router.family.get(threadId)?.status === "idle"
         ? Effect.succeed(false)
-        // What the server does not tell, the start of the turn will.
+        // If the server does not report it here, the start of the turn will.
         : Effect.catch(read(threadId, false, isActive), () => Effect.succeed(false))
     )
 
@@ -84,7 +84,7 @@ export const make = ({ controls, isShared, rejoin, router, send }: {
           if (turnId === undefined) return Effect.succeed(undefined)
           const turn = router.observe(threadId, turnId)
           const cursor = events ? turn.keepEvents().cursor() : null
-          // What was before is in the history.
+          // Earlier events are in the history.
           return Effect.ignore(rejoin(threadId)).pipe(
             Effect.andThen(controls.steer(turn, input)),
             Effect.as({ turn, cursor }),

@@ -10,10 +10,10 @@ import { ErrorCode } from "../base/JsonRpc.ts"
 import { CodexConnectionError, CodexDecodeError, CodexRpcError, type RequestError } from "../model/errors/CodexError.ts"
 import * as Notification from "../model/turns/Notification.ts"
 import type { ChildTurns } from "./ChildTurns.ts"
+import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import { endOf, type History, startOf } from "./Rejoining.ts"
-import type { Caught, Follower, StartedTurn } from "./Router.ts"
-import { RunningTurn, undecodable } from "./RunningTurn.ts"
+import { RunningTurn, type StartedTurn, undecodable } from "./RunningTurn.ts"
 import type { Seen } from "./Seen.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 import { lostWith } from "./TurnEnds.ts"
@@ -104,6 +104,13 @@ export class GoalTurns implements Follower {
         }))
     })
 
+  conclude(isActive: boolean): void {
+    if (this.running !== null || this.interrupting) return
+    if (isActive) return this.whole?.lose(notContinued)
+    this.isOver = true
+    this.settle()
+  }
+
   offer(raw: Notification.Raw, turnId: string | undefined): void {
     const { method, params } = raw
     // The goal may be between two turns, where nothing else would end it.
@@ -119,7 +126,7 @@ export class GoalTurns implements Follower {
     }
   }
 
-  /** A goal without a turn yet can't be told from another one. */
+  /** A goal without a turn cannot be distinguished from another one, so it does not survive. */
   suspend(): boolean {
     return this.whole?.seen != null
   }
@@ -138,7 +145,7 @@ export class GoalTurns implements Follower {
     if (first < 0) return undefined
     let endings: ReadonlyArray<() => void> = []
     for (const { id, raw, status } of turns.slice(first)) {
-      // What ended before the next one began needs no usage of its own.
+      // A turn that ended before the next one began needs no usage of its own.
       for (const end of endings) end()
       if (id !== known) deliver(startOf(threadId, raw))
       if (id === known && this.serverTurn === null) continue
@@ -237,6 +244,10 @@ const renamed = (raw: Notification.Raw, turnId: string, as: string): Notificatio
   turnId === as ? raw : { ...raw, params: { ...fieldsOf(raw["params"]), turnId: as } }
 
 const fieldsOf = (value: unknown): Notification.Raw => Predicate.isObject(value) ? value : {}
+
+const notContinued =
+  "The thread is idle, but the goal has not ended, and the server has started no further turn for it. "
+  + "Continue it with `thread.goal.resume`, or clear it."
 
 const noActiveTurn = (method: "turn/steer" | "turn/interrupt", threadId: string): CodexRpcError =>
   new CodexRpcError({

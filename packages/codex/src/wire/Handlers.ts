@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import { printable } from "../base/printable.ts"
 import { declineAll } from "../model/requests/ApprovalHandlers.ts"
 import type * as ServerRequests from "../model/requests/ServerRequests.ts"
+import { isPartial, withNext } from "../model/requests/ServerRequests.ts"
 import type { Family } from "./Family.ts"
 
 /** The part of a request that determines its handler. */
@@ -17,6 +18,8 @@ export interface Question {
   readonly method: ServerRequests.Method
   readonly threadId: string | undefined
   readonly turnId: string | undefined
+  /** The item that the request names. */
+  readonly itemId?: string | undefined
 }
 
 /** The handler that answers a request, and the context that it receives. */
@@ -24,6 +27,11 @@ export interface Answerer {
   readonly handler: ServerRequests.AnyHandler
   readonly context: ServerRequests.RequestContext
 }
+
+const followedBy = (
+  handler: ServerRequests.AnyHandler | undefined,
+  next: ServerRequests.AnyHandler
+): ServerRequests.AnyHandler => handler === undefined ? next : withNext(handler, next)
 
 /** The time limit for `thread/read`, which reports the parent of the asking thread. */
 const lookUpTimeout = "5 seconds"
@@ -54,7 +62,7 @@ export const make = ({ client, family, isShared, read }: {
         Effect.timeout(lookUpTimeout),
         Effect.map((thread) => {
           family.learn(thread)
-          return true
+          return family.get(threadId)?.parent !== undefined
         }),
         Effect.catchCause(() => Effect.succeed(false)),
         Effect.onExit((exit) =>
@@ -69,25 +77,40 @@ export const make = ({ client, family, isShared, read }: {
       )
     })
 
-  /** The nearest handler among those that are known; the client's if the whole ancestry is known. */
-  const nearest = (threadId: string, method: ServerRequests.Method) => {
-    const { members, unknown } = family.lineage(threadId)
+  /**
+   * The nearest handler among those that are known, followed by the next ones if it leaves some requests to them; the client's if
+   * the whole ancestry is known. `partly` is what is known of an unknown or endless ancestry.
+   */
+  const nearest = (threadId: string, method: ServerRequests.Method): {
+    readonly handler?: ServerRequests.AnyHandler
+    readonly unknown?: string
+    readonly isEndless?: boolean
+    readonly partly?: ServerRequests.AnyHandler | undefined
+  } => {
+    const { isEndless, members, unknown } = family.lineage(threadId)
+    let found: ServerRequests.AnyHandler | undefined
     for (const { handlers } of members) {
-      const handler = handlers?.[method]
-      if (handler !== undefined) return { handler }
+      // The handler is the one of this method, which TypeScript can't see.
+      const handler = handlers?.[method] as ServerRequests.AnyHandler | undefined
+      if (handler === undefined) continue
+      found = followedBy(found, handler)
+      if (!isPartial(found)) return { handler: found }
     }
-    if (unknown !== undefined) return { unknown }
-    if (isShared() && !members.some(({ isOpened }) => isOpened)) return {}
-    return { handler: client[method] }
+    if (unknown !== undefined) return { unknown, partly: found }
+    if (isEndless) return { isEndless, partly: found }
+    if (found === undefined && isShared() && !members.some(({ isOpened }) => isOpened)) return {}
+    return { handler: followedBy(found, client[method] as ServerRequests.AnyHandler) }
   }
 
-  const contextOf = ({ id, method, threadId, turnId }: Question): ServerRequests.RequestContext => {
+  const contextOf = ({ id, itemId, method, threadId, turnId }: Question): ServerRequests.RequestContext => {
+    const changes = method === "item/fileChange/requestApproval" ? family.changes.get(threadId, itemId) : undefined
     const parentThreadId = threadId === undefined ? undefined : family.get(threadId)?.parent
     return {
       method,
       requestId: id,
       threadId,
       turnId,
+      ...(changes === undefined ? {} : { changes }),
       ...(threadId === undefined || typeof parentThreadId !== "string"
         ? {}
         : { parentThreadId, rootThreadId: family.rootOf(threadId) })
@@ -103,19 +126,26 @@ export const make = ({ client, family, isShared, read }: {
     })
     if (threadId === undefined) return Effect.succeed(answerer(client[method]))
 
+    const decline = (why: string): Effect.Effect<Answerer> =>
+      Effect.as(
+        Effect.logWarning(printable(`Declined ${method}: ${why}, so no handler is responsible.`)),
+        answerer(declineAll[method])
+      )
+
     const find: Effect.Effect<Answerer | undefined> = Effect.suspend(() => {
-      const { handler, unknown } = nearest(threadId, method)
+      const { handler, isEndless, partly, unknown } = nearest(threadId, method)
       if (handler !== undefined) return Effect.succeed(answerer(handler))
+      if (isEndless === true) {
+        return isShared()
+          ? leave(question, "its ancestry has no end")
+          : decline(`the ancestry of thread ${threadId} has no end`)
+      }
       if (unknown === undefined) return leave(question, "no thread of this client is above it")
       return Effect.flatMap(lookUp(unknown), (told) => {
         if (told) return find
+        if (partly !== undefined) return Effect.succeed(answerer(partly))
         if (isShared()) return leave(question, "thread/read did not tell the thread above it")
-        return Effect.as(
-          Effect.logWarning(printable(
-            `Declined ${method}: thread/read did not tell which thread ${unknown} belongs to, so no handler is responsible.`
-          )),
-          answerer(declineAll[method])
-        )
+        return decline(`thread/read did not tell which thread ${unknown} belongs to`)
       })
     })
     return find

@@ -11,7 +11,7 @@ import type { SendRequest } from "../model/requests/Request.ts"
 import { isWithin, type Settings, update } from "../model/turns/Settings.ts"
 import * as Sandbox from "../options/Sandbox.ts"
 import { isKnown } from "../options/supported.ts"
-import type { FixedOptions } from "./Family.ts"
+import type { FixedOptions } from "./Member.ts"
 
 /** The options to compare, as fields of the protocol. */
 export type Asked = FixedOptions & {
@@ -137,7 +137,7 @@ const sandboxInputOf = (sandbox: Protocol.SandboxPolicy) => sandbox as Protocol.
 
 type Response = Protocol.ThreadResumeResponse | Protocol.ThreadForkResponse
 
-/** The permission profile in force: null if it is none, undefined if the server does not report it. */
+/** Returns the permission profile in force: null if there is none, undefined if the server does not report it. */
 const profileOf = ({ activePermissionProfile: profile }: Response): string | null | undefined =>
   isUnset(profile) ? profile : profile.id
 
@@ -214,7 +214,7 @@ const isSameSandbox = (a: unknown, b: unknown): boolean => {
 const isSameDirectory = (asked: unknown, inForce: unknown): boolean =>
   withoutSlash(String(asked)) === withoutSlash(String(inForce))
 
-/** The path without slashes at its end, but for the root. */
+/** Returns the path without trailing slashes, except for the root. */
 const withoutSlash = (path: string): string => {
   let end = path.length
   while (end > 1 && (path[end - 1] === "/" || path[end - 1] === "\\")) end--

@@ -26,17 +26,17 @@ export interface Forgotten {
   readonly read?: (() => void) | undefined
 }
 
-/** The number of timed-out requests that are remembered, because their results would still be used. */
+/** The number of timed-out requests that are remembered because their results would still be used. */
 const maxLate = 256
 
 /** The waiting requests, and those that are remembered although their callers have gone. */
 export class PendingRequests {
   /** Ids are unique over all connections of the client. */
   private lastId = 0
-  /** The latest request of which it is known that the server has read it. */
+  /** The latest request that the server is known to have read. */
   private lastRead = 0
   private readonly waiting = new Map<number, Pending>()
-  /** Takes results that come too late: the latest {@link maxLate}. */
+  /** Receivers of results that arrive too late: the latest {@link maxLate}. */
   private readonly late = new Map<number, (result: unknown) => void>()
   /** Runs when the server has shown that it has read a request whose caller has gone. */
   private readonly unread = new Map<number, () => void>()
@@ -56,7 +56,7 @@ export class PendingRequests {
     return this.late.size
   }
 
-  /** Registers a request before it is written, under an id of its own. */
+  /** Registers a request before it is written, and returns its id. */
   expect(pending: Pending): number {
     const id = ++this.lastId
     this.waiting.set(id, pending)
@@ -108,7 +108,7 @@ export class PendingRequests {
     return false
   }
 
-  /** Fails everything that waits. */
+  /** Fails all waiting requests. */
   fail(error: CodexConnectionError): void {
     // Settling a request resumes its caller at once, so the maps must be empty by then.
     const waiting = Array.from(this.waiting.values())
@@ -118,7 +118,7 @@ export class PendingRequests {
     this.readUpTo(this.lastId)
   }
 
-  /** The server reads requests in the order in which they were written. */
+  /** Notes that the server has read a request, and all before it: it reads them in the order in which they were written. */
   private readUpTo(id: number): void {
     if (id > this.lastRead) this.lastRead = id
     if (this.unread.size === 0) return

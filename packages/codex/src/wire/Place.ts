@@ -1,8 +1,8 @@
 /**
  * The thread and the turn to which a message belongs.
  *
- * The protocol's tables contain the places of the ids for known methods. In messages with unknown methods, the ids are looked up
- * in the usual places.
+ * The protocol's tables name the paths of the ids of known methods. In a message with an unknown method, the ids are searched at
+ * the paths that known methods use.
  */
 import * as Methods from "@effect-codex/protocol/Methods"
 import type * as Protocol from "@effect-codex/protocol/Protocol"
@@ -10,32 +10,19 @@ import * as Predicate from "effect/Predicate"
 
 type Params = { readonly [key: string]: unknown }
 
-const notifications: ReadonlyMap<string, Methods.Route> = Methods.serverNotifications
 const requests: ReadonlyMap<string, Methods.Route> = Methods.serverRequests
 
-/** Returns the places of the ids in a notification. Returns undefined for a method that this version does not know. */
-export const notification = (method: unknown): Methods.Route | undefined => {
-  // Deltas arrive in long runs, and a comparison is cheaper than a look-up.
-  if (method !== latest.method) latest = { method, route: routeOf(notifications, method) }
-  return latest.route
-}
-
-let latest: { readonly method: unknown; readonly route: Methods.Route | undefined } = { method: "", route: undefined }
-
-/** The thread and the turn of a request of the server. */
+/** Returns the thread and the turn of a request of the server. */
 export const ofRequest = (
   method: string,
   params: unknown
 ): { readonly threadId: string | undefined; readonly turnId: string | undefined } => {
   if (!Predicate.isObject(params)) return { threadId: undefined, turnId: undefined }
-  const route = routeOf(requests, method)
+  const route = requests.get(method)
   return { threadId: threadOf(route, params), turnId: turnOf(route, params) }
 }
 
-const routeOf = (routes: ReadonlyMap<string, Methods.Route>, method: unknown): Methods.Route | undefined =>
-  typeof method === "string" ? routes.get(method) : undefined
-
-/** The id of the thread. */
+/** Returns the id of the thread. Without a route, the usual places are searched. */
 export const threadOf = (route: Methods.Route | undefined, params: Params): string | undefined => {
   if (route === undefined) {
     return textOf(params["threadId"]) ?? idOf(params["thread"]) ?? textOf(params["conversationId"])
@@ -52,7 +39,7 @@ export const threadOf = (route: Methods.Route | undefined, params: Params): stri
   }
 }
 
-/** The id of the turn. */
+/** Returns the id of the turn. Without a route, the usual places are searched. */
 export const turnOf = (route: Methods.Route | undefined, params: Params): string | undefined => {
   if (route === undefined) return textOf(params["turnId"]) ?? idOf(params["turn"])
   switch (route.turn) {
@@ -76,20 +63,20 @@ const closing: ReadonlySet<unknown> = new Set<Methods.ServerNotificationMethod>(
   "thread/deleted"
 ])
 
-/** The status of a thread, if a notification reports it. */
+/** Returns the status of a thread, if a notification reports it. */
 const statusOf = (method: unknown, params: unknown): unknown => {
   if (method !== "thread/status/changed" || !Predicate.isObject(params)) return undefined
   const { status } = params
   return Predicate.isObject(status) ? status["type"] : undefined
 }
 
-/** Whether a notification says that its thread is not loaded any more. */
+/** Returns true if a notification says that its thread is not loaded any more. */
 export const saysUnloaded = (method: unknown, params: unknown): boolean =>
   closing.has(method) || statusOf(method, params) === "notLoaded"
 
 /** The statuses of a thread on which no turn runs. */
 const idle: ReadonlySet<unknown> = new Set<Protocol.ThreadStatus["type"]>(["idle", "notLoaded", "systemError"])
 
-/** Whether a notification says that no turn of its thread runs. */
+/** Returns true if a notification says that no turn runs on its thread. */
 export const saysIdle = (method: unknown, params: unknown): boolean =>
   closing.has(method) || idle.has(statusOf(method, params))

@@ -1,5 +1,5 @@
 /**
- * Resumes the threads of a client on a new connection: see `Rejoining`, which takes the responses.
+ * The resumption of a client's threads on a new connection. `Rejoining` processes the responses.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,10 +15,10 @@ import {
 } from "../model/errors/CodexError.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 
-/** How long the server may take for one response. */
+/** The time limit for one response. */
 const timeout = Duration.seconds(30)
 
-/** So many threads are resumed at once. */
+/** The number of threads that are resumed at once. */
 const concurrency = 16
 
 /** The latest turns alone: a long thread has megabytes of earlier ones. */
@@ -40,11 +40,11 @@ export const afterUsage = (ask: Ask, threadId: string, then: () => void): Effect
     ask("thread/loaded/list", { limit: 1 }, then)
   )
 
-/** The pause between two looks at a thread, and how many there are at most. */
+/** The pause between two attempts to catch up with a thread, and their largest number. */
 const pause = "50 millis"
 const maxLooks = 40
 
-/** Resumes one thread, and waits until its turns have caught up. Fails only if the connection is of no use. */
+/** Resumes one thread, and waits until its turns have caught up. Fails only if the connection is unusable. */
 export const rejoin = (
   wire: Wire,
   { serverVersion }: Metadata,
@@ -93,7 +93,7 @@ export const rejoin = (
   return catchUp(0)
 }
 
-/** Resumes all threads that need it. Those that are found on the way, such as new sub-agents, follow. */
+/** Resumes all threads that need it, then those found meanwhile, such as new sub-agents. */
 export const rejoinAll = (wire: Wire, metadata: Metadata): Effect.Effect<void, CodexConnectError> => {
   const done = new Set<string>()
   const next: Effect.Effect<void, RequestError> = Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
- * The threads of a client after a lost connection: which of them have to be resumed on the next one, and how what happened meanwhile
- * reaches their turns.
+ * The recovery of threads after a lost connection: the choice of those to resume on the next one, and the update of their turns with
+ * the events that were missed.
  *
  * The response of `thread/resume` is the cut: it has everything up to a moment, and the events after it are complete. So it is read
  * in the reader, before the next message.
@@ -10,7 +10,7 @@ import { CodexConnectionError } from "../model/errors/CodexError.ts"
 import type * as Notification from "../model/turns/Notification.ts"
 import * as Usage from "../model/turns/Usage.ts"
 import type { Family } from "./Family.ts"
-import type { Follower } from "./Router.ts"
+import type { Followers } from "./Followers.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { RunningTurns } from "./RunningTurns.ts"
 
@@ -28,13 +28,13 @@ export interface Snapshot {
 export interface History {
   /** The latest turns, oldest first. */
   readonly turns: ReadonlyArray<Snapshot>
-  /** Whether these are all turns of the thread. */
+  /** True if these are all turns of the thread. */
   readonly isWhole: boolean
-  /** Whether items have the same ids as in events: from 0.169. */
+  /** True if items have the same ids as in events: from 0.169. */
   readonly sameIds: boolean
-  /** How often the history was looked at before since the connection was lost. */
+  /** How often the history was read before, since the connection was lost. */
   readonly looks: number
-  /** Whether the server sends the events of the thread from now on. */
+  /** True if the server sends the events of the thread from now on. */
   readonly isSubscribed: boolean
   /** Handles an event that was missed as if it arrived now. */
   readonly deliver: (event: Fields) => void
@@ -44,9 +44,9 @@ export interface History {
 export interface Rejoined {
   /** False if a turn was not found, and the history is not whole. */
   readonly isComplete: boolean
-  /** True if the thread is to be resumed again a little later. */
+  /** True if the thread must be resumed again a little later. */
   readonly isPending: boolean
-  /** Ends the turns that have ended meanwhile; to be run when their usage has arrived. Undefined if there are none. */
+  /** Ends the turns that have ended meanwhile. Run it when their usage has arrived. Undefined if there are none. */
   readonly end: (() => void) | undefined
 }
 
@@ -61,10 +61,10 @@ export interface Rejoining {
   readonly unstarted: (threadId: string) => void
 }
 
-/** The parts of the Router that rejoining uses. */
+/** The parts of the router that it uses. */
 export interface Routes {
   readonly turns: RunningTurns
-  readonly followers: ReadonlyMap<string | undefined, ReadonlySet<Follower>>
+  readonly followers: Followers
   readonly family: Family
   /** The threads with consumers of their notifications. */
   readonly subscribed: () => Iterable<string>
@@ -72,9 +72,6 @@ export interface Routes {
 }
 
 export const make = ({ deliver, family, followers, subscribed, turns }: Routes): Rejoining => {
-  const survivors = (threadId: string): ReadonlyArray<Follower> =>
-    Array.from(followers.get(threadId) ?? []).filter(({ rejoined }) => rejoined !== undefined)
-
   const complete = (threadId: string, { raw }: Snapshot) => deliver(endOf(threadId, raw))
 
   /** Brings a turn up to its snapshot. Returns its end if it has ended. */
@@ -89,13 +86,13 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
     if (!turn.hasStarted) deliver(startOf(threadId, snapshot.raw))
     seen?.catchUp(threadId, snapshot.raw, sameIds, deliver)
     return seen === null || snapshot.status === "inProgress" ? [] : [() => {
-      // The one of the server, if it has come after all.
+      // The server's own completion, if it has arrived after all.
       seen.completion ??= endOf(threadId, snapshot.raw)
       deliver(seen.completion)
     }]
   }
 
-  /** Brings the turns of a sub-agent up to its history. Only their beginnings and ends matter, and whom they spawned. */
+  /** Brings the turns of a sub-agent up to its history. Only their starts and ends matter, and the sub-agents that they spawned. */
   const catchUpSubagent = (threadId: string, { turns: history }: History): ReadonlyArray<() => void> => {
     for (const { id, items } of history) {
       for (const item of items) family.observe("item/completed", { item }, threadId, id)
@@ -117,8 +114,8 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
   return {
     threads: () => {
       const found = new Set(turns.all.map(({ threadId }) => threadId))
-      for (const threadId of followers.keys()) {
-        if (threadId !== undefined && survivors(threadId).length > 0) found.add(threadId)
+      for (const threadId of followers.threadIds) {
+        if (followers.survivors(threadId).length > 0) found.add(threadId)
       }
       for (const threadId of family.subagents()) found.add(threadId)
       for (const threadId of subscribed()) found.add(threadId)
@@ -130,7 +127,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       let isPending = false
       const settle: Array<() => void> = []
       const endings: Array<() => void> = []
-      for (const follower of survivors(threadId)) {
+      for (const follower of followers.survivors(threadId)) {
         const found = follower.rejoined?.(history)
         if (found === undefined) {
           isComplete = false
@@ -160,7 +157,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
     },
     refused: (threadId, error) => {
       for (const turn of turns.of(threadId)) turn.fail(error)
-      for (const follower of survivors(threadId)) follower.fail(error)
+      for (const follower of followers.survivors(threadId)) follower.fail(error)
       family.turns.end(threadId)
     },
     unstarted: (threadId) => {
@@ -172,7 +169,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
         isSubscribed: false,
         deliver
       }
-      for (const follower of survivors(threadId)) follower.rejoined?.(history)?.settle()
+      for (const follower of followers.survivors(threadId)) follower.rejoined?.(history)?.settle()
     }
   }
 }
@@ -180,16 +177,16 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
 const unknown = () =>
   new CodexConnectionError({ reason: { _tag: "NotRejoined", detail: "the server does not have the turn any more" } })
 
-/** A turn that the history does not have any more. */
+/** A turn that is no longer in the history. */
 const ended = (id: string): Snapshot => ({ id, status: "interrupted", items: [], raw: { id, status: "interrupted" } })
 
-/** The beginning of a turn that began meanwhile. */
+/** Returns the `turn/started` of a turn that began meanwhile. */
 export const startOf = (threadId: string, turn: Fields): Fields => ({
   method: "turn/started",
   params: { threadId, turn: { ...turn, items: [], itemsView: "notLoaded", status: "inProgress", error: null } }
 })
 
-/** The completion of a turn that has ended meanwhile; its items were delivered one by one. */
+/** Returns the completion of a turn that has ended meanwhile. Its items were delivered one by one. */
 export const endOf = (threadId: string, turn: Fields): Fields => ({
   method: "turn/completed",
   params: { threadId, turn: { ...turn, items: [], itemsView: "notLoaded" } }

@@ -1,12 +1,12 @@
 /**
  * One request on one connection: it is registered and written, then waits for its response until its time limit.
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
@@ -14,6 +14,7 @@ import type { Deadlines } from "../base/Deadlines.ts"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import type { Connection } from "../model/connection/Transport.ts"
 import { CodexTimeoutError, InvalidInputError, type RequestError } from "../model/errors/CodexError.ts"
+import type { Answer, Pending } from "./PendingRequests.ts"
 import type { Router } from "./Router.ts"
 import type { AllSlots, Slots } from "./Slots.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -29,6 +30,8 @@ export interface Request<A> {
   readonly control?: boolean | undefined
   /** Receives a result that arrives after the time limit, in the reader. Without it, such a result is dropped. */
   readonly late?: ((result: unknown) => void) | undefined
+  /** Receives the id of the request before it is written. */
+  readonly onId?: ((id: number) => void) | undefined
   /** Runs when the connection has accepted the request, or has not. */
   readonly onSend?: ((isAccepted: boolean) => void) | undefined
   /** The span whose trace the server continues. */
@@ -46,85 +49,129 @@ export interface Wire {
 
 /** Sends a request, and waits for its response. If too many requests are in flight, it first waits for a slot. */
 export const roundTrip = <A>(wire: Wire, request: Request<A>): Effect.Effect<A, RequestError> =>
-  Effect.withFiber((fiber) => {
-    const slots = request.control === true ? undefined : wire.slots?.of(request.method)
-    return slots === undefined || slots.tryTake()
-      ? send(wire, request, slots, fiber)
-      : Effect.uninterruptibleMask((interruptibly) => {
-        const { method, timeout } = request
-        const waiting = Effect.timeoutOrElse(slots.take, {
-          duration: timeout,
-          orElse: () => Effect.fail(timedOut(method, timeout, threadIdOf(request.params)))
-        })
-        // The request owns the slot before it can be interrupted again.
-        return Effect.flatMap(interruptibly(waiting), () => send(wire, request, slots, fiber, interruptibly))
-      })
+  Effect.withFiber((fiber) => roundTripIn(fiber, wire, request))
+
+/** As {@link roundTrip}, in a fiber that is known. Run the result once. */
+export const roundTripIn = <A>(
+  fiber: Fiber.Fiber<unknown, unknown>,
+  wire: Wire,
+  request: Request<A>
+): Effect.Effect<A, RequestError> => {
+  const slots = request.control === true ? undefined : wire.slots?.of(request.method)
+  const call = new Call(wire, request, slots, fiber)
+  // Nothing is registered before the clean-up is in place: a fiber may be interrupted between any two steps.
+  return Effect.onError(
+    Effect.suspend(() => slots === undefined || slots.tryTake() ? call.send() : waitAndSend(request, slots, call)),
+    (cause) => {
+      call.abandon(cause)
+      return Effect.void
+    }
+  )
+}
+
+const waitAndSend = <A>(
+  { method, params, timeout }: Request<A>,
+  slots: Slots,
+  call: Call<A>
+): Effect.Effect<A, RequestError> =>
+  Effect.uninterruptibleMask((interruptibly) => {
+    const waiting = Effect.timeoutOrElse(slots.take, {
+      duration: timeout,
+      orElse: () => Effect.fail(timedOut(method, timeout, threadIdOf(params)))
+    })
+    // The request owns the slot before it can be interrupted again.
+    return Effect.flatMap(interruptibly(waiting), () => interruptibly(call.send()))
   })
 
-/** Sends a request that has its slot. */
-const send = <A>(
-  { connection, deadlines, router }: Wire,
-  { late, method, onSend, params, read, span, timeout }: Request<A>,
-  slots: Slots | undefined,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  interruptibly: (answer: Effect.Effect<A, RequestError>) => Effect.Effect<A, RequestError> = identity
-): Effect.Effect<A, RequestError> => {
-  const threadId = threadIdOf(params)
-  const untilAnswered = slots?.untilRead === true ? undefined : slots
+/** One request, from its registration to its end. A class, because a closure for each step costs more. */
+class Call<A> implements Pending {
+  readonly method: string
+  readonly threadId: string | undefined
+  private readonly wire: Wire
+  private readonly request: Request<A>
+  private readonly slots: Slots | undefined
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** The id of the request; 0 before it is registered. */
+  private id = 0
   /** The end of the request; the first one counts. */
-  let ended: Exit.Exit<A, RequestError> | undefined
-  let resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
-  let cancelDeadline: (() => void) | undefined
-  const end = (exit: Exit.Exit<A, RequestError>) => {
-    if (ended !== undefined) return
-    ended = exit
-    cancelDeadline?.()
-    Telemetry.requestEnded(method, exit, fiber.context)
-    resume?.(exit)
+  private ended: Exit.Exit<A, RequestError> | undefined
+  private resume: ((exit: Exit.Exit<A, RequestError>) => void) | undefined
+  private cancelDeadline: (() => void) | undefined
+
+  constructor(wire: Wire, request: Request<A>, slots: Slots | undefined, fiber: Fiber.Fiber<unknown, unknown>) {
+    this.method = request.method
+    this.threadId = threadIdOf(request.params)
+    this.wire = wire
+    this.request = request
+    this.slots = slots
+    this.fiber = fiber
   }
-  /** True while the request is written, and its response has not arrived. */
-  const abandon = (late?: (result: unknown) => void) => {
-    if (ended === undefined) router.forget(id, { late, read: untilAnswered?.abandoned() })
-  }
-  const id = router.expect({
-    method,
-    threadId,
-    settle: (exit) => {
-      // What is read may throw, and is then settled once more.
-      const result = Exit.isSuccess(exit) ? read(exit.value) : Exit.failCause(exit.cause)
-      untilAnswered?.answered()
-      end(result)
+
+  /** Registers the request, which has its slot, and writes it. Waits for the response. */
+  send(): Effect.Effect<A, RequestError> {
+    const { connection, deadlines, router } = this.wire
+    const { method, onId, onSend, params, span, timeout } = this.request
+    const { slots } = this
+    const id = router.expect(this)
+    onId?.(id)
+    const trace = span === undefined || this.fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
+    const message = encode({ id, method, params, trace }, connection)
+    if (typeof message !== "string") {
+      router.forget(id)
+      slots?.answered()
+      return Effect.fail(message)
     }
-  })
-  const trace = span === undefined || fiber.getRef(Tracer.DisablePropagation) ? undefined : traceOf(span)
-  const message = encode({ id, method, params, trace }, connection)
-  if (typeof message !== "string") {
-    router.forget(id)
-    slots?.answered()
-    return Effect.fail(message)
+    if (this.ended !== undefined) {
+      if (slots?.untilRead === true) slots.answered()
+      return this.ended
+    }
+    this.id = id
+    if (slots?.untilRead === true) router.whenRead(id, () => slots.answered())
+    this.cancelDeadline = deadlines.add(timeout, () => {
+      this.forget(this.request.late)
+      this.end(Exit.fail(timedOut(method, timeout, this.threadId)))
+    })
+    const answer = Effect.callback<A, RequestError>((onEnd) => {
+      if (this.ended === undefined) this.resume = onEnd
+      else onEnd(this.ended)
+    })
+    const sending = onSend === undefined
+      ? connection.send(message)
+      : Effect.onExit(connection.send(message), (exit) => Effect.sync(() => onSend(Exit.isSuccess(exit))))
+    return Effect.andThen(sending, answer)
   }
-  if (ended !== undefined) {
-    if (untilAnswered === undefined) slots?.answered()
-    return ended
+
+  /** Takes the response. Runs in the reader. */
+  settle(answer: Answer): void {
+    // Reading the result may throw; the request is then settled again.
+    const exit = Exit.isSuccess(answer) ? this.request.read(answer.value) : Exit.failCause(answer.cause)
+    this.untilAnswered?.answered()
+    this.end(exit)
   }
-  if (slots?.untilRead === true) router.whenRead(id, () => slots.answered())
-  cancelDeadline = deadlines.add(timeout, () => {
-    abandon(late)
-    end(Exit.fail(timedOut(method, timeout, threadId)))
-  })
-  const answer = Effect.callback<A, RequestError>((onEnd) => {
-    if (ended === undefined) resume = onEnd
-    else onEnd(ended)
-  })
-  const sending = onSend === undefined
-    ? connection.send(message)
-    : Effect.onExit(connection.send(message), (exit) => Effect.sync(() => onSend(Exit.isSuccess(exit))))
-  return Effect.onError(interruptibly(Effect.andThen(sending, answer)), (cause) => {
-    // The request could not be sent, or its caller has gone.
-    abandon()
-    end(Exit.failCause(cause))
-    return Effect.void
-  })
+
+  /** The request could not be sent, or its caller has gone. */
+  abandon(cause: Cause.Cause<RequestError>): void {
+    if (this.id === 0) return
+    this.forget()
+    this.end(Exit.failCause(cause))
+  }
+
+  /** The slots, if the request holds its slot until it is answered. */
+  private get untilAnswered(): Slots | undefined {
+    return this.slots?.untilRead === true ? undefined : this.slots
+  }
+
+  private forget(late?: (result: unknown) => void): void {
+    if (this.ended === undefined) this.wire.router.forget(this.id, { late, read: this.untilAnswered?.abandoned() })
+  }
+
+  private end(exit: Exit.Exit<A, RequestError>): void {
+    if (this.ended !== undefined) return
+    this.ended = exit
+    this.cancelDeadline?.()
+    Telemetry.requestEnded(this.method, exit, this.fiber.context)
+    this.resume?.(exit)
+  }
 }
 
 const timedOut = (method: string, timeout: Duration.Duration, threadId: string | undefined): CodexTimeoutError =>

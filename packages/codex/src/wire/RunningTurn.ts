@@ -6,7 +6,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
-import { Broadcast } from "../base/Broadcast.ts"
+import { Broadcast, type Cursor } from "../base/Broadcast.ts"
 import {
   CodexConnectionError,
   CodexDecodeError,
@@ -15,18 +15,30 @@ import {
   TurnLimitError,
   type TurnStreamError
 } from "../model/errors/CodexError.ts"
-import type { Limit } from "../model/turns/Limits.ts"
+import type { Reached } from "../model/turns/Limits.ts"
 import * as Notification from "../model/turns/Notification.ts"
 import * as TurnResult from "../model/turns/TurnResult.ts"
 import type * as Usage from "../model/turns/Usage.ts"
 import type { ChildTurns, Snapshot } from "./ChildTurns.ts"
+import * as Kind from "./Kind.ts"
 import type { Seen } from "./Seen.ts"
 import type { ServerErrors } from "./ServerErrors.ts"
 
-/** How a turn is steered and interrupted that is more than one turn of the server. */
+/** Steers and interrupts a turn that consists of several turns of the server. */
 export interface TurnControl {
   readonly steer: (input: ReadonlyArray<Protocol.UserInputInput>) => Effect.Effect<void, RequestError>
   readonly interrupt: Effect.Effect<void, RequestError>
+}
+
+/** The events of a turn, from the point on at which its starter joined. */
+export type TurnCursor = Cursor<Notification.Notification, TurnStreamError>
+
+/** A turn, with its events if its starter requested them. */
+export interface StartedTurn {
+  /** The events of the turn, and its result. */
+  readonly turn: RunningTurn
+  /** A cursor before the first event. Null if events were not requested. */
+  readonly cursor: TurnCursor | null
 }
 
 export class RunningTurn {
@@ -36,7 +48,7 @@ export class RunningTurn {
   /** The turn's result, once it has ended. */
   readonly result = Deferred.makeUnsafe<TurnResult.TurnResult, TurnError>()
 
-  /** Done when the turn's first event has come, or it has ended: the server refuses to steer or interrupt it before. */
+  /** Done when the turn's first event has arrived, or the turn has ended. The server refuses to steer or interrupt it before. */
   readonly started = Deferred.makeUnsafe<void>()
 
   /** Null for a turn that the server knows by its id. */
@@ -57,10 +69,10 @@ export class RunningTurn {
   /** The received part of the turn. Null if the turn ends with the connection. */
   seen: Seen | null = null
 
-  /** Why the turn has failed, whatever its completion says. */
+  /** The error of the turn, whatever its completion reports. */
   verdict: Protocol.TurnError | null = null
 
-  /** The event that completed the turn: what a consumer gets who comes after the end. */
+  /** The event that completed the turn. A consumer that arrives after the end receives it. */
   completion: Notification.Notification | null = null
 
   /** How the events ended; null while the turn runs. */
@@ -75,7 +87,7 @@ export class RunningTurn {
   private openMessages = 0
   private readonly onEnd: Array<(exit: Exit.Exit<TurnResult.TurnResult, TurnError>) => void> = []
 
-  /** Whether the turn has ended, in whatever way. */
+  /** True if the turn has ended, in whatever way. */
   get ended(): boolean {
     return this.exit !== null
   }
@@ -83,14 +95,14 @@ export class RunningTurn {
   /** The server's turns that this turn stands for: sub-agents name one of them as their root. */
   readonly roots: Array<string>
 
-  /** Whether the turn's sub-agents go on when it is stopped. */
+  /** True if the turn's sub-agents continue when it is stopped. */
   leavesSubagents = false
 
-  /** How many sub-agents were interrupted for this turn before it started. */
+  /** The number of sub-agents that were interrupted for this turn before it started. */
   stoppedBefore = 0
 
   /** The limit that the turn has reached: it is being interrupted. */
-  limit: Limit | null = null
+  limit: Reached | null = null
 
   private onUsage: (() => void) | undefined
   private readonly errors: ServerErrors
@@ -156,34 +168,32 @@ export class RunningTurn {
     return this.fold.tokens
   }
 
-  /** Whether an event of the turn has come. */
+  /** True if an event of the turn has arrived. */
   get hasStarted(): boolean {
     return Deferred.isDoneUnsafe(this.started)
   }
 
-  /** Whether the agent has begun a message that is not complete. */
+  /** True if the agent has begun a message that is not complete. */
   get isSpeaking(): boolean {
     return this.openMessages > 0
   }
 
   /** Takes one message of this turn. Returns it typed if that was needed. */
-  offer(raw: Notification.Raw): Notification.Notification | undefined {
+  offer(raw: Notification.Raw, kind: Kind.Kind = Kind.of(raw["method"])): Notification.Notification | undefined {
     if (!Deferred.isDoneUnsafe(this.started)) Deferred.doneUnsafe(this.started, Exit.void)
-    const method = raw["method"]
-    if (method === "item/started" && isMessage(raw)) this.openMessages++
-    this.seen?.note(method, raw["params"])
-    const wanted = TurnResult.Fold.wants(method)
-    if (this.events === null && !wanted) return undefined
-    const event = Notification.fromMessage(raw)
+    if (kind.startsItem && isMessage(raw)) this.openMessages++
+    if (this.seen !== null) this.seen.note(kind.method, raw["params"])
+    if (this.events === null && !kind.concernsResult) return undefined
+    const event = Notification.fromEntry(raw, kind.entry)
     if (event.method === "turn/completed") this.complete(event)
     else {
       this.events?.push(event)
-      if (wanted) this.add(event)
+      if (kind.concernsResult) this.add(event)
     }
     return event
   }
 
-  /** Prepares for reports of usage that are missing: without one so far, the tokens of the thread before the turn count. */
+  /** Prepares for missing reports of usage: without one so far, counting starts from the thread's tokens before the turn. */
   missUsage(): void {
     if (this.usedBefore !== undefined) this.fold.startFrom(this.usedBefore)
   }
@@ -199,7 +209,7 @@ export class RunningTurn {
     if (this.held !== null) this.finish(this.held)
   }
 
-  /** Ends the turn without a completion: the connection was lost, or nobody waits any more. */
+  /** Ends the turn without a completion, because the connection was lost or no caller waits any more. */
   fail(error: TurnStreamError): void {
     this.end(Exit.fail(error), Exit.fail(error))
   }
@@ -210,9 +220,9 @@ export class RunningTurn {
     else this.fail(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
   }
 
-  private endAtLimit(limit: Limit, result: TurnResult.TurnResult): void {
+  private endAtLimit(reached: Reached, result: TurnResult.TurnResult): void {
     const { threadId, turnId } = this
-    const exit = Exit.fail(new TurnLimitError({ limit, threadId, turnId, result }))
+    const exit = Exit.fail(new TurnLimitError({ ...reached, threadId, turnId, result }))
     this.end(exit, exit)
   }
 
@@ -263,14 +273,14 @@ export class RunningTurn {
     for (const f of this.onEnd) f(result)
     for (const release of this.holds) release()
     for (const root of this.roots) this.children.endRoot(root)
-    // Last: it resumes who waits at once, and for them the thread is free.
+    // Last, because it resumes the waiting callers at once, and they must find the thread free.
     Deferred.doneUnsafe(this.result, result)
   }
 }
 
 type Completion = Notification.Known<"turn/completed">
 
-/** Whether an item has begun that is a message of the agent. Not worth decoding it. */
+/** Returns true if the item is a message of the agent. Reads the raw event, because decoding it costs more. */
 const isMessage = ({ params }: Notification.Raw): boolean => {
   const item = Predicate.isObject(params) ? params["item"] : undefined
   return Predicate.isObject(item) && item["type"] === "agentMessage"

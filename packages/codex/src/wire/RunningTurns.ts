@@ -6,17 +6,22 @@ import type { RunningTurn } from "./RunningTurn.ts"
 /** Running turns, by thread and turn id. */
 export class RunningTurns {
   private readonly byThread = new Map<string, ReadonlyArray<RunningTurn>>()
-  /** The first turn of each id: one look-up finds the turn of nearly every message. */
-  private readonly byId = new Map<string, RunningTurn>()
-  /** The number of turns that are not in `byId`, because another thread has a turn of the same id. */
-  private others = 0
+  private readonly byKey = new Map<number, ReadonlyArray<RunningTurn>>()
+  /** The turn of the latest message. */
+  private latest: RunningTurn | undefined
 
   /** The turn of a thread with this id. */
   get(threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined {
     if (threadId === undefined || turnId === undefined) return undefined
-    const turn = this.byId.get(turnId)
-    if (turn !== undefined && turn.threadId === threadId) return turn
-    return this.others === 0 ? undefined : this.of(threadId).find((other) => other.turnId === turnId)
+    const { latest } = this
+    if (latest !== undefined && latest.turnId === turnId && latest.threadId === threadId) return latest
+    const turns = this.byKey.get(keyOf(turnId))
+    if (turns === undefined) return undefined
+    for (let index = 0; index < turns.length; index++) {
+      const turn = turns[index]!
+      if (turn.turnId === turnId && turn.threadId === threadId) return this.latest = turn
+    }
+    return undefined
   }
 
   /** The turns of one thread. */
@@ -32,15 +37,32 @@ export class RunningTurns {
   /** Adds a turn until it ends. */
   add(turn: RunningTurn): void {
     const { threadId, turnId } = turn
-    this.byThread.set(threadId, [...this.of(threadId), turn])
-    if (this.byId.has(turnId)) this.others++
-    else this.byId.set(turnId, turn)
+    add(this.byThread, threadId, turn)
+    add(this.byKey, keyOf(turnId), turn)
     turn.whenEnded(() => {
-      const left = this.of(threadId).filter((other) => other !== turn)
-      if (left.length === 0) this.byThread.delete(threadId)
-      else this.byThread.set(threadId, left)
-      if (this.byId.get(turnId) === turn) this.byId.delete(turnId)
-      else this.others--
+      remove(this.byThread, threadId, turn)
+      remove(this.byKey, keyOf(turnId), turn)
+      if (this.latest === turn) this.latest = undefined
     })
   }
+}
+
+/**
+ * Returns a number from the end of an id, where ids differ most. Each message has a new string, and `Map` would hash all of it,
+ * which costs as much as the rest of the routing.
+ */
+const keyOf = (id: string): number => {
+  let key = id.length
+  for (let at = Math.max(0, id.length - 5); at < id.length; at++) key = (key * 31 + id.charCodeAt(at)) | 0
+  return key
+}
+
+const add = <K>(turns: Map<K, ReadonlyArray<RunningTurn>>, key: K, turn: RunningTurn): void => {
+  turns.set(key, [...turns.get(key) ?? [], turn])
+}
+
+const remove = <K>(turns: Map<K, ReadonlyArray<RunningTurn>>, key: K, turn: RunningTurn): void => {
+  const left = (turns.get(key) ?? []).filter((other) => other !== turn)
+  if (left.length === 0) turns.delete(key)
+  else turns.set(key, left)
 }

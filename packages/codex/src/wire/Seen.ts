@@ -1,5 +1,5 @@
 /**
- * The part of a turn that this client has received. After a lost connection it tells what a snapshot of the turn has in addition,
+ * The part of a turn that this client has received. After a lost connection it finds what a snapshot of the turn adds,
  * and filters the events that follow, so that consumers get each item once and the exact text of each message.
  */
 import * as Predicate from "effect/Predicate"
@@ -18,7 +18,7 @@ export class Seen {
   /** The completion, which waits for the usage: the one that was missed may have been the last. */
   completion: Fields | undefined
 
-  /** Whether usage was reported since the last cut. */
+  /** True if usage was reported since the last cut. */
   private isMeasured = false
 
   /** The items that have started, with their types, in the order of their starts. */
@@ -65,7 +65,7 @@ export class Seen {
   }
 
   /**
-   * Delivers the events that a snapshot of the turn has in addition, without its completion. `deliver` has to {@link note} each event. Before
+   * Delivers the events that a snapshot of the turn adds, without its completion. `deliver` must {@link note} each event. Before
    * 0.169, snapshots name items differently from events; then `sameIds` is false, and items are matched by type and order.
    */
   catchUp(threadId: string, turn: Fields, sameIds: boolean, deliver: (event: Fields) => void): void {
@@ -78,7 +78,7 @@ export class Seen {
       const item = match < 0 ? snapshot : { ...snapshot, id: known!.splice(match, 1)[0]![0] }
       const id = textOf(item["id"])
       const isRunning = item["status"] === "inProgress"
-      // The id of a running item is not known where ids differ: its end will tell it.
+      // Where ids differ, that of a running item is known only at its end.
       if (this.completed.has(id) || (isRunning && known !== undefined)) continue
       if (!this.started.has(id)) deliver(startOf(threadId, turnId, item))
       if (isRunning) continue
@@ -91,7 +91,7 @@ export class Seen {
 
   /**
    * Returns the events that consumers get for one that has arrived after a cut. Pieces of a text with a gap wait for the end of
-   * their message, and then come as one.
+   * their message, and then arrive as one.
    */
   pass(raw: Fields): ReadonlyArray<Fields> {
     const params = fieldsOf(raw["params"])

@@ -30,11 +30,13 @@ import * as Router from "./Router.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 export interface Session {
-  /** Connects and shakes hands. To be run once; the scope ends every connection. */
+  /** Connects and performs the handshake. Run it once; the scope ends every connection. */
   readonly open: Effect.Effect<void, ConnectError, Scope.Scope>
-  /** The connection in use. Waits at most that long while the server is started again; fails at once when there will be none. */
+  /** Returns the connection in use. While the server restarts, waits for at most this long. Fails at once if there will be none. */
   readonly connection: (within: Duration.Duration) => Effect.Effect<Connection, CodexConnectionError>
-  /** Ends when the connection in use is lost, or closed. If turns outlive it, ends when there will be no other one. */
+  /** Returns the connection in use. Undefined while there is none. */
+  readonly connected: () => Connection | undefined
+  /** Ends when the connection in use is lost or closed. If turns outlive it, ends when there will be no further one. */
   readonly closed: Effect.Effect<CodexConnectionError>
   /** The present state, and each later one. Ends when there will be no other connection. */
   readonly states: Stream.Stream<ConnectionState>
@@ -42,11 +44,11 @@ export interface Session {
   readonly survives: () => boolean
   /** Resumes a thread on the connection in use, and brings its turns up to date. */
   readonly rejoin: (threadId: string) => Effect.Effect<void, RequestError>
-  /** How many connections there have been. */
+  /** Returns the number of connections so far. */
   readonly connections: () => number
-  /** Of the connection in use, or of the last one. */
+  /** Returns the metadata of the connection in use, or of the last one. */
   readonly metadata: () => Metadata.Metadata
-  /** The connection in use, or the last one; undefined before the first. */
+  /** Returns the connection in use, or the last one. Undefined before the first. */
   readonly last: () => Connection | undefined
 }
 
@@ -54,11 +56,11 @@ interface Opened {
   readonly connection: Connection
   readonly metadata: Metadata.Metadata
   readonly lost: Deferred.Deferred<CodexConnectionError>
-  /** Ends what is left of the connection. */
+  /** Ends the connection, if something of it is left. */
   readonly close: Effect.Effect<void>
 }
 
-/** The next connection, for those who wait for it. */
+/** The next connection, for the callers that wait for it. */
 type Next = Deferred.Deferred<Connection, CodexConnectionError>
 
 /**
@@ -77,10 +79,10 @@ type State =
   }
   | { readonly _tag: "Closed"; readonly last: Opened | undefined; readonly error: CodexConnectionError }
 
-/** A connection that lived this long was sound: the schedule of restarts begins anew. A process takes longer to show it. */
+/** Returns the lifetime after which the schedule of restarts begins anew. A process that cannot run may take longer to end. */
 const soundAfter = (isSurvivable: boolean) => isSurvivable ? Duration.seconds(5) : Duration.seconds(30)
 
-/** Before the first handshake. */
+/** The metadata before the first handshake. */
 const unknown: Metadata.Metadata = {
   userAgent: "unknown",
   serverName: "unknown",
@@ -90,7 +92,7 @@ const unknown: Metadata.Metadata = {
   platformOs: undefined
 }
 
-/** A session that has not connected yet. */
+/** Creates a session that has not connected yet. */
 export const make = Effect.fnUntraced(function*(
   options: ClientOptions.ClientOptions<unknown>,
   deadlines: Deadlines
@@ -100,9 +102,9 @@ export const make = Effect.fnUntraced(function*(
   const { restart = false } = options
   const handshakeTimeout = Duration.fromInputUnsafe(options.handshakeTimeout ?? ClientOptions.defaults.handshakeTimeout)
 
-  /** Whether turns outlive a connection. */
+  /** Returns true if turns outlive a connection. */
   const isSurvivable = (connection: Connection) => connection.serverContinues === true && restart !== false
-  /** There will be no other connection. */
+  /** Done when there will be no further connection. */
   const gone = Deferred.makeUnsafe<CodexConnectionError>()
   let connections = 0
   let present: ConnectionState | undefined
@@ -138,7 +140,7 @@ export const make = Effect.fnUntraced(function*(
     states.end(Exit.void)
   }
 
-  /** There will be no other connection. */
+  /** Ends the session: there will be no further connection. */
   const end = (error: CodexConnectionError) => {
     const before = state
     if (before._tag === "Closed") return
@@ -166,7 +168,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const error = lossOf(exit)
-          // First: whoever hears of the loss may ask for a connection at once.
+          // First, because a caller that fails with the loss may request a connection at once.
           if (state._tag === "Connected" && state.last.connection === connection) lose(error)
           if (state._tag === "Reconnecting" && isSurvivable(connection)) router.suspend(error)
           else router.fail(error)
@@ -185,7 +187,7 @@ export const make = Effect.fnUntraced(function*(
     return { connection, metadata, lost, close: Scope.close(connectionScope, Exit.void) }
   })
 
-  /** Connects in a scope of its own, which is closed at once if that fails. Counts the connection, and uses it. */
+  /** Connects in its own scope, which is closed at once if that fails. Counts the connection, and uses it. */
   const open = (count: Effect.Effect<void>) =>
     Effect.uninterruptibleMask((interruptibly) =>
       Effect.flatMap(Scope.make(), (connectionScope) =>
@@ -263,6 +265,7 @@ export const make = Effect.fnUntraced(function*(
         }
       }
     },
+    connected: () => state._tag === "Connected" ? state.last.connection : undefined,
     closed: Effect.suspend(() => {
       switch (state._tag) {
         case "Connected":
@@ -293,7 +296,7 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-/** Waits until a connection is lost, and ends what is left of it. */
+/** Waits until a connection is lost, and then closes it. */
 const watch = (opened: Opened) => Effect.tap(Deferred.await(opened.lost), () => Effect.uninterruptible(opened.close))
 
 const warn = ({ connection }: Opened, error: CodexConnectionError) =>
@@ -337,6 +340,16 @@ const handshake = Effect.fnUntraced(function*(
       reason: {
         _tag: "HandshakeRefused",
         detail: "its answer is missing required metadata (user agent, server name, server version)"
+      },
+      target
+    })
+  }
+  const { serverVersion = metadata.serverVersion } = wire.connection
+  if (metadata.serverVersion !== serverVersion) {
+    return yield* new CodexConnectError({
+      reason: {
+        _tag: "HandshakeRefused",
+        detail: `the server has version ${metadata.serverVersion} instead of ${serverVersion}`
       },
       target
     })

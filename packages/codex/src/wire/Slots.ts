@@ -7,7 +7,7 @@ import { Waiters } from "../base/Waiters.ts"
 
 /**
  * Requests that stay open while something runs, those that send it input, and those that end or change a turn. They are in flight
- * besides the others and never wait for their responses. Only so many are sent before the server has read them.
+ * besides the others and never wait for their responses. Only {@link maxUnread} of them are sent before the server has read them.
  */
 const open: ReadonlySet<string> = new Set([
   "command/exec",
@@ -22,7 +22,7 @@ const open: ReadonlySet<string> = new Set([
   "turn/steer"
 ])
 
-/** How many requests beside the others may be sent that the server has not read. */
+/** The number of such requests that may be sent before the server has read them. */
 const maxUnread = 16
 
 /** The slots of one client. */
@@ -74,7 +74,7 @@ export class Slots {
     this.onWait = onWait
   }
 
-  /** Whether a request gives its slot back when the server has read it, before it is answered. */
+  /** True if a request frees its slot when the server has read it, before it is answered. */
   get untilRead(): boolean {
     return this.onWait !== undefined
   }

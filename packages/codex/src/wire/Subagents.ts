@@ -7,7 +7,8 @@ import { printable } from "../base/printable.ts"
 import type { RequestError } from "../model/errors/CodexError.ts"
 import * as ThreadSettings from "../model/turns/Settings.ts"
 import type { ChildTurn } from "./ChildTurns.ts"
-import type { Family, Member } from "./Family.ts"
+import type { Family } from "./Family.ts"
+import type { Member } from "./Member.ts"
 
 /** Sends a request whose result is not needed. */
 export type SendPlain = (method: string, params: unknown) => Effect.Effect<void, RequestError>
@@ -22,7 +23,7 @@ export interface Subagents {
   readonly ended: (rootIds: ReadonlyArray<string>) => Effect.Effect<void>
   /**
    * Brings the sub-agents of a thread within the options that its next turn changes, before that turn starts. Those that
-   * run with more are interrupted. Returns how many.
+   * run with wider options are interrupted. Returns their number.
    */
   readonly narrow: (threadId: string, options: object) => Effect.Effect<number>
 }
@@ -36,7 +37,7 @@ export const make = ({ family, fork, send }: {
 }): Subagents => {
   const { turns } = family
 
-  /** Turns that were interrupted already. */
+  /** Turns that are already interrupted. */
   const interrupted = new WeakSet<ChildTurn>()
 
   const interruptTurn = (turn: ChildTurn): Effect.Effect<void> =>

@@ -26,8 +26,11 @@ export class Subscriptions {
   /** Every notification from now on. */
   readonly all: Notifications = Stream.unwrap(this.subscribe(() => this.everything))
 
+  /** Every notification that belongs to no turn, from the moment the Effect is run, until its scope closes. */
+  readonly scopedWithoutTurn: Effect.Effect<Notifications, never, Scope.Scope> = this.subscribe(() => this.globals)
+
   /** Every notification from now on that belongs to no turn. */
-  readonly withoutTurn: Notifications = Stream.unwrap(this.subscribe(() => this.globals))
+  readonly withoutTurn: Notifications = Stream.unwrap(this.scopedWithoutTurn)
 
   /** Every notification of one thread from now on. */
   thread(threadId: string): Notifications {

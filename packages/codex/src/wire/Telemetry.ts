@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
@@ -78,7 +79,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, StartTurnError>): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
 }
 
-/** The method as metrics name it: those that the protocol does not have share one series, since there may be any number. */
+/** Returns the method as metrics name it. Unknown methods share one series, because there may be any number of them. */
 const known = (methods: ReadonlyMap<string, unknown>, method: string): string => methods.has(method) ? method : "_OTHER"
 
 /** Counts a request that has ended. */
@@ -94,15 +95,18 @@ export const requestEnded = (
  */
 export const request = <A>(
   method: string,
-  send: (span: Tracer.AnySpan | undefined) => Effect.Effect<A, RequestError>
+  send: (
+    span: Tracer.AnySpan | undefined,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ) => Effect.Effect<A, RequestError>
 ): Effect.Effect<A, RequestError> =>
   Effect.withFiber((fiber) =>
     fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-      ? send(Context.getOrUndefined(fiber.context, Tracer.ParentSpan))
+      ? send(Context.getOrUndefined(fiber.context, Tracer.ParentSpan), fiber)
       : Effect.useSpan(
         "codex.request",
         { kind: "client", attributes: rpc(method) },
-        (span) => Effect.tapError(send(span), (error) => Effect.sync(() => failed(span, error)))
+        (span) => Effect.tapError(send(span, fiber), (error) => Effect.sync(() => failed(span, error)))
       )
   )
 

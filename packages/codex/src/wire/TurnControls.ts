@@ -1,5 +1,5 @@
 /**
- * Controls of running turns: steer, interrupt and stop.
+ * The controls of running turns: steer, interrupt and stop.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -11,12 +11,14 @@ import type { RequestError } from "../model/errors/CodexError.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
-/** Options of a request that are not for users. */
+/** Internal options of a request. */
 export interface SendOptions {
   /** Receives a result that arrives after the time limit. */
   readonly late?: (result: unknown) => void
   /** True if it does not count among the requests in flight. */
   readonly control?: boolean
+  /** Receives the id of the request before it is written. */
+  readonly onId?: (id: number) => void
   /** Runs when the connection has accepted the request, or has not. */
   readonly onSend?: (isAccepted: boolean) => void
   /** True if it is sent again after a lost connection, because repeating it does no harm. */

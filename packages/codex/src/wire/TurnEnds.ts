@@ -11,12 +11,13 @@ import * as Predicate from "effect/Predicate"
 import type { Deadlines } from "../base/Deadlines.ts"
 import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
+import type { Follower } from "./Followers.ts"
 import { afterUsage } from "./Rejoin.ts"
 import type { Router, Watch } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
 
-/** The completion of a turn may come a little later than the news that its thread is idle. */
+/** The completion of a turn may arrive a little later than the report that its thread is idle. */
 const completionComes = Duration.seconds(1)
 
 /** A turn that was accepted may take a while to begin; its thread is idle until then. */
@@ -46,6 +47,8 @@ export const make = ({ controls, deadlines, fork, router, send }: {
 }): Watch => {
   /** Turns that are being checked. */
   const suspects = new WeakSet<RunningTurn>()
+  /** The checks of goals between two turns, each with a function that cancels it. Each turn of a goal begins a new one. */
+  const goalChecks = new WeakMap<Follower, () => void>()
   /** Turns whose retries by the server have been logged. */
   const reported = new WeakSet<RunningTurn>()
 
@@ -65,6 +68,27 @@ export const make = ({ controls, deadlines, fork, router, send }: {
       Effect.catchTag("CodexRpcError", () => Effect.sync(lose)),
       Effect.ignore,
       Effect.ensuring(Effect.sync(() => suspects.delete(turn)))
+    )
+  }
+
+  /** Ends a goal if its thread is still idle. */
+  const confirmGoal = (threadId: string, goal: Follower, isCurrent: () => boolean): Effect.Effect<void> => {
+    const conclude = (isActive: boolean) => {
+      if (isCurrent()) goal.conclude?.(isActive)
+    }
+    return Effect.gen(function*() {
+      const isActive = yield* ask("thread/goal/get", { threadId }, (result) => {
+        const isActive = fieldOf(fieldOf(result, "goal"), "status") === "active"
+        if (!isActive) conclude(false)
+        return isActive
+      })
+      if (!isActive) return
+      yield* ask("thread/read", { threadId }, (result) => {
+        if (statusOf(result) !== "active") conclude(true)
+      })
+    }).pipe(
+      Effect.catchTag("CodexRpcError", () => Effect.sync(() => conclude(true))),
+      Effect.ignore
     )
   }
 
@@ -91,6 +115,15 @@ export const make = ({ controls, deadlines, fork, router, send }: {
           turn.whenEnded(cancel)
         }
       }
+    },
+    waiting: (threadId, goal) => {
+      goalChecks.get(goal)?.()
+      const cancel = deadlines.add(
+        turnBegins,
+        () => fork(confirmGoal(threadId, goal, () => goalChecks.get(goal) === cancel))
+      )
+      goalChecks.set(goal, cancel)
+      goal.whole?.whenEnded(cancel)
     },
     retrying: (turn, params) => {
       if (reported.has(turn)) return

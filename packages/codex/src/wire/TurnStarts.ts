@@ -24,6 +24,7 @@ import {
 import type { TurnLimits } from "../model/turns/Limits.ts"
 import * as Enforcement from "./Enforcement.ts"
 import type { ForeignTurns } from "./ForeignTurns.ts"
+import type { QueuedTurns } from "./QueuedTurns.ts"
 import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -60,7 +61,7 @@ export interface ThreadRequest {
 export interface AcquiredThread {
   /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
   readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError | ThreadBusyError, Scope.Scope>
-  /** As {@link start}, for a turn that starts by other means. `starting` goes on if the caller is interrupted. */
+  /** As {@link start}, for a turn that starts by other means. `starting` continues if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
   ) => Effect.Effect<StartedTurn, E, Scope.Scope>
@@ -77,6 +78,25 @@ export interface TurnStarts {
     input: ReadonlyArray<Protocol.UserInputInput>,
     events: boolean
   ) => Effect.Effect<StartedTurn | undefined, StartTurnError>
+  /**
+   * Finds a turn by the `clientUserMessageId` of its start, which another program may have sent, and takes it over. Undefined if
+   * the thread has none.
+   */
+  readonly find: (
+    threadId: string,
+    clientId: string,
+    limits: TurnLimits | undefined
+  ) => Effect.Effect<StartedTurn | undefined, RequestError>
+  /** Waits until a thread is free, and runs an effect while no turn of this client can start on it. */
+  readonly exclusively: <A, E>(
+    threadId: string,
+    whenBusy: "wait" | "fail",
+    effect: Effect.Effect<A, E>
+  ) => Effect.Effect<A, E | ThreadBusyError>
+  /** Runs a function at a moment at which no turn of this client is about to start on a thread. */
+  readonly between: <A>(threadId: string, f: () => A) => Effect.Effect<A>
+  /** Interrupts a turn that reaches one of its limits. */
+  readonly enforce: (turn: RunningTurn, limits: TurnLimits) => Effect.Effect<void>
   /** The span of the turn that runs on a thread. */
   readonly spanOf: (threadId: string) => Tracer.Span | undefined
 }
@@ -88,6 +108,8 @@ interface Occupant {
   readonly steerable: boolean
   readonly limits: TurnLimits | undefined
   watched?: Telemetry.WatchedTurn
+  /** True from the moment at which the thread is free until the scope closes: the server must start no other turn meanwhile. */
+  isNext: boolean
   state: "idle" | "starting" | "started"
   /** The reason why the turn could not be started; until one is known, the caller's interruption. */
   failure: Exit.Exit<never, StartTurnError>
@@ -95,12 +117,14 @@ interface Occupant {
   isLeft: boolean
 }
 
-export const make = ({ controls, foreign, fork, rejoining, router, send }: {
+export const make = ({ controls, foreign, fork, queued, rejoining, router, send }: {
   readonly router: Router["Service"]
   readonly send: Send
   readonly controls: TurnControls
   /** The turns of other clients. */
   readonly foreign: ForeignTurns
+  /** The turns that the server starts from queues. */
+  readonly queued: QueuedTurns
   readonly rejoining: {
     /** Returns true if turns outlive the connection. */
     readonly survives: () => boolean
@@ -118,7 +142,7 @@ export const make = ({ controls, foreign, fork, rejoining, router, send }: {
   ): Effect.Effect<StartedTurn, RequestError | ThreadBusyError> =>
     Effect.suspend(() => {
       const { threadId } = params
-      // Without a message the history does not have the id.
+      // The history contains the id only with a message.
       const clientId = method === "turn/start" && params.input.length > 0
         ? params.clientUserMessageId ?? undefined
         : undefined
@@ -253,37 +277,81 @@ export const make = ({ controls, foreign, fork, rejoining, router, send }: {
     }
   }
 
-  const acquire: TurnStarts["acquire"] = ({ agent = {}, limits, steerable, threadId, whenBusy }) =>
+  /** Waits until neither a queued turn nor another client keeps a thread busy. */
+  const free = (
+    threadId: string,
+    whenBusy: "wait" | "fail",
+    occupant: Occupant
+  ): Effect.Effect<void, ThreadBusyError> =>
+    queued.free(threadId, whenBusy).pipe(
+      Effect.andThen(foreign.free(threadId, whenBusy)),
+      Effect.andThen(() => {
+        if (queued.isDue(threadId)) return free(threadId, whenBusy, occupant)
+        occupant.isNext = true
+        return Effect.void
+      })
+    )
+
+  /** Acquires a thread for an occupant, which leaves it with the scope. */
+  const occupy = <A>(
+    { steerable, threadId, whenBusy = "wait" }: Omit<ThreadRequest, "agent">,
+    limits: TurnLimits | undefined,
+    use: (occupant: Occupant) => Effect.Effect<A>
+  ): Effect.Effect<A, ThreadBusyError, Scope.Scope> =>
     Effect.uninterruptibleMask((interruptibly) => {
       const occupant: Occupant = {
         turn: Deferred.makeUnsafe(),
         steerable,
         limits,
+        isNext: false,
         state: "idle",
         failure: Exit.interrupt(),
         isLeft: false
       }
-      const use = Effect.flatMap(Effect.scope, (scope) =>
-        Effect.andThen(
-          Scope.addFinalizer(scope, leave(threadId, occupant)),
-          Effect.map(Telemetry.watchTurn(threadId, agent), (watched) => {
-            occupant.watched = watched
-            return acquired(threadId, occupant, watched)
-          })
-        ))
-      const acquiring = Effect.tap(use, interruptibly(foreign.free(threadId, whenBusy ?? "wait")))
-      if (gate.tryAcquire(threadId, occupant)) return acquiring
-      if (whenBusy === "fail") return Effect.fail(new ThreadBusyError({ threadId }))
+      const occupying = Effect.flatMap(Effect.scope, (scope) =>
+        Effect.andThen(Scope.addFinalizer(scope, leave(threadId, occupant)), use(occupant)))
+      const acquiring = Effect.tap(occupying, interruptibly(free(threadId, whenBusy, occupant)))
+      if (gate.tryAcquire(threadId, occupant)) {
+        return acquiring
+      }
+      if (whenBusy === "fail") {
+        return Effect.fail(new ThreadBusyError({ threadId }))
+      }
       return Effect.andThen(Telemetry.waiting(interruptibly(gate.acquire(threadId, occupant))), acquiring)
+    })
+
+  const acquire: TurnStarts["acquire"] = ({ agent = {}, ...request }) =>
+    occupy(
+      request,
+      request.limits,
+      (occupant) =>
+        Effect.map(Telemetry.watchTurn(request.threadId, agent), (watched) => {
+          occupant.watched = watched
+          return acquired(request.threadId, occupant, watched)
+        })
+    )
+
+  const exclusively: TurnStarts["exclusively"] = (threadId, whenBusy, effect) =>
+    Effect.scoped(
+      Effect.andThen(occupy({ threadId, whenBusy, steerable: false }, undefined, () => Effect.void), effect)
+    )
+
+  const between: TurnStarts["between"] = (threadId, f) =>
+    Effect.suspend(() => {
+      const occupant = gate.occupant(threadId)
+      return occupant?.isNext === true && occupant.state !== "started"
+        ? Effect.andThen(Deferred.await(occupant.turn), between(threadId, f))
+        : Effect.sync(f)
     })
 
   const join: TurnStarts["join"] = (threadId, input, events) =>
     Effect.suspend(() => {
       const occupant = gate.occupant(threadId)
-      if (occupant !== undefined && !occupant.steerable) return Effect.succeed(undefined)
-      const joined = occupant === undefined ?
+      const running = queued.running(threadId)
+      if (running === undefined && occupant !== undefined && !occupant.steerable) return Effect.succeed(undefined)
+      const joined = running === undefined && occupant === undefined ?
         foreign.join(threadId, input, events) :
-        Effect.flatMap(Deferred.await(occupant.turn), (turn) => {
+        Effect.flatMap(running === undefined ? Deferred.await(occupant!.turn) : Effect.succeed(running), (turn) => {
           if (turn === undefined) return Effect.succeed(undefined)
           const cursor = events ? turn.keepEvents().cursor() : null
           return controls.steer(turn, input).pipe(
@@ -299,7 +367,47 @@ export const make = ({ controls, foreign, fork, rejoining, router, send }: {
       )
     })
 
-  return { acquire, join, spanOf: (threadId) => gate.occupant(threadId)?.watched?.span }
+  const find: TurnStarts["find"] = (threadId, clientId, limits) =>
+    Effect.suspend(() => {
+      const expected = router.expectTurn(threadId, { clientId, events: true })
+      const outcome = expected.search()
+      return rejoining.rejoin(threadId).pipe(
+        // The next connection resumes the thread.
+        Effect.catchTag("CodexConnectionError", (error) => rejoining.survives() ? Effect.void : Effect.fail(error)),
+        Effect.andThen(outcome),
+        Effect.map(({ started }) => started),
+        Effect.tap((started) => started === undefined ? Effect.void : keep(started.turn, limits)),
+        Effect.ensuring(Effect.sync(expected.close))
+      )
+    })
+
+  /** Keeps the thread of a turn that was found for it, until it ends. */
+  const keep = (turn: RunningTurn, limits: TurnLimits | undefined): Effect.Effect<void> => {
+    const occupant: Occupant = {
+      turn: Deferred.makeUnsafe(),
+      steerable: true,
+      limits,
+      state: "started",
+      failure: Exit.interrupt(),
+      isLeft: false,
+      isNext: false
+    }
+    // Whoever holds it waits for the end of the turn, or has started it.
+    if (turn.ended || !gate.tryAcquire(turn.threadId, occupant)) return Effect.void
+    Deferred.doneUnsafe(occupant.turn, Exit.succeed(turn))
+    turn.whenEnded(() => gate.release(turn.threadId))
+    return limits === undefined ? Effect.void : enforce(turn, limits)
+  }
+
+  return {
+    acquire,
+    find,
+    join,
+    exclusively,
+    between,
+    enforce,
+    spanOf: (threadId) => gate.occupant(threadId)?.watched?.span
+  }
 }
 
 /**

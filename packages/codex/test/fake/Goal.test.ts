@@ -11,7 +11,7 @@ import { idle, inBackground, scenario } from "./scenario.ts"
 
 const threadId = "thread-1"
 
-const goal = (status: string): Protocol.ThreadGoal => ({
+const goalOf = (status: string): Protocol.ThreadGoal => ({
   threadId,
   objective: "go on",
   status,
@@ -23,7 +23,12 @@ const goal = (status: string): Protocol.ThreadGoal => ({
 
 const told = (status: string, turnId: string | null = null): Fixture.Notification => ({
   method: "thread/goal/updated",
-  params: { threadId, turnId, goal: goal(status) }
+  params: { threadId, turnId, goal: goalOf(status) }
+})
+
+const status = (type: "idle" | "active"): Fixture.Notification => ({
+  method: "thread/status/changed",
+  params: { threadId, status: type === "active" ? { type, activeFlags: [] } : { type } }
 })
 
 const cleared: Fixture.Notification = { method: "thread/goal/cleared", params: { threadId } }
@@ -46,7 +51,7 @@ const setup = Effect.gen(function*() {
   yield* server.on("thread/goal/set", ({ status }) =>
     Effect.as(
       server.notifyAll([told(status!), ...(status === "active" ? [started("turn-1")] : [])]),
-      { goal: goal(status!) }
+      { goal: goalOf(status!) }
     ))
   const thread = yield* codex.threadStart()
   /** Sends events of the thread, and waits until the client has read them. */
@@ -132,6 +137,55 @@ describe("a goal ends", () => {
       const goal = yield* thread.startGoal("go on")
       yield* server.notifyAll([said("turn-1", "one"), completed("turn-1", { status: "interrupted" })])
       assert.strictEqual((yield* goal.run).status, "interrupted")
+    }))
+
+  scenario(
+    "when its thread stays idle between two turns, and the server reports that it has ended",
+    () =>
+      Effect.gen(function*() {
+        const { server, tell, thread } = yield* setup
+        const goal = yield* thread.startGoal("go on")
+        yield* server.on("thread/goal/get", () => ({ goal: goalOf("complete") }))
+        yield* tell(said("turn-1", "done"), status("idle"), completed("turn-1"))
+        yield* TestClock.adjust("5 seconds")
+        assert.deepInclude(yield* goal.run, { status: "completed", finalResponse: "done" })
+      })
+  )
+
+  scenario(
+    "as failed, when its thread stays idle between two turns although it is active",
+    () =>
+      Effect.gen(function*() {
+        const { server, tell, thread } = yield* setup
+        const goal = yield* thread.startGoal("go on")
+        yield* server.on("thread/goal/get", () => ({ goal: goalOf("active") }))
+        yield* tell(said("turn-1", "half"), status("idle"), completed("turn-1"))
+        // The wait begins anew with each turn.
+        yield* TestClock.adjust("4 seconds")
+        yield* tell(status("active"), started("turn-2"), status("idle"), completed("turn-2"))
+        yield* TestClock.adjust("4 seconds")
+        assert.deepStrictEqual(yield* sent("thread/goal/get"), [])
+        yield* TestClock.adjust("1 second")
+        const error = yield* Effect.flip(goal.run)
+        assert(error._tag === "TurnFailedError")
+        assert.include(error.message, "the goal has not ended")
+        assert.deepStrictEqual(answers(error.result), ["half"])
+      })
+  )
+
+  scenario("not while a turn of another client runs on its thread", () =>
+    Effect.gen(function*() {
+      const { server, tell, thread } = yield* setup
+      const goal = yield* thread.startGoal("go on")
+      yield* server.on("thread/goal/get", () => ({ goal: goalOf("active") }))
+      yield* server.on("thread/read", () => ({
+        thread: Fixture.thread({ id: threadId, status: { type: "active", activeFlags: [] } })
+      }))
+      yield* tell(status("idle"), completed("turn-1"))
+      yield* TestClock.adjust("5 seconds")
+      yield* server.awaitRequest("thread/read", 1)
+      yield* tell(started("turn-2"), said("turn-2", "done"), told("complete"), completed("turn-2"))
+      assert.strictEqual((yield* goal.run).finalResponse, "done")
     }))
 
   scenario("for all callers: one that stops waiting does not affect the others", () =>
@@ -271,7 +325,7 @@ describe("a goal fails", () => {
       const { server, thread } = yield* setup
       yield* server.on(
         "thread/goal/set",
-        ({ status }) => Effect.as(server.notifyAll([started("turn-1")]), { goal: goal(status!) })
+        ({ status }) => Effect.as(server.notifyAll([started("turn-1")]), { goal: goalOf(status!) })
       )
       const running = yield* thread.startGoal("go on")
       yield* server.notifyAll([completed("turn-1")])
@@ -315,7 +369,7 @@ describe("a goal that can't be started", () => {
       const { server, thread } = yield* setup
       yield* server.on(
         "thread/goal/set",
-        ({ status }) => Effect.as(server.notifyAll([told(status!)]), { goal: goal(status!) })
+        ({ status }) => Effect.as(server.notifyAll([told(status!)]), { goal: goalOf(status!) })
       )
       const starting = yield* inBackground(thread.startGoal("go on"))
       yield* server.awaitRequest("thread/goal/set")
@@ -496,7 +550,7 @@ describe("interrupting", () => {
               ? [told("active"), started("turn-1"), said("turn-1", "one"), completed("turn-1")]
               : [told("paused")]
           ),
-          { goal: goal(status!) }
+          { goal: goalOf(status!) }
         ))
       const running = yield* thread.startGoal("go on")
       const interrupting = yield* inBackground(running.interrupt)

@@ -597,10 +597,14 @@ describe("a thread of unknown parent", () => {
       assert.strictEqual(yield* ask("root"), "accept")
     }), accepting({}))
 
-  scenario("whose parents go round in a circle is answered all the same", () =>
+  const circular: Array<string> = []
+  scenario("is declined if the threads above lead back to it, and this is logged", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* ask("one"), "accept")
-    }), accepting({ one: "two", two: "one" }))
+      assert.strictEqual(yield* ask("one"), "decline")
+      assert.strictEqual(yield* ask("below"), "decline")
+      assert.strictEqual(yield* ask("itself"), "decline")
+      assert.strictEqual(circular.filter((line) => line.startsWith("Warn Declined")).length, 3)
+    }), accepting({ one: "two", two: "one", below: "one", itself: "itself" }, { logs: circular }))
 })
 
 describe("on a shared server", () => {
@@ -611,17 +615,17 @@ describe("on a shared server", () => {
       const codex = yield* Codex.Codex
       yield* codex.threadResume("root")
       assert.strictEqual(yield* ask("child"), "accept")
-      for (const stranger of ["unknown", "foreign"]) {
+      for (const [stranger, last] of [["unknown", "unknown"], ["foreign", "foreign"], ["one", "two"]] as const) {
         const asking = yield* inBackground(ask(stranger))
         yield* server.awaitMessage(({ method, params }) =>
-          method === "thread/read" && Predicate.hasProperty(params, "threadId") && params.threadId === stranger
+          method === "thread/read" && Predicate.hasProperty(params, "threadId") && params.threadId === last
         )
         // Later requests are answered.
         assert.strictEqual(yield* ask("child"), "accept")
         yield* Fiber.interrupt(asking)
       }
-      assert.strictEqual((yield* answeredIds(server)).length, 3)
-      assert.strictEqual(logs.filter((line) => line.startsWith("Info Left")).length, 2)
+      assert.strictEqual((yield* answeredIds(server)).length, 4)
+      assert.strictEqual(logs.filter((line) => line.startsWith("Info Left")).length, 3)
     }).pipe(
       Effect.provide(
         Codex.layerTransport({ serverRequests: ServerRequests.acceptAll }).pipe(
@@ -633,7 +637,7 @@ describe("on a shared server", () => {
           )),
           Layer.provideMerge(FakeAppServer.layer({
             threads: ["root", "foreign"],
-            handlers: accepting({ child: "root" }).handlers
+            handlers: accepting({ child: "root", one: "two", two: "one" }).handlers
           })),
           Layer.provideMerge(Logger.layer([
             Logger.make(({ logLevel, message }) =>

@@ -2,6 +2,7 @@
 import { FakeAppServer, Fixture, Gate } from "@effect-codex/testing"
 import { assert, describe } from "@effect/vitest"
 import { Codex, Router } from "effect-codex"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -144,6 +145,40 @@ describe("limits", () => {
       assert.strictEqual((yield* interrupts).length, 0)
       yield* TestClock.adjust("100 millis")
       const error = yield* Fiber.join(running)
+      assert(error._tag === "TurnLimitError")
+      assert.deepInclude(error, { limit: "idle", allowed: 10_000, used: 10_000 })
+    }))
+
+  scenario("idle does not count the time of a handler", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeAppServer.FakeAppServer
+      const codex = yield* Codex.Codex
+      const asked = yield* Deferred.make<void>()
+      const thread = yield* codex.threadStart({
+        limits: { idle: "10 seconds" },
+        serverRequests: {
+          "item/commandExecution/requestApproval": () =>
+            Deferred.succeed(asked, undefined).pipe(
+              Effect.andThen(Effect.sleep("1 minute")),
+              Effect.as({ decision: "decline" })
+            )
+        }
+      })
+      const gate = yield* Gate.make
+      yield* server.enqueue([gate, "done"])
+      const running = yield* inBackground(Effect.flip(thread.run("go")))
+      yield* gate.arrived
+      const place = { threadId: thread.id, turnId: "turn-1", itemId: "item-1", startedAtMs: 0 }
+      const answer = yield* inBackground(
+        server.ask("item/commandExecution/requestApproval", { ...place, command: "true" })
+      )
+      yield* Deferred.await(asked)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(answer)
+      yield* TestClock.adjust("9900 millis")
+      assert.strictEqual((yield* interrupts).length, 0)
+      yield* TestClock.adjust("100 millis")
+      const error = yield* Fiber.join(running)
       assert.isTrue(error._tag === "TurnLimitError" && error.limit === "idle")
     }))
 
@@ -161,7 +196,7 @@ describe("limits", () => {
       yield* TestClock.adjust("10 seconds")
       const error = yield* Fiber.join(running)
       assert(error._tag === "TurnLimitError")
-      assert.deepInclude(error, { limit: "duration", threadId: thread.id })
+      assert.deepInclude(error, { limit: "duration", allowed: 60_000, used: 60_000, threadId: thread.id })
       assert.strictEqual(error.result.status, "interrupted")
     }))
 

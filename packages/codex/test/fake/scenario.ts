@@ -35,10 +35,10 @@ const logger = (logs: Array<string> | undefined) =>
       Logger.make(({ logLevel, message }) => void logs.push(`${logLevel} ${[message].flat().map(String).join(" ")}`))
     ])
 
-const body = <E>(run: () => Effect.Effect<void, E, Services | Scope.Scope>, options: Options) => () =>
+const body = <E>(run: () => Effect.Effect<void, E, Services | Scope.Scope>, { logs, ...options }: Options) => () =>
   Effect.scoped(run()).pipe(
     Effect.andThen(idle),
-    Effect.provide(FakeAppServer.layerCodex(options).pipe(Layer.provideMerge(logger(options.logs))))
+    Effect.provide(FakeAppServer.layerCodex(options).pipe(Layer.provideMerge(logger(logs))))
   )
 
 /** A test on a Codex in memory, under the test clock; when it is over, the router must hold nothing. */

@@ -24,7 +24,7 @@ const faulty = (when: string, what: string, amount = "0", config: Codex.LayerOpt
   const mark = `fault-${when}-${what}-${Math.random()}`
   const layer = Codex.layer({
     args: [process.execPath, "--disable-warning=ExperimentalWarning", script, when, what, amount, mark],
-    handshakeTimeout: "5 seconds",
+    handshakeTimeout: "30 seconds",
     shutdownGrace: "300 millis",
     ...config
   })

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { CodexClient, type ProcessOptions } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { isLong } from "./writing.ts"
 
 /** Half a character can't be said in TOML. */
 const Text = Schema.String.check(Schema.makeFilter((text) => !/\p{Surrogate}/u.test(text)))
@@ -53,6 +54,7 @@ describe("config", () => {
         assert.deepStrictEqual(plain(layer?.config), plain({ probe }))
       }).pipe(Effect.provide(TestCodex.layer({ client: { config: { probe } } })))
     },
-    { arbitrary: { runs: 8, size: 12, maxShrinks: 10 } }
+    // Each run starts a server, which reads a hundred values and more.
+    { arbitrary: { runs: isLong ? 50 : 3, size: 12, maxShrinks: 10 }, timeout: 240_000 }
   )
 })

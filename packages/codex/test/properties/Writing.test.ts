@@ -184,6 +184,6 @@ describe("anything that a program writes", () => {
         problems.push(...yield* run(all.slice(start, start + batch), outcomes))
       }
       assert.isEmpty(problems, `${problems.length} problems; the first ones:\n\n${problems.slice(0, 10).join("\n\n")}`)
-      if (all.length >= 1_000) assert.includeMembers(Array.from(outcomes.keys()), ["response", "InvalidInputError"])
+      if (all.length >= 500) assert.includeMembers(Array.from(outcomes.keys()), ["response", "InvalidInputError"])
     }), Math.max(60_000, count * 60))
 })

@@ -354,7 +354,7 @@ export const isLong = process.env["CODEX_FUZZ"] !== undefined
  * How many values are written on a server in memory, and with which seed. `CODEX_FUZZ=10000` is the long form, which takes a
  * new seed each time; `CODEX_FUZZ_SEED` repeats a run, and `CODEX_FUZZ_CASE` a single case of it.
  */
-export const count = Number(process.env["CODEX_FUZZ"] ?? 1_000)
+export const count = Number(process.env["CODEX_FUZZ"] ?? 500)
 export const seed = Number(process.env["CODEX_FUZZ_SEED"] ?? (isLong ? Date.now() % 1e6 : 1))
 const only = process.env["CODEX_FUZZ_CASE"]
 

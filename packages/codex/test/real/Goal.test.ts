@@ -5,9 +5,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { agentTexts, deltas, idle, serverOf, setup } from "./utils.ts"
+import { agentTexts, deltas, fresh, idle, serverOf, setup, shared } from "./utils.ts"
 
-const withGoals = Effect.provide(TestCodex.layer({ home: { config: { features: { goals: true } } } }))
+const goalsLayer = TestCodex.layer({ home: { config: { features: { goals: true } } } })
+
+const withGoals = Effect.provide(goalsLayer)
 
 const withEcho = Effect.provide(
   TestCodex.layer({ script: TestCodex.echo, home: { config: { features: { goals: true } } } })
@@ -45,8 +47,8 @@ const continued = Effect.gen(function*() {
   return { thread, goal, gate }
 })
 
-describe.concurrent("a goal", () => {
-  it.live("over several turns is one result", () =>
+shared(goalsLayer)("a goal", (it) => {
+  it.effect("over several turns is one result", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       yield* model.enqueue(
@@ -84,9 +86,9 @@ describe.concurrent("a goal", () => {
       assert.deepStrictEqual(requests.map((request) => request.turnId === result.id), [true, false, false])
       assert.deepInclude(yield* thread.goal.read, { objective: "make it so", status: "complete", tokenBudget: null })
       assert.deepInclude(router.stats(), idle)
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("streams as one turn: one start, one end, one id", () =>
+  it.effect("streams as one turn: one start, one end, one id", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(
@@ -112,9 +114,9 @@ describe.concurrent("a goal", () => {
       const { turns } = yield* thread.read({ includeTurns: true })
       assert.strictEqual(turns.length, 3)
       assert.strictEqual(turns[0]!.id, goal.id)
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("that is reached in its first turn ends with it; then it can't be steered, and there is nothing to stop", () =>
+  it.effect("that is reached in its first turn ends with it; then it can't be steered, and there is nothing to stop", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(complete(), Reply.text("done"))
@@ -127,9 +129,9 @@ describe.concurrent("a goal", () => {
       yield* goal.interrupt
       assert.strictEqual((yield* thread.goal.read)?.status, "complete")
       assert.strictEqual((yield* model.requests).length, 2)
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("replaces one that was paused, and one that is refused here leaves it as it is", () =>
+  it.effect("replaces one that was paused, and one that is refused here leaves it as it is", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -149,9 +151,9 @@ describe.concurrent("a goal", () => {
       yield* thread.runGoal("the new one")
       assert.notInclude(JSON.stringify((yield* model.requests).map(({ body }) => body)), "the old one")
       assert.deepInclude(yield* thread.goal.read, { objective: "the new one", status: "complete", tokenBudget: null })
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("may have a budget", () =>
+  it.effect("may have a budget", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(
@@ -164,9 +166,9 @@ describe.concurrent("a goal", () => {
       const result = yield* thread.runGoal("spend", { tokenBudget: 100 })
       assert.strictEqual(result.finalResponse, "that was it")
       assert.deepInclude(yield* thread.goal.read, { status: "budgetLimited", tokenBudget: 100 })
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("is read, paused, resumed and cleared", () =>
+  it.effect("is read, paused, resumed and cleared", () =>
     Effect.gen(function*() {
       const { gate, goal, thread } = yield* continued
       const { model } = yield* setup
@@ -188,17 +190,17 @@ describe.concurrent("a goal", () => {
       assert.isNull(yield* thread.goal.read)
       assert.isFalse(yield* thread.goal.clear)
       assert.strictEqual((yield* Effect.flip(thread.goal.resume()))._tag, "CodexRpcError")
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("that is cleared ends with the running turn", () =>
+  it.effect("that is cleared ends with the running turn", () =>
     Effect.gen(function*() {
       const { gate, goal, thread } = yield* continued
       yield* thread.goal.clear
       yield* gate.open
       assert.deepStrictEqual(agentTexts(yield* goal.run), ["one", "two"])
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("keeps the thread for itself until it has ended", () =>
+  it.effect("keeps the thread for itself until it has ended", () =>
     Effect.gen(function*() {
       const { gate, goal, thread } = yield* continued
       const { codex, model } = yield* setup
@@ -208,7 +210,7 @@ describe.concurrent("a goal", () => {
       yield* gate.open
       assert.strictEqual((yield* goal.run).finalResponse, "done")
       assert.strictEqual((yield* Fiber.join(next)).finalResponse, "then this")
-    }).pipe(withGoals))
+    }).pipe(fresh))
 })
 
 describe.concurrent("steering a goal", () => {
@@ -268,8 +270,8 @@ describe.concurrent("steering a goal", () => {
     }))))
 })
 
-describe.concurrent("stopping a goal", () => {
-  it.live("interrupting it pauses it, and interrupts the turn that runs", () =>
+shared(goalsLayer)("stopping a goal", (it) => {
+  it.effect("interrupting it pauses it, and interrupts the turn that runs", () =>
     Effect.gen(function*() {
       const { goal, thread } = yield* continued
       const { model, router } = yield* setup
@@ -283,9 +285,9 @@ describe.concurrent("stopping a goal", () => {
       assert.strictEqual((yield* thread.run("hello?")).finalResponse, "an ordinary turn")
       assert.strictEqual((yield* model.requests).length, 3)
       assert.deepInclude(router.stats(), idle)
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("interrupting it between two turns leaves none behind", () =>
+  it.effect("interrupting it between two turns leaves none behind", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       // Another thread each time, and a little later each time after the end of the first turn.
@@ -310,7 +312,7 @@ describe.concurrent("stopping a goal", () => {
         }))
     }).pipe(withEcho))
 
-  it.live("interrupting the fiber of runGoal does, and waits until it has ended", () =>
+  it.effect("interrupting the fiber of runGoal does, and waits until it has ended", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const gate = yield* Gate.make
@@ -325,9 +327,9 @@ describe.concurrent("stopping a goal", () => {
       assert.deepInclude(router.stats(), idle)
       yield* model.enqueue(Reply.text("fine"))
       assert.strictEqual((yield* thread.run("go on")).finalResponse, "fine")
-    }).pipe(withGoals))
+    }).pipe(fresh))
 
-  it.live("also while it starts", () =>
+  it.effect("also while it starts", () =>
     Effect.gen(function*() {
       const { codex, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -339,7 +341,7 @@ describe.concurrent("stopping a goal", () => {
       assert.strictEqual((yield* thread.run("hello")).finalResponse, "hello")
     }).pipe(withEcho))
 
-  it.live("dropping the stream does not: the goal continues", () =>
+  it.effect("dropping the stream does not: the goal continues", () =>
     Effect.gen(function*() {
       const { gate, goal, thread } = yield* continued
       const { model, router } = yield* setup
@@ -349,7 +351,7 @@ describe.concurrent("stopping a goal", () => {
       yield* gate.open
       assert.deepStrictEqual(agentTexts(yield* goal.run), ["one", "two", "done"])
       assert.deepInclude(router.stats(), idle)
-    }).pipe(withGoals))
+    }).pipe(fresh))
 })
 
 describe.concurrent("a goal fails", () => {

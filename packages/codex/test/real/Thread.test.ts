@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { deltas, echoing, idle, patient, scripted, setup } from "./utils.ts"
+import { deltas, echoing, fresh, idle, patient, patientLayer, scripted, scriptedLayer, setup, shared } from "./utils.ts"
 
 /** The turns of a thread, as the server has them. */
 const turnsOf = (thread: Thread.Thread) => Effect.map(thread.read({ includeTurns: true }), ({ turns }) => turns)
@@ -22,8 +22,8 @@ const wasInterrupted = (thread: Thread.Thread) =>
     assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
   })
 
-describe.concurrent("turns of one thread", () => {
-  it.live("follow each other, and the model sees what was said before", () =>
+shared(scriptedLayer)("turns of one thread", (it) => {
+  it.effect("follow each other, and the model sees what was said before", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -36,7 +36,34 @@ describe.concurrent("turns of one thread", () => {
       assert.deepStrictEqual((yield* turnsOf(thread)).map((turn) => turn.id), results.map((result) => result.id))
     }).pipe(echoing))
 
-  it.live("run one after the other, in the order of the calls, over every handle", () =>
+  it.effect("are found by the id of their message, while they run and later", () =>
+    Effect.gen(function*() {
+      const { codex, model, router } = yield* setup
+      const gate = yield* Gate.make
+      const thread = yield* codex.threadStart()
+      assert.isUndefined(yield* thread.findTurn("my message"))
+      yield* model.enqueue(Reply.message({ deltas: ["before ", gate, "after"] }), Reply.text("another"))
+      const turn = yield* thread.turn("go", { clientUserMessageId: "my message" })
+      const events = yield* Effect.forkChild(Stream.runCollect(turn.stream), { startImmediately: true })
+      yield* gate.arrived
+      const same = yield* thread.findTurn("my message")
+      assert.strictEqual(same?.id, turn.id)
+      yield* gate.open
+      assert.deepStrictEqual(yield* same!.run, yield* turn.run)
+      // The handle that there was before gets nothing twice.
+      const seen = yield* Fiber.join(events)
+      assert.deepStrictEqual(deltas(seen), ["before ", "after"])
+      assert.lengthOf(seen.filter(({ method }) => method === "item/completed"), 2)
+
+      yield* thread.run("another")
+      const ended = yield* thread.findTurn("my message")
+      assert.strictEqual((yield* ended!.run).finalResponse, "before after")
+      assert.deepStrictEqual(deltas(yield* Stream.runCollect(ended!.stream)).join(""), "before after")
+      assert.strictEqual((yield* Effect.flip(thread.findTurn("")))._tag, "InvalidInputError")
+      assert.deepInclude(router.stats(), idle)
+    }).pipe(fresh))
+
+  it.effect("run one after the other, in the order of the calls, over every handle", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -57,9 +84,9 @@ describe.concurrent("turns of one thread", () => {
         [results[1]!.id, "second"],
         [results[2]!.id, "third"]
       ])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("that wait can be interrupted: they are never sent, and block nothing", () =>
+  it.effect("that wait can be interrupted: they are never sent, and block nothing", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -74,9 +101,9 @@ describe.concurrent("turns of one thread", () => {
       assert.strictEqual((yield* Fiber.join(first)).finalResponse, "one")
       assert.strictEqual((yield* Fiber.join(third)).finalResponse, "three")
       assert.deepStrictEqual((yield* model.requests).map((request) => request.lastUserText), ["first", "third"])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("whenBusy \"fail\": refused while one runs, free as soon as its result is there", () =>
+  it.effect("whenBusy \"fail\": refused while one runs, free as soon as its result is there", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -91,9 +118,9 @@ describe.concurrent("turns of one thread", () => {
       yield* model.enqueue(Reply.text("three"))
       assert.strictEqual((yield* thread.run("third", { whenBusy: "fail" })).finalResponse, "three")
       assert.deepStrictEqual((yield* model.requests).map((request) => request.lastUserText), ["first", "third"])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("whenBusy \"steer\": joins the one that runs, and leaves it running", () =>
+  it.effect("whenBusy \"steer\": joins the one that runs, and leaves it running", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -116,9 +143,9 @@ describe.concurrent("turns of one thread", () => {
         [turn.id, "first"],
         [turn.id, "second"]
       ])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("whenBusy \"steer\": all who joined have the same result", () =>
+  it.effect("whenBusy \"steer\": all who joined have the same result", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -128,9 +155,9 @@ describe.concurrent("turns of one thread", () => {
       const joined = yield* thread.turn("second", { whenBusy: "steer" })
       assert.strictEqual(joined.id, turn.id)
       assert.strictEqual(yield* joined.run, yield* turn.run)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("whenBusy \"steer\" on an idle thread starts one", () =>
+  it.effect("whenBusy \"steer\" on an idle thread starts one", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart()
@@ -154,8 +181,8 @@ describe("32 threads at once", () => {
     }).pipe(echoing))
 })
 
-describe.concurrent("interruption", () => {
-  it.live("of the fiber of a run", () =>
+shared(patientLayer)("interruption", (it) => {
+  it.effect("of the fiber of a run", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -163,9 +190,9 @@ describe.concurrent("interruption", () => {
       yield* model.awaitRequest(0)
       yield* Fiber.interrupt(fiber)
       yield* wasInterrupted(thread)
-    }).pipe(patient))
+    }).pipe(fresh))
 
-  it.live("by Effect.timeout", () =>
+  it.effect("by Effect.timeout", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -181,9 +208,9 @@ describe.concurrent("interruption", () => {
       )
       assert.strictEqual(error._tag, "TimeoutError")
       yield* wasInterrupted(thread)
-    }).pipe(patient))
+    }).pipe(fresh))
 
-  it.live("by Effect.race, of the one that loses", () =>
+  it.effect("by Effect.race, of the one that loses", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const [loser, winner] = [yield* codex.threadStart(), yield* codex.threadStart()]
@@ -196,9 +223,9 @@ describe.concurrent("interruption", () => {
       assert.deepInclude(router.stats(), idle)
       assert.strictEqual((yield* turnsOf(loser)).at(-1)?.status, "interrupted")
       assert.strictEqual((yield* loser.run("next")).finalResponse, "next")
-    }).pipe(patient))
+    }).pipe(fresh))
 
-  it.live("by a consumer of thread.stream that stops early", () =>
+  it.effect("by a consumer of thread.stream that stops early", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -209,9 +236,9 @@ describe.concurrent("interruption", () => {
       )
       assert.deepStrictEqual(first.map((event) => event.method), ["turn/started"])
       yield* wasInterrupted(thread)
-    }).pipe(patient))
+    }).pipe(fresh))
 
-  it.live("of a consumer of thread.stream", () =>
+  it.effect("of a consumer of thread.stream", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -219,9 +246,9 @@ describe.concurrent("interruption", () => {
       yield* model.awaitRequest(0)
       yield* Fiber.interrupt(fiber)
       yield* wasInterrupted(thread)
-    }).pipe(patient))
+    }).pipe(fresh))
 
-  it.live("at any moment of the start leaves nothing behind", () =>
+  it.effect("at any moment of the start leaves nothing behind", () =>
     Effect.gen(function*() {
       const { codex, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -236,7 +263,7 @@ describe.concurrent("interruption", () => {
       assert.strictEqual((yield* thread.run("next", { whenBusy: "fail" })).finalResponse, "next")
       const turns = yield* turnsOf(thread)
       assert.deepStrictEqual(turns.filter((turn) => turn.status === "inProgress"), [])
-    }).pipe(patient))
+    }).pipe(fresh))
 })
 
 describe.concurrent("thread.stream", () => {
@@ -280,8 +307,8 @@ describe.concurrent("thread.notifications", () => {
     }).pipe(echoing))
 })
 
-describe.concurrent("compact", () => {
-  it.live("succeeds when compaction has ended", () =>
+shared(scriptedLayer)("compact", (it) => {
+  it.effect("succeeds when compaction has ended", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -300,9 +327,9 @@ describe.concurrent("compact", () => {
       assert.deepStrictEqual(requests.map((request) => request.kind), ["turn", "compaction", "turn"])
       assert.include(requests[2]!.userTexts.join("\n"), "a summary")
       assert.deepInclude(router.stats(), idle)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("waits for the turn that runs", () =>
+  it.effect("waits for the turn that runs", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -315,9 +342,9 @@ describe.concurrent("compact", () => {
       assert.strictEqual((yield* turn.run).status, "completed")
       yield* Fiber.join(compacting)
       assert.deepStrictEqual((yield* model.requests).map((request) => request.kind), ["turn", "compaction"])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("fails as its turn does, and is stopped with its fiber", () =>
+  it.effect("fails as its turn does, and is stopped with its fiber", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -335,7 +362,7 @@ describe.concurrent("compact", () => {
       assert.deepInclude(router.stats(), idle)
       yield* model.enqueue(Reply.text("fine"))
       assert.strictEqual((yield* thread.run("still there?", { whenBusy: "fail" })).finalResponse, "fine")
-    }).pipe(scripted))
+    }).pipe(fresh))
 })
 
 describe.concurrent("review", () => {

@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { agentTexts, deltas, idle, patient, scripted, setup } from "./utils.ts"
+import { agentTexts, deltas, fresh, idle, patient, scripted, scriptedLayer, setup, shared } from "./utils.ts"
 
 const methods = (events: ReadonlyArray<Notification.Notification>) => events.map((event) => event.method)
 
@@ -22,8 +22,8 @@ const limits = (used: string) => ({
   "x-codex-secondary-reset-at": "1900005000"
 })
 
-describe.concurrent("the result", () => {
-  it.live("holds the answer, the items, the usage and the times", () =>
+shared(scriptedLayer)("the result", (it) => {
+  it.effect("holds the answer, the items, the usage and the times", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(
@@ -56,9 +56,9 @@ describe.concurrent("the result", () => {
       assert.strictEqual(request.body.stream, true)
       assert.strictEqual(request.lastUserText, "sag hallo")
       assert.strictEqual(request.turnId, result.id)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("takes the usage of the last turn and of the whole thread", () =>
+  it.effect("takes the usage of the last turn and of the whole thread", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       yield* model.enqueue(
@@ -70,9 +70,9 @@ describe.concurrent("the result", () => {
       const { usage } = yield* thread.run("second")
       assert.strictEqual(usage?.last.totalTokens, 30)
       assert.strictEqual(usage?.total.totalTokens, 33)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("finds the final answer among the messages", () =>
+  it.effect("finds the final answer among the messages", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const cases: ReadonlyArray<readonly [ReadonlyArray<Item.Message>, string | null]> = [
@@ -94,9 +94,9 @@ describe.concurrent("the result", () => {
           messages.map((message) => [message.text, message.phase ?? null])
         )
       }
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("of a failed turn is in the error, as far as it came", () =>
+  it.effect("of a failed turn is in the error, as far as it came", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -119,6 +119,12 @@ describe.concurrent("the result", () => {
       assert.isTrue(CodexError.isRetryable(error))
       assert.include(error.message, error.error!.message)
 
+      const starter = (input: string) => thread.turn(input)
+      yield* model.enqueue(Reply.failed({ code: "anything", message: "boom" }))
+      const { run } = yield* starter("go")
+      const ofTurn = yield* Effect.flip(run)
+      assert.match(ofTurn.stack ?? "", /^.*TurnFailedError: The turn failed.*\n(.*\n)+ +at starter .*Turn\.test\.ts/)
+
       yield* model.enqueue(Reply.failed({ code: "anything", message: "boom: the model says no" }))
       const refused = yield* Effect.flip(thread.run("go"))
       assert.instanceOf(refused, CodexError.TurnFailedError)
@@ -133,9 +139,9 @@ describe.concurrent("the result", () => {
       yield* model.enqueue(Reply.text("fine again"))
       assert.strictEqual((yield* thread.run("go on")).finalResponse, "fine again")
       assert.deepInclude(router.stats(), idle)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("of a cut answer is retryable; text of the model is never taken for one", () =>
+  it.effect("of a cut answer is retryable; text of the model is never taken for one", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const cuts = [Reply.cut, Reply.message({ deltas: ["half a sen", Step.cut] })]
@@ -150,9 +156,9 @@ describe.concurrent("the result", () => {
       const refused = yield* Effect.flip(Effect.flatMap(codex.threadStart(), (thread) => thread.run("go")))
       assert(refused._tag === "TurnFailedError")
       assert.deepStrictEqual(refused.reason, { _tag: "Other", kind: "other" }, refused.message)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("of an exhausted usage limit contains the time of its reset", () =>
+  it.effect("of an exhausted usage limit contains the time of its reset", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -167,9 +173,9 @@ describe.concurrent("the result", () => {
         assert.strictEqual(caught.resetsAt, resetsAt)
         assert.include(caught.message, resetsAt === null ? "limit resets, or" : "resets at 2030-03-17T17:46:40.000Z")
       }
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("fails every view of a failed turn but its events", () =>
+  it.effect("fails every view of a failed turn but its events", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -184,9 +190,9 @@ describe.concurrent("the result", () => {
         const error = yield* Effect.flip(view)
         assert.strictEqual(error._tag, "TurnFailedError")
       }
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("is the same however often it is read, and whoever consumes the events", () =>
+  it.effect("is the same however often it is read, and whoever consumes the events", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -200,11 +206,11 @@ describe.concurrent("the result", () => {
       assert.deepStrictEqual(agentTexts(result), ["hello"])
       assert.strictEqual((yield* Fiber.join(beside)).at(-1)?.method, "turn/completed")
       assert.strictEqual(yield* turn.run, result)
-    }).pipe(scripted))
+    }).pipe(fresh))
 })
 
-describe.concurrent("the streams", () => {
-  it.live("events, text and items", () =>
+shared(scriptedLayer)("the streams", (it) => {
+  it.effect("events, text and items", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -236,9 +242,9 @@ describe.concurrent("the streams", () => {
 
       const items = yield* Stream.runCollect((yield* thread.turn("third")).items)
       assert.deepStrictEqual(items.map((item) => item.type), ["userMessage", "reasoning", "agentMessage"])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("give the first consumer everything, a late one the rest, and one after the end the completion", () =>
+  it.effect("give the first consumer everything, a late one the rest, and one after the end the completion", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -271,9 +277,9 @@ describe.concurrent("the streams", () => {
       assert.deepStrictEqual(methods(yield* Stream.runCollect(turn.stream)), ["turn/completed"])
       assert.deepStrictEqual(yield* Stream.runCollect(turn.text), [])
       assert.strictEqual((yield* turn.run).finalResponse, "one two three")
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("keep all events for a first consumer after the end", () =>
+  it.effect("keep all events for a first consumer after the end", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -284,9 +290,9 @@ describe.concurrent("the streams", () => {
       assert.strictEqual(events[0]?.method, "turn/started")
       assert.deepStrictEqual(deltas(events), ["he", "llo"])
       assert.strictEqual(events.at(-1)?.method, "turn/completed")
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("let each consumer go at its own pace", () =>
+  it.effect("let each consumer go at its own pace", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -304,9 +310,9 @@ describe.concurrent("the streams", () => {
       assert.deepStrictEqual(deltas(yield* Fiber.join(fast)), ["one ", "two"])
       yield* Deferred.succeed(fastIsDone, void 0)
       assert.deepStrictEqual(deltas(yield* Fiber.join(slow)), ["one ", "two"])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("may be left: the turn continues", () =>
+  it.effect("may be left: the turn continues", () =>
     Effect.gen(function*() {
       const { codex, model, router } = yield* setup
       const thread = yield* codex.threadStart()
@@ -321,9 +327,9 @@ describe.concurrent("the streams", () => {
       assert.strictEqual(result.status, "completed")
       assert.strictEqual(result.finalResponse, "one two")
       assert.deepInclude(router.stats(), idle)
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("leave the connection free for other requests", () =>
+  it.effect("leave the connection free for other requests", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -341,9 +347,9 @@ describe.concurrent("the streams", () => {
           : Effect.void
       })
       assert.deepStrictEqual(heard, ["one ", "two ", "three"])
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("of two turns can be read in turns", () =>
+  it.effect("of two turns can be read in turns", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const [a, b] = [yield* codex.threadStart(), yield* codex.threadStart()]
@@ -365,8 +371,8 @@ describe.concurrent("the streams", () => {
     }).pipe(Effect.scoped, scripted))
 })
 
-describe.concurrent("steer", () => {
-  it.live("adds input to the running turn, and cuts off the agent's message", () =>
+shared(scriptedLayer)("steer", (it) => {
+  it.effect("adds input to the running turn, and cuts off the agent's message", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -386,9 +392,9 @@ describe.concurrent("steer", () => {
         [turn.id, "faster"]
       ])
       assert.strictEqual(yield* requests[0]!.outcome, "aborted")
-    }).pipe(scripted))
+    }).pipe(fresh))
 
-  it.live("works right after the start, and is refused after the end", () =>
+  it.effect("works right after the start, and is refused after the end", () =>
     Effect.gen(function*() {
       const { codex } = yield* setup
       const thread = yield* codex.threadStart()
@@ -404,7 +410,7 @@ describe.concurrent("steer", () => {
       }
     }).pipe(patient))
 
-  it.live("of a turn that has ended is refused while the next one runs", () =>
+  it.effect("of a turn that has ended is refused while the next one runs", () =>
     Effect.gen(function*() {
       const { codex, model } = yield* setup
       const thread = yield* codex.threadStart()
@@ -418,7 +424,7 @@ describe.concurrent("steer", () => {
       assert.isTrue(error._tag === "CodexRpcError" && error.reason._tag === "TurnMismatch")
       yield* gate.open
       assert.strictEqual((yield* second.run).finalResponse, "two")
-    }).pipe(scripted))
+    }).pipe(fresh))
 })
 
 describe.concurrent("interrupt", () => {

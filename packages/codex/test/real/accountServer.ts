@@ -34,6 +34,21 @@ const answers: ReadonlyArray<readonly [path: string, body: unknown]> = [
   ["/deviceauth/usercode", { device_auth_id: "device-1", user_code: "ABCD-1234", interval: "1" }],
   ["/deviceauth/token", { authorization_code: "code", code_challenge: "challenge", code_verifier: "verifier" }],
   ["/oauth/token", { id_token: token, access_token: token, refresh_token: "refresh" }],
+  ["/codex/usage", {
+    plan_type: "pro",
+    rate_limit: {
+      allowed: true,
+      limit_reached: false,
+      primary_window: {
+        used_percent: 12,
+        limit_window_seconds: 18_000,
+        reset_after_seconds: 60,
+        reset_at: 1_900_000_000
+      },
+      secondary_window: null
+    },
+    credits: null
+  }],
   ["/accounts/check", {
     accounts: [{
       id: accountId,

@@ -39,6 +39,7 @@ const faulty = (when: string) =>
   }).pipe(
     Effect.provide(Codex.layer({
       args: [process.execPath, "--disable-warning=ExperimentalWarning", server, when, what, "0", mark],
+      handshakeTimeout: "30 seconds",
       shutdownGrace: "1 second"
     }))
   )

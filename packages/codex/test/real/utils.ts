@@ -1,7 +1,9 @@
 /** Helpers of the tests on the real binary. */
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { assert, layer } from "@effect/vitest"
 import { Codex, type Notification, Router, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
 import { readdirSync, readFileSync } from "node:fs"
 
 /** All that `TestCodex.layer` gives. */
@@ -15,15 +17,34 @@ export const setup = Effect.gen(function*() {
 })
 
 /** Codex on a model that says nothing by itself. */
-export const scripted = Effect.provide(TestCodex.layer())
-
-/** Codex on a model that repeats what it is told. */
-export const echoing = Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
+export const scriptedLayer = TestCodex.layer()
 
 /** Codex on a model that waits for ever when it is told to wait, and else repeats what it is told. */
-export const patient = Effect.provide(TestCodex.layer({
+export const patientLayer = TestCodex.layer({
   script: { respond: ({ lastUserText }) => lastUserText === "wait" ? Reply.hang : Reply.text(lastUserText ?? "") }
-}))
+})
+
+/** Runs a test on a server of its own: see {@link scriptedLayer}. */
+export const scripted = Effect.provide(scriptedLayer)
+
+/** Runs a test on a server of its own, whose model repeats what it is told. */
+export const echoing = Effect.provide(TestCodex.layer({ script: TestCodex.echo }))
+
+/** Runs a test on a server of its own: see {@link patientLayer}. */
+export const patient = Effect.provide(patientLayer)
+
+/** A group of tests that run one after the other on one server. Each of them is {@link fresh}, or provides a server of its own. */
+export const shared = <R, E>(codex: Layer.Layer<R, E>) => layer(codex, { excludeTestServices: true })
+
+/** Runs a test on the server of its group, as if nothing had been asked of its model. */
+export const fresh = <A, E, R>(test: Effect.Effect<A, E, R>) =>
+  ScriptedModel.ScriptedModel.use(({ clear, pending }) =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* pending, 0, "the test before has left replies")
+      yield* clear
+      return yield* test
+    })
+  )
 
 /** Runs with a process of its own in the home that there is; ends when the process has. */
 export const withCodex = <A, E, R>(
@@ -31,7 +52,9 @@ export const withCodex = <A, E, R>(
   config?: Codex.LayerOptions
 ) =>
   CodexHome.CodexHome.use((home) =>
-    Codex.Codex.use(use).pipe(Effect.provide(Codex.layer({ cwd: home.workspace, ...config, env: home.env })))
+    Codex.Codex.use(use).pipe(
+      Effect.provide(Codex.layer({ cwd: home.workspace, handshakeTimeout: "30 seconds", ...config, env: home.env }))
+    )
   )
 
 /** Nothing is left of any turn, request or subscriber. */

@@ -1,7 +1,7 @@
 /** Several clients of one server: on the real binary. */
 import { Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
-import { Codex, Router, ServerRequests } from "effect-codex"
+import { Codex, Router, ServerRequests, type Thread } from "effect-codex"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -19,6 +19,14 @@ const client = (options: { readonly serverRequests?: ServerRequests.ServerReques
     return { codex: Context.get(context, Codex.Codex), router: Context.get(context, Router.Router) }
   })
 
+/** The moment at which a client learns that a turn of the thread runs, as a fiber: until then, it takes the thread to be idle. */
+const learnsOfTurn = (thread: Thread.Thread) =>
+  thread.notifications.pipe(
+    Stream.filter((event) => event.method === "thread/status/changed" && event.params.status.type === "active"),
+    Stream.runHead,
+    Effect.forkChild({ startImmediately: true })
+  )
+
 const tool = { type: "function", name: "decide", description: "", inputSchema: { type: "object" } } as const
 
 layer(server.layer("ws", { script: TestCodex.echo }), { excludeTestServices: true })("two clients", (it) => {
@@ -32,8 +40,10 @@ layer(server.layer("ws", { script: TestCodex.echo }), { excludeTestServices: tru
       const joined = yield* b.codex.threadResume(thread.id)
       yield* model.clear
       yield* model.enqueue(Reply.message({ deltas: ["from ", gate, "a"] }))
+      const learned = yield* learnsOfTurn(joined)
       const running = yield* thread.turn("a")
       yield* gate.arrived
+      yield* Fiber.join(learned)
 
       const busy = yield* Effect.flip(joined.run("b", { whenBusy: "fail" }))
       assert.strictEqual(busy._tag, "ThreadBusyError")
@@ -57,8 +67,10 @@ layer(server.layer("ws", { script: TestCodex.echo }), { excludeTestServices: tru
       const joined = yield* b.codex.threadResume(thread.id)
       yield* model.clear
       yield* model.enqueue(Reply.message({ deltas: ["from ", gate, "a"] }), Reply.text("with b"))
+      const learned = yield* learnsOfTurn(joined)
       const running = yield* thread.turn("a")
       yield* gate.arrived
+      yield* Fiber.join(learned)
       const steered = yield* Effect.forkChild(joined.run("b", { whenBusy: "steer" }), { startImmediately: true })
       yield* model.awaitRequest(1)
       yield* gate.open

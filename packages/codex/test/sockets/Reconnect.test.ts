@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { agentTexts, idle } from "../real/utils.ts"
@@ -64,6 +65,60 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
 })(
   "a turn whose connection is lost",
   (it) => {
+    it.effect("goes on with the queue of its thread, and with a search", () =>
+      behindProxy(({ client, codex, model, proxy }) =>
+        Effect.gen(function*() {
+          const [first, second] = [yield* Gate.make, yield* Gate.make]
+          yield* model.enqueue(Reply.after(first, Reply.text("one")), Reply.after(second, Reply.text("two")))
+          const session = yield* codex.search.fileSession({ roots: [import.meta.dirname] })
+          const thread = yield* codex.threadStart()
+          const turn = yield* thread.turn("first")
+          yield* first.arrived
+          const queued = yield* thread.queue.add("second")
+          const waiting = yield* thread.queue.add("third")
+          const own = yield* Effect.forkChild(thread.run("own"), { startImmediately: true })
+          const emptied = yield* Effect.forkChild(
+            Stream.runDrain(Stream.takeUntil(thread.queue.changes, ({ length }) => length === 0)),
+            { startImmediately: true }
+          )
+          proxy.isDown = true
+          proxy.cut()
+          yield* first.open
+          // The queued turn starts while nobody is connected.
+          yield* second.arrived
+          proxy.isDown = false
+          assert.strictEqual(yield* client.connected, 2)
+          yield* second.open
+          assert.strictEqual((yield* turn.run).finalResponse, "one")
+          const started = yield* queued.turn
+          assert.strictEqual((yield* started.run).finalResponse, "two")
+          assert.strictEqual((yield* Effect.flatMap(waiting.turn, ({ run }) => run)).finalResponse, "third")
+          assert.strictEqual((yield* Fiber.join(own)).finalResponse, "own")
+          yield* Fiber.join(emptied)
+          yield* session.query("Reconnect.test")
+          yield* Stream.runDrain(
+            Stream.takeUntil(session.changes, ({ files }) => files[0]?.path === "Reconnect.test.ts")
+          )
+        }).pipe(Effect.scoped)
+      ))
+
+    it.effect("leaves streams of changes running, which start again with the current value", () =>
+      behindProxy(({ codex, proxy }) =>
+        Effect.gen(function*() {
+          const values = yield* Queue.unbounded<number>()
+          const following = yield* codex.skills.changes().pipe(
+            Stream.runForEach((entries) => Queue.offer(values, entries.length)),
+            Effect.forkChild({ startImmediately: true })
+          )
+          assert.strictEqual(yield* Queue.take(values), 1)
+          assert.isTrue(proxy.cut())
+          assert.strictEqual(yield* Queue.take(values), 1)
+          assert.isTrue(proxy.cut())
+          assert.strictEqual(yield* Queue.take(values), 1)
+          yield* Fiber.interrupt(following)
+        })
+      ))
+
     it.effect("in the middle of a message goes on, and its text is exact", () =>
       behindProxy(({ codex, model, proxy }) =>
         Effect.gen(function*() {

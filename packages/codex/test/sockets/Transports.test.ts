@@ -225,7 +225,8 @@ describe("a connection that can't be made", () => {
       Effect.gen(function*() {
         const address = yield* url
         const token = Redacted.make(secret)
-        const error = yield* refusal(Codex.layerWebSocket({ url: address, token, handshakeTimeout: 200 }))
+        const limit = reason === "HandshakeTimeout" ? "200 millis" : "30 seconds"
+        const error = yield* refusal(Codex.layerWebSocket({ url: address, token, handshakeTimeout: limit }))
         assert(error._tag === "CodexConnectError")
         assert.strictEqual(error.reason._tag, reason, error.message)
         assert.include(error.message, text)
@@ -240,6 +241,13 @@ describe("a connection that can't be made", () => {
       assert(error._tag === "CodexConnectError")
       assert.strictEqual(error.reason._tag, "Unreachable")
       assert.include(error.message, "(/nonexistent/codex.sock)")
+    }))
+
+  it.live("because the path of the Unix socket is too long", () =>
+    Effect.gen(function*() {
+      const error = yield* refusal(Codex.layerUnixSocket({ path: `/${"long/".repeat(40)}codex.sock` }))
+      assert(error._tag === "CodexConnectError")
+      assert.include(error.message, "too long for a Unix socket")
     }))
 
   it.live("because an option is wrong", () =>
@@ -459,6 +467,25 @@ describe("the WebSocket of a browser", () => {
         assert.include(error.message, "Codex.layerWebSocket")
       }
     }))
+
+  it.live("fails when the platform refuses the address, as in a page that was loaded over https", () =>
+    Effect.gen(function*() {
+      const { WebSocket } = globalThis
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          globalThis.WebSocket = class extends WebSocket {
+            constructor() {
+              super("ws://127.0.0.1:1#insecure")
+            }
+          }
+        }),
+        () => Effect.sync(() => void (globalThis.WebSocket = WebSocket))
+      )
+      const error = yield* refusal(inBrowser({ url: "ws://127.0.0.1:1" }))
+      assert(error._tag === "CodexConnectError")
+      assert.strictEqual(error.reason._tag, "Refused")
+      assert.include(error.message, "the platform does not open it")
+    }).pipe(Effect.scoped))
 
   it.live("asks a silent server, and takes no answer for a message", () =>
     Effect.gen(function*() {

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
+import { createConnection } from "node:net"
 import { createInterface } from "node:readline"
 
 /** A server that listens. */
@@ -53,7 +53,15 @@ export const listen = (
       })
       child.once("exit", () => resume(Effect.die(new Error(`the server has ended: ${said.join("\n")}`))))
       if (how === "ws") return undefined
-      const poll = setInterval(() => existsSync(path) && resume(Effect.succeed(path)), 10)
+      // The file is there a moment before the server listens.
+      const poll = setInterval(() => {
+        const socket = createConnection(path, () => {
+          clearInterval(poll)
+          socket.destroy()
+          resume(Effect.succeed(path))
+        })
+        socket.on("error", () => {})
+      }, 10)
       return Effect.sync(() => clearInterval(poll))
     })
     return { address, pid: child.pid! }

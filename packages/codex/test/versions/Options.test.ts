@@ -11,6 +11,16 @@ import { supported } from "../../src/options/supported.ts"
 
 const methods = ["ThreadStart", "ThreadResume", "ThreadFork", "ThreadList", "TurnStart"]
 
+/** The fields that capabilities send, by method. */
+const capabilities: { readonly [method: string]: readonly [params: string, ...fields: ReadonlyArray<string>] } = {
+  "hooks/list": ["HooksList", "cwds", "threadId"],
+  "mcpServer/oauth/login": ["McpServerOauthLogin", "name", "scopes", "threadId", "timeoutSecs"],
+  "mcpServer/resource/read": ["McpResourceRead", "server", "threadId", "uri"],
+  "mcpServer/tool/call": ["McpServerToolCall", "server", "threadId", "tool", "arguments"],
+  "mcpServerStatus/list": ["ListMcpServerStatus", "cursor", "detail", "threadId"],
+  "skills/list": ["SkillsList", "cwds", "forceReload"]
+}
+
 /** The version of a binary, and the fields that it knows of each method. */
 const inspect = (config: Codex.LayerOptions) =>
   Effect.map(ProcessOptions.command(config), ({ program }) => {
@@ -21,7 +31,10 @@ const inspect = (config: Codex.LayerOptions) =>
       Object.keys(JSON.parse(readFileSync(join(directory, "v2", `${method}Params.json`), "utf8")).properties)
     return {
       version: execFileSync(program, ["--version"], { encoding: "utf8" }).trim().split(" ").at(-1)!,
-      fields: new Map(methods.map((method) => [method, fieldsOf(method)]))
+      fields: new Map(methods.map((method) => [method, fieldsOf(method)])),
+      capabilities: new Map(
+        Object.entries(capabilities).map(([method, [params]]) => [method, fieldsOf(params)])
+      )
     }
   })
 
@@ -36,6 +49,18 @@ describe("every version", () => {
           if (server.fields.get(method)!.includes(field)) continue
           const error = yield* Effect.flip(supported({ [field]: "something" }, server.version))
           assert.deepInclude(error, { _tag: "UnsupportedByServerError", has: server.version }, `${method}: ${field}`)
+        }
+      }
+    }))
+
+  it.live("is asked for no capability that it does not know", () =>
+    Effect.gen(function*() {
+      const server = yield* inspect({})
+      for (const [method, [, ...fields]] of Object.entries(capabilities)) {
+        for (const field of fields) {
+          const asked = supported({ [field]: "something" }, server.version, method)
+          if (server.capabilities.get(method)!.includes(field)) yield* asked
+          else assert.strictEqual((yield* Effect.flip(asked))._tag, "UnsupportedByServerError", `${method}: ${field}`)
         }
       }
     }))

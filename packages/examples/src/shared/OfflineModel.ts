@@ -63,6 +63,7 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
         name: "exec_command",
         arguments: {
           cmd: command,
+          ...(/in the background/i.test(text) ? { yield_time_ms: 250 } : {}),
           ...(/permission/i.test(text)
             ? { sandbox_permissions: "require_escalated", justification: "You asked for it." }
             : {})

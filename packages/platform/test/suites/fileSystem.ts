@@ -60,7 +60,7 @@ export const fileSystemSuite = <E>(
   layer: Layer.Layer<FileSystem.FileSystem | Path.Path, E>,
   options: Options
 ) =>
-  provided(layer, { timeout: 30_000, excludeTestServices: true })(name, (it) => {
+  provided(layer, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
     it.effect("reads and writes text and bytes", () =>
       Effect.gen(function*() {
         const { at, fs } = yield* setup

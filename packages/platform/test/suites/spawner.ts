@@ -46,14 +46,14 @@ const firstBytes = (handle: ChildProcessSpawner.ChildProcessHandle) => Stream.ru
 const eventually = <R>(condition: Effect.Effect<boolean, PlatformError.PlatformError, R>) =>
   Effect.gen(function*() {
     while (!(yield* condition)) yield* Effect.sleep(20)
-  }).pipe(Effect.timeout("10 seconds"))
+  }).pipe(Effect.timeout("30 seconds"))
 
 export const spawnerSuite = <E>(
   name: string,
   layer: Layer.Layer<ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path, E>,
   options: Options
 ) =>
-  provided(layer, { timeout: 30_000, excludeTestServices: true })(name, (it) => {
+  provided(layer, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
     describe("commands", () => {
       it.effect("print, and exit", () =>
         Effect.gen(function*() {

@@ -93,6 +93,8 @@ export interface Page {
   readonly evaluate: <A = unknown>(expression: string) => Effect.Effect<A, BrowserError>
   /** Waits, frame after frame, until an expression is true. */
   readonly until: (expression: string) => Effect.Effect<void, BrowserError>
+  /** Opens another page in its place. */
+  readonly goto: (url: string) => Effect.Effect<void, BrowserError>
   /** Presses and releases keys, by their names in `KeyboardEvent.key`. */
   readonly press: (...keys: ReadonlyArray<string>) => Effect.Effect<void, BrowserError>
   readonly type: (text: string) => Effect.Effect<void, BrowserError>
@@ -110,7 +112,7 @@ export interface Page {
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, BrowserError> =>
   Effect.tryPromise({ try: run, catch: (cause) => new BrowserError({ message: String(cause) }) })
 
-/** Starts a browser, which ends with the scope. The result opens the page of a file. */
+/** Starts a browser, which ends with the scope. The result opens the page of a file or a URL. */
 export const make = Effect.gen(function*() {
   const browser = yield* Effect.acquireRelease(
     attempt(() =>
@@ -145,17 +147,18 @@ export const make = Effect.gen(function*() {
         const look = () => (${expression}) ? done() : requestAnimationFrame(look)
         look()
       })`).pipe(Effect.timeoutOrElse({
-        duration: "10 seconds",
+        duration: "30 seconds",
         orElse: () =>
           Effect.fail(
             new BrowserError({ message: [`This did not become true: ${expression}`, ...complaints].join("\n") })
           )
       }))
-    yield* attempt(() => page.goto(pathToFileURL(file).href))
+    yield* attempt(() => page.goto(URL.canParse(file) ? file : pathToFileURL(file).href))
     yield* until(`document.querySelector("main, .empty") !== null`)
     return {
       evaluate,
       until,
+      goto: (url) => Effect.asVoid(attempt(() => page.goto(url))),
       press: (...keys) => Effect.forEach(keys, (key) => attempt(() => page.keyboard.press(key)), { discard: true }),
       type: (text) => attempt(() => page.keyboard.insertText(text)),
       click: (x, y) => attempt(() => page.mouse.click(x, y)),

@@ -6,6 +6,9 @@ import * as Schema from "effect/Schema"
 import { gunzipSync } from "node:zlib"
 import { hostile, sequence } from "./hostile.ts"
 
+/** The number of recordings for each test: 200 for `npm run fuzz`. */
+const runs = Math.ceil(Number(process.env["CODEX_FUZZ"] ?? 1_500) / 50)
+
 const kinds = ["turn", "user", "message", "reasoning", "command", "files", "tool", "approval", "request", "other"]
 
 interface Data {
@@ -40,7 +43,7 @@ describe("a recording that no server writes", () => {
         assert.deepStrictEqual([typeof title, typeof subtitle], ["string", "string"])
       }
     },
-    { arbitrary: { runs: 150 } }
+    { arbitrary: { runs }, timeout: 120_000 }
   )
 
   it.effect.prop(
@@ -57,6 +60,6 @@ describe("a recording that no server writes", () => {
         }
       }))
     },
-    { arbitrary: { runs: 100 } }
+    { arbitrary: { runs }, timeout: 120_000 }
   )
 })

@@ -175,9 +175,10 @@ describe("a timeline", () => {
   it("draws a hundred thousand messages quickly", () => {
     const recording = crowd(40, 10, 250)
     assert.isAbove(recording.entries.length, 100_000)
-    const before = performance.now()
+    const before = process.cpuUsage()
     const page = Timeline.html(recording)
-    assert.isBelow(performance.now() - before, 15_000)
+    const { system, user } = process.cpuUsage(before)
+    assert.isBelow((system + user) / 1e6, 15)
     assert.isBelow(page.length, 4_000_000)
   })
 

@@ -50,6 +50,8 @@ export interface Connection {
    * reconnects without losing them, and interrupts its turns when its scope closes unless `detach` is set. Default: false.
    */
   readonly serverContinues?: boolean | undefined
+  /** The version that the server must report in the handshake; with another one, connecting fails. Default: any version. */
+  readonly serverVersion?: string | undefined
   /** The longest message that the server accepts, in bytes. A longer one fails before it is sent. Default: no limit. */
   readonly maxMessageBytes?: number | undefined
   /** Replaces the secrets of this connection, such as a token, in the texts of errors. */
@@ -71,14 +73,19 @@ export class Transport extends Context.Service<Transport, {
    * server. A transport that cannot look leaves this out, and paths are then sent unchecked.
    */
   readonly look?: ((path: string) => PathKind) | undefined
+  /**
+   * The working directory of threads that are started without `cwd`, as an absolute path. Default: that of the server.
+   */
+  readonly directory?: string | undefined
 }>()("effect-codex/Transport") {}
 
 /**
- * The kind of file at a path: `"empty"` for a file without content, `"hidden"` if it cannot be inspected.
+ * The kind of file at a path: `"empty"` for a file without content, `"hidden"` if it cannot be inspected, `"relative"` for a
+ * relative path to a server whose working directory is not known.
  *
  * @category models
  */
-export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden"
+export type PathKind = "file" | "empty" | "directory" | "other" | "missing" | "hidden" | "relative"
 
 /**
  * Creates the `receive` of a connection from a Stream of messages, one JSON text each. The Stream fails with the reason why the

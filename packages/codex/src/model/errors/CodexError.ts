@@ -10,8 +10,10 @@ import { PrintedError } from "../../base/PrintedError.ts"
 import { TurnResult } from "../turns/TurnResult.ts"
 import * as messages from "./errorMessages.ts"
 import { ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
+import { CheckpointError, QueuedTurnRemovedError, ThreadBusyError } from "./threadErrors.ts"
 
-export { ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
+export { CheckpointReason, ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
+export { CheckpointError, QueuedTurnRemovedError, ThreadBusyError } from "./threadErrors.ts"
 
 /** Fields of errors that may belong to one thread or turn. */
 const place = {
@@ -177,23 +179,6 @@ export class InvalidInputError extends PrintedError.extend<InvalidInputError>("e
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * A thread with a running turn, when the caller chose not to wait (`whenBusy: "fail"`). Nothing was sent, unless `turnId` is set.
- *
- * @category errors
- */
-export class ThreadBusyError extends PrintedError.extend<ThreadBusyError>("effect-codex/ThreadBusyError")({
-  _tag: Schema.tag("ThreadBusyError"),
-  /** The busy thread. */
-  threadId: Schema.String,
-  /** The turn to which the server has added the input, because another client started it at the same moment. */
-  turnId: Schema.optionalKey(Schema.String)
-}) {
-  override get message(): string {
-    return messages.threadBusy(this)
-  }
-}
-
-/**
  * A thread whose options are not those that were requested, because it was loaded with others. The call has no effect.
  *
  * @category errors
@@ -245,6 +230,10 @@ export class TurnLimitError extends PrintedError.extend<TurnLimitError>("effect-
   _tag: Schema.tag("TurnLimitError"),
   /** The limit that was reached. */
   limit: Schema.Literals(["idle", "duration", "tokens", "steps"]),
+  /** The value of that limit: milliseconds for `idle` and `duration`, otherwise a number of tokens or model requests. */
+  allowed: Schema.Number,
+  /** What the turn had used when it was interrupted, in the same unit. It may exceed `allowed`. */
+  used: Schema.Number,
   threadId: Schema.String,
   turnId: Schema.String,
   /** The partial result: items and usage up to the interruption. Printing the error does not show it. */
@@ -291,6 +280,8 @@ export const CodexError = Schema.Union([
   UnsupportedByServerError,
   InvalidInputError,
   ThreadBusyError,
+  QueuedTurnRemovedError,
+  CheckpointError,
   OptionsNotInForceError,
   TurnFailedError,
   TurnLimitError,

@@ -6,6 +6,7 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Duration from "effect/Duration"
 import { printable } from "../../base/printable.ts"
+import type { Limit } from "../turns/Limits.ts"
 import type { ConnectionReason, ConnectReason, RpcReason, TurnFailedReason } from "./errorReasons.ts"
 
 type Part = string | undefined | null | false
@@ -321,24 +322,26 @@ export const turnFailed = (
     `\n${compose(turnHint(error.reason), itemsOf(error.result))}`
   )
 
-const limits = {
-  idle: "it sent no event for the time that `limits.idle` allows",
-  duration: "it ran for the time that `limits.duration` allows",
-  tokens: "it used the tokens that `limits.tokens` allows",
-  steps: "it made the model requests that `limits.steps` allows"
+const limits: Readonly<Record<Limit, (allowed: number, used: number) => string>> = {
+  idle: (allowed, used) => `it sent no event for ${millis(used)}, and \`limits.idle\` allows ${millis(allowed)}`,
+  duration: (allowed, used) => `it ran for ${millis(used)}, and \`limits.duration\` allows ${millis(allowed)}`,
+  tokens: (allowed, used) => `it used ${used} tokens, and \`limits.tokens\` allows ${allowed}`,
+  steps: (allowed, used) => `it made ${used} model requests, and \`limits.steps\` allows ${allowed}`
 }
 
 /** The message of a `TurnLimitError`. */
 export const turnLimit = (
   error: Place & {
-    readonly limit: keyof typeof limits
+    readonly limit: Limit
+    readonly allowed: number
+    readonly used: number
     readonly result: { readonly items: ReadonlyArray<unknown> }
   }
 ): string =>
   compose(
     "The turn was interrupted",
     at(error),
-    `because ${limits[error.limit]}.`,
+    `because ${limits[error.limit](error.allowed, error.used)}.`,
     "Raise the limit, or ask for a smaller task.",
     itemsOf(error.result)
   )

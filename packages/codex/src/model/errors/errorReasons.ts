@@ -105,6 +105,28 @@ export const RpcReason = Schema.suspend(() =>
 )
 
 /**
+ * Reasons why a checkpoint was not made or not restored.
+ *
+ * - `NotARepository`: files were asked for, and `directory` is in no git work tree, or the server's machine has no git.
+ * - `UnsavedFiles`: restoring would discard the content of `files`, which is in no commit of the branch and in no checkpoint of the
+ *   thread. The paths are relative to the work tree.
+ * - `NotInHistory`: the conversation does not contain the point any more, because it was reverted to an earlier one.
+ * - `GitFailed`: a git command failed, with the message in `detail`.
+ *
+ * @category reasons
+ */
+export type CheckpointReason = typeof CheckpointReason.Type
+/** The Schema of {@link CheckpointReason}. */
+export const CheckpointReason = Schema.suspend(() =>
+  Schema.TaggedUnion({
+    NotARepository: { directory: Schema.String },
+    UnsavedFiles: { files: Schema.Array(Schema.String) },
+    NotInHistory: {},
+    GitFailed: { detail: Schema.String }
+  })
+)
+
+/**
  * Reasons why a turn failed, read from `codexErrorInfo` and the message of the server's error.
  *
  * - `UsageLimitExceeded`: the plan's limit is used up. `resetsAt` is when it resets, as Unix time in seconds; null if the

@@ -2,6 +2,7 @@
  * The vocabulary of server requests: methods, handlers, and functions that create and combine handlers.
  */
 import type * as Methods from "@effect-codex/protocol/Methods"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -54,6 +55,11 @@ export interface RequestContext {
   readonly parentThreadId?: string | undefined
   /** The topmost thread above the asking thread. Absent unless a sub-agent asks and its ancestry is known. */
   readonly rootThreadId?: string | undefined
+  /**
+   * The changes for which `item/fileChange/requestApproval` asks, from the item that it names. Absent for other methods, and if the
+   * item did not arrive on this connection.
+   */
+  readonly changes?: ReadonlyArray<Protocol.FileUpdateChange> | undefined
 }
 
 /**
@@ -121,11 +127,56 @@ export const make = <H extends ServerRequestHandlers<unknown>>(
   // The requirements were read off the handlers themselves, which TypeScript can't follow.
   handlers as ServerRequestHandlers<Requirements<H>>
 
+const answers: unique symbol = Symbol("effect-codex/ServerRequests/answers")
+
+/** Answers some requests; returns undefined for those that it leaves to the next handler. */
+type Answers<R> = (params: unknown, context: RequestContext) => Effect.Effect<unknown, ServerRequestError, R>
+
+/** A handler that leaves some requests to the next one. */
+interface PartialHandler<R> extends AnyHandler<R> {
+  readonly [answers]: Answers<R>
+}
+
+/** Returns true for a handler that leaves some requests to the next one. */
+export const isPartial = <R>(handler: AnyHandler<R>): handler is PartialHandler<R> => answers in handler
+
+/** A handler that answers some requests, and leaves the others to the next one. `last` answers if there is no other. */
+export const partial = <M extends Method, R, R2>(
+  some: (params: Params<M>, context: RequestContext) => Effect.Effect<Response<M> | undefined, ServerRequestError, R>,
+  last: Handler<M, R2>
+): Handler<M, R | R2> =>
+  // A handler of one method is called with the parameters of this method only.
+  before(some as Answers<R>, last as AnyHandler<R2>) as Handler<M, R | R2>
+
+const before = <R, R2>(some: Answers<R>, next: AnyHandler<R2>, more?: Answers<R2>): PartialHandler<R | R2> => {
+  const or = (next: Answers<R2>) => (params: unknown, context: RequestContext) =>
+    Effect.flatMap(
+      some(params, context),
+      (answer): Effect.Effect<unknown, ServerRequestError, R2> =>
+        answer === undefined ? next(params, context) : Effect.succeed(answer)
+    )
+  const all: AnyHandler<R | R2> = or((params, context) => invoke(next, params, context))
+  return Object.assign(all, { [answers]: more === undefined ? some : or(more) })
+}
+
+/** Passes the requests that a handler leaves on to the next handler. */
+export const withNext = <R, R2>(handler: AnyHandler<R>, next: AnyHandler<R2>): AnyHandler<R | R2> => {
+  if (!isPartial(handler)) return handler
+  if (isPartial(next)) return before(handler[answers], next, next[answers])
+  const some = handler[answers]
+  return (params, context) =>
+    Effect.flatMap(
+      some(params, context),
+      (answer): Effect.Effect<unknown, ServerRequestError, R2> =>
+        answer === undefined ? invoke(next, params, context) : Effect.succeed(answer)
+    )
+}
+
 const definedOnly = <R>(handlers: ServerRequestHandlers<R>): ServerRequestHandlers<R> =>
   Object.fromEntries(Object.entries(handlers).filter(([, handler]) => handler !== undefined))
 
 /**
- * Fills in the methods without a handler from other handlers.
+ * Fills in the methods without a handler from other handlers. Requests that {@link rules} leave go to them too.
  *
  * @example
  * ```ts
@@ -147,10 +198,16 @@ export const orElse: {
   <R, R2>(handlers: ServerRequestHandlers<R>, rest: ServerRequestHandlers<R2>): ServerRequestHandlers<R | R2>
 } = dual(
   2,
-  <R, R2>(handlers: ServerRequestHandlers<R>, rest: ServerRequestHandlers<R2>): ServerRequestHandlers<R | R2> => ({
-    ...definedOnly<R | R2>(rest),
-    ...definedOnly<R | R2>(handlers)
-  })
+  <R, R2>(handlers: ServerRequestHandlers<R>, rest: ServerRequestHandlers<R2>): ServerRequestHandlers<R | R2> => {
+    const combined: { [method: string]: unknown } = { ...definedOnly<R | R2>(rest) }
+    for (const [method, handler] of Object.entries(definedOnly<R | R2>(handlers))) {
+      // Both are handlers of the same method, which TypeScript can't follow.
+      const first = handler as AnyHandler<R>
+      const next = combined[method] as AnyHandler<R2> | undefined
+      combined[method] = next === undefined ? first : withNext(first, next)
+    }
+    return combined as ServerRequestHandlers<R | R2>
+  }
 )
 
 /**
@@ -195,11 +252,21 @@ export const provideContext = <R>(
     References.CurrentLogSpans
   )(context) as Context.Context<R>
   return Object.fromEntries(
-    Object.entries(handlers as { readonly [method: string]: AnyHandler<R> | undefined }).flatMap(([method, handler]) =>
-      handler === undefined ? [] : [[
-        method,
-        (params: unknown, request: RequestContext) => Effect.provideContext(invoke(handler, params, request), services)
-      ]]
+    Object.entries(handlers as { readonly [method: string]: AnyHandler<R> | undefined }).flatMap(
+      ([method, handler]) => {
+        if (handler === undefined) return []
+        const provided: AnyHandler = (params, request) =>
+          Effect.provideContext(invoke(handler, params, request), services)
+        return [[
+          method,
+          isPartial(handler)
+            ? Object.assign(provided, {
+              [answers]: (params: unknown, request: RequestContext) =>
+                Effect.provideContext(handler[answers](params, request), services)
+            })
+            : provided
+        ]]
+      }
     )
   )
 }

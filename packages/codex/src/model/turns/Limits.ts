@@ -41,6 +41,16 @@ export interface Limits {
 /** The name of a limit. */
 export type Limit = keyof Limits
 
+/** A limit that a turn has reached. */
+export interface Reached {
+  /** The name of the limit. */
+  readonly limit: Limit
+  /** Its value: milliseconds for `idle` and `duration`, otherwise a number of tokens or model requests. */
+  readonly allowed: number
+  /** What the turn had used by then, in the same unit. */
+  readonly used: number
+}
+
 /** The limits of one turn. */
 export interface TurnLimits {
   /** {@link Limits.idle} in milliseconds. Like all fields, `Infinity` if there is no limit. */

@@ -74,9 +74,13 @@ export type Notification =
   | Undecodable
 
 /** Reads a message with a method and without an id. Never fails: see {@link Unknown} and {@link Undecodable}. */
-export const fromMessage = (raw: Raw): Notification => {
+export const fromMessage = (raw: Raw): Notification => fromEntry(raw, entryOf(raw["method"]))
+
+const entryOf = (method: unknown) => typeof method === "string" ? Methods.serverNotifications.get(method) : undefined
+
+/** @internal As {@link fromMessage}, with the table entry of the message's method. Undefined if the method is not known. */
+export const fromEntry = (raw: Raw, entry: Methods.ServerNotificationEntry<unknown> | undefined): Notification => {
   const { method, params } = raw
-  const entry = typeof method === "string" ? Methods.serverNotifications.get(method) : undefined
   if (entry === undefined) return { method: "$unknown", raw }
   // The entry is the one of this method, which TypeScript can't see.
   if (entry.check(params)) return { method, params, raw } as Notification

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Buffer } from "node:buffer"
 import { type Fault, Refused } from "../server/Fault.ts"
-import { pieceSize, type RemoteProcess } from "../server/RemoteProcess.ts"
-import type { Resident, Residents } from "../server/Residents.ts"
+import { pieceSize } from "../server/RemoteProcess.ts"
+import type { HelperProcess, Resident, Residents } from "../server/Residents.ts"
 import { perlProgram } from "./perlProgram.ts"
 
 /** A field of a request. */
@@ -58,7 +58,7 @@ const fieldsOf = (bytes: Buffer): Array<Uint8Array> => {
 class Helper implements Perl, Resident {
   ended: Fault | undefined
 
-  private process: RemoteProcess | undefined
+  private process: HelperProcess | undefined
   private readonly fork: (effect: Effect.Effect<void>) => void
   private readonly calls = new Map<number, Call>()
   private lastId = 0
@@ -90,7 +90,7 @@ class Helper implements Perl, Resident {
   }
 
   /** Its process has started. */
-  began(process: RemoteProcess): void {
+  began(process: HelperProcess): void {
     this.process = process
     this.startSending()
   }

@@ -9,6 +9,16 @@ import type * as Scope from "effect/Scope"
 import { type Fault, HelperEnded } from "./Fault.ts"
 import type { Program, RemoteProcess, Runner } from "./RemoteProcess.ts"
 
+/** The process of a helper. */
+export interface HelperProcess {
+  /**
+   * Writes to its standard input. The server refuses that as soon as the process has ended, perhaps before it reports the end: a
+   * refusal fails with the end of the process.
+   */
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, Fault>
+  readonly terminate: RemoteProcess["terminate"]
+}
+
 /** A helper as its pool sees it. */
 export interface Resident {
   /** Takes what the helper prints. */
@@ -19,7 +29,7 @@ export interface Resident {
 
 /** Starts helpers. */
 export interface Residents {
-  readonly start: (resident: Resident, program: Omit<Program, "stdin">) => Effect.Effect<RemoteProcess, Fault>
+  readonly start: (resident: Resident, program: Omit<Program, "stdin">) => Effect.Effect<HelperProcess, Fault>
 }
 
 /** Makes a starter of helpers, all of which end with the scope. */
@@ -46,16 +56,30 @@ export const make = Effect.fnUntraced(function*(runner: Runner): Effect.fn.Retur
           if (stream === "stdout") resident.receive(bytes)
         })
         running.set(process, resident)
-        yield* Effect.exit(Deferred.await(process.exit)).pipe(
-          Effect.flatMap((exit) =>
+        const ended = Effect.map(
+          Effect.exit(Deferred.await(process.exit)),
+          (exit) => faultOf(exit, program.command[0] ?? "")
+        )
+        yield* ended.pipe(
+          Effect.flatMap((fault) =>
             Effect.sync(() => {
               running.delete(process)
-              resident.end(faultOf(exit, program.command[0] ?? ""))
+              resident.end(fault)
             })
           ),
           Effect.forkDetach
         )
-        return process
+        const { terminate } = process
+        return {
+          terminate,
+          write: (bytes) =>
+            Effect.catchTag(
+              process.write(bytes),
+              "CodexRpcError",
+              // A process that is still there, but cannot be written to, is of no use.
+              () => Effect.andThen(Effect.ignore(terminate), Effect.flatMap(ended, Effect.fail))
+            )
+        }
       }))
   }
 })

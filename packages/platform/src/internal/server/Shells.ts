@@ -7,8 +7,7 @@ import * as Semaphore from "effect/Semaphore"
 import { Buffer } from "node:buffer"
 import { randomBytes } from "node:crypto"
 import { type Fault, HelperEnded, Refused } from "./Fault.ts"
-import type { RemoteProcess } from "./RemoteProcess.ts"
-import type { Resident, Residents } from "./Residents.ts"
+import type { HelperProcess, Resident, Residents } from "./Residents.ts"
 
 /** Runs scripts. */
 export interface Shells {
@@ -20,7 +19,7 @@ export interface Shells {
 }
 
 class Shell implements Resident {
-  process: RemoteProcess | undefined
+  process: HelperProcess | undefined
   ended: Fault | undefined
   private parts: Array<Uint8Array> = []
   private size = 0

@@ -169,12 +169,5 @@ export const make = Effect.fnUntraced(function*(
       return current === undefined || current.isLost ? orElse() : Effect.succeed(current)
     })
 
-  // Requests wait for the connection. The server refuses this one, and that is proof of it.
-  const connected = Effect.catchTag(
-    Effect.asVoid(client.request("command/exec/terminate", { processId: `${prefix}-none` })),
-    "CodexRpcError",
-    () => Effect.void
-  )
-
-  return live(() => Effect.andThen(connected, live(open)))
+  return live(() => Effect.andThen(client.connected, live(open)))
 })

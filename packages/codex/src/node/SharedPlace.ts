@@ -1,0 +1,187 @@
+/**
+ * The place of a shared server: its private directory, the names of its files, and the command that starts it.
+ *
+ * The names come from everything that programs have to agree on. Other users can see the path of the socket in the list of
+ * processes, so the digest in it is keyed: without the key, which is in the private directory, it reveals nothing of a secret.
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { execFile } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { printable } from "../base/printable.ts"
+import { type Hide, hiding } from "../base/secrets.ts"
+import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
+import { checkCwd, spawnError } from "./ChildProcess.ts"
+import { type Command, commandOn } from "./Command.ts"
+import * as files from "./privateFiles.ts"
+import type { SharedOptions } from "./SharedOptions.ts"
+import { secretsOf } from "./Stdio.ts"
+
+export interface SharedPlace {
+  readonly socket: string
+  /** The standard error of the server. */
+  readonly log: string
+  /** The process that serves, or served. */
+  readonly record: string
+  readonly lock: string
+  /** Starts the server. Its working directory is empty. */
+  readonly command: Command
+  /** The version of the server. */
+  readonly version: string
+  readonly secrets: ReadonlyArray<string>
+  readonly hide: Hide
+}
+
+/** The longest path of a socket: what the operating system has room for, without the NUL at its end. */
+const maxSocket = process.platform === "linux" ? 107 : 103
+
+/** How long the binary may take to print its version. */
+const versionMillis = 10_000
+
+/** Loaded when it is needed: programs without a shared server need not wait for it. */
+const nodeCrypto = () => process.getBuiltinModule("node:crypto")
+
+const badDirectory = (target: string, detail: string) =>
+  new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
+
+/** Runs an action on files. Fails with the reason if the operating system refuses it. */
+export const onFiles = <A>(target: string, what: string, action: () => A): Effect.Effect<A, CodexConnectError> =>
+  Effect.try({
+    try: action,
+    catch: (error) => badDirectory(target, `${what} (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+  })
+
+/** Fails unless the operating system has Unix sockets and signals as the shared server needs them. */
+const supported: Effect.Effect<void, CodexConnectError> = process.platform !== "win32" ? Effect.void : Effect.fail(
+  new CodexConnectError({
+    reason: {
+      _tag: "Other",
+      detail: "the shared server needs Unix sockets and signals, which Windows does not have; start a server with "
+        + "`codex app-server --listen ws://127.0.0.1:PORT` and connect with Codex.layerWebSocket"
+    },
+    target: "codex app-server"
+  })
+)
+
+/** Resolves options to the place of their server, and creates its directory. Relative paths are relative to `directory`. */
+export const resolve = Effect.fnUntraced(function*(
+  options: SharedOptions,
+  directory: string
+): Effect.fn.Return<SharedPlace, CodexConnectError | InvalidInputError> {
+  yield* supported
+  const { codexHome, codexPath, config, env, envMode } = options
+  const command = yield* commandOn("", { codexHome, codexPath, config, env, envMode }, directory)
+  yield* checkCwd({ ...command, cwd: Path.resolve(directory, options.cwd ?? "") })
+  const secrets = secretsOf(options)
+  const hide = hiding(secrets)
+
+  const home = yield* homeOf(command)
+  const own = Path.join(home, "effect-codex")
+  yield* secure(own)
+  const version = yield* versionOf(command, hide)
+  const key = yield* onFiles(own, unusable, () => keyIn(own))
+  // Whatever the programs have to agree on. On a home that machines share, each has a server of its own.
+  const identity = [
+    process.platform === "linux" ? Os.hostname() : "",
+    home,
+    version,
+    command.args.toSorted(),
+    envMode ?? "extend",
+    Object.entries(env ?? {}).filter(([name]) => name !== "CODEX_HOME").map(([name, value]) => [
+      name,
+      Redacted.isRedacted(value) ? Redacted.value(value) : value ?? null
+    ]).sort(([a], [b]) => String(a) < String(b) ? -1 : 1)
+  ]
+  const name = nodeCrypto().createHmac("sha256", key).update(JSON.stringify(identity)).digest("hex").slice(0, 16)
+
+  const sockets = options.socketDirectory === undefined
+    ? fits(Path.join(own, `${name}.sock`)) ? own : temporary(home)
+    : Path.resolve(directory, options.socketDirectory)
+  if (sockets !== own) yield* secure(sockets)
+  const socket = Path.join(sockets, `${name}.sock`)
+  if (!fits(socket)) {
+    return yield* badDirectory(
+      sockets,
+      `the path of the socket would have ${
+        Buffer.byteLength(socket)
+      } bytes, but at most ${maxSocket} are possible; set `
+        + "`socketDirectory` to a shorter path"
+    )
+  }
+  const empty = Path.join(own, "empty")
+  yield* onFiles(own, unusable, () => Fs.mkdirSync(empty, { recursive: true }))
+  const path = (extension: string) => Path.join(own, `${name}.${extension}`)
+  return {
+    socket,
+    log: path("log"),
+    record: path("json"),
+    lock: path("lock"),
+    command: { ...command, cwd: empty, args: [...command.args.slice(0, -1), `unix://${socket}`] },
+    version,
+    secrets,
+    hide
+  }
+})
+
+const unusable = "the directory of the shared server cannot be used"
+
+/** Creates a directory that is missing, and fails unless it is closed to other users. */
+const secure = (directory: string): Effect.Effect<void, CodexConnectError> =>
+  Effect.flatMap(onFiles(directory, unusable, () => files.publicity(directory)), (problem) =>
+    problem === undefined
+      ? Effect.void
+      : Effect.fail(badDirectory(directory, `the directory of the shared server is not private: ${problem}`)))
+
+const fits = (socket: string): boolean => Buffer.byteLength(socket) <= maxSocket
+
+/** The directory of the sockets of a home whose path is too long for them. */
+const temporary = (home: string): string =>
+  Path.join(
+    Os.tmpdir(),
+    `effect-codex-${process.getuid?.()}-${nodeCrypto().createHash("sha256").update(home).digest("hex").slice(0, 16)}`
+  )
+
+/** Returns the CODEX_HOME of a command without symbolic links, and creates it if it is missing. */
+const homeOf = ({ env }: Command): Effect.Effect<string, CodexConnectError> => {
+  const path = env["CODEX_HOME"] || Path.join(env["HOME"] || Os.homedir(), ".codex")
+  return onFiles(path, "codexHome cannot be created", () => {
+    Fs.mkdirSync(path, { recursive: true, mode: 0o700 })
+    return Fs.realpathSync(path)
+  })
+}
+
+/** Returns the key of the digests in a private directory. The first program creates it. */
+const keyIn = (directory: string): string => {
+  const path = Path.join(directory, "key")
+  const before = files.read(path)
+  if (before !== undefined) return before
+  const key = nodeCrypto().randomBytes(32).toString("hex")
+  return files.create(path, key) ? key : files.read(path) ?? key
+}
+
+/** Asks the binary for its version. */
+const versionOf = (command: Command, hide: Hide): Effect.Effect<string, CodexConnectError> =>
+  Effect.callback((resume) => {
+    const child = execFile(
+      command.program,
+      ["--version"],
+      { env: command.env, timeout: versionMillis, windowsHide: true },
+      (error, stdout, stderr) => {
+        const found = /\d+\.\d+\.\d+[^\s]*/.exec(stdout)?.[0]
+        if (error === null && found !== undefined) return resume(Effect.succeed(found))
+        if (typeof error?.code === "string") {
+          return resume(Effect.fail(spawnError(command, { ...error, code: error.code })))
+        }
+        const said = printable(hide(stderr)).trim()
+        resume(Effect.fail(
+          new CodexConnectError({
+            reason: { _tag: "Other", detail: "`--version` does not print the version of the server", stderr: said },
+            target: command.program
+          })
+        ))
+      }
+    )
+    return Effect.sync(() => child.kill())
+  })

@@ -1,0 +1,80 @@
+/**
+ * Handlers for the server's requests, as async functions: approvals, questions to the user, elicitations.
+ */
+import * as Effect from "effect/Effect"
+import { textOf } from "../base/text.ts"
+import { acceptAll, acceptForSession, declineAll } from "../model/requests/ApprovalHandlers.ts"
+import {
+  type AnyHandler,
+  type Method,
+  type Params,
+  type RequestContext,
+  type Response,
+  ServerRequestError,
+  type ServerRequestHandlers
+} from "../model/requests/ServerRequests.ts"
+
+/**
+ * The origin of a request, and a signal.
+ *
+ * @category models
+ */
+export interface HandlerContext extends RequestContext {
+  /** Aborted when the answer is no longer needed: the server withdrew the request, the turn ended, or the connection was lost. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Answers one method. If it throws, the server receives an error with that message, and the error is logged. It may also return an
+ * Effect, as the handlers of `ServerRequests` do.
+ *
+ * @category models
+ */
+export type Handler<M extends Method> = (
+  params: Params<M>,
+  context: HandlerContext
+) => Response<M> | Promise<Response<M>> | Effect.Effect<Response<M>, ServerRequestError>
+
+/**
+ * Handlers by method, or a preset: `"declineAll"`, `"acceptAll"`, or `"acceptForSession"`. Methods without a handler fall back to
+ * those of the client, then to `"declineAll"`.
+ *
+ * @category models
+ */
+export type Handlers =
+  | { readonly [M in Method]?: Handler<M> }
+  | "declineAll"
+  | "acceptAll"
+  | "acceptForSession"
+
+const presets = { acceptAll, acceptForSession, declineAll }
+
+/** A handler whose method the types do not know. */
+type AnyAsyncHandler = (params: unknown, context: HandlerContext) => unknown
+
+const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, context) =>
+  Effect.callback((resume, signal) => {
+    const refuse = (error: unknown) =>
+      resume(Effect.andThen(
+        Effect.logError(`The handler of ${context.method} failed.`, error),
+        Effect.fail(new ServerRequestError({ message: error instanceof Error ? error.message : textOf(error) }))
+      ))
+    try {
+      const answer = handler(params, { ...context, signal })
+      if (Effect.isEffect(answer)) return resume(answer as ReturnType<AnyHandler>)
+      Promise.resolve(answer).then((value) => resume(Effect.succeed(value)), refuse)
+    } catch (error) {
+      refuse(error)
+    }
+  })
+
+/** Returns the handlers as Effects. What is no function passes unchanged: the check of the option names it. */
+export const toEffectHandlers = (handlers: Handlers): ServerRequestHandlers => {
+  if (typeof handlers === "string") return presets[handlers]
+  return Object.fromEntries(
+    Object.entries<unknown>(handlers).map(([method, handler]) => [
+      method,
+      typeof handler === "function" ? toEffectHandler(handler as AnyAsyncHandler) : handler
+    ])
+  )
+}

@@ -1,0 +1,85 @@
+/**
+ * A Codex of the Promise API for tests: the real binary in an isolated home and workspace, on a scripted model. It needs no network
+ * and no account.
+ *
+ * ```ts
+ * import { Reply, startTestCodex } from "@effect-codex/testing/promises"
+ *
+ * await using test = await startTestCodex()
+ * test.model.enqueue(Reply.text("hello"))
+ * const thread = await test.codex.threadStart()
+ * console.log((await thread.run("Say hello.")).finalResponse === "hello")
+ * ```
+ */
+import { Codex, type StartOptions } from "effect-codex/promises"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as CodexHome from "./CodexHome.ts"
+import type { ModelRequest } from "./ModelRequest.ts"
+import type * as Reply from "./Reply.ts"
+import * as ScriptedModel from "./ScriptedModel.ts"
+
+export * as Gate from "./Gate.ts"
+export * as Item from "./Item.ts"
+export * as Reply from "./Reply.ts"
+export * as Step from "./Step.ts"
+
+/** Options of {@link startTestCodex}. */
+export interface TestCodexOptions {
+  /** The script of the model. Default: none, so a test enqueues every reply. */
+  readonly script?: ScriptedModel.Script
+  /** The configuration in the home's `config.toml`. */
+  readonly home?: Omit<CodexHome.Options, "modelUrl">
+  /** Options of `Codex.start`. The variables in `env` are added to those of the home. */
+  readonly client?: StartOptions
+}
+
+/** A scripted model, which says what a test tells it to say. */
+export interface TestModel {
+  /** Adds replies, for the next requests that no script answers. */
+  readonly enqueue: (...replies: ReadonlyArray<Reply.Reply>) => void
+  /** Returns the requests so far. */
+  readonly requests: () => ReadonlyArray<ModelRequest>
+}
+
+/** Codex with its model and its home. */
+export interface TestCodex extends AsyncDisposable {
+  /** The client of the app-server. */
+  readonly codex: Codex
+  /** The model that answers. */
+  readonly model: TestModel
+  /** The directories and the environment of the process. */
+  readonly home: CodexHome.Service
+  /** Ends the process, removes the home and stops the model. `await using` calls it. */
+  readonly close: () => Promise<void>
+}
+
+/** Starts Codex in a home of its own, on a scripted model. It takes about half a second. */
+export const startTestCodex = async ({ client, home, script }: TestCodexOptions = {}): Promise<TestCodex> => {
+  const runtime = ManagedRuntime.make(CodexHome.layer(home).pipe(Layer.provideMerge(ScriptedModel.layer(script))))
+  const services = await runtime.context()
+  const { env, workspace, ...rest } = Context.get(services, CodexHome.CodexHome)
+  const { enqueue, requests } = Context.get(services, ScriptedModel.ScriptedModel)
+  try {
+    const codex = await Codex.start({ cwd: workspace, ...client, env: { ...env, ...client?.env } })
+    const close = async () => {
+      await codex.close()
+      await runtime.dispose()
+    }
+    return {
+      codex,
+      model: {
+        enqueue: (...replies) => Effect.runSync(enqueue(...replies)),
+        requests: () => Effect.runSync(requests)
+      },
+      home: { env, workspace, ...rest },
+      close,
+      [Symbol.asyncDispose]: close
+    }
+  } catch (error) {
+    await runtime.dispose()
+    throw error
+  }
+}
