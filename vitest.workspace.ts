@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 import { ClosingLine } from "./packages/checks/src/ClosingLine.ts"
 import { writeBlocks } from "./packages/checks/src/docs.ts"
+import overSockets from "./packages/codex/test/sockets/vitest.config.ts"
 
 const conditions = ["@effect-codex/source", "node"]
 
@@ -27,6 +28,16 @@ export default defineConfig({
     projects: [
       project("protocol", 0),
       project("codex", 0),
+      // The short form of `npm run test:sockets`.
+      {
+        ...overSockets,
+        test: {
+          ...overSockets.test,
+          name: "codex over a socket",
+          include: ["test/real/Messages.test.ts"],
+          env: { CODEX_TRANSPORT: "unix" }
+        }
+      },
       project("recording", 0),
       project("testing", 0),
       project("platform", 0),

@@ -20,10 +20,10 @@ export interface Reading {
   readonly kept: number
 }
 
-/** A reading, and the floor before and after it. */
+/** A reading, and the mean of the base's readings before and after it. */
 interface Compared {
   readonly own: Reading
-  readonly floor: Pick<Reading, "wall" | "cpu">
+  readonly base: Pick<Reading, "wall" | "cpu">
 }
 
 const names = {
@@ -34,19 +34,29 @@ const names = {
   "text": "effect-codex turn.text",
   "run": "effect-codex thread.run",
   "vscode-jsonrpc": "vscode-jsonrpc, one callback",
-  "acp": "@agentclientprotocol/sdk, one callback"
+  "acp": "@agentclientprotocol/sdk, one callback",
+  "ws": "WebSocket",
+  "unix": "Unix socket",
+  "ws: effect-ws": "WebSocket: Effect's Socket on ws",
+  "ws: effect-global": "WebSocket: Effect's Socket on Node's WebSocket",
+  "ws: ws": "WebSocket: ws",
+  "ws: global": "WebSocket: Node's WebSocket",
+  "unix: effect-ws": "Unix socket: Effect's Socket on ws",
+  "unix: ws": "Unix socket: ws"
 }
 
 export type ReaderName = keyof typeof names
 
 interface Goals {
-  readonly speed: Goal
+  readonly speed?: Goal
   readonly cpu?: Goal
 }
 
 interface Plan {
   readonly scenario: Traffic.Scenario
   readonly rounds: number
+  /** The reader to which the others are compared. Default: the floor. */
+  readonly base?: ReaderName
   readonly readers: ReadonlyArray<ReaderName>
   readonly goals: { readonly [Name in ReaderName]?: Goals }
 }
@@ -75,7 +85,7 @@ const plans = (quick: boolean): ReadonlyArray<Plan> => [
   }
 ]
 
-const perform = Effect.fnUntraced(function*({ goals, readers, rounds, scenario }: Plan) {
+const perform = Effect.fnUntraced(function*({ base = "floor", goals, readers, rounds, scenario }: Plan) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const file = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "effect-codex-bench-" }), "traffic.jsonl")
@@ -83,23 +93,23 @@ const perform = Effect.fnUntraced(function*({ goals, readers, rounds, scenario }
   const read = (reader: ReaderName) =>
     Script.run<Reading>("read", [reader, file, JSON.stringify(scenario)], { flags: ["--expose-gc"] })
 
-  /** Measures the floor before and after each reader, because the speed of the machine varies. */
+  /** Measures the base before and after each reader, because the speed of the machine varies. */
   const round = Effect.gen(function*() {
-    let before = yield* read("floor")
+    let before = yield* read(base)
     const readings: Array<readonly [ReaderName, Compared]> = []
     for (const reader of readers) {
       const own = yield* read(reader)
-      const after = yield* read("floor")
-      const floor = { wall: (before.wall + after.wall) / 2, cpu: (before.cpu + after.cpu) / 2 }
-      readings.push([reader, { own, floor }])
+      const after = yield* read(base)
+      const mean = { wall: (before.wall + after.wall) / 2, cpu: (before.cpu + after.cpu) / 2 }
+      readings.push([reader, { own, base: mean }])
       before = after
     }
-    return new Map<ReaderName, Compared>([["floor", { own: before, floor: before }], ...readings])
+    return new Map<ReaderName, Compared>([[base, { own: before, base: before }], ...readings])
   })
   const results = yield* Effect.replicateEffect(round, rounds)
 
   const messages = Traffic.expected(scenario).messages * scenario.turns
-  return (["floor", ...readers] as const).map((reader): Row => {
+  return [base, ...readers].map((reader): Row => {
     const readings = results.map((round) => round.get(reader)!)
     const ratio = (share: (of: Compared) => number, goal?: Goal): Ratio => ({
       median: median(readings.map(share)),
@@ -110,13 +120,44 @@ const perform = Effect.fnUntraced(function*({ goals, readers, rounds, scenario }
       name: names[reader],
       unit: "k messages/s",
       value: summary(readings.map(({ own }) => messages / own.wall)),
-      ratio: ratio(({ floor, own }) => floor.wall / own.wall, goals[reader]?.speed),
-      cpu: ratio(({ floor, own }) => own.cpu / floor.cpu, goals[reader]?.cpu),
+      ratio: ratio(({ base, own }) => base.wall / own.wall, goals[reader]?.speed),
+      cpu: ratio(({ base, own }) => own.cpu / base.cpu, goals[reader]?.cpu),
       peak: median(readings.map(({ own }) => own.peak)),
       kept: median(readings.map(({ own }) => own.kept))
     }
   })
 })
 
-export const run = (quick: boolean) =>
-  Effect.map(Effect.forEach(plans(quick), (plan) => Effect.scoped(perform(plan))), (rows) => rows.flat())
+const socketPlans = (quick: boolean): ReadonlyArray<Plan> => {
+  const limits = { cpu: { atMost: 1.5, goal: 1.2 } }
+  const common = { base: "stream", rounds: quick ? 3 : 9, goals: { "ws": limits, "unix": limits } } as const
+  return [
+    {
+      ...common,
+      scenario: { name: "sockets, 256 KiB per write", turns: 16, messages: quick ? 5_000 : 20_000, write: 256 * 1024 },
+      readers: [
+        "ws",
+        "unix",
+        "ws: effect-ws",
+        "unix: effect-ws",
+        "ws: ws",
+        "unix: ws",
+        "ws: effect-global",
+        "ws: global"
+      ]
+    },
+    {
+      ...common,
+      scenario: { name: "sockets, one message per write", turns: 16, messages: quick ? 1_250 : 5_000, write: 0 },
+      readers: ["ws", "unix", "ws: effect-ws", "unix: effect-ws", "ws: ws", "unix: ws"]
+    }
+  ]
+}
+
+const performAll = (plans: ReadonlyArray<Plan>) =>
+  Effect.map(Effect.forEach(plans, (plan) => Effect.scoped(perform(plan))), (rows) => rows.flat())
+
+export const run = (quick: boolean) => performAll(plans(quick))
+
+/** The same traffic over sockets, relative to standard input and output. */
+export const runSockets = (quick: boolean) => performAll(socketPlans(quick))

@@ -18,10 +18,12 @@ export const summary = (values: ReadonlyArray<number>): Summary => {
 
 export const median = (values: ReadonlyArray<number>): number => summary(values).median
 
-/** The goal of a ratio. */
+/** What is required of a ratio, and what is aimed at in addition. */
 export interface Goal {
   readonly atLeast?: number
   readonly atMost?: number
+  /** The goal beyond the required value. */
+  readonly goal?: number
 }
 
 /** A ratio to another measurement, computed round by round. */
@@ -49,17 +51,21 @@ export interface Row {
 export const isMet = ({ goal, median }: Ratio): boolean =>
   median >= (goal?.atLeast ?? -Infinity) && median <= (goal?.atMost ?? Infinity)
 
+/** Whether the goal is reached that is beyond what is required. */
+const isReached = ({ goal, median }: Ratio): boolean =>
+  goal?.goal === undefined || (goal.atLeast === undefined ? median <= goal.goal : median >= goal.goal)
+
 const number = (value: number): string => value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)
 
 const ratio = (value: Ratio | undefined): string => {
   if (value === undefined) return ""
-  const { goal } = value
-  const wanted = goal === undefined
-    ? ""
-    : ` (${goal.atLeast === undefined ? "≤" : "≥"} ${(goal.atLeast ?? goal.atMost)!.toFixed(2)}${
-      isMet(value) ? "" : ", missed"
-    })`
-  return `${value.median.toFixed(2)}${wanted}`
+  const { goal, median } = value
+  const limit = goal?.atLeast ?? goal?.atMost
+  if (limit === undefined) return median.toFixed(2)
+  const sign = goal?.atLeast === undefined ? "≤" : "≥"
+  const required = `${sign} ${limit.toFixed(2)}${isMet(value) ? "" : ", missed"}`
+  const wanted = goal?.goal === undefined ? "" : `, goal ${goal.goal.toFixed(2)}${isReached(value) ? "" : " missed"}`
+  return `${median.toFixed(2)} (${required}${wanted})`
 }
 
 const mebibytes = (value: number | undefined): string => value === undefined ? "" : `${value.toFixed(1)} MiB`

@@ -16,12 +16,13 @@ import * as RoundTrip from "./RoundTrip.ts"
 
 const parts = {
   firehose: Firehose.run,
+  sockets: Firehose.runSockets,
   delivery: Delivery.run,
   requests: RoundTrip.run,
   turns: EndToEnd.run,
   imports: Imports.run
 }
-const partNames = ["firehose", "delivery", "requests", "turns", "imports"] as const
+const partNames = ["firehose", "sockets", "delivery", "requests", "turns", "imports"] as const
 
 const bench = Command.make("bench", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the rows as JSON"), Flag.withDefault(false)),

@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Postgres from "./postgres.ts"
+import { sql } from "./sql.ts"
 import { askedFor, count } from "./utils.ts"
 
 const machine = Layer.mergeAll(
@@ -38,7 +39,7 @@ const startRunner = (options: CodexRunner.ClusterOptions) =>
       restart: Schedule.spaced("100 millis")
     })
     const context = yield* CodexRunner.layer({ ...options, address: { host: "127.0.0.1", port }, codex }).pipe(
-      Layer.provide(Postgres.sql(url)),
+      Layer.provide(sql(url)),
       Layer.buildWithScope(scope)
     )
     return { address: `127.0.0.1:${port}`, context, stop: Scope.close(scope, Exit.void) }
@@ -47,7 +48,7 @@ const startRunner = (options: CodexRunner.ClusterOptions) =>
 const client = (options: CodexRunner.ClusterOptions) =>
   Effect.gen(function*() {
     const { url } = yield* Postgres.Postgres
-    const context = yield* Layer.build(CodexRunner.layerClient(options).pipe(Layer.provide(Postgres.sql(url))))
+    const context = yield* Layer.build(CodexRunner.layerClient(options).pipe(Layer.provide(sql(url))))
     return Context.get(context, HostedThreads.HostedThreads)
   })
 
@@ -138,7 +139,7 @@ describe("two runners", () => {
       Effect.gen(function*() {
         const { url } = yield* Postgres.Postgres
         const build = Layer.build(
-          ThreadIndex.layerSql({ prefix: "index" }).pipe(Layer.provide(Postgres.sql(url)))
+          ThreadIndex.layerSql({ prefix: "index" }).pipe(Layer.provide(sql(url)))
         )
         const [one, two] = yield* Effect.all([build, build], { concurrency: 2 })
         const index = Context.get(one, ThreadIndex.ThreadIndex)

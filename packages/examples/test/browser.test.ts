@@ -55,7 +55,7 @@ it.live("51_browser_proxy", () =>
     const example = yield* start(join(examples, "51_browser_proxy.ts"), {
       // Vite, which bundles the page, needs them all.
       permissions: ["--allow-all"],
-      env: { PORT: "0", CODEX_SERVER: cutting.url, CODEX_TOKEN: token }
+      env: { PORT: "0", CODEX_SERVER: cutting.address, CODEX_TOKEN: token }
     })
     const browser = yield* Browser.make
     const login = yield* example.stdout.pipe(
@@ -106,7 +106,7 @@ it.live("51_browser_proxy", () =>
         socket.onclose = () => done(false)
       })`)
     assert.isFalse(yield* connects(`ws://${host}/codex`))
-    assert.isFalse(yield* connects(cutting.url))
+    assert.isFalse(yield* connects(cutting.address))
 
     const key = new URL(login).searchParams.get("key")!
     const loggedIn = yield* Effect.promise(() => fetch(login, { redirect: "manual" }))

@@ -10,14 +10,16 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as Traffic from "../Traffic.ts"
 import type { Reader, Session } from "./Reader.ts"
+import { type Connect, overStdio } from "./transports.ts"
 
-/** Creates a reader. `begin` starts a turn of a thread and `read` reads it. */
+/** Creates a reader. `begin` starts a turn of a thread, `read` reads it, and `connect` reaches the server. */
 const reader = <A>(
   begin: (thread: Thread.Thread) => Effect.Effect<A, unknown>,
-  read: (turn: A) => Effect.Effect<Partial<Traffic.Counts>, unknown>
+  read: (turn: A) => Effect.Effect<Partial<Traffic.Counts>, unknown>,
+  connect: Connect = overStdio
 ): Reader => ({
   open: async (server, { turns }): Promise<Session> => {
-    const runtime = ManagedRuntime.make(Codex.layer({ args: server }))
+    const runtime = ManagedRuntime.make(connect(server))
     const started = await runtime.runPromise(Effect.gen(function*() {
       const codex = yield* Codex.Codex
       const started = yield* Effect.forEach(
@@ -58,15 +60,20 @@ const drain = (
 const start = (thread: Thread.Thread) => thread.turn("go")
 
 /** A reader of `turn.stream`, chunk by chunk. */
-export const chunks = reader(
-  start,
-  drain((events, counts) =>
-    Stream.runForEachArray(events, (chunk) =>
-      Effect.sync(() => {
-        for (let index = 0; index < chunk.length; index++) count(counts, chunk[index]!)
-      }))
+export const chunksOver = (connect: Connect): Reader =>
+  reader(
+    start,
+    drain((events, counts) =>
+      Stream.runForEachArray(events, (chunk) =>
+        Effect.sync(() => {
+          for (let index = 0; index < chunk.length; index++) count(counts, chunk[index]!)
+        }))
+    ),
+    connect
   )
-)
+
+/** As {@link chunksOver}, over standard input and output. */
+export const chunks = chunksOver(overStdio)
 
 /** A reader of `turn.stream`, event by event. */
 export const events = reader(

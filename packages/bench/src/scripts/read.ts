@@ -6,7 +6,14 @@
 import { fileURLToPath } from "node:url"
 import type { ReaderName, Reading } from "../Firehose.ts"
 import { problem, type Reader } from "../readers/Reader.ts"
+import type { Client } from "../readers/transports.ts"
 import type { Scenario } from "../Traffic.ts"
+
+const over = async (kind: "ws" | "unix", client: Client) => {
+  const { chunksOver } = await import("../readers/effectCodex.ts")
+  const { overSocket } = await import("../readers/transports.ts")
+  return chunksOver(overSocket(kind, client))
+}
 
 const readers: { readonly [Name in ReaderName]: () => Promise<Reader> } = {
   "floor": async () => (await import("../readers/floor.ts")).reader,
@@ -16,7 +23,15 @@ const readers: { readonly [Name in ReaderName]: () => Promise<Reader> } = {
   "stream": async () => (await import("../readers/effectCodex.ts")).chunks,
   "stream-each": async () => (await import("../readers/effectCodex.ts")).events,
   "text": async () => (await import("../readers/effectCodex.ts")).text,
-  "run": async () => (await import("../readers/effectCodex.ts")).run
+  "run": async () => (await import("../readers/effectCodex.ts")).run,
+  "ws": () => over("ws", "own"),
+  "unix": () => over("unix", "own"),
+  "ws: effect-ws": () => over("ws", "effect-ws"),
+  "ws: effect-global": () => over("ws", "effect-global"),
+  "ws: ws": () => over("ws", "ws"),
+  "ws: global": () => over("ws", "global"),
+  "unix: effect-ws": () => over("unix", "effect-ws"),
+  "unix: ws": () => over("unix", "ws")
 }
 
 const [name, file, json] = process.argv.slice(2)

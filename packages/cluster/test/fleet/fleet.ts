@@ -9,7 +9,8 @@ import * as Schedule from "effect/Schedule"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { freePort, Postgres, sql } from "../postgres.ts"
+import { freePort, Postgres } from "../postgres.ts"
+import { sql } from "../sql.ts"
 import type { Options } from "./runner.ts"
 
 /** The time after which the fleet takes a runner for dead. */
@@ -35,7 +36,7 @@ export const startRunner = (prefix: string) =>
     const child = spawn(
       process.execPath,
       ["--conditions=@effect-codex/source", join(import.meta.dirname, "runner.ts")],
-      { env: { ...process.env, RUNNER: JSON.stringify(options) }, stdio: ["ignore", "pipe", "inherit"] }
+      { env: { ...process.env, RUNNER: JSON.stringify(options) }, stdio: ["ignore", "ignore", "inherit"] }
     )
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()))
     const runner: Runner = {
@@ -88,7 +89,7 @@ export const messagesOf = (codexHome: string): ReadonlyMap<string, number> => {
     for (const file of files) {
       if (!file.endsWith(".jsonl")) continue
       for (const line of readFileSync(join(codexHome, folder, file), "utf8").split("\n")) {
-        if (!line.includes("\"user_message\"")) continue
+        if (!line.includes('"item_completed"') || !line.includes('"UserMessage"')) continue
         const id = /"client_id":"([^"]*)"/.exec(line)?.[1]
         if (id !== undefined) found.set(id, (found.get(id) ?? 0) + 1)
       }

@@ -3,11 +3,12 @@ import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as ThreadStorage from "@effect-codex/cluster/ThreadStorage"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Codex } from "effect-codex"
+import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
-import { sql } from "../postgres.ts"
+import { sql } from "../sql.ts"
 import { Steps } from "./workflow.ts"
 
 /** The options of a runner. */
@@ -18,11 +19,11 @@ export interface Options {
   readonly cwd: string
   readonly sqliteHome: string
   readonly prefix: string
-  readonly failover: string
+  readonly failover: Duration.Input
 }
 
 if (import.meta.main) {
-  const options = JSON.parse(process.env["RUNNER"] ?? "{}") as Options & { failover: "4 seconds" }
+  const options = JSON.parse(process.env["RUNNER"] ?? "{}") as Options
   const storage = ThreadStorage.shared({ home: options.home["CODEX_HOME"] ?? "", sqliteHome: options.sqliteHome })
   Steps.pipe(
     Layer.provideMerge(CodexRunner.layer({
@@ -36,10 +37,9 @@ if (import.meta.main) {
       )).pipe(Layer.provide(storage))
     })),
     Layer.provide(sql(options.url)),
-    Layer.provide(Logger.layer([Logger.consolePretty({ stderr: true })])),
+    Layer.provide(Logger.layer([Logger.withConsoleError(Logger.formatSimple)])),
     Layer.provide(Layer.succeed(References.MinimumLogLevel, "Error")),
     Layer.launch,
     NodeRuntime.runMain
   )
-  process.stdout.write("started\n")
 }

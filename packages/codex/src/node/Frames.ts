@@ -1,14 +1,14 @@
 /**
- * The frames of a WebSocket (RFC 6455, section 5), as its client reads and writes them. Without extensions: none is offered.
+ * The frames of a WebSocket (RFC 6455, section 5), on the client's side and without extensions.
  *
- * Frames that arrive together are read together, so that a chunk of messages costs about as much as a chunk of lines.
+ * The frames of a chunk are read in one loop, so that a chunk of messages costs about as much as a chunk of lines.
  */
 import { Buffer } from "node:buffer"
 
 /** The kinds of frames. */
 export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
-/** A frame that is no part of a message. */
+/** A control frame, which is not part of a message. */
 export interface Control {
   readonly opcode: typeof Opcode.close | typeof Opcode.ping | typeof Opcode.pong
   readonly payload: Buffer
@@ -17,14 +17,14 @@ export interface Control {
 const isLast = 0x80
 const isMasked = 0x80
 const opcodeBits = 0x0f
-/** The bits of extensions. */
+/** The bits that only extensions set. */
 const reservedBits = 0x70
 
-/** The longest payload that the length byte itself, and then two more bytes, can tell. */
+/** The longest payloads whose length fits into the length byte and into two further bytes. */
 const shortest = 125
 const short = 0xffff
 
-/** Writes one frame. A client masks what it sends, with a new key for each frame. */
+/** Encodes one frame. A client masks each frame with a new key. */
 export const encode = (opcode: number, payload: string | Uint8Array): Buffer => {
   const length = typeof payload === "string" ? Buffer.byteLength(payload) : payload.length
   const extended = length <= shortest ? 0 : length <= short ? 2 : 8
@@ -42,19 +42,19 @@ export const encode = (opcode: number, payload: string | Uint8Array): Buffer => 
 }
 
 /**
- * Reads frames from bytes that arrive in pieces. Returns the text messages; control frames go to `onControl`, in the order
- * of the wire. Binary messages are dropped: the protocol has none.
+ * A reader of frames from bytes that arrive in pieces. It returns text messages and passes control frames to `onControl`. It drops
+ * binary messages, which the app-server does not send.
  */
 export class Frames {
-  /** Why no more can be read; the rest is dropped. */
+  /** The reason why reading has stopped. All further bytes are dropped. */
   problem: string | undefined
 
-  /** The pieces of the frame that is not complete, and the size at which it, or its header, is. */
+  /** The pieces of the incomplete frame, their size, and the size at which the frame or its header is complete. */
   private parts: Array<Buffer> = []
   private size = 0
   private needed = 0
 
-  /** The message that has begun and is not complete. */
+  /** The fragments of the incomplete message. */
   private fragments: Array<Buffer> = []
   private fragmentsSize = 0
   private isText = false
@@ -62,13 +62,13 @@ export class Frames {
   private readonly limit: number
   private readonly onControl: (control: Control) => void
 
-  /** No message may have more bytes than `limit`. */
+  /** Creates a reader of messages of at most `limit` bytes. */
   constructor(limit: number, onControl: (control: Control) => void) {
     this.limit = limit
     this.onControl = onControl
   }
 
-  /** The messages that end in this piece. */
+  /** Returns the messages that end in this piece. */
   push(piece: Buffer): Array<string> {
     const messages: Array<string> = []
     this.size += piece.length
@@ -81,7 +81,7 @@ export class Frames {
     return messages
   }
 
-  /** Reads the complete frames; returns where they end. */
+  /** Reads the complete frames. Returns the offset of their end. */
   private read(bytes: Buffer, messages: Array<string>): number {
     let start = 0
     this.needed = 0

@@ -1,9 +1,9 @@
 /**
- * The WebSocket that browsers and edge workers have, as a Transport.
+ * A Transport over the global WebSocket of browsers and edge workers.
  *
- * It can be neither paused nor pinged, and sends no headers: what arrives too quickly is kept, the server is asked instead of
- * pinged, and a token is an error. The app-server refuses browsers themselves (their `Origin`): a proxy that authenticates
- * them has to stand before it.
+ * That WebSocket can be neither paused nor pinged, and sends no headers. So messages wait in memory while the reader is busy, a
+ * request takes the place of a ping, and a token is an error. The app-server refuses every request with an `Origin`, so a browser
+ * needs a proxy that authenticates its users and removes that header.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,7 @@ import { CodexConnectError, CodexConnectionError, InvalidInputError } from "../m
 /** Normal closure. */
 const normal = 1000
 
-/** A request of the transport itself, whose answer shows that the server is there. */
+/** A request of the transport itself, whose response shows that the server is there. */
 const question = `{"id":"keep-alive","method":"thread/loaded/list","params":{"limit":1}}`
 const isAnswer = (message: string): boolean => message.startsWith(`{"id":"keep-alive",`)
 
@@ -44,7 +44,7 @@ const connect = (url: string, target: string): Effect.Effect<WebSocket, CodexCon
     (socket) =>
       Effect.callback((resume) => {
         const opened = () => resume(Effect.succeed(socket))
-        // The platform does not tell why.
+        // The platform hides the reason.
         const detail = "the WebSocket did not open; the server does not answer, or refuses this client"
         const failed = () =>
           resume(Effect.fail(new CodexConnectError({ reason: { _tag: "Unreachable", detail }, target })))
@@ -57,7 +57,7 @@ const connect = (url: string, target: string): Effect.Effect<WebSocket, CodexCon
       })
   )
 
-/** The connection on an open WebSocket. Messages that come before `receive` are kept. */
+/** Creates the connection on an open WebSocket. Messages that arrive before `receive` wait for it. */
 const connectionOf = (socket: WebSocket, every: Duration.Duration | undefined): Connection => {
   let waiting: Array<string> = []
   let accept: Accept | undefined
@@ -132,7 +132,7 @@ const connectionOf = (socket: WebSocket, every: Duration.Duration | undefined): 
   }
 }
 
-/** As `layerWebSocket` of Node. */
+/** The counterpart of `layerWebSocket` in `Sockets`. */
 export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport, InvalidInputError> =>
   Layer.effect(
     Transport,

@@ -1,6 +1,6 @@
 /**
- * The sockets of an app-server that is running already: Transports over TCP and over Unix sockets. On both it speaks
- * WebSocket, with one message in each text frame.
+ * Transports to a running app-server, over TCP and over Unix sockets. On both, the server speaks WebSocket, with one message per
+ * text frame.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ import { CodexConnectError, type InvalidInputError } from "../model/errors/Codex
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 
-/** Opens a socket, and a WebSocket on it. */
+/** Opens a socket and performs the WebSocket handshake on it. */
 const open = (
   socket: () => Net.Socket,
   request: Request,
@@ -53,7 +53,7 @@ const open = (
     return webSocket
   })
 
-/** The common part of the connections over sockets: other clients may be connected, and the server continues without this one. */
+/** Returns the part that all connections over sockets share: the server may have other clients, and keeps running without this one. */
 const connectionOf = ({ receive, send }: WebSocket) => ({
   receive,
   send,
@@ -70,8 +70,8 @@ export const connectUnix = (path: string): Effect.Effect<Connection, CodexConnec
   )
 
 /**
- * A running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the server
- * running.
+ * A Transport to a running app-server (`codex app-server --listen ws://...`), over a WebSocket. Closing a connection leaves the
+ * server running.
  *
  * @category layers
  */
@@ -81,7 +81,7 @@ export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport
     Effect.map(check(options, webSocketChecks), () => {
       const { keepAlive = defaults.keepAlive, token } = options
       const { host, hostname, pathname, port, protocol, search } = new URL(options.url)
-      // Brackets are for addresses of IPv6 in a URL alone.
+      // A URL has brackets around an IPv6 address; a socket takes the address without them.
       const name = hostname.replace(/^\[|\]$/g, "")
       const target = shown(options)
       const hide = hiding(secretsOf(options))
@@ -119,8 +119,8 @@ export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport
   )
 
 /**
- * A running app-server (`codex app-server --listen unix://PATH`), over its Unix socket. Closing a connection leaves the server
- * running.
+ * A Transport to a running app-server (`codex app-server --listen unix://PATH`), over its Unix socket. Closing a connection leaves
+ * the server running.
  *
  * @category layers
  */

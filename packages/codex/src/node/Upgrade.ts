@@ -1,7 +1,7 @@
 /**
- * The opening of a WebSocket (RFC 6455, section 4): an HTTP request that asks the server to switch to it.
+ * The opening handshake of a WebSocket (RFC 6455, section 4): an HTTP request to switch protocols.
  *
- * Written by hand on a plain socket. Node's HTTP client takes tens of milliseconds to load, at every start of every program.
+ * It uses a plain socket, because loading Node's HTTP client takes tens of milliseconds at the start of every program.
  */
 import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
@@ -10,32 +10,32 @@ import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectError, type ConnectReason } from "../model/errors/CodexError.ts"
 
-/** The request for a WebSocket. */
+/** The parameters of the request. */
 export interface Request {
   /** The server, as errors name it. */
   readonly target: string
   readonly host: string
   readonly path: string
   readonly token: string | undefined
-  /** Replaces the token, should the server repeat it. */
+  /** Replaces the token in the texts of the server, which may repeat it. */
   readonly hide: Hide
 }
 
-/** A longer head of an answer is no answer to a WebSocket. */
+/** The longest response head, in bytes. A longer one does not come from a WebSocket server. */
 const maxHead = 16 * 1024
 
-/** How long the text of a refusal may take to arrive. */
+/** The time limit for the body of a refusal. */
 const refusalMillis = 1000
 
 const endOfHead = "\r\n\r\n"
 
-/** Part of the protocol: it shows that the server knows what it was asked. */
+/** The GUID of RFC 6455, with which the server proves that it has read the request. */
 const protocolId = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 const acceptOf = (key: string): string =>
   process.getBuiltinModule("node:crypto").createHash("sha1").update(key + protocolId).digest("base64")
 
-/** Waits until a socket is connected, and speaks WebSocket. Leaves it paused, with what came after the answer unread. */
+/** Waits until a socket is connected and performs the handshake. Leaves the socket paused, and the bytes after the response unread. */
 export const upgrade = (
   socket: Socket,
   request: Request,
@@ -49,7 +49,7 @@ export const upgrade = (
     const stop = () => {
       clearTimeout(waiting)
       socket.off(connected, onConnected).off("data", onData).off("close", onClose).off("error", onError)
-      // It stays: without a listener an error ends the program.
+      // This listener stays: Node throws an error that has no listener.
       socket.on("error", () => {})
     }
     const fail = (reason: ConnectReason) => {
@@ -70,7 +70,7 @@ export const upgrade = (
       if (Number.isNaN(code)) return fail(noHttp)
       const rest = received.subarray(end + endOfHead.length)
       if (code !== 101) {
-        // Its text tells why, if it comes.
+        // The body states the reason, if there is one.
         const refuse = () => fail(refusal(code, request.hide(received.toString("utf8", end + endOfHead.length))))
         if (rest.length > 0) return refuse()
         waiting ??= setTimeout(refuse, refusalMillis)
@@ -88,7 +88,7 @@ export const upgrade = (
     return Effect.sync(stop)
   })
 
-/** Without an `Origin`: the app-server refuses whatever has one. */
+/** Writes the request. It has no `Origin`, because the app-server refuses every request that has one. */
 const head = ({ host, path, token }: Request, key: string): string =>
   [
     `GET ${path} HTTP/1.1`,
@@ -101,27 +101,27 @@ const head = ({ host, path, token }: Request, key: string): string =>
     endOfHead.slice(2)
   ].join("\r\n")
 
-const noHttp: ConnectReason = { _tag: "Refused", detail: "what answers there does not speak HTTP" }
+const noHttp: ConnectReason = { _tag: "Refused", detail: "the server does not speak HTTP" }
 
-const noWebSocket: ConnectReason = { _tag: "Refused", detail: "what answers there does not speak WebSocket" }
+const noWebSocket: ConnectReason = { _tag: "Refused", detail: "the server does not speak WebSocket" }
 
 const refusal = (code: number, body: string): ConnectReason => {
   const text = printable(body).replace(/\s+/g, " ").trim().slice(0, 200)
   const said = text === "" ? "" : `: ${text}`
   if (code === 401) return { _tag: "Unauthorized", detail: `the server refused the token (401)${said}` }
   if (code === 502 || code === 503 || code === 504) {
-    return { _tag: "Unreachable", detail: `the proxy does not reach the server (${code})${said}` }
+    return { _tag: "Unreachable", detail: `the proxy cannot reach the server (${code})${said}` }
   }
   return { _tag: "Refused", detail: `the server answered with HTTP status ${code}${said}` }
 }
 
-/** Nothing answers there, or the way there is cut; it may be better later. */
+/** The errors of an unreachable server. A later attempt may succeed. */
 const unreachable: { readonly [code: string]: string } = {
-  EAI_AGAIN: "the name of the host could not be looked up",
-  ECONNREFUSED: "nothing listens there",
+  EAI_AGAIN: "the host name could not be looked up",
+  ECONNREFUSED: "nothing listens at the address",
   ECONNRESET: "the connection was reset",
-  EHOSTUNREACH: "the host can't be reached",
-  ENETUNREACH: "the network can't be reached",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "the network cannot be reached",
   ENOENT: "there is no such socket",
   ENOTFOUND: "there is no such host",
   EPIPE: "the connection was closed",
@@ -133,7 +133,7 @@ const reasonOf = (
 ): ConnectReason => {
   if (Object.hasOwn(unreachable, code)) return { _tag: "Unreachable", detail: `${unreachable[code]} (${code})` }
   if (code === "EACCES" || code === "EPERM") {
-    return { _tag: "Refused", detail: `this user may not connect there (${code})` }
+    return { _tag: "Refused", detail: `this user may not connect (${code})` }
   }
   // The address holds 108 bytes on Linux and 104 on macOS, with a NUL at the end.
   if ((code === "EINVAL" || code === "ENAMETOOLONG") && error.port === undefined) {

@@ -29,7 +29,7 @@ export interface Watch {
   readonly retrying: (turn: RunningTurn, params: unknown) => void
   /** The turn has completed, but the answer that the agent has begun is not complete. */
   readonly unanswered: (turn: RunningTurn) => void
-  /** The turn has completed after a lost connection, and no usage was reported since. Its completion waits. */
+  /** The turn has completed after a lost connection. Its completion waits for its usage. */
   readonly unmeasured: (turn: RunningTurn) => void
 }
 
@@ -61,6 +61,12 @@ export class Delivery {
   /** Creates a record of the received part of a turn. Null if turns end with the connection in use. */
   seen(): Seen | null {
     return this.serverContinues ? new Seen() : null
+  }
+
+  /** Returns the tokens that a thread has used so far. Only needed where a report can be missed. */
+  usedOn(threadId: string): Usage.Tokens | undefined {
+    const used = this.serverContinues ? this.family.get(threadId)?.used : undefined
+    return used === undefined ? undefined : Usage.totalOf(used)
   }
 
   /** Returns the turn with these ids, which is claimed from now on. */
@@ -144,8 +150,7 @@ export class Delivery {
   private create(threadId: string, turnId: string): RunningTurn {
     const turn = new RunningTurn(threadId, turnId, this.errors, this.family.turns)
     turn.seen = this.seen()
-    const used = turn.seen === null ? undefined : this.family.get(threadId)?.used
-    if (used !== undefined) turn.usedBefore = Usage.totalOf(used)
+    turn.usedBefore = this.usedOn(threadId)
     this.turns.add(turn)
     this.unclaimed.delete(threadId)
     turn.onHeld = () => this.held.push(turn)

@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { CodexConnectionError } from "../model/errors/CodexError.ts"
 import type * as Notification from "../model/turns/Notification.ts"
+import * as Usage from "../model/turns/Usage.ts"
 import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
@@ -22,6 +23,8 @@ export interface Routes {
   readonly turn: (turnId: string) => RunningTurn
   /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
+  /** The tokens that the thread has used so far, if they are known. */
+  readonly used: () => Usage.Tokens | undefined
   /** Reports that no turn of the thread runs, after the last event of a turn. Takes the method of the notification that reported it. */
   readonly ended: (method: string) => void
   /** The error of the lost connection. */
@@ -65,6 +68,8 @@ export class ExpectedTurn {
   private readonly findable: Findable | undefined
   private onTurn: OnTurn | null = null
   private lost: Search | null = null
+  /** The tokens of the thread before the turn. Reports that arrive until it is claimed may count its own. */
+  private readonly usedBefore: Usage.Tokens | undefined
   /** The method of the notification that reported, after all events of turns, that no turn runs. */
   private endedBy: string | null = null
 
@@ -74,6 +79,7 @@ export class ExpectedTurn {
   constructor(routes: Routes, findable?: Findable) {
     this.routes = routes
     this.findable = findable
+    this.usedBefore = routes.used()
     this.close = routes.follow({
       offer: (raw, turnId) => {
         if (turnId !== undefined) this.offer(raw, turnId)
@@ -118,15 +124,18 @@ export class ExpectedTurn {
   }
 
   /** Claims the turn with this id, and the events that arrived before. Must be called in the reader, when it parses the response. */
-  claim(turnId: string, events: boolean): StartedTurn {
+  claim(turnId: string, events: boolean, usedBefore = this.usedBefore): StartedTurn {
     const turn = this.routes.turn(turnId)
     turn.isForeign = false
-    // What is missing comes from the history, also where no connection is ever followed by another one.
+    // The history has what is missing, even if no other connection follows.
     if (this.lost !== null && !turn.hasStarted) turn.seen ??= new Seen()
+    turn.usedBefore = usedBefore
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
-      if (event === gap) turn.seen?.cut()
-      else this.routes.offer(turn, event)
+      if (event === gap) {
+        turn.seen?.cut()
+        turn.missUsage()
+      } else this.routes.offer(turn, event)
     }
     this.close()
     if (this.endedBy !== null) this.routes.ended(this.endedBy)
@@ -158,7 +167,11 @@ export class ExpectedTurn {
     if (findable === undefined || lost === null) return nothing
     const found = turns.findLast((turn) => hasMessage(turn, findable.clientId))
     if (found !== undefined) {
-      const started = this.claim(found.id, findable.events)
+      const started = this.claim(
+        found.id,
+        findable.events,
+        isWhole && turns[0] === found ? Usage.none : this.usedBefore
+      )
       return { settle: () => this.settle(Exit.succeed({ started, isSubscribed })), endings: [] }
     }
     if (!isWhole) return undefined

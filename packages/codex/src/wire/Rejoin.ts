@@ -30,19 +30,47 @@ type Ask = <A>(method: string, params: object, read: (result: unknown) => A) => 
 const askOn = (wire: Wire): Ask => (method, params, read) =>
   roundTrip(wire, { method, params, timeout, control: true, read: (result) => Exit.succeed(read(result)) })
 
-/**
- * Runs `then`, in the reader, when the server has repeated the usage of the latest turn. It does so after a response with all turns.
- * Notifications that follow a response arrive before the response to any later request.
- */
-export const afterUsage = (ask: Ask, threadId: string, then: () => void): Effect.Effect<void, RequestError> =>
-  Effect.andThen(
-    ask("thread/resume", { threadId }, () => {}),
-    ask("thread/loaded/list", { limit: 1 }, then)
-  )
-
 /** The pause between two attempts to catch up with a thread, and their largest number. */
 const pause = "50 millis"
 const maxLooks = 40
+
+/** The largest number of pauses for the repeated usage: it may be late, and a turn may have none. */
+const maxWaits = 5
+
+/** Runs `then`, in the reader, when the server has repeated the usage of a thread, as it does after a response with all turns. */
+const whenMeasured = (
+  ask: Ask,
+  isMeasured: () => boolean,
+  then: () => void,
+  waits = 0
+): Effect.Effect<void, RequestError> =>
+  Effect.flatMap(
+    ask("thread/loaded/list", { limit: 1 }, () => {
+      const done = isMeasured() || waits === maxWaits
+      if (done) then()
+      return done
+    }),
+    (done) => done ? Effect.void : Effect.andThen(Effect.sleep(pause), whenMeasured(ask, isMeasured, then, waits + 1))
+  )
+
+/**
+ * Asks for all turns of a thread until `isCurrent` returns true for the response, and runs `then` when the server has repeated the
+ * usage of the latest turn. All functions run in the reader.
+ */
+export const afterUsage = (
+  ask: Ask,
+  threadId: string,
+  isCurrent: (response: unknown) => boolean,
+  isMeasured: () => boolean,
+  then: () => void
+): Effect.Effect<void, RequestError> => {
+  const look = (looks: number): Effect.Effect<void, RequestError> =>
+    Effect.flatMap(
+      ask("thread/resume", { threadId }, isCurrent),
+      (done) => done || looks === maxLooks ? Effect.void : Effect.andThen(Effect.sleep(pause), look(looks + 1))
+    )
+  return Effect.andThen(look(0), whenMeasured(ask, isMeasured, then))
+}
 
 /** Resumes one thread, and waits until its turns have caught up. Fails only if the connection is unusable. */
 export const rejoin = (
@@ -59,13 +87,13 @@ export const rejoin = (
 
   const catchUp = (looks: number): Effect.Effect<void, RequestError> =>
     Effect.gen(function*() {
-      let { end, isComplete, isPending } = yield* resume(hasPages ? latest : {}, looks)
+      let { end, isComplete, isMeasured, isPending } = yield* resume(hasPages ? latest : {}, looks)
       if (hasPages && (end !== undefined || !isComplete)) {
         // Only a response with all turns is followed by the usage of the latest one. And right at its end, a turn that completes is
         // reported as interrupted for a moment.
-        ;({ end, isPending } = yield* resume({}, looks))
+        ;({ end, isMeasured, isPending } = yield* resume({}, looks))
       }
-      if (end !== undefined) yield* ask("thread/loaded/list", { limit: 1 }, end)
+      if (end !== undefined) yield* whenMeasured(ask, isMeasured, end)
       if (isPending) yield* later(looks)
     }).pipe(Effect.catchTag("CodexRpcError", (refusal) => examine(refusal, looks)))
 

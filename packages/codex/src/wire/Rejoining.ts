@@ -48,6 +48,8 @@ export interface Rejoined {
   readonly isPending: boolean
   /** Ends the turns that have ended meanwhile. Run it when their usage has arrived. Undefined if there are none. */
   readonly end: (() => void) | undefined
+  /** Returns true if usage was reported since the response for each turn of this client on the thread. */
+  readonly isMeasured: () => boolean
 }
 
 export interface Rejoining {
@@ -55,6 +57,11 @@ export interface Rejoining {
   readonly threads: () => ReadonlyArray<string>
   /** Takes the response of `thread/resume`. Runs in the reader. */
   readonly rejoined: (threadId: string, response: unknown, facts: Pick<History, "looks" | "sameIds">) => Rejoined
+  /**
+   * Takes a response with all turns when a turn has completed, because earlier responses may lack the latest items. Returns true if
+   * the response shows the turn as completed.
+   */
+  readonly completed: (turn: RunningTurn, response: unknown) => boolean
   /** The server does not resume a thread: its turns can't be followed any more. */
   readonly refused: (threadId: string, error: CodexConnectionError) => void
   /** The server does not resume a thread because it has no turn yet. */
@@ -139,7 +146,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
         }
       }
       for (const turn of turns.of(threadId)) {
-        const snapshot = history.turns.find(({ id }) => id === turn.turnId)
+        const snapshot = history.turns.find(({ id }) => id === turn.turnId) ?? reviewOf(history.turns, turn.turnId)
         if (snapshot === undefined) {
           isComplete = false
           if (history.isWhole) endings.push(() => turn.fail(unknown()))
@@ -150,10 +157,17 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       return {
         isComplete: isComplete || history.isWhole,
         isPending,
+        isMeasured: () => turns.of(threadId).every(({ seen }) => seen === null || seen.isMeasured),
         end: endings.length === 0 ? undefined : () => {
           for (const each of endings) each()
         }
       }
+    },
+    completed: ({ seen, threadId, turnId }, response) => {
+      const snapshot = historyOf(response).turns.find(({ id }) => id === turnId)
+      if (seen === null || snapshot === undefined) return true
+      seen.catchUp(threadId, snapshot.raw, seen.sameIds, deliver)
+      return seen.isCurrent(snapshot.raw)
     },
     refused: (threadId, error) => {
       for (const turn of turns.of(threadId)) turn.fail(error)
@@ -176,6 +190,12 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
 
 const unknown = () =>
   new CodexConnectionError({ reason: { _tag: "NotRejoined", detail: "the server does not have the turn any more" } })
+
+/** A review runs in a turn of its own, which the history has in its place until the review has ended. */
+const reviewOf = (turns: ReadonlyArray<Snapshot>, turnId: string): Snapshot | undefined => {
+  const running = turns.find(({ raw }) => raw["rootTurnId"] === turnId)
+  return running === undefined ? undefined : { ...running, id: turnId, raw: { ...running.raw, id: turnId } }
+}
 
 /** A turn that is no longer in the history. */
 const ended = (id: string): Snapshot => ({ id, status: "interrupted", items: [], raw: { id, status: "interrupted" } })

@@ -224,6 +224,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
         follow: (follower) => followers.add(threadId, follower),
         turn: (turnId) => delivery.claim(threadId, turnId),
         offer: (turn, raw) => delivery.offer(turn, raw),
+        used: () => delivery.usedOn(threadId),
         ended: (method) => delivery.setIdle(threadId, method),
         failure: () => failure
       }, findable),

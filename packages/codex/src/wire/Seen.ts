@@ -15,11 +15,14 @@ export class Seen {
   /** True once a connection was lost during the turn: from then on, {@link pass} filters its events. */
   isCut = false
 
-  /** The completion, which waits for the usage: the one that was missed may have been the last. */
+  /** True if usage was reported since the last cut or snapshot. */
+  isMeasured = false
+
+  /** The completion, which waits for the usage: the last report may have been missed. */
   completion: Fields | undefined
 
-  /** True if usage was reported since the last cut. */
-  private isMeasured = false
+  /** True if snapshots name items as events do. Those that do not may also lack the latest items. */
+  sameIds = true
 
   /** The items that have started, with their types, in the order of their starts. */
   private readonly started = new Map<string, unknown>()
@@ -35,6 +38,11 @@ export class Seen {
     this.isCut = true
     this.isMeasured = false
     this.whole.clear()
+  }
+
+  /** Returns true if a snapshot is as recent as the completion: histories lag a little behind events. */
+  isCurrent(turn: Fields): boolean {
+    return turn["status"] === fieldsOf(fieldsOf(this.completion?.["params"])["turn"])["status"]
   }
 
   /** Notes an event that consumers get. */
@@ -70,6 +78,7 @@ export class Seen {
    */
   catchUp(threadId: string, turn: Fields, sameIds: boolean, deliver: (event: Fields) => void): void {
     this.isCut = false
+    this.sameIds = sameIds
     const turnId = textOf(turn["id"])
     const items = Array.isArray(turn["items"]) ? turn["items"].map(fieldsOf) : []
     const known = sameIds ? undefined : Array.from(this.started)
@@ -118,7 +127,7 @@ export class Seen {
         this.isMeasured = true
         return [raw]
       case "turn/completed":
-        if (this.isMeasured || this.completion !== undefined) return [raw]
+        if (this.completion !== undefined) return [this.sameIds ? raw : withoutItems(raw)]
         this.completion = raw
         return []
       default:
@@ -131,6 +140,12 @@ export class Seen {
     if (type !== "agentMessage") return ""
     return textOf(text).slice(id === this.messageId ? this.written : 0)
   }
+}
+
+/** A completion without its items: each was delivered already, some of them with another id. */
+const withoutItems = (raw: Fields): Fields => {
+  const params = fieldsOf(raw["params"])
+  return { ...raw, params: { ...params, turn: { ...fieldsOf(params["turn"]), items: [] } } }
 }
 
 const startOf = (threadId: string, turnId: string, item: Fields): Fields => ({

@@ -144,7 +144,14 @@ export const make = ({ controls, deadlines, fork, router, send }: {
       const complete = () => {
         if (turn.seen?.completion !== undefined && !turn.ended) router.deliver(turn.seen.completion)
       }
-      fork(Effect.ensuring(Effect.ignore(afterUsage(ask, turn.threadId, complete)), Effect.sync(complete)))
+      const isMeasured = () => turn.seen?.isMeasured !== false
+      const isCurrent = (response: unknown) => router.rejoining.completed(turn, response)
+      fork(
+        afterUsage(ask, turn.threadId, isCurrent, isMeasured, complete).pipe(
+          // After another lost connection, the next one completes the turn.
+          Effect.catch((error) => error._tag === "CodexConnectionError" ? Effect.void : Effect.sync(complete))
+        )
+      )
     },
     unanswered: (turn) => {
       turn.whenEnded(deadlines.add(answerComes, () => turn.settle()))

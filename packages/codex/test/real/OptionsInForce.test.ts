@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { echoing, scripted, serverOf, setup } from "./utils.ts"
+import { echoing, restartServer, scripted, setup } from "./utils.ts"
 
 const write = (file: string) => Reply.functionCall({ name: "exec_command", arguments: { cmd: `touch ${file}` } })
 
@@ -145,16 +145,14 @@ describe("options in force", () => {
 
   it.live("are repeated after a restart, where the server does not store them", () =>
     Effect.gen(function*() {
-      const { codex, home } = yield* setup
+      const { codex } = yield* setup
       const thread = yield* codex.threadStart({ config: { web_search: "disabled" } })
       const plain = yield* codex.threadStart()
       yield* thread.run("first")
       // Another handle changes nothing.
       yield* codex.threadResume(thread.id)
       yield* plain.run("first")
-      const pid = yield* serverOf(home.codexHome)
-      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-      yield* codex.client.closed
+      yield* restartServer
       yield* thread.run("second")
       yield* plain.run("second")
       assert.deepStrictEqual(yield* offers, [false, true, false, true])
@@ -162,14 +160,12 @@ describe("options in force", () => {
 
   it.live("survive a fork and a restart, also the sandbox that the server forgets", () =>
     Effect.gen(function*() {
-      const { codex, home } = yield* setup
+      const { codex } = yield* setup
       const thread = yield* codex.threadStart({ sandbox: "workspaceWrite" })
       yield* thread.run("first")
       const fork = yield* codex.threadFork(thread.id)
       assert.deepStrictEqual(fork.sandbox, thread.sandbox)
-      const pid = yield* serverOf(home.codexHome)
-      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-      yield* codex.client.closed
+      yield* restartServer
       for (const handle of [thread, fork]) {
         yield* handle.run("second")
         assert.strictEqual(handle.sandbox?.type, "workspaceWrite")
@@ -180,12 +176,10 @@ describe("options in force", () => {
 
   it.live("survive a restart after which the program resumes the thread itself", () =>
     Effect.gen(function*() {
-      const { codex, home } = yield* setup
+      const { codex } = yield* setup
       const thread = yield* codex.threadStart({ sandbox: "workspaceWrite", config: { web_search: "disabled" } })
       yield* thread.run("first")
-      const pid = yield* serverOf(home.codexHome)
-      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-      yield* codex.client.closed
+      yield* restartServer
       const resumed = yield* codex.threadResume(thread.id)
       assert.strictEqual(resumed.sandbox?.type, "workspaceWrite")
       yield* resumed.run("second")
@@ -194,16 +188,14 @@ describe("options in force", () => {
 
   it.live("hold for a fork that brings no config of its own, and for forks of it, also after a restart", () =>
     Effect.gen(function*() {
-      const { codex, home } = yield* setup
+      const { codex } = yield* setup
       const thread = yield* codex.threadStart({ config: { web_search: "disabled" } })
       yield* thread.run("first")
       const fork = yield* codex.threadFork(thread.id)
       yield* fork.run("second")
       const own = yield* codex.threadFork(thread.id, { config: {} })
       yield* own.run("second")
-      const pid = yield* serverOf(home.codexHome)
-      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-      yield* codex.client.closed
+      yield* restartServer
       yield* fork.run("third")
       const last = yield* codex.threadFork(fork.id)
       yield* last.run("third")

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { configOf, escalate, type Kind, kinds, type Lines, script, spawn, wait } from "./family.ts"
-import { idle, serverOf, setup } from "./utils.ts"
+import { idle, restartServer, setup } from "./utils.ts"
 
 const family = (
   kind: Kind,
@@ -231,14 +231,6 @@ describe("a sub-agent of a sub-agent", () => {
 
 const command = escalate("touch proof")
 
-/** Kills the server, which is started again. */
-const restart = Effect.gen(function*() {
-  const { codex, home } = yield* setup
-  const pid = yield* serverOf(home.codexHome)
-  yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-  yield* codex.client.closed
-})
-
 const restarting = (parent: Lines["parent"], serverRequests: ServerRequests.ServerRequestHandlers = {}) =>
   family("v1", { parent }, { client: { restart: Schedule.spaced("1 millis"), serverRequests } })
 
@@ -250,7 +242,7 @@ describe("a fork, after a restart of the server,", () => {
       yield* source.run("one")
       const fork = yield* codex.threadFork(source.id, { serverRequests: ServerRequests.declineAll })
       yield* fork.run("two")
-      yield* restart
+      yield* restartServer
       yield* source.run("three")
       yield* codex.threadArchive(source.id)
       yield* fork.run("go")
@@ -268,7 +260,7 @@ describe("a fork, after a restart of the server,", () => {
       const fork = yield* codex.threadFork(source.id)
       yield* fork.run("two")
       yield* codex.threadArchive(source.id)
-      yield* restart
+      yield* restartServer
       yield* fork.run("go")
       assert.isTrue(existsSync(join(home.workspace, "proof")))
     }).pipe(restarting([Reply.text("1"), Reply.text("2"), command, Reply.text("done")])))

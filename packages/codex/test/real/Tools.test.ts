@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import type { Equals } from "effect/Types"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
-import { serverOf, setup } from "./utils.ts"
+import { restartServer, serverOf, setup } from "./utils.ts"
 
 /** Lets the model call one tool in a turn of its own, and gives what the model sees of the call. */
 const call = Effect.fnUntraced(function*(
@@ -612,8 +612,7 @@ describe("tools of a stored thread", () => {
       const thread = yield* codex.threadStart({ tools: first.toolkit })
       assert.strictEqual(yield* outputOf(thread, "who"), "the first process")
       const pid = yield* serverOf(home.codexHome)
-      yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
-      yield* codex.client.closed
+      yield* restartServer
       assert.strictEqual(yield* outputOf(thread, "who"), "the first process")
       assert.notStrictEqual(yield* serverOf(home.codexHome), pid)
     }).pipe(

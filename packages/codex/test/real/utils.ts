@@ -3,7 +3,9 @@ import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testin
 import { assert, layer } from "@effect/vitest"
 import { Codex, type Notification, Router, type TurnResult } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { readdirSync, readFileSync } from "node:fs"
 
 /** All that `TestCodex.layer` gives. */
@@ -104,3 +106,17 @@ export const serverOf = (codexHome: string): Effect.Effect<number> =>
     if (servers.length !== 1) throw new Error(`expected one app-server, found ${servers.length}`)
     return servers[0]!
   })
+
+/** Kills the server, which is started again, and waits until its loss is known. */
+export const restartServer = Effect.gen(function*() {
+  const codex = yield* Codex.Codex
+  const { codexHome } = yield* CodexHome.CodexHome
+  const pid = yield* serverOf(codexHome)
+  const lost = yield* codex.connection.pipe(
+    Stream.filter(({ _tag }) => _tag === "Lost"),
+    Stream.runHead,
+    Effect.forkChild({ startImmediately: true })
+  )
+  yield* Effect.sync(() => process.kill(pid, "SIGKILL"))
+  yield* Fiber.join(lost)
+})

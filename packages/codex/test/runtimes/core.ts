@@ -127,7 +127,7 @@ const reconnect = Effect.fnUntraced(function*(address: string) {
     )
     assert.equal(text.join(""), "half whole")
     assert.equal(cutting.connections, 2)
-  }).pipe(Effect.provide(Codex.layerWebSocket({ url: cutting.url, reconnect: Schedule.spaced("10 millis") })))
+  }).pipe(Effect.provide(Codex.layerWebSocket({ url: cutting.address, reconnect: Schedule.spaced("10 millis") })))
 })
 
 /** Kills the server; the next run starts another one, and continues the thread. */
@@ -163,7 +163,9 @@ const transports = {
   wss: Effect.gen(function*() {
     const token = "a-token-of-this-test"
     const digest = createHash("sha256").update(token).digest("hex")
-    const { address } = yield* server.listen("ws", "--ws-auth", "capability-token", "--ws-token-sha256", digest)
+    const { address } = yield* server.listen("ws", {
+      args: ["--ws-auth", "capability-token", "--ws-token-sha256", digest]
+    })
     const url = yield* tlsProxy.make(address)
     yield* check("wss", Codex.layerWebSocket({ url, token: Redacted.make(token) }))
     const refused = yield* Effect.flip(Effect.scoped(Layer.build(Codex.layerWebSocket({ url }))))

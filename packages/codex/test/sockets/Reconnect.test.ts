@@ -1,52 +1,19 @@
 /** Turns that survive a lost connection: on the real binary, behind a proxy that cuts. */
 import { Gate, Item, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
-import { Codex, CodexClient, CodexError, type Notification, Router } from "effect-codex"
+import { Codex, CodexError, type Notification } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { agentTexts, idle } from "../real/utils.ts"
+import { agentTexts } from "../real/utils.ts"
+import { behindProxy, connected, until } from "./behindProxy.ts"
 import * as Proxy from "./proxy.ts"
 import * as server from "./server.ts"
 
 const used = { usage: { inputTokens: 7, outputTokens: 3 } }
-
-/** Codex behind a proxy of its own. */
-const behindProxy = <A, E, R>(
-  use: (services: {
-    readonly codex: Codex.Codex["Service"]
-    readonly client: CodexClient.CodexClient["Service"]
-    readonly router: Router.Router["Service"]
-    readonly model: ScriptedModel.Service
-    readonly proxy: Proxy.Proxy
-  }) => Effect.Effect<A, E, R>,
-  options: Partial<CodexClient.WebSocketLayerOptions> = {}
-) =>
-  Effect.gen(function*() {
-    const { address } = yield* server.ListeningServer
-    const proxy = yield* Proxy.make(address)
-    const model = yield* ScriptedModel.ScriptedModel
-    yield* model.clear
-    const context = yield* Layer.build(
-      Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("10 millis"), ...options })
-    )
-    return yield* Effect.gen(function*() {
-      const codex = yield* Codex.Codex
-      const client = yield* CodexClient.CodexClient
-      const router = yield* Router.Router
-      const result = yield* use({ codex, client, router, model, proxy })
-      assert.deepInclude(router.stats(), idle)
-      return result
-    }).pipe(Effect.provideContext(context))
-  }).pipe(Effect.scoped)
-
-/** Waits until the client has connected so often. */
-const connected = (codex: Codex.Codex["Service"], times: number) =>
-  until(codex, (state) => state._tag === "Connected" && state.connections >= times)
 
 const textOf = (events: ReadonlyArray<Notification.Notification>): string =>
   events.flatMap((event) => event.method === "item/agentMessage/delta" ? [event.params.delta] : []).join("")
@@ -441,7 +408,7 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
           assert.strictEqual(result.status, "interrupted")
           assert.deepStrictEqual(agentTexts(result), ["said. "])
           assert.strictEqual((yield* thread.run("again")).finalResponse, "again")
-        }).pipe(Effect.provide(Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("20 millis") })))
+        }).pipe(Effect.provide(Codex.layerWebSocket({ url: proxy.address, reconnect: Schedule.spaced("20 millis") })))
       }).pipe(Effect.scoped))
 
     it.effect("for good fails with the loss, and with why there is no other connection", () =>
@@ -485,10 +452,6 @@ layer(server.layer("ws", { script: TestCodex.echo, home: { config: { features: {
         }), { reconnect: false }))
   }
 )
-
-/** Waits for a state of the connection. */
-const until = (codex: Codex.Codex["Service"], is: (state: CodexClient.ConnectionState) => boolean) =>
-  codex.connection.pipe(Stream.filter(is), Stream.runHead)
 
 /** Waits until no turn of a thread runs. */
 const untilIdle = (codex: Codex.Codex["Service"], threadId: string) =>

@@ -63,7 +63,7 @@ for (const kind of kinds) {
               assert.strictEqual(result.usage?.subagents.totalTokens, 22)
               assert.deepInclude((yield* Router.Router).stats(), idle)
             }).pipe(Effect.provide(
-              Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("10 millis") })
+              Codex.layerWebSocket({ url: proxy.address, reconnect: Schedule.spaced("10 millis") })
             ))
           }).pipe(
             Effect.scoped,

@@ -35,9 +35,10 @@ export const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
     : Reply.make([message, Item.functionCall({ name: "work", callId: `${turn}/${step}`, arguments: {} })], { usage })
 }
 
-/** What is wrong with a turn. */
+/** Returns what is wrong with a turn. Older servers may tell of an item late; then the order of items does not count. */
 const problemsOf = (
   turn: string,
+  inOrder: boolean,
   { events, result, text }: {
     readonly events?: ReadonlyArray<Notification.Notification>
     readonly text?: ReadonlyArray<string>
@@ -49,13 +50,14 @@ const problemsOf = (
     const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)]
     if (a !== b) problems.push(`${turn}: ${what} is ${a}, not ${b}`)
   }
+  const ordered = <A>(values: ReadonlyArray<A>) => inOrder ? values : values.toSorted()
   const messages = Array.from({ length: steps }, (_, step) => textOf(turn, step))
-  const types = [
+  const types = ordered([
     "userMessage",
     ...messages.flatMap((_, step) => step === steps - 1 ? ["agentMessage"] : ["agentMessage", "dynamicToolCall"])
-  ]
+  ])
   check("the result's status", result.status, "completed")
-  check("the result's items", result.items.map(({ type }) => type), types)
+  check("the result's items", ordered(result.items.map(({ type }) => type)), types)
   check("the messages", result.items.flatMap((item) => item.type === "agentMessage" ? [item.text] : []), messages)
   check("the tokens", result.usage?.turn.totalTokens, steps * 11)
   if (text !== undefined) check("the text", text.join(""), messages.join(""))
@@ -65,8 +67,8 @@ const problemsOf = (
     events.flatMap((event) => event.method === method ? [event.params.item] : [])
   const [started, completed] = [itemsOf("item/started"), itemsOf("item/completed")]
   const idOf = (item: (typeof started)[number]) => "id" in item ? item.id : "?"
-  check("the items started", started.map(({ type }) => type), types)
-  check("the items completed", completed.map(({ type }) => type), types)
+  check("the items started", ordered(started.map(({ type }) => type)), types)
+  check("the items completed", ordered(completed.map(({ type }) => type)), types)
   check("the ids completed", completed.map(idOf), started.map(idOf))
   for (const [step, item] of completed.filter(({ type }) => type === "agentMessage").entries()) {
     const pieces = events.flatMap((event) =>
@@ -80,27 +82,48 @@ const problemsOf = (
   return problems
 }
 
-export interface Report {
+/** What a run of turns has left, on this side and on the server. */
+interface Counts {
+  readonly handlerRuns: number
+  readonly modelRequests: number
+  /** The turns in the histories of the threads. */
+  readonly storedTurns: number
+}
+
+export interface Report extends Counts {
   readonly turns: number
   readonly cuts: number
   readonly reconnections: number
   readonly problems: ReadonlyArray<string>
 }
 
+export interface Wanted {
+  readonly how: server.SocketKind
+  /** The binary of the server. Default: the pinned one. */
+  readonly codexPath?: string | undefined
+  readonly turns: number
+  readonly cuts: number
+  /** Whether items arrive in order, as from 0.169 on. Default: true. */
+  readonly inOrder?: boolean | undefined
+  /** The mean time between cuts. */
+  readonly everyMillis: number
+}
+
+/** Repeats a request whose outcome is unknown. */
+const retried = <A, E>(request: Effect.Effect<A, E>) => Effect.retry(request, { while: CodexError.isRetryable })
+
 /** Runs turns, several at a time, until there were enough of them and enough cuts. */
-export const run = (
-  wanted: { readonly turns: number; readonly cuts: number; readonly everyMillis: number }
-): Effect.Effect<Report, unknown, server.ListeningServer | ScriptedModel.ScriptedModel> =>
+const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningServer | ScriptedModel.ScriptedModel> =>
   Effect.gen(function*() {
     const { address } = yield* server.ListeningServer
-    const proxy = yield* Proxy.make(address)
-    const context = yield* Layer.build(
-      Codex.layerWebSocket({ url: proxy.url, reconnect: Schedule.spaced("5 millis") })
-    )
+    const proxy = yield* Proxy.make(address, wanted.how)
+    const context = yield* Layer.build(server.codex(proxy.address, { reconnect: Schedule.spaced("5 millis") }))
+    const model = yield* ScriptedModel.ScriptedModel
     const calls = new Map<string, number>()
     const problems: Array<string> = []
     let turns = 0
     let cuts = 0
+    let storedTurns = 0
 
     return yield* Effect.gen(function*() {
       const codex = yield* Codex.Codex
@@ -121,29 +144,28 @@ export const run = (
           const consumed = turns % 2 === 0
             ? { events: yield* Stream.runCollect(turn.stream) }
             : { text: yield* Stream.runCollect(turn.text) }
-          problems.push(...problemsOf(name, { ...consumed, result: yield* turn.run }))
+          problems.push(...problemsOf(name, wanted.inOrder ?? true, { ...consumed, result: yield* turn.run }))
         }).pipe(Effect.catch((error) => Effect.sync(() => problems.push(`turn: ${error}`))))
 
-      const started = Effect.retry(
-        codex.threadStart({
-          dynamicTools: [{ type: "function", name: "work", description: "", inputSchema: { type: "object" } }],
-          serverRequests: {
-            "item/tool/call": ({ callId }) =>
-              Effect.gen(function*() {
-                calls.set(callId, (calls.get(callId) ?? 0) + 1)
-                yield* Effect.sleep("15 millis")
-                return { success: true, contentItems: [{ type: "inputText", text: "worked" }] }
-              })
-          }
-        }),
-        { while: CodexError.isRetryable }
-      )
+      const started = retried(codex.threadStart({
+        dynamicTools: [{ type: "function", name: "work", description: "", inputSchema: { type: "object" } }],
+        serverRequests: {
+          "item/tool/call": ({ callId }) =>
+            Effect.gen(function*() {
+              calls.set(callId, (calls.get(callId) ?? 0) + 1)
+              yield* Effect.sleep("15 millis")
+              return { success: true, contentItems: [{ type: "inputText", text: "worked" }] }
+            })
+        }
+      }))
 
       const lane = Effect.gen(function*() {
         while (turns < wanted.turns || cuts < wanted.cuts) {
           const thread = yield* started
           yield* turnOn(thread)
           yield* turnOn(thread)
+          const stored = yield* retried(codex.threadRead(thread.id, { includeTurns: true }))
+          storedTurns += stored.turns.length
         }
       })
       yield* Effect.all([lane, lane, lane], { concurrency: "unbounded", discard: true })
@@ -157,6 +179,30 @@ export const run = (
           problems.push(`${name}: ${held[name as keyof typeof idle]} are held`)
         }
       }
-      return { turns, cuts, reconnections: proxy.connections - 1, problems }
+      const handlerRuns = Array.from(calls.values()).reduce((sum, count) => sum + count, 0)
+      const modelRequests = (yield* model.requests).length
+      return { turns, cuts, reconnections: proxy.connections - 1, handlerRuns, modelRequests, storedTurns, problems }
     }).pipe(Effect.provideContext(context))
   }).pipe(Effect.scoped)
+
+/** Runs turns with cuts, on a server of its own. */
+export const runAlone = (wanted: Wanted): Effect.Effect<Report, unknown> =>
+  Effect.provide(
+    runOn(wanted),
+    server.layer(wanted.how, { process: { codexPath: wanted.codexPath }, script: { respond } })
+  )
+
+/** Runs turns without cuts, and then with cuts: they leave the same. */
+export const run = (wanted: Wanted): Effect.Effect<Report, unknown> =>
+  Effect.gen(function*() {
+    const uncut = yield* runAlone({ ...wanted, turns: 3, cuts: 0 })
+    const cut = yield* runAlone(wanted)
+    const different = (["handlerRuns", "modelRequests", "storedTurns"] as const).flatMap((name) => {
+      const expected = uncut[name] / uncut.turns * cut.turns
+      return cut[name] === expected ? [] : [`${name}: ${cut[name]}, but ${expected} without cuts`]
+    })
+    return {
+      ...cut,
+      problems: [...uncut.problems.map((problem) => `uncut: ${problem}`), ...cut.problems, ...different]
+    }
+  })

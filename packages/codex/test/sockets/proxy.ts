@@ -5,9 +5,12 @@ import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 
 export interface Proxy {
-  readonly url: string
+  /** Its address: `ws://...`, or the path of its Unix socket. */
+  readonly address: string
   /** Cuts every connection, as a network does; returns whether there was one. */
   readonly cut: () => boolean
+  /** Passes nothing more to the client, as a network that stalls. */
+  readonly stall: () => void
   /** Runs for each piece of data on its way, before it is passed on. */
   onData: (direction: "up" | "down", data: Buffer) => void
   /** Whether new connections are refused. */
@@ -16,7 +19,8 @@ export interface Proxy {
   connections: number
 }
 
-export const make = (target: string): Effect.Effect<Proxy, never, Scope.Scope> =>
+/** Starts a proxy before a server. It listens on TCP, or, if asked for, on a Unix socket beside that of the server. */
+export const make = (target: string, on: "ws" | "unix" = "ws"): Effect.Effect<Proxy, never, Scope.Scope> =>
   Effect.gen(function*() {
     const pairs = new Set<readonly [Socket, Socket]>()
     const to = target.startsWith("ws:")
@@ -42,7 +46,7 @@ export const make = (target: string): Effect.Effect<Proxy, never, Scope.Scope> =
             })
           pass("up", down, up)
           pass("down", up, down)
-        }).listen(0, "127.0.0.1")
+        }).listen(on === "ws" ? { port: 0, host: "127.0.0.1" } : { path: `${target}.proxy` })
         await once(listening, "listening")
         return listening
       }),
@@ -62,8 +66,11 @@ export const make = (target: string): Effect.Effect<Proxy, never, Scope.Scope> =
       return isCutting
     }
     const proxy: Proxy = {
-      url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      address: on === "ws" ? `ws://127.0.0.1:${(server.address() as AddressInfo).port}` : `${target}.proxy`,
       cut,
+      stall: () => {
+        for (const [, up] of pairs) up.pause()
+      },
       onData: () => {},
       isDown: false,
       connections: 0

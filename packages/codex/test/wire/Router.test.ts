@@ -1,7 +1,10 @@
 /** Messages are routed by the ids that the protocol's tables name. */
 import * as Methods from "@effect-codex/protocol/Methods"
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type { Connection } from "../../src/model/connection/Transport.ts"
+import { CodexConnectionError } from "../../src/model/errors/CodexError.ts"
 import * as Router from "../../src/wire/Router.ts"
 
 const threadId = "a-thread"
@@ -16,6 +19,15 @@ const at = (path: string | null, id: string) => {
 }
 
 const nothing = () => undefined
+
+const tokens = (totalTokens: number) => ({
+  totalTokens,
+  inputTokens: totalTokens,
+  cachedInputTokens: 0,
+  cacheWriteInputTokens: 0,
+  outputTokens: 0,
+  reasoningOutputTokens: 0
+})
 
 const expected = ({ thread, turn }: Methods.Route) => ({
   threadId: thread === null ? undefined : threadId,
@@ -54,4 +66,45 @@ describe("a message reaches the thread and the turn that the protocol names:", (
         assert.deepStrictEqual(heard, [{ id: 1, key: "1", method, params: params(route), ...expected(route) }])
       }))
   }
+})
+
+describe("a turn whose start was lost with the connection", () => {
+  it.effect("counts all of its tokens, also those that are reported before it is found", () =>
+    Effect.gen(function*() {
+      const router = yield* Router.make
+      const connection: Connection = {
+        receive: () => Effect.never,
+        send: () => Effect.void,
+        serverContinues: true
+      }
+      const notify = (method: string, params: object) =>
+        router.accept([JSON.stringify({ method, params: { threadId, turnId, ...params } })])
+      const report = (total: number) =>
+        notify("thread/tokenUsage/updated", {
+          tokenUsage: { total: tokens(total), last: tokens(10), modelContextWindow: null }
+        })
+      const look = (items: ReadonlyArray<object>, looks: number) =>
+        router.rejoining.rejoined(
+          threadId,
+          { thread: { turns: [{ id: turnId, status: "inProgress", items }] } },
+          { looks, sameIds: true }
+        )
+      router.open(connection)
+      const expected = router.expectTurn(threadId, { clientId: "mine", events: false })
+      router.suspend(new CodexConnectionError({ reason: { _tag: "Disconnected" } }))
+      router.open(connection)
+      assert.isTrue(look([], 0).isPending)
+      report(20)
+      look([{ type: "userMessage", id: "m", clientId: "mine", content: [] }], 1)
+      const { started } = yield* expected.outcome!
+      report(30)
+      // The first one waits until the usage is certain.
+      for (let times = 0; times < 2; times++) {
+        notify("turn/completed", {
+          turn: { id: turnId, items: [], itemsView: "notLoaded", status: "completed", error: null }
+        })
+      }
+      const { usage } = yield* Deferred.await(started!.turn.result)
+      assert.strictEqual(usage?.turn.totalTokens, 30)
+    }))
 })

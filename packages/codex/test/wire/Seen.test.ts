@@ -108,6 +108,14 @@ describe("a turn after a lost connection", () => {
     )
   })
 
+  it("waits for the whole history at its end, and completes without items, where the snapshot has other ids", () => {
+    const seen = new Seen()
+    seen.catchUp("t", { id: "u", items: [message("item-1", "A")] }, false, () => {})
+    const end = { method: "turn/completed", params: { turn: { id: "u", items: [message("live", "A")] } } }
+    assert.deepStrictEqual(seen.pass(end), [])
+    assert.deepStrictEqual(seen.pass(end), [{ method: "turn/completed", params: { turn: { id: "u", items: [] } } }])
+  })
+
   it("does not complete before its usage is reported", () => {
     const seen = new Seen()
     const end: Event = { method: "turn/completed", params: {} }
