@@ -257,7 +257,7 @@ const names = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((
   .sort()
 
 it("each example has a test and an entry in the index", () => {
-  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server", "51_browser_proxy"].sort(), names)
+  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server", "51_browser_proxy", "72_fleet"].sort(), names)
   const index = readFileSync(join(examples, "../README.md"), "utf8")
   assert.deepStrictEqual([...index.matchAll(/\]\(src\/(\w+)\.ts\)/g)].map(([, name]) => name), names)
 })
