@@ -109,7 +109,7 @@ it.live("72_fleet", () =>
       assert.strictEqual((yield* Effect.promise(() => fetch(`${origin}${path}`, { method }))).status, 401)
     }
     const stranger = yield* browser.open(`${origin}/#guess`)
-    yield* stranger.until(`document.querySelector(".failed")?.textContent.includes("refused")`)
+    yield* stranger.until(`document.querySelector(".failed")?.textContent.includes("does not let this client use it")`)
 
     // Ctrl-C ends every process, and leaves no file.
     assert.isAtLeast(processesWith(variable).length, 8)

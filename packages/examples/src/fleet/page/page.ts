@@ -81,7 +81,7 @@ const thread = (name: string, task: string) => {
       const state = number === 0 || location === undefined ? "moving" : location.state
       card.dataset["state"] = state
       card.dataset["runner"] = String(number)
-      place.textContent = number === 0 ? "moves to another runner" : `${runners[number - 1]?.name}, ${state}`
+      place.textContent = number === 0 ? "looks for a runner" : `${runners[number - 1]?.name}, ${state}`
       place.title = location === undefined
         ? ""
         : `${location.runner}, epoch ${location.epoch}, ${location.threadId ?? "not begun"}`
