@@ -8,7 +8,8 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { median, type Row, summary } from "./Measure.ts"
 import * as Script from "./Script.ts"
 
-const specifiers = /^(?:import|export) [^"]*?from "([^"]+)"/gm
+/** Imports of types alone load nothing. */
+const specifiers = /^(?:import|export) (?!type )[^"]*?from "([^"]+)"/gm
 
 /** Lists the modules outside this repository that a module imports, directly or indirectly. */
 const foreign = (module: string, seen = new Set<string>(), found = new Set<string>()): ReadonlySet<string> => {

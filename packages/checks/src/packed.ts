@@ -50,6 +50,9 @@ export const publicModules = (directory: string): ReadonlyArray<string> => {
 /** Matches files that a build, a test or an editor leaves behind. */
 const leftover = /(^|\/)\.|\.tsbuildinfo$|\.test\.|(^|\/)(test|tests|fixtures)\//
 
+/** Matches the files of a build: the modules, and the chunks. */
+const built = /^(\.\/)?(dist|bundle)\//
+
 const required = ["LICENSE", "README.md", "CHANGELOG.md"]
 
 /** Returns the names of the packages that a module imports, including type and dynamic imports, ignoring comments. */
@@ -95,7 +98,7 @@ const problemsIn = function*(directory: string, file: string, packedFrom: string
   if (file.endsWith(".md")) {
     for (const linked of linkedFiles(file, text)) if (!isPacked(linked)) yield `links to ${linked}, which is not packed`
   }
-  if (file.startsWith("dist/") && text.includes(packedFrom)) yield "has a path of this machine"
+  if (built.test(file) && text.includes(packedFrom)) yield "has a path of this machine"
 }
 
 /** Returns the targets of every condition except that of the sources. */
@@ -117,9 +120,9 @@ const problemsInExports = function*(directory: string): Generator<string> {
   ]
   for (const [path, target] of named) {
     for (const pattern of target === null ? [] : targetsOf(target)) {
-      for (const built of pattern.includes("*") ? modules.map((module) => pattern.replace("/*", module)) : [pattern]) {
-        if (!built.startsWith("./dist/")) yield `exports ${path} as ${built}, which is not built`
-        if (!existsSync(join(directory, built))) yield `exports ${path} as ${built}, which is not packed`
+      for (const target of pattern.includes("*") ? modules.map((module) => pattern.replace("/*", module)) : [pattern]) {
+        if (!built.test(target)) yield `exports ${path} as ${target}, which is not built`
+        if (!existsSync(join(directory, target))) yield `exports ${path} as ${target}, which is not packed`
       }
     }
   }

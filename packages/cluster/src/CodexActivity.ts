@@ -77,7 +77,8 @@ export function turn<A, RD>(
   if (output === undefined) return plain({ name, thread, input }, rest)
   return Effect.flatMap(
     Output.codec(output),
-    ({ decode, jsonSchema }) => Effect.flatMap(plain({ name, thread, input }, { ...rest, outputSchema: jsonSchema }), decode)
+    ({ decode, jsonSchema }) =>
+      Effect.flatMap(plain({ name, thread, input }, { ...rest, outputSchema: jsonSchema }), decode)
   )
 }
 
@@ -101,6 +102,7 @@ const plain = ({ input, name, thread }: TurnStep, options: HostedThreads.HostedT
  * @category models
  */
 export interface Approval {
+  /** True if the work may go on. */
   readonly approved: boolean
   /** Why, for the agent. */
   readonly note?: string | undefined

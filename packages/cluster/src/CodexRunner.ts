@@ -83,7 +83,10 @@ export type Services =
   | Runners.Runners
   | MessageStorage
 
-const config = ({ failover = "8 seconds", sharding }: ClusterOptions, own: Partial<ShardingConfig.ShardingConfig["Service"]>) => {
+const config = (
+  { failover = "8 seconds", sharding }: ClusterOptions,
+  own: Partial<ShardingConfig.ShardingConfig["Service"]>
+) => {
   const expiration = Duration.toMillis(Duration.fromInputUnsafe(failover))
   return ShardingConfig.layer({
     shardLockExpiration: expiration,

@@ -4,15 +4,15 @@
  * `HostedThreads.layer` is for members of the cluster, {@link layerRpc} for browsers and services that reach it through a
  * `ThreadGateway`.
  */
+import type { Sharding } from "effect/cluster/Sharding"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
 import * as Layer from "effect/Layer"
-import type { Sharding } from "effect/cluster/Sharding"
+import * as Redacted from "effect/Redacted"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
-import * as Redacted from "effect/Redacted"
 import * as Socket from "effect/socket/Socket"
 import * as HostedThread from "./internal/client/HostedThread.ts"
 import { ThreadEntity } from "./internal/model/entity.ts"

@@ -77,12 +77,13 @@ const handlers = guarded.toLayer(Effect.map(ThreadEntity.client, (client) =>
     Where: (where) => Calls.call(where.thread, client(where.thread).Where(where))
   })))
 
-const make = (protocol: "http" | "websocket") =>
-<R = never>({ authorize, path }: GatewayOptions<R>): Layer.Layer<never, never, R | Sharding | HttpRouter> =>
-  RpcServer.layerHttp({ group: guarded, path, protocol, concurrency: "unbounded" }).pipe(
-    Layer.provide([handlers, authorization(authorize)]),
-    Layer.provide(protocol === "http" ? RpcSerialization.layerNdjson : RpcSerialization.layerJson)
-  )
+const make =
+  (protocol: "http" | "websocket") =>
+  <R = never>({ authorize, path }: GatewayOptions<R>): Layer.Layer<never, never, R | Sharding | HttpRouter> =>
+    RpcServer.layerHttp({ group: guarded, path, protocol, concurrency: "unbounded" }).pipe(
+      Layer.provide([handlers, authorization(authorize)]),
+      Layer.provide(protocol === "http" ? RpcSerialization.layerNdjson : RpcSerialization.layerJson)
+    )
 
 /**
  * Serves the threads over a WebSocket, in JSON: for browsers and long connections.

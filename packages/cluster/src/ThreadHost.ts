@@ -16,9 +16,9 @@ import * as Layer from "effect/Layer"
 import type { Activation } from "./internal/host/Activation.ts"
 import { EventLog } from "./internal/host/EventLog.ts"
 import * as Handlers from "./internal/host/Handlers.ts"
+import * as Requests from "./internal/host/Requests.ts"
 import { ThreadEntity } from "./internal/model/entity.ts"
 import { ThreadIndex } from "./internal/model/ThreadIndex.ts"
-import * as Requests from "./internal/host/Requests.ts"
 
 /**
  * Options of the Codex thread of a name: those that hold when it is started and whenever it is opened.
@@ -43,7 +43,10 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
    * consumer of its events keeps it. Default: `"5 minutes"`.
    */
   readonly maxIdleTime?: Duration.Input | undefined
-  /** The number of events that are kept for consumers that come back with a cursor. Default: 10,000. */
+  /**
+   * The number of events that are kept for consumers that come back with a cursor. Those of a running turn are all kept. Default:
+   * 10,000.
+   */
   readonly keepEvents?: number | undefined
   /**
    * How a thread is released. `"archive"` frees its lock at once: the thread is archived, and restored right away.

@@ -37,8 +37,7 @@ export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () 
       }),
     record: (name, epoch, changes) => Effect.sync(() => change(name, epoch, changes)),
     release: (name, epoch) => Effect.sync(() => void change(name, epoch, { owner: null })),
-    want: (name, turnKey) =>
-      Effect.sync(() => void wanted.set(name, new Set(wanted.get(name)).add(turnKey))),
+    want: (name, turnKey) => Effect.sync(() => void wanted.set(name, new Set(wanted.get(name)).add(turnKey))),
     wanted: (name) => Effect.sync(() => [...wanted.get(name) ?? []]),
     forget: (name) =>
       Effect.sync(() => {
@@ -65,6 +64,16 @@ interface Row {
   readonly progress: Progress
 }
 
+const failing = (operation: string) => Effect.mapError((cause: unknown) => new ThreadIndexError({ operation, cause }))
+
+const indexed = (name: string, row: Row): IndexedThread => ({
+  name,
+  threadId: row.thread_id,
+  epoch: Number(row.epoch),
+  owner: row.owner,
+  progress: row.progress
+})
+
 /**
  * Keeps the index in two tables of the SQL database of the cluster, and creates them if they are missing. Fails with
  * `ThreadIndexError` if it cannot.
@@ -81,7 +90,6 @@ export const layerSql = (
       const { prefix = "codex" } = options
       const threads = sql(`${prefix}_threads`)
       const interrupts = sql(`${prefix}_interrupts`)
-      const failing = (operation: string) => Effect.mapError((cause: unknown) => new ThreadIndexError({ operation, cause }))
 
       yield* Migrator.make({})({
         table: `${prefix}_threads_migrations`,
@@ -107,13 +115,6 @@ export const layerSql = (
         failing("the migration")
       )
 
-      const indexed = (name: string, row: Row): IndexedThread => ({
-        name,
-        threadId: row.thread_id,
-        epoch: Number(row.epoch),
-        owner: row.owner,
-        progress: row.progress
-      })
       const select = (name: string) =>
         Effect.map(
           sql<Row>`SELECT thread_id, epoch, owner, progress FROM ${threads} WHERE name = ${name}`,

@@ -7,6 +7,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { renameSync } from "node:fs"
+import { join } from "node:path"
 import { askedFor, count, killServers, setup } from "./utils.ts"
 
 let home = ""
@@ -16,6 +18,20 @@ const script = {
     return Reply.text(request.lastUserText ?? "")
   }
 }
+
+/** Cuts a turn off in its middle. */
+const cut = (name: string, onCutOff: "fail" | "continue" | "rerun") =>
+  Effect.gen(function*() {
+    const { model, threads } = yield* setup
+    const gate = yield* Gate.make
+    const thread = threads.thread(name)
+    yield* thread.run(`${name} before`)
+    yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
+    const running = yield* Effect.forkChild(Effect.exit(thread.run(`${name} input`, { turnKey: name, onCutOff })))
+    yield* gate.arrived
+    killServers(home)
+    return { thread, exit: yield* Fiber.join(running) }
+  })
 
 describe("a turn that loses its app-server", () => {
   layer(
@@ -27,19 +43,6 @@ describe("a turn that loses its app-server", () => {
     ),
     { excludeTestServices: true }
   )((it) => {
-    const cut = (name: string, onCutOff: "fail" | "continue" | "rerun") =>
-      Effect.gen(function*() {
-        const { model, threads } = yield* setup
-        const gate = yield* Gate.make
-        const thread = threads.thread(name)
-        yield* thread.run(`${name} before`)
-        yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
-        const running = yield* Effect.forkChild(Effect.exit(thread.run(`${name} input`, { turnKey: name, onCutOff })))
-        yield* gate.arrived
-        killServers(home)
-        return { thread, exit: yield* Fiber.join(running) }
-      })
-
     it.effect("is an error that says so", () =>
       Effect.gen(function*() {
         const { exit, thread } = yield* cut("fail", "fail")
@@ -97,6 +100,28 @@ describe("a turn that loses its app-server", () => {
         assert.strictEqual(methods.at(-1), "$turnEnded")
         const cursors = events.map(({ cursor }) => cursor.epoch * 1e6 + cursor.seq)
         assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
+      }))
+
+    it.effect("leaves a thread whose file is missing alone until it is back", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const thread = threads.thread("missing")
+        const { threadId } = yield* thread.run("before it was missing")
+        renameSync(join(home, "sessions"), join(home, "away"))
+        killServers(home)
+        const running = yield* Effect.forkChild(thread.run("after it was missing"))
+        const where = yield* Effect.repeat(thread.where, {
+          until: ({ state }) => state === "waiting",
+          schedule: Schedule.spaced("50 millis")
+        })
+        assert.include(where.detail ?? "", "is missing")
+        assert.strictEqual((yield* askedFor("after it was missing")).length, 0)
+        renameSync(join(home, "away"), join(home, "sessions"))
+        const result = yield* Fiber.join(running)
+        assert.strictEqual(result.threadId, threadId)
+        const [request] = yield* askedFor("after it was missing")
+        // The input, and the model's echo of it.
+        assert.strictEqual(count(request, "before it was missing"), 2)
       }))
 
     it.effect("that its caller interrupts is not continued", () =>

@@ -46,7 +46,10 @@ const connect = (protocol: "ws" | "http", tenant = "a") =>
     const server = yield* HttpServer.HttpServer
     const url = new URL(NetAddress.formatUrlUnsafe(server.address))
     const context = yield* Layer.build(
-      HostedThreads.layerRpc({ url: `${protocol}://127.0.0.1:${url.port}/${protocol}`, headers: { "x-tenant": tenant } })
+      HostedThreads.layerRpc({
+        url: `${protocol}://127.0.0.1:${url.port}/${protocol}`,
+        headers: { "x-tenant": tenant }
+      })
     )
     return Context.get(context, HostedThreads.HostedThreads)
   })

@@ -14,8 +14,9 @@ describe("hosted threads", () => {
   layer(
     TestThreads.layer().pipe(
       Layer.provideMerge(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.recurs(20) } }))
-    )
-  , { excludeTestServices: true })((it) => {
+    ),
+    { excludeTestServices: true }
+  )((it) => {
     it.effect("run a turn, and answer the same key with the same result", () =>
       Effect.gen(function*() {
         const { threads } = yield* setup
@@ -49,8 +50,24 @@ describe("hosted threads", () => {
       Effect.gen(function*() {
         const { model, threads } = yield* setup
         yield* model.enqueue(Reply.text(JSON.stringify({ pieces: 3 })))
-        const result = yield* threads.thread("typed").run("How many?", { output: Schema.Struct({ pieces: Schema.Int }) })
+        const result = yield* threads.thread("typed").run("How many?", {
+          output: Schema.Struct({ pieces: Schema.Int })
+        })
         assert.deepStrictEqual(result.output, { pieces: 3 })
+      }))
+
+    it.effect("refuse names and inputs that could not be found again", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const errors = [
+          yield* Effect.flip(threads.thread("").run("no name")),
+          yield* Effect.flip(threads.thread("keys").run("no key", { turnKey: "" })),
+          yield* Effect.flip(threads.thread("keys").run([]))
+        ]
+        assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array(3).fill("InvalidInputError"))
+        // A key that looks like the second attempt of another one is a run of its own.
+        yield* threads.thread("keys").run("one", { turnKey: "k" })
+        assert.strictEqual((yield* threads.thread("keys").run("two", { turnKey: "k#2" })).finalResponse, "two")
       }))
 
     it.effect("hand out a turn that can be followed, steered and interrupted", () =>

@@ -59,14 +59,16 @@ describe("two runners", () => {
         Effect.gen(function*() {
           const model = yield* ScriptedModel.ScriptedModel
           const options = { prefix: serialization, serialization, drain: "5 seconds" }
-          const one = yield* startRunner(options)
-          const two = yield* startRunner(options)
+          const [one, two] = yield* Effect.all([startRunner(options), startRunner(options)], { concurrency: 2 })
           const threads = yield* client(options)
           const names = Array.from({ length: 6 }, (_, index) => `${serialization} ${index}`)
           const results = yield* Effect.forEach(names, (name) => threads.thread(name).run(`hello ${name}`), {
             concurrency: "unbounded"
           })
-          assert.deepStrictEqual(results.map(({ finalResponse }) => finalResponse), names.map((name) => `hello ${name}`))
+          assert.deepStrictEqual(
+            results.map(({ finalResponse }) => finalResponse),
+            names.map((name) => `hello ${name}`)
+          )
           const places = yield* Effect.forEach(names, (name) => threads.thread(name).where)
           for (const { runner } of places) assert.include([one.address, two.address], runner)
 
@@ -92,48 +94,52 @@ describe("two runners", () => {
         }), 30_000)
     }
 
-    it.effect("hand a thread over: the running turn ends, its events go on, the history is there", () =>
-      Effect.gen(function*() {
-        const model = yield* ScriptedModel.ScriptedModel
-        const options = { prefix: "move", drain: "10 seconds" }
-        const one = yield* startRunner(options)
-        const threads = yield* client(options)
-        const thread = threads.thread("moving")
-        yield* thread.run("move before")
-        const two = yield* startRunner(options)
+    it.effect(
+      "hand a thread over: the running turn ends, its events go on, the history is there",
+      () =>
+        Effect.gen(function*() {
+          const model = yield* ScriptedModel.ScriptedModel
+          const options = { prefix: "move", drain: "10 seconds" }
+          const one = yield* startRunner(options)
+          const threads = yield* client(options)
+          const thread = threads.thread("moving")
+          yield* thread.run("move before")
+          const two = yield* startRunner(options)
 
-        const gate = yield* Gate.make
-        yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
-        const turn = yield* thread.turn("move during", { turnKey: "during" })
-        yield* gate.arrived
-        const first = yield* thread.where
-        const [old, other] = first.runner === one.address ? [one, two] : [two, one]
-        const following = yield* thread.notifications({ from: { epoch: first.epoch, seq: 0 } }).pipe(
-          Stream.takeUntil((event) => event.method === "$turnEnded" && event.turnKey === "after"),
-          Stream.runCollect,
-          Effect.forkChild
-        )
-        const stopping = yield* Effect.forkChild(old.stop)
-        const waiting = yield* Effect.forkChild(thread.run("move after", { turnKey: "after" }))
-        yield* gate.open
-        assert.strictEqual((yield* turn.run).finalResponse, "one two")
-        yield* Fiber.join(stopping)
-        const after = yield* Fiber.join(waiting)
-        assert.strictEqual(after.finalResponse, "move after")
-        const second = yield* thread.where
-        assert.strictEqual(second.runner, other.address)
-        assert.isAbove(second.epoch, first.epoch)
-        assert.strictEqual(second.threadId, first.threadId)
-        const [request] = yield* askedFor("move after")
-        // The input, and the model's echo of it.
-        assert.strictEqual(count(request, "move before"), 2)
-        assert.strictEqual((yield* askedFor("move during")).length, 1)
+          const gate = yield* Gate.make
+          yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
+          const turn = yield* thread.turn("move during", { turnKey: "during" })
+          yield* gate.arrived
+          const first = yield* thread.where
+          const [old, other] = first.runner === one.address ? [one, two] : [two, one]
+          const following = yield* thread.notifications({ from: { epoch: first.epoch, seq: 0 } }).pipe(
+            Stream.takeUntil((event) => event.method === "$turnEnded" && event.turnKey === "after"),
+            Stream.runCollect,
+            Effect.forkChild
+          )
+          const stopping = yield* Effect.forkChild(old.stop)
+          const waiting = yield* Effect.forkChild(thread.run("move after", { turnKey: "after" }))
+          yield* gate.open
+          assert.strictEqual((yield* turn.run).finalResponse, "one two")
+          yield* Fiber.join(stopping)
+          const after = yield* Fiber.join(waiting)
+          assert.strictEqual(after.finalResponse, "move after")
+          const second = yield* thread.where
+          assert.strictEqual(second.runner, other.address)
+          assert.isAbove(second.epoch, first.epoch)
+          assert.strictEqual(second.threadId, first.threadId)
+          const [request] = yield* askedFor("move after")
+          // The input, and the model's echo of it.
+          assert.strictEqual(count(request, "move before"), 2)
+          assert.strictEqual((yield* askedFor("move during")).length, 1)
 
-        const events = yield* Fiber.join(following)
-        assert.strictEqual(events.filter(({ method }) => method === "$moved").length, 1)
-        const cursors = events.map(({ cursor }) => cursor.epoch * 1e6 + cursor.seq)
-        assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
-      }), 40_000)
+          const events = yield* Fiber.join(following)
+          assert.strictEqual(events.filter(({ method }) => method === "$moved").length, 1)
+          const cursors = events.map(({ cursor }) => cursor.epoch * 1e6 + cursor.seq)
+          assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
+        }),
+      40_000
+    )
 
     it.effect("share one index", () =>
       Effect.gen(function*() {

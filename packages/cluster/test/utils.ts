@@ -26,7 +26,9 @@ export const killServers = (codexHome: string): void => {
     try {
       const variables = readFileSync(`/proc/${name}/environ`, "utf8").split("\0")
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8")
-      if (variables.includes(`CODEX_HOME=${codexHome}`) && command.includes("app-server")) process.kill(Number(name), "SIGKILL")
+      if (variables.includes(`CODEX_HOME=${codexHome}`) && command.includes("app-server")) {
+        process.kill(Number(name), "SIGKILL")
+      }
     } catch {
       // It has ended, or belongs to somebody else.
     }

@@ -7,8 +7,8 @@ import * as Stream from "effect/Stream"
 import type { Services } from "./capabilities/Services.ts"
 import type { ThreadError } from "./model/errors/CodexError.ts"
 import type * as Notification from "./model/turns/Notification.ts"
+import { changes, outdated } from "./wire/changes.ts"
 import { gated } from "./wire/gated.ts"
-import { observed } from "./wire/observed.ts"
 
 /**
  * A command that runs. `processId` is the server's name for it, and `itemId` the `commandExecution` item that started it.
@@ -43,8 +43,8 @@ export interface BackgroundTerminals {
   /** Returns the commands that run now, in no order (`thread/backgroundTerminals/list`). */
   readonly current: Effect.Effect<ReadonlyArray<BackgroundTerminal>, ThreadError>
   /**
-   * Emits the commands that run now, and the new list each time a command starts or ends. Continues on the next connection if the
-   * server keeps running; otherwise a lost connection fails it with `CodexConnectionError`.
+   * Emits the commands that run now, then the new list each time a command starts or ends, and on each new connection. Fails when
+   * no other connection follows.
    */
   readonly changes: Stream.Stream<ReadonlyArray<BackgroundTerminal>, ThreadError>
   /** Stops one command (`thread/backgroundTerminals/terminate`). Returns false if it does not run any more. */
@@ -80,18 +80,22 @@ export const make = (
     () => Effect.succeed([])
   )
 
-  const changes = observed(services, threadId, { read: current, isChange: isCommand })
+  const lists = changes(services, {
+    threadId,
+    read: current,
+    next: (_, notification) => isCommand(notification) ? outdated : undefined
+  })
 
   return {
     current,
-    changes,
+    changes: lists,
     stop: (processId) =>
       Effect.map(
         request("thread/backgroundTerminals/terminate", { threadId, processId }),
         ({ terminated }) => terminated
       ),
     stopAll: Effect.asVoid(request("thread/backgroundTerminals/clean", { threadId })),
-    settled: changes.pipe(Stream.takeUntil((running) => running.length === 0), Stream.runDrain)
+    settled: lists.pipe(Stream.takeUntil((running) => running.length === 0), Stream.runDrain)
   }
 }
 

@@ -107,7 +107,8 @@ export class Codex extends Context.Service<Codex, {
   /**
    * Watches a thread that the server has loaded, such as one of another client: its notifications from now on, and the thread with its
    * turns so far. Watching answers no requests, and changes nothing. Fails with `InvalidInputError` if the thread is not loaded,
-   * because resuming it would load it. The scope ends it.
+   * because resuming it would load it. The scope ends it. Before the first turn of another client's thread, the server passes on no
+   * events; watching then begins in the middle of that turn.
    *
    * @example
    * ```ts
@@ -227,7 +228,7 @@ export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClien
     const client = yield* Client
     const router = yield* Wire.Router
     const codexClient = yield* CodexClient.CodexClient
-    const services = { client, router, connection: codexClient.connection }
+    const services = { client, router }
     const thread = (threadId: string) => Thread.make(services, threadId)
 
     const opens = OpenThreads.make(services)

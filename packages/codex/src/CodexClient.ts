@@ -106,7 +106,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   Transport | Wire.Router | Scope.Scope | R
 > {
   yield* check(options, RemoteOptions.transportChecks)
-  const { directory, look } = yield* Transport
+  const { directory, look, realPath } = yield* Transport
   const router = yield* Wire.Router
   const context = yield* Effect.context<R>()
   // Later work does not belong to the span in which the client is built.
@@ -169,6 +169,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         client: handlers,
         family,
         isShared,
+        realPath,
         read: (threadId) =>
           send(
             "thread/read",

@@ -23,11 +23,12 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { anything, type Checks } from "./base/options.ts"
+import type { Services } from "./capabilities/Services.ts"
 import { check } from "./model/errors/check.ts"
 import type { CodexConnectionError, RequestError, UnsupportedByServerError } from "./model/errors/CodexError.ts"
 import type * as Notification from "./model/turns/Notification.ts"
 import { supported } from "./options/supported.ts"
-import { onAnyConnection, type Services } from "./wire/Changing.ts"
+import { onAnyConnection } from "./wire/changes.ts"
 
 /**
  * The start or the end of a hook's run. `params.run` has its event, its status and its output; `params.threadId` and
@@ -63,8 +64,8 @@ export interface Hooks {
     options?: HooksOptions
   ) => Effect.Effect<ReadonlyArray<Protocol.HooksListEntry>, RequestError | UnsupportedByServerError>
   /**
-   * The runs of hooks on all threads, from the moment the stream is run. Continues on the next connection after a lost one, without
-   * the runs in between, and fails when no other follows.
+   * The runs of hooks on all threads, from the moment the stream is run. Continues on the next connection, without the
+   * runs in between. Fails when no other connection follows.
    */
   readonly runs: Stream.Stream<HookRun, CodexConnectionError>
 }
@@ -76,7 +77,7 @@ export const isRun = (event: Notification.Notification): event is HookRun =>
 const optionChecks: Checks<HooksOptions> = { cwds: anything, threadId: anything }
 
 /** @internal The hooks of a client. */
-export const make = ({ client, connection, router }: Services): Hooks => ({
+export const make = ({ client, router }: Services): Hooks => ({
   list: (options = {}) =>
     Effect.gen(function*() {
       yield* check(options, optionChecks)
@@ -84,5 +85,5 @@ export const make = ({ client, connection, router }: Services): Hooks => ({
       const { data } = yield* client.request("hooks/list", params)
       return data
     }),
-  runs: onAnyConnection(connection, Stream.filter(router.notifications, isRun))
+  runs: onAnyConnection(client, Stream.filter(router.notifications, isRun))
 })

@@ -25,13 +25,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { anything, type Checks, timeout } from "./base/options.ts"
+import type { Services } from "./capabilities/Services.ts"
 import type { LoginError } from "./Login.ts"
 import * as ServerVersion from "./model/connection/ServerVersion.ts"
 import { check } from "./model/errors/check.ts"
 import { InvalidInputError, type RequestError, type ThreadError } from "./model/errors/CodexError.ts"
 import type { RequestOptions } from "./model/requests/Request.ts"
 import { supported } from "./options/supported.ts"
-import { onEachConnection, type Services } from "./wire/Changing.ts"
+import { onEachConnection } from "./wire/changes.ts"
 import { Completion } from "./wire/Completion.ts"
 
 /**
@@ -117,8 +118,8 @@ export interface Mcp {
    */
   readonly status: (options?: McpStatusOptions) => Effect.Effect<ReadonlyArray<Protocol.McpServerStatus>, ThreadError>
   /**
-   * Emits the start of each server of a thread, and again after every change (`mcpServer/startupStatus/updated`), and after a lost
-   * connection. The first value has the servers that are known so far. Fails when no other connection follows.
+   * Emits the start of each server of a thread, then the new list after each change (`mcpServer/startupStatus/updated`) and on each
+   * new connection. The first value has the servers that are known so far. Fails when no other connection follows.
    */
   readonly startup: (threadId: string) => Stream.Stream<ReadonlyArray<McpStartup>, ThreadError>
   /** Reads the configuration again, and restarts the servers that have changed, on all threads (`config/mcpServer/reload`). */
@@ -218,7 +219,7 @@ export const make = (services: Services): Mcp => {
 
   return {
     status,
-    startup: (threadId) => onEachConnection(services, startup(threadId)),
+    startup: (threadId) => onEachConnection(client, startup(threadId)),
     reload: Effect.asVoid(client.request("config/mcpServer/reload")),
     login: Effect.fnUntraced(function*(server, options = {}) {
       yield* check(options, loginChecks)

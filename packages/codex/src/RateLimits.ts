@@ -19,8 +19,9 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type { Services } from "./capabilities/Services.ts"
 import type { RequestError } from "./model/errors/CodexError.ts"
-import { changing, outdated, type Services } from "./wire/Changing.ts"
+import { changes, outdated } from "./wire/changes.ts"
 
 /**
  * The usage limits of the account. Both members fail with reason `InvalidRequest` without a ChatGPT login.
@@ -34,8 +35,8 @@ export interface RateLimits {
    */
   readonly current: Effect.Effect<Protocol.GetAccountRateLimitsResponse, RequestError>
   /**
-   * Emits the limits, and again after each change (`account/rateLimits/updated`), login, logout and lost connection. Fails when no
-   * other connection follows.
+   * Emits the limits, then the new ones after each change (`account/rateLimits/updated`), login, logout and new connection. Fails
+   * when no other connection follows.
    */
   readonly changes: Stream.Stream<Protocol.GetAccountRateLimitsResponse, RequestError>
 }
@@ -45,7 +46,7 @@ export const make = (services: Services): RateLimits => {
   const current = services.client.request("account/rateLimits/read", {})
   return {
     current,
-    changes: changing(services, {
+    changes: changes(services, {
       read: current,
       next: (limits, event) =>
         event.method === "account/rateLimits/updated"

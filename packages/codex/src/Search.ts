@@ -66,8 +66,8 @@ export interface FileSearch {
   /** The latest results. Sends no request. */
   readonly current: Effect.Effect<FoundFiles>
   /**
-   * Emits the latest results, and each later one. A slow consumer receives the latest alone. On a new connection, the session is
-   * started again if the server kept running; otherwise the stream fails with `CodexConnectionError`. Ends with the session.
+   * Emits the latest results, then each later one. A slow consumer receives the latest alone. The session starts again on each new
+   * connection, and asks for its query again. Fails when no other connection follows, and ends with the session.
    */
   readonly changes: Stream.Stream<FoundFiles, CodexConnectionError>
 }
@@ -197,6 +197,7 @@ export const make = (
         yield* checkFiles(options)
         const session = new Session()
         const { sessionId } = session
+        const before = client.connections()
         const start = Effect.asVoid(request("fuzzyFileSearch/sessionStart", { sessionId, roots: options.roots }))
         const update = Effect.suspend(() =>
           Effect.asVoid(request("fuzzyFileSearch/sessionUpdate", { sessionId, query: session.query }))
@@ -208,12 +209,15 @@ export const make = (
         yield* Effect.acquireRelease(start, () =>
           Effect.ignore(client.request("fuzzyFileSearch/sessionStop", { sessionId }, { timeout: cancelTimeout })))
         // A session belongs to its connection.
-        yield* Stream.filter(client.connection, ({ _tag }) =>
-          _tag === "Connected").pipe(
-            Stream.drop(1),
-            Stream.runForEach(() => Effect.ignore(Effect.andThen(start, session.query === "" ? Effect.void : update))),
-            Effect.forkScoped
-          )
+        yield* client.connection.pipe(
+          Stream.filter((state) =>
+            state._tag === "Connected" && state.connections > before
+          ),
+          Stream.runForEach(() => Effect.ignore(Effect.andThen(start, session.query === "" ? Effect.void : update))),
+          Effect.andThen(client.closed),
+          Effect.map((error) => session.lose(error)),
+          Effect.forkScoped
+        )
         return {
           query: (query) =>
             Effect.suspend(() => {
@@ -312,7 +316,11 @@ class Session {
     return true
   }
 
-  fail(error: CodexConnectionError): void {
+  /** Another connection may follow. */
+  fail(): void {}
+
+  /** No other connection follows. */
+  lose(error: CodexConnectionError): void {
     this.broadcast.end(Exit.fail(error))
   }
 

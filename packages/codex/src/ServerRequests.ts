@@ -26,7 +26,7 @@
  * ```
  */
 export { acceptAll, acceptForSession, declineAll } from "./model/requests/ApprovalHandlers.ts"
-export { Rule, Rules, type RuleServices } from "./model/requests/ApprovalRules.ts"
+export { Rule, Rules } from "./model/requests/ApprovalRules.ts"
 export {
   mcpElicitation,
   type McpElicitationHandlers,
@@ -42,7 +42,7 @@ export {
   type Pending,
   type PendingOf
 } from "./model/requests/RequestInbox.ts"
-export { rules } from "./model/requests/RuleHandlers.ts"
+export { rules, type RulesOptions } from "./model/requests/RuleHandlers.ts"
 export {
   type AllHandlers,
   type Handler,

@@ -1,5 +1,5 @@
 /**
- * Skills that the server finds: instructions in files called SKILL.md. `codex.skills` lists them, and `Input.skill` passes one to a
+ * Skills that the server finds: instructions in files called SKILL.md. `codex.skills` reads them, and `Input.skill` passes one to a
  * turn.
  *
  * @example
@@ -10,7 +10,7 @@
  * const review = (thread: Thread.Thread) =>
  *   Effect.gen(function*() {
  *     const codex = yield* Codex.Codex
- *     const found = (yield* codex.skills.list()).flatMap(({ skills }) => skills)
+ *     const found = (yield* codex.skills.current()).flatMap(({ skills }) => skills)
  *     const skill = found.find(({ name }) => name === "review")
  *     return yield* thread.run(skill === undefined ? "Review." : [Input.skill(skill.name, skill.path), "Review."])
  *   })
@@ -20,12 +20,13 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { anything, type Checks, flag } from "./base/options.ts"
+import type { Services } from "./capabilities/Services.ts"
 import { check } from "./model/errors/check.ts"
 import type { RequestError } from "./model/errors/CodexError.ts"
-import { changing, outdated, type Services } from "./wire/Changing.ts"
+import { changes, outdated } from "./wire/changes.ts"
 
 /**
- * Options of listing skills.
+ * Options of reading skills.
  *
  * @category models
  */
@@ -42,14 +43,14 @@ export interface SkillsOptions {
  * @category models
  */
 export interface Skills {
-  /** Lists the skills for each working directory, with the files that could not be read (`skills/list`). */
-  readonly list: (
+  /** Reads the skills for each working directory, with the files that could not be read (`skills/list`). */
+  readonly current: (
     options?: SkillsOptions
   ) => Effect.Effect<ReadonlyArray<Protocol.SkillsListEntry>, RequestError>
   /**
-   * Emits the skills as {@link list} returns them, and again when their files have changed (`skills/changed`), and after a lost
-   * connection. The server watches the directories of the user, and those of the threads that it has loaded; it reports changes
-   * at most every ten seconds. Fails when no other connection follows.
+   * Emits the skills, then the new ones after each change of their files (`skills/changed`) and on each new connection. The server
+   * watches the directories of the user, and those of the threads that it has loaded; it reports changes at most every ten seconds.
+   * Fails when no other connection follows.
    */
   readonly changes: (
     options?: SkillsOptions
@@ -60,16 +61,16 @@ const optionChecks: Checks<SkillsOptions> = { cwds: anything, forceReload: flag 
 
 /** @internal The skills of a client. */
 export const make = (services: Services): Skills => {
-  const list = (options: SkillsOptions = {}) =>
+  const current = (options: SkillsOptions = {}) =>
     Effect.andThen(
       check(options, optionChecks),
       Effect.map(services.client.request("skills/list", options), ({ data }) => data)
     )
   return {
-    list,
+    current,
     changes: (options) =>
-      changing(services, {
-        read: list(options),
+      changes(services, {
+        read: current(options),
         next: (_, { method }) => method === "skills/changed" ? outdated : undefined
       })
   }

@@ -29,6 +29,7 @@ import {
   type TurnError,
   type TypedRunError
 } from "./model/errors/CodexError.ts"
+import { saysUnstarted } from "./model/errors/Refusal.ts"
 import type * as Notification from "./model/turns/Notification.ts"
 import type { TurnResult } from "./model/turns/TurnResult.ts"
 import type * as Options from "./Options.ts"
@@ -315,6 +316,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     Effect.catchTag("ThreadBusyError", Effect.die)
   )
 
+  const readThread = (includeTurns: boolean | undefined) =>
+    Effect.map(client.request("thread/read", { threadId: id, includeTurns }), ({ thread }) => thread)
+
   const review = (target: Protocol.ReviewTarget) =>
     Turn.start(client, Turn.calledBy(callerOf(review), turns.review(target)))
 
@@ -369,8 +373,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     notifications: router.thread(id),
     read: (options = {}) =>
       check(options, optionChecks.read).pipe(
-        Effect.andThen(client.request("thread/read", { threadId: id, includeTurns: options.includeTurns })),
-        Effect.map(({ thread }) => thread)
+        Effect.andThen(readThread(options.includeTurns)),
+        Effect.catchIf((error) => error._tag === "CodexRpcError" && saysUnstarted(error), () => readThread(false))
       ),
     setName: (name) => Effect.asVoid(client.request("thread/name/set", { threadId: id, name })),
     compact,
@@ -397,6 +401,6 @@ const isTyped = <A, RD>(
 const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptions<A, RD>) {
   yield* Params.checkTyped(options)
   const { output: schema, ...rest } = options
-  const output = yield* OutputCodec.make(schema)
+  const output = yield* OutputCodec.codec(schema)
   return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
 })

@@ -9,11 +9,10 @@ import { newId } from "./base/ids.ts"
 import type { Services } from "./capabilities/Services.ts"
 import type * as Input from "./Input.ts"
 import type { CodexConnectionError, QueuedTurnRemovedError, ThreadError } from "./model/errors/CodexError.ts"
-import type * as Notification from "./model/turns/Notification.ts"
 import { toItems } from "./options/Input.ts"
 import * as Turn from "./Turn.ts"
+import { changes, outdated } from "./wire/changes.ts"
 import { gated, gatedWith } from "./wire/gated.ts"
-import { observed } from "./wire/observed.ts"
 import type { Entry } from "./wire/QueuedTurns.ts"
 import type { StartedTurn } from "./wire/Router.ts"
 
@@ -70,8 +69,8 @@ export interface ThreadQueue {
   /** Returns the input that waits, the next one first (`thread/queue/list`). */
   readonly current: Effect.Effect<ReadonlyArray<QueuedTurn>, ThreadError>
   /**
-   * Emits the input that waits, and the new list after each change. Continues on the next connection if the server keeps running;
-   * otherwise a lost connection fails it with `CodexConnectionError`.
+   * Emits the input that waits, then the new list after each change and on each new connection. Fails when no other connection
+   * follows. A server that has started again reports changes only once a turn has loaded the thread.
    */
   readonly changes: Stream.Stream<ReadonlyArray<QueuedTurn>, ThreadError>
   /** Replaces the input of a queued turn (`thread/queue/update`). The server refuses it once the turn has started. */
@@ -86,6 +85,9 @@ export interface ThreadQueue {
 
 /** The handles of started turns. A turn has one, because only its first consumer receives all events. */
 const handles = new WeakMap<StartedTurn, Turn.Turn>()
+
+/** The Effects that wait for the start of queued turns. */
+const waits = new WeakMap<Entry, QueuedTurn["turn"]>()
 
 /** @internal Returns the queue of one thread. */
 export const make = (
@@ -104,9 +106,10 @@ export const make = (
   }
 
   const queuedTurn = ({ id, input }: Protocol.QueuedSubmission, entry: Entry): QueuedTurn => {
-    // The list that a consumer compares with the next one is plain data.
-    const turn = Effect.map(Deferred.await(entry.turn), handleOf)
-    return Object.defineProperty({ id, threadId, input, turn }, "turn", { enumerable: false })
+    // The same one each time, so that lists of the same turns are equal.
+    const turn = waits.get(entry) ?? Effect.map(Deferred.await(entry.turn), handleOf)
+    waits.set(entry, turn)
+    return { id, threadId, input, turn }
   }
 
   /** Reads the queue from a page on. Its entries are compared in the reader, where none of them can start meanwhile. */
@@ -146,9 +149,10 @@ export const make = (
         return queuedTurn(queuedSubmission, entry)
       }),
     current,
-    changes: observed(services, threadId, {
+    changes: changes(services, {
+      threadId,
       read: current,
-      isChange: ({ method }: Notification.Notification) => method === "thread/queue/changed"
+      next: (_, { method }) => method === "thread/queue/changed" ? outdated : undefined
     }),
     update: (id, input) =>
       Effect.gen(function*() {

@@ -6,6 +6,7 @@
  * starts one that outlives the program, and {@link layerMemory} connects to a server in this program. Implement the service to reach a server in another way.
  */
 export { layerShared, layerStdio, layerUnixSocket, layerWebSocket } from "#process"
+export type { RealPath } from "./base/paths.ts"
 export type { UnixSocketOptions, WebSocketOptions } from "./model/connection/SocketOptions.ts"
 export {
   type Accept,

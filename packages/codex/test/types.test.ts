@@ -23,7 +23,6 @@ import * as CodexConfig from "effect-codex/CodexConfig"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
@@ -295,14 +294,11 @@ describe("what the user writes", () => {
 })
 
 describe("approval rules", () => {
-  compiled("require a FileSystem for paths only", () => {
-    expectTypeOf(ServerRequests.rules([{ action: "allow", command: ["ls"] }]))
-      .toEqualTypeOf<ServerRequests.ServerRequestHandlers>()
+  compiled("require no services", () => {
     expectTypeOf(ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "ask", host: "example.com" }]))
-      .toEqualTypeOf<ServerRequests.ServerRequestHandlers<FileSystem.FileSystem>>()
+      .toEqualTypeOf<ServerRequests.ServerRequestHandlers>()
     const decoded: ServerRequests.Rules = []
-    expectTypeOf(ServerRequests.rules(decoded))
-      .toEqualTypeOf<ServerRequests.ServerRequestHandlers<FileSystem.FileSystem>>()
+    expectTypeOf(ServerRequests.rules(decoded)).toEqualTypeOf<ServerRequests.ServerRequestHandlers>()
     // @ts-expect-error an unknown action
     ServerRequests.rules([{ action: "accept", command: ["ls"] }])
     // @ts-expect-error a command without words

@@ -2,7 +2,6 @@
  * Approval rules as data. A person answers only what the rules leave.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Codex, ServerRequests } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -38,5 +37,4 @@ const program = Effect.gen(function*() {
   }
 })
 
-// The rules with a path follow links in this file system.
-program.pipe(Effect.provide([ExampleCodex.layer(), NodeServices.layer]), NodeRuntime.runMain)
+program.pipe(Effect.provide(ExampleCodex.layer()), NodeRuntime.runMain)

@@ -237,7 +237,9 @@ const prints: Readonly<
     "saved in: changed",
     "turns: 1"
   ],
-  "49_background_terminals": ["running: sleep 1000", "still running", "settled"]
+  "49_background_terminals": ["running: sleep 1000", "still running", "settled"],
+  "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
+  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */

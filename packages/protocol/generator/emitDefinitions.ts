@@ -1,4 +1,9 @@
-/** The emitter of definitions: a type and a Schema for each. */
+/**
+ * The emitter of definitions: a type and a Schema for each.
+ *
+ * What the server sends has its Schemas in functions, which build them on first use: a program that receives only what it expects
+ * needs none of them.
+ */
 import { isOpenUnion } from "./direction.ts"
 import {
   type Definition,
@@ -24,7 +29,11 @@ interface Context {
   readonly side: Side
   /** Returns the name of a definition on this side. */
   readonly nameOf: (definition: string) => string
-  /** Declares a constant for a Schema that occurs often and mentions no definition. Returns its name. */
+  /** Returns the type of a definition, as the module of its Schema names it. */
+  readonly typeOf: (definition: string) => string
+  /** Returns the Schema of a definition, as the module of its Schema names it. */
+  readonly schemaOf: (definition: string) => string
+  /** Declares a Schema that occurs often and mentions no definition. Returns the expression for it. */
   readonly share: (name: string, schema: string) => string
 }
 
@@ -88,7 +97,7 @@ const printSchema = (context: Context, type: Type): string => {
     case "nullable":
       return wrap(type.of, "nullOr")
     case "ref":
-      return context.nameOf(type.name)
+      return context.schemaOf(type.name)
     default:
       return `Schema.${pascal(type.kind)}`
   }
@@ -152,14 +161,19 @@ const printEnum = ({ definition, protocol, side }: Context, { members }: Of<"enu
 }
 
 /** Prints the variants by discriminator, as an object literal. */
-const printCases = ({ nameOf }: Context, { variants }: Of<"tagged"> | Of<"keyed">): string =>
-  `{ ${variants.map(({ name, value }) => `${propertyName(value)}: ${nameOf(name)}`).join(", ")} }`
+const printCases = ({ schemaOf }: Context, { variants }: Of<"tagged"> | Of<"keyed">): string =>
+  `{ ${variants.map(({ name, value }) => `${propertyName(value)}: ${schemaOf(name)}`).join(", ")} }`
+
+const schemasOf = ({ schemaOf }: Context, { variants }: Of<"tagged"> | Of<"keyed">): ReadonlyArray<string> =>
+  variants.map(({ name }) => schemaOf(name))
 
 const printTagged = (context: Context, shape: Of<"tagged">): Printed => {
   const variants = shape.variants.map(({ name }) => context.nameOf(name))
-  if (context.side === "outgoing") return { type: union(variants), schema: call("Schema.Union", list(variants)) }
+  if (context.side === "outgoing") {
+    return { type: union(variants), schema: call("Schema.Union", list(schemasOf(context, shape))) }
+  }
   const unknown = shape.tag === "type" ? "UnknownVariant" : `UnknownVariant<${quoted(shape.tag)}>`
-  const name = context.nameOf(context.definition.name)
+  const name = context.typeOf(context.definition.name)
   return {
     type: union([...variants, unknown]),
     schema: call(`taggedUnion<${name}>`, quoted(shape.tag), printCases(context, shape))
@@ -172,12 +186,12 @@ const printKeyed = (context: Context, shape: Of<"keyed">): Printed => {
   if (context.side === "outgoing") {
     return {
       type: union([...literals, ...variants]),
-      schema: call("Schema.Union", list([call("Schema.Literals", list(literals)), ...variants]))
+      schema: call("Schema.Union", list([call("Schema.Literals", list(literals)), ...schemasOf(context, shape)]))
     }
   }
   return {
     type: union([...literals, "(string & {})", ...variants, "UnknownVariant"]),
-    schema: call(`keyedUnion<${context.nameOf(context.definition.name)}>`, printCases(context, shape))
+    schema: call(`keyedUnion<${context.typeOf(context.definition.name)}>`, printCases(context, shape))
   }
 }
 
@@ -191,7 +205,7 @@ const printUntagged = (context: Context, shape: Of<"untagged">): Printed => {
   return {
     type: union(open ? [...types, "UnknownVariant"] : types),
     schema: open
-      ? call(`untaggedUnion<${context.nameOf(context.definition.name)}>`, members)
+      ? call(`untaggedUnion<${context.typeOf(context.definition.name)}>`, members)
       : call("Schema.Union", members)
   }
 }
@@ -226,7 +240,15 @@ const declareType = (name: string, type: string): string =>
     ? `export interface ${name} ${type}\n`
     : `export type ${name} =${type.startsWith("\n") ? "" : " "}${type}\n`
 
-const printDefinition = (context: Context): string => {
+/** The declarations of a definition. */
+interface Declared {
+  /** The type, and the constant that users import. */
+  readonly definition: string
+  /** The function that builds the Schema. Empty if the constant does. */
+  readonly builder: string
+}
+
+const printDefinition = (context: Context, isLazy: boolean): Declared => {
   const { definition, protocol } = context
   const { before, doc, schema, type } = printShape(context)
   const name = context.nameOf(definition.name)
@@ -235,9 +257,20 @@ const printDefinition = (context: Context): string => {
     doc,
     experimentalTag(isExperimental(protocol, definition.name))
   ])
-  return `${before ?? ""}${comment}${declareType(name, type)}` +
-    `export const ${name}: Schema.Codec<${name}> = ${schema}\n`
+  const constant = (value: string) =>
+    `${before ?? ""}${comment}${declareType(name, type)}export const ${name}: Schema.Codec<${name}> = ${value}\n`
+  return isLazy
+    ? {
+      definition: constant(call(`Build.${name}`)),
+      builder: printBuilder(name, `Schema.Codec<Types.${name}>`, schema)
+    }
+    : { definition: constant(schema), builder: "" }
 }
+
+/** Prints a function that builds a Schema once. A declaration starts faster than a call of `lazy` does. */
+const printBuilder = (name: string, type: string, schema: string): string =>
+  `let ${name}_: ${type} | undefined\n` +
+  `export function ${name}(): ${type} {\n  return ${name}_ ??= ${schema}\n}\n`
 
 /** Describes a definition that upstream does not describe, by its use. */
 const derivedDescription = ({ methods, model }: Protocol, { name, parent }: Definition): string => {
@@ -263,6 +296,7 @@ const helpers = [
   "Json",
   "JsonObject",
   "keyedUnion",
+  "lazy",
   "nullOr",
   "taggedUnion",
   "type UnknownVariant",
@@ -282,51 +316,95 @@ interface Module {
   readonly isImported: (definition: string) => boolean
 }
 
-const printModule = ({ definitions, header, isImported, protocol, sideOf }: Module): string => {
-  const { differs } = protocol.directions
-  const shared = new Map<string, string>()
-  const share = (name: string, schema: string): string => {
-    const constant = name.charAt(0).toLowerCase() + name.slice(1)
-    shared.set(constant, schema)
-    return constant
+/** Schemas that occur often, in the order in which they were declared. */
+const sharing = (print: (name: string, schema: string) => string) => {
+  const declared = new Map<string, string>()
+  return {
+    declare: (name: string, schema: string): string => {
+      const constant = name.charAt(0).toLowerCase() + name.slice(1)
+      declared.set(constant, print(constant, schema))
+      return constant
+    },
+    text: () => [...declared.values()].join("")
   }
-  const body = definitions.map((name) => {
-    const side = sideOf(name)
-    return printDefinition({
+}
+
+const printImports = (text: string, ...more: ReadonlyArray<string>): string => {
+  const mentioned = new Set(text.replaceAll(/\/\*\*[^]*?\*\//g, "").match(/\b[A-Za-z]\w*\b/g))
+  const imported = helpers.filter((helper) => mentioned.has(helper.replace("type ", "")))
+  return printImport(imported, "../internal/open.ts") + more.join("")
+}
+
+/** Prints what the server sends: the types with their constants, and the functions that build the Schemas. */
+const printLazy = ({ definitions, header, protocol, sideOf }: Module) => {
+  const shared = sharing((name, schema) => `const ${name} = ${call("lazy", `() => ${schema}`)}\n`)
+  const declared = definitions.map((name) =>
+    printDefinition({
       protocol,
       definition: lookup(protocol.model, name),
-      side,
-      share,
-      nameOf: (name) => side === "outgoing" && differs(name) ? `${name}Input` : name
-    })
-  }).join("\n")
-  const constants = [...shared].map(([name, schema]) => `const ${name} = ${schema}\n`).join("")
-  const mentioned = new Set((constants + body).match(/\b[A-Za-z]\w*\b/g))
-  return header +
-    `import * as Schema from "effect/Schema"\n` +
-    printImport(helpers.filter((helper) => mentioned.has(helper.replace("type ", ""))), "../internal/open.ts") +
-    printImport(referencedBy(protocol.model, definitions).filter(isImported), "./incoming.ts") +
-    `\n${constants}\n${body}`
+      side: sideOf(name),
+      share: (name, schema) => `${shared.declare(name, schema)}()`,
+      nameOf: (name) => name,
+      typeOf: (name) => `Types.${name}`,
+      schemaOf: (name) => `${name}()`
+    }, true)
+  )
+  const types = declared.map(({ definition }) => definition).join("\n")
+  const builders = shared.text() + declared.map(({ builder }) => builder).join("")
+  return {
+    types: `${header}import type * as Schema from "effect/Schema"\n${
+      printImports(types, "import * as Build from \"./schemas.ts\"\n")
+    }\n${types}`,
+    builders: `${header}import * as Schema from "effect/Schema"\n${
+      printImports(builders, "import type * as Types from \"./incoming.ts\"\n")
+    }\n${builders}`
+  }
+}
+
+/** Prints what only a client sends: types and constants. */
+const printEager = ({ definitions, header, isImported, protocol, sideOf }: Module): string => {
+  const { differs } = protocol.directions
+  const shared = sharing((name, schema) => `const ${name} = ${schema}\n`)
+  const nameOf = (name: string) => differs(name) ? `${name}Input` : name
+  const body = definitions.map((name) =>
+    printDefinition({
+      protocol,
+      definition: lookup(protocol.model, name),
+      side: sideOf(name),
+      share: shared.declare,
+      nameOf,
+      typeOf: nameOf,
+      schemaOf: nameOf
+    }, false).definition
+  ).join("\n")
+  const text = `${shared.text()}\n${body}`
+  const imported = printImport(referencedBy(protocol.model, definitions).filter(isImported), "./incoming.ts")
+  return `${header}import * as Schema from "effect/Schema"\n${printImports(text, imported)}\n${text}`
 }
 
 const referencedBy = (model: Model, definitions: ReadonlyArray<string>): ReadonlyArray<string> =>
   [...new Set(definitions.flatMap((name) => references(lookup(model, name).shape)))].sort()
 
-/** Emits the modules `incoming.ts` (everything that the server sends) and `outgoing.ts` (everything that only a client sends). */
+/**
+ * Emits `incoming.ts` (everything that the server sends), `schemas.ts` (the functions that build its Schemas), and `outgoing.ts`
+ * (everything that only a client sends).
+ */
 export const emitDefinitions = (
   protocol: Protocol,
   header: string
-): { readonly incoming: string; readonly outgoing: string } => {
+): { readonly incoming: string; readonly schemas: string; readonly outgoing: string } => {
   const { differs, incoming, outgoing, sorted } = protocol.directions
+  const { builders, types } = printLazy({
+    header,
+    protocol,
+    definitions: sorted.filter((name) => incoming.has(name)),
+    sideOf: (name) => outgoing.has(name) && !differs(name) ? "shared" : "incoming",
+    isImported: () => false
+  })
   return {
-    incoming: printModule({
-      header,
-      protocol,
-      definitions: sorted.filter((name) => incoming.has(name)),
-      sideOf: (name) => outgoing.has(name) && !differs(name) ? "shared" : "incoming",
-      isImported: () => false
-    }),
-    outgoing: printModule({
+    incoming: types,
+    schemas: builders,
+    outgoing: printEager({
       header,
       protocol,
       definitions: sorted.filter((name) => !incoming.has(name) || differs(name)),

@@ -13,7 +13,7 @@ const key = (name: string, value: Key | undefined): string =>
 
 const route = ({ thread, turn }: Route): string => `${key("thread", thread)}, ${key("turn", turn)}`
 
-const decoder = (name: string): string => `schema: In.${name}, check: Checks.is${name}`
+const decoder = (name: string): string => `schema: Schemas.${name}, check: Checks.is${name}`
 
 const incoming = (name: string): string => `In.${name}`
 
@@ -41,8 +41,9 @@ export const emitMethods = (protocol: Protocol, header: string): string => {
   return `${header}import { type MethodTable, methodTable } from "../internal/methodTable.ts"
 import type { ClientRequestEntry, ServerNotificationEntry, ServerRequestEntry } from "../Methods.ts"
 import * as Checks from "./checks.ts"
-import * as In from "./incoming.ts"
+import type * as In from "./incoming.ts"
 import type * as Out from "./outgoing.ts"
+import * as Schemas from "./schemas.ts"
 
 /** The requests that a client sends: params and response by method. */
 export interface ClientRequests {

@@ -34,9 +34,10 @@ const isUpToDate = (stamp: string): boolean => existsSync(stampFile) && readFile
 
 const writeSources = (protocol: Protocol, stamp: string): void => {
   const header = `// Generated from codex ${protocol.version} by generator/generate.ts. Do not edit.\n`
-  const { incoming, outgoing } = emitDefinitions(protocol, header)
+  const { incoming, outgoing, schemas } = emitDefinitions(protocol, header)
   mkdirSync(generated, { recursive: true })
   writeFileSync(join(generated, "incoming.ts"), incoming)
+  writeFileSync(join(generated, "schemas.ts"), schemas)
   writeFileSync(join(generated, "outgoing.ts"), outgoing)
   writeFileSync(join(generated, "checks.ts"), emitChecks(protocol, header))
   writeFileSync(join(generated, "methods.ts"), emitMethods(protocol, header))

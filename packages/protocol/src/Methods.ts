@@ -62,8 +62,8 @@ export type ServerRequest = {
  * @category models
  */
 export interface Decoder<out A> {
-  /** Decodes a value. It replaces unknown variants with `UnknownVariant` and fails with an issue for malformed values. */
-  readonly schema: Schema.Codec<A>
+  /** Returns the Schema, which is built at the first call. It replaces unknown variants with `UnknownVariant` and fails with an issue for malformed values. */
+  readonly schema: () => Schema.Codec<A>
   /** Returns whether the value conforms as it is and needs no decoding. It takes nanoseconds. */
   readonly check: (u: unknown) => u is A
 }
@@ -126,4 +126,4 @@ export interface ServerRequestEntry<out A> extends Decoder<A>, Route {
 export const decode = <A>(decoder: Decoder<A>, input: unknown): Result.Result<A, SchemaIssue.Issue> =>
   decoder.check(input)
     ? Result.succeed(input)
-    : SchemaParser.decodeUnknownResult(decoder.schema)(input)
+    : SchemaParser.decodeUnknownResult(decoder.schema())(input)

@@ -64,7 +64,7 @@ describe("Methods", () => {
       ...Methods.serverRequests.values()
     ]
     for (const decoder of decoders) {
-      assert.isTrue(Schema.isSchema(decoder.schema))
+      assert.isTrue(Schema.isSchema(decoder.schema()))
       assert.isFalse(decoder.check(null))
     }
   })

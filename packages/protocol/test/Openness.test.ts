@@ -180,9 +180,9 @@ describe("Openness", () => {
           return ast.propertySignatures.forEach(({ name, type }) => walk(type, `${path}.${String(name)}`))
       }
     }
-    for (const [method, { response }] of Methods.clientRequests) walk(response.schema.ast, method)
-    for (const [method, { schema }] of Methods.serverNotifications) walk(schema.ast, method)
-    for (const [method, { schema }] of Methods.serverRequests) walk(schema.ast, method)
+    for (const [method, { response }] of Methods.clientRequests) walk(response.schema().ast, method)
+    for (const [method, { schema }] of Methods.serverNotifications) walk(schema().ast, method)
+    for (const [method, { schema }] of Methods.serverRequests) walk(schema().ast, method)
     assert.deepStrictEqual(closed, [])
   })
 

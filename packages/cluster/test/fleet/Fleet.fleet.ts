@@ -3,8 +3,11 @@
  * was asked for it.
  */
 import * as CodexActivity from "@effect-codex/cluster/CodexActivity"
+import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { CodexHome, Gate, Reply, ScriptedModel, Step } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
+import { Codex } from "effect-codex"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -25,6 +28,11 @@ const slowly = {
 const machine = Layer.mergeAll(
   Postgres.layer,
   CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(slowly)))
+)
+
+/** An app-server on the same home, as somebody's command line is. */
+const OtherCodex = Layer.unwrap(
+  CodexHome.CodexHome.useSync(({ env, workspace }) => Codex.layer({ cwd: workspace, env }))
 )
 
 const start = (prefix: string, count: number) =>
@@ -58,14 +66,19 @@ const load = (
     yield* during
     const answers = (yield* Fiber.join(running)).flat()
     assert.strictEqual(answers.length, size.threads * size.turns)
-    for (const { status } of answers) assert.strictEqual(status, "completed")
+    for (const { status } of answers) {
+      assert.strictEqual(status, "completed")
+    }
     const messages = Fleet.messagesOf(codexHome)
     for (const key of keys) {
       assert.strictEqual(messages.get(key), 1, `${key} in the rollouts`)
       assert.isAtMost((yield* askedFor(`do ${key}`)).length, 1, `${key} at the model`)
     }
-    const continued = keys.filter((key) => messages.has(`${key}#2`)).length
-    const asked = (yield* Effect.forEach(keys, (key) => askedFor(`do ${key}`))).flat().length
+    const continued = keys.filter((key) =>
+      messages.has(`${key}#2`)
+    ).length
+    const asked = (yield* Effect.forEach(keys, (key) =>
+      askedFor(`do ${key}`))).flat().length
     return { continued, asked, answers: answers.length }
   })
 
@@ -74,7 +87,12 @@ describe("a fleet", () => {
     it.effect("whose runner is killed under load answers every run once", () =>
       Effect.gen(function*() {
         const { runners, threads } = yield* start("kill", 3)
-        const counted = yield* load(threads, "kill", { threads: 9, turns: 6 }, runners[0]?.signal("SIGKILL") ?? Effect.void)
+        const counted = yield* load(
+          threads,
+          "kill",
+          { threads: 9, turns: 6 },
+          runners[0]?.signal("SIGKILL") ?? Effect.void
+        )
         // A turn can be cut off before its first request: then only its continuation asked the model.
         assert.isAtLeast(counted.asked + counted.continued, counted.answers)
       }))
@@ -82,7 +100,12 @@ describe("a fleet", () => {
     it.effect("whose runner ends in order cuts no turn off", () =>
       Effect.gen(function*() {
         const { runners, threads } = yield* start("term", 3)
-        const counted = yield* load(threads, "term", { threads: 9, turns: 6 }, runners[0]?.signal("SIGTERM") ?? Effect.void)
+        const counted = yield* load(
+          threads,
+          "term",
+          { threads: 9, turns: 6 },
+          runners[0]?.signal("SIGTERM") ?? Effect.void
+        )
         assert.deepStrictEqual(counted, { continued: 0, asked: 54, answers: 54 })
       }))
 
@@ -192,5 +215,35 @@ describe("a fleet", () => {
         assert.strictEqual((yield* thread.run("idle two")).threadId, threadId)
         assert.strictEqual((yield* thread.where).epoch, idle.epoch + 1)
       }))
+
+    it.effect("whose runner is frozen under load, and goes on later, answers every run once", () =>
+      Effect.gen(function*() {
+        const { runners, threads } = yield* start("frozen", 3)
+        const freeze = Effect.gen(function*() {
+          yield* runners[0]?.signal("SIGSTOP") ?? Effect.void
+          yield* Effect.sleep("10 seconds")
+          yield* runners[0]?.signal("SIGCONT") ?? Effect.void
+        })
+        const counted = yield* load(threads, "frozen", { threads: 9, turns: 6 }, freeze)
+        assert.isAtLeast(counted.asked + counted.continued, counted.answers)
+      }))
+
+    it.effect("says that a thread is open in another program", () =>
+      Effect.gen(function*() {
+        const elsewhere = yield* Codex.Codex
+        const { services, threads } = yield* start("elsewhere", 1)
+        const open = yield* elsewhere.threadStart()
+        const { id } = open
+        yield* open.run("in the command line")
+        const index = Context.get(services, ThreadIndex.ThreadIndex)
+        const { epoch } = yield* index.open("elsewhere", "a runner that has released it")
+        yield* index.record("elsewhere", epoch, { threadId: id, progress: "begun" })
+        yield* index.release("elsewhere", epoch)
+        const error = yield* Effect.flip(threads.thread("elsewhere").run("here"))
+        assert.strictEqual(error._tag === "ThreadUnavailableError" ? error.reason : error._tag, "LockedElsewhere")
+        yield* elsewhere.threadArchive(id)
+        yield* elsewhere.threadUnarchive(id)
+        assert.strictEqual((yield* threads.thread("elsewhere").run("here again")).threadId, id)
+      }).pipe(Effect.provide(OtherCodex)))
   })
 })

@@ -64,17 +64,23 @@ export const client = (prefix: string, runners: ReadonlyArray<Runner>) =>
 
 /** Waits until these runners, and no others, serve the names. */
 export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: ReadonlyArray<Runner>) =>
-  Effect.forEach(Array.from({ length: 16 }, (_, index) => `probe ${index}`), (name) =>
-    Effect.map(Effect.timeoutOption(threads.thread(name).where, "2 seconds"), (place) =>
-      place._tag === "Some" ? place.value.runner : ""), { concurrency: "unbounded" }).pipe(
-      Effect.repeat({
-        until: (places) => {
-          const serving = new Set(places)
-          return serving.size === runners.length && runners.every(({ address }) => serving.has(address))
-        },
-        schedule: Schedule.spaced("250 millis")
-      })
-    )
+  Effect.forEach(
+    Array.from({ length: 16 }, (_, index) => `probe ${index}`),
+    (name) =>
+      Effect.map(
+        Effect.timeoutOption(threads.thread(name).where, "2 seconds"),
+        (place) => place._tag === "Some" ? place.value.runner : ""
+      ),
+    { concurrency: "unbounded" }
+  ).pipe(
+    Effect.repeat({
+      until: (places) => {
+        const serving = new Set(places)
+        return serving.size === runners.length && runners.every(({ address }) => serving.has(address))
+      },
+      schedule: Schedule.spaced("250 millis")
+    })
+  )
 
 /** Returns how often each id of a user's message stands in the rollouts of a home. */
 export const messagesOf = (codexHome: string): ReadonlyMap<string, number> => {
@@ -89,7 +95,7 @@ export const messagesOf = (codexHome: string): ReadonlyMap<string, number> => {
     for (const file of files) {
       if (!file.endsWith(".jsonl")) continue
       for (const line of readFileSync(join(codexHome, folder, file), "utf8").split("\n")) {
-        if (!line.includes('"item_completed"') || !line.includes('"UserMessage"')) continue
+        if (!line.includes("\"item_completed\"") || !line.includes("\"UserMessage\"")) continue
         const id = /"client_id":"([^"]*)"/.exec(line)?.[1]
         if (id !== undefined) found.set(id, (found.get(id) ?? 0) + 1)
       }

@@ -32,9 +32,11 @@ if (import.meta.main) {
       failover: options.failover,
       drain: "20 seconds",
       maxIdleTime: "5 seconds",
-      codex: Layer.unwrap(ThreadStorage.ThreadStorage.useSync(({ env }) =>
-        Codex.layer({ cwd: options.cwd, env: { ...options.home, ...env }, restart: Schedule.spaced("200 millis") })
-      )).pipe(Layer.provide(storage))
+      codex: Layer.unwrap(
+        ThreadStorage.ThreadStorage.useSync(({ env }) =>
+          Codex.layer({ cwd: options.cwd, env: { ...options.home, ...env }, restart: Schedule.spaced("200 millis") })
+        )
+      ).pipe(Layer.provide(storage))
     })),
     Layer.provide(sql(options.url)),
     Layer.provide(Logger.layer([Logger.withConsoleError(Logger.formatSimple)])),

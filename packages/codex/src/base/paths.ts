@@ -1,6 +1,15 @@
 /**
  * Absolute paths, compared by their text: POSIX paths, and those of Windows.
  */
+import type * as Effect from "effect/Effect"
+
+/**
+ * Follows the links of an absolute path, and returns the path of the file itself. Fails with `"missing"` if nothing is there, not even
+ * a link, and with `"hidden"` if it can't be known: the links lead nowhere, or a directory is closed.
+ *
+ * @category models
+ */
+export type RealPath = (path: string) => Effect.Effect<string, "missing" | "hidden">
 
 /** Returns an absolute path without `.`, `..` and repeated slashes, with `/` between its parts; undefined for any other text. */
 export const normalized = (path: string): string | undefined => {

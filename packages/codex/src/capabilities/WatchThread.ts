@@ -2,14 +2,17 @@
  * Watching a thread that the server has loaded, without opening it.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { InvalidInputError } from "../model/errors/CodexError.ts"
+import { saysUnstarted } from "../model/errors/Refusal.ts"
 import type { Services } from "./Services.ts"
 
 /** Returns the method that watches a thread. The scope of its caller ends the watching. */
 export const make = ({ client, router }: Services) =>
   Effect.fnUntraced(function*(threadId: string) {
-    const { thread: { status } } = yield* client.request("thread/read", { threadId })
-    if (status.type === "notLoaded") {
+    const { thread: found } = yield* client.request("thread/read", { threadId })
+    if (found.status.type === "notLoaded") {
       return yield* new InvalidInputError({
         field: "threadId",
         detail: `thread ${threadId} is not loaded, and watching does not load it; use threadResume`
@@ -28,6 +31,24 @@ export const make = ({ client, router }: Services) =>
             : Effect.ignore(client.request("thread/unsubscribe", { threadId }, { timeout: "3 seconds" }))
         })
     )
-    const { thread } = yield* client.request("thread/resume", { threadId })
+    const resume = client.request("thread/resume", { threadId })
+    /** Resumes the thread as soon as its first turn runs. */
+    const join = Effect.flatMap(router.subscribe(threadId), (events) =>
+      events.pipe(
+        Stream.filter((event) => event.method === "thread/status/changed" && event.params.status.type === "active"),
+        Stream.mapEffect(() => Effect.option(resume)),
+        Stream.takeUntil(Option.isSome),
+        Stream.runDrain,
+        Effect.ignore,
+        Effect.forkScoped
+      ))
+    const { thread } = yield* Effect.catchIf(
+      resume,
+      // The server does not resume a thread before its first turn. An ephemeral thread can't be watched at all.
+      (error) =>
+        error._tag === "CodexRpcError" && !found.ephemeral
+        && (saysUnstarted(error) || error.reason._tag === "ThreadNotFound"),
+      () => Effect.as(router.family.get(threadId)?.isOpened === true ? Effect.void : join, { thread: found })
+    )
     return { thread, notifications: events }
   })

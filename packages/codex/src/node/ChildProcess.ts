@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Node from "node:child_process"
+import type * as Node from "node:child_process"
 import type * as NodeStream from "node:stream"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectError, CodexConnectionError, type ConnectReason } from "../model/errors/CodexError.ts"
 import { look } from "./Binary.ts"
+import { childProcess } from "./builtin.ts"
 import type { Command } from "./Command.ts"
 import * as Readable from "./Readable.ts"
 import * as Stderr from "./Stderr.ts"
@@ -132,7 +133,7 @@ const start = (
   Effect.callback((resume) => {
     const fail = (error: NodeJS.ErrnoException) => resume(Effect.fail(spawnError(command, error)))
     try {
-      const child = Node.spawn(command.program, command.args, {
+      const child = childProcess().spawn(command.program, command.args, {
         cwd: command.cwd,
         env: command.env,
         stdio: ["pipe", "pipe", options.stderr === "log" ? "pipe" : options.stderr],

@@ -4,9 +4,9 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Node from "node:child_process"
 import * as Fs from "node:fs"
 import type { CodexConnectError } from "../model/errors/CodexError.ts"
+import { childProcess } from "./builtin.ts"
 import { spawnError } from "./ChildProcess.ts"
 import { onFiles, type SharedPlace } from "./SharedPlace.ts"
 import * as Stderr from "./Stderr.ts"
@@ -45,7 +45,7 @@ export const spawn = (
           resume(Effect.fail(spawnError(command, error)))
         }
         try {
-          const child = Node.spawn(command.program, command.args, {
+          const child = childProcess().spawn(command.program, command.args, {
             cwd: command.cwd,
             env: command.env,
             stdio: ["ignore", "ignore", file],

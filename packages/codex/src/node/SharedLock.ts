@@ -2,8 +2,8 @@
  * The steps that joining and stopping a shared server have in common: to look whether it listens, to wait, and to take the lock.
  */
 import * as Effect from "effect/Effect"
-import * as Net from "node:net"
 import { CodexConnectError, type ConnectReason } from "../model/errors/CodexError.ts"
+import { net } from "./builtin.ts"
 import * as LockFile from "./LockFile.ts"
 import * as SharedPlace from "./SharedPlace.ts"
 import { withinMillis } from "./withinMillis.ts"
@@ -45,7 +45,7 @@ export const unreachable = (place: Place, detail: string) => failure(place, { _t
 /** Returns true if a server listens. */
 export const listens = ({ socket }: Place): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
-    const probe = Net.connect({ path: socket })
+    const probe = net().connect({ path: socket })
     const end = (answer: boolean) => {
       probe.destroy()
       resume(Effect.succeed(answer))

@@ -6,13 +6,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { printable } from "../base/printable.ts"
 import { type Hide, hiding } from "../base/secrets.ts"
 import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
+import { childProcess, nodeCrypto } from "./builtin.ts"
 import { checkCwd, spawnError } from "./ChildProcess.ts"
 import { type Command, commandOn } from "./Command.ts"
 import * as files from "./privateFiles.ts"
@@ -41,7 +41,6 @@ const maxSocket = process.platform === "linux" ? 107 : 103
 const versionMillis = 10_000
 
 /** Loaded when it is needed: programs without a shared server need not wait for it. */
-const nodeCrypto = () => process.getBuiltinModule("node:crypto")
 
 const badDirectory = (target: string, detail: string) =>
   new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
@@ -164,7 +163,7 @@ const keyIn = (directory: string): string => {
 /** Asks the binary for its version. */
 const versionOf = (command: Command, hide: Hide): Effect.Effect<string, CodexConnectError> =>
   Effect.callback((resume) => {
-    const child = execFile(
+    const child = childProcess().execFile(
       command.program,
       ["--version"],
       { env: command.env, timeout: versionMillis, windowsHide: true },

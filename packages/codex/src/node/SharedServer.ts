@@ -15,6 +15,7 @@ import { look } from "./Binary.ts"
 import * as Detached from "./Detached.ts"
 import * as files from "./privateFiles.ts"
 import { identify, isRunning } from "./processes.ts"
+import { realPath } from "./realPath.ts"
 import {
   type Deadline,
   deadline,
@@ -176,6 +177,7 @@ export const layerShared = (options: SharedOptions.SharedOptions = {}): Layer.La
         target: "the shared codex app-server",
         directory: Path.resolve(directory, options.cwd ?? ""),
         look: (path) => Path.isAbsolute(path) ? look(path) : "relative",
+        realPath,
         connect: Effect.gen(function*() {
           // The rest is for the handshake itself, and lets a failed start be reported with its reason.
           const limit = deadline(timeout * 0.9)

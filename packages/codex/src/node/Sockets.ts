@@ -8,7 +8,7 @@ import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import * as Path from "node:path"
 import { printable } from "../base/printable.ts"
 import { hiding } from "../base/secrets.ts"
@@ -25,6 +25,7 @@ import {
 import { type Connection, Transport } from "../model/connection/Transport.ts"
 import { check } from "../model/errors/check.ts"
 import { CodexConnectError, type InvalidInputError } from "../model/errors/CodexError.ts"
+import { net, tls } from "./builtin.ts"
 import { type Request, upgrade } from "./Upgrade.ts"
 import { WebSocket } from "./WebSocket.ts"
 
@@ -65,7 +66,13 @@ const connectionOf = ({ receive, send }: WebSocket) => ({
 /** Connects to the Unix socket at an absolute path. */
 export const connectUnix = (path: string): Effect.Effect<Connection, CodexConnectError, Scope.Scope> =>
   Effect.map(
-    open(() => Net.connect({ path }), { target: path, host: "localhost", path: "/", token: undefined, hide: identity }),
+    open(() => net().connect({ path }), {
+      target: path,
+      host: "localhost",
+      path: "/",
+      token: undefined,
+      hide: identity
+    }),
     (webSocket) => ({ ...connectionOf(webSocket), target: path })
   )
 
@@ -95,15 +102,15 @@ export const layerWebSocket = (options: WebSocketOptions): Layer.Layer<Transport
       const connected = protocol === "wss:"
         ? open(
           () =>
-            process.getBuiltinModule("node:tls").connect({
+            tls().connect({
               host: name,
               port: Number(port || 443),
-              ...(Net.isIP(name) === 0 ? { servername: name } : {})
+              ...(net().isIP(name) === 0 ? { servername: name } : {})
             }),
           request,
           "secureConnect"
         )
-        : open(() => Net.connect({ host: name, port: Number(port || 80) }), request)
+        : open(() => net().connect({ host: name, port: Number(port || 80) }), request)
       return Transport.of({
         target,
         connect: Effect.gen(function*() {

@@ -15,6 +15,7 @@ import { codec } from "./bytes.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import { command } from "./Command.ts"
 import { defaults, type ProcessOptions } from "./ProcessOptions.ts"
+import { realPath } from "./realPath.ts"
 
 /** Returns the secrets in the environment of the process. */
 export const secretsOf = ({ env = {} }: Pick<ProcessOptions, "env">): ReadonlyArray<string> =>
@@ -74,7 +75,8 @@ export const layerStdio = (options: ProcessOptions = {}): Layer.Layer<Transport>
       }),
       // With `args`, the server may run on another machine.
       ...(options.args !== undefined ? {} : {
-        look: (path) => look(Path.resolve(directory, options.cwd ?? "", path))
+        look: (path) => look(Path.resolve(directory, options.cwd ?? "", path)),
+        realPath
       })
     })
   })

@@ -9,6 +9,7 @@ import type { Socket } from "node:net"
 import { printable } from "../base/printable.ts"
 import type { Hide } from "../base/secrets.ts"
 import { CodexConnectError, type ConnectReason } from "../model/errors/CodexError.ts"
+import { nodeCrypto } from "./builtin.ts"
 
 /** The parameters of the request. */
 export interface Request {
@@ -32,8 +33,7 @@ const endOfHead = "\r\n\r\n"
 /** The GUID of RFC 6455, with which the server proves that it has read the request. */
 const protocolId = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-const acceptOf = (key: string): string =>
-  process.getBuiltinModule("node:crypto").createHash("sha1").update(key + protocolId).digest("base64")
+const acceptOf = (key: string): string => nodeCrypto().createHash("sha1").update(key + protocolId).digest("base64")
 
 /** Waits until a socket is connected and performs the handshake. Leaves the socket paused, and the bytes after the response unread. */
 export const upgrade = (

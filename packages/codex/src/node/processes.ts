@@ -1,8 +1,8 @@
 /**
  * The identity of processes: a process id is given to another process later, so it counts only with the time of its start.
  */
-import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { childProcess } from "./builtin.ts"
 
 /** A process, now and later. */
 export interface ProcessId {
@@ -25,7 +25,7 @@ const startOf = (pid: number): string | undefined => {
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
       return fields[0] === "Z" || fields[0] === "X" ? undefined : `${bootId()} ${fields[19]}`
     }
-    const [state, ...start] = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
+    const [state, ...start] = childProcess().execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
       env: { ...process.env, LC_ALL: "C" },
       stdio: ["ignore", "pipe", "ignore"]
     }).toString().trim().split(/\s+/)

@@ -4,25 +4,28 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
 import * as EffectCodex from "../Codex.ts"
 import type * as CodexClient from "../CodexClient.ts"
 import type { ConnectError } from "../model/errors/CodexError.ts"
 import type * as Request from "../model/requests/Request.ts"
 import type * as Notification from "../model/turns/Notification.ts"
+import * as Hooks from "./Hooks.ts"
 import * as Login from "./Login.ts"
+import * as Mcp from "./Mcp.ts"
 import {
   type ThreadForkOptions,
   type ThreadResumeOptions,
   type ThreadStartOptions,
   toThreadOptions
 } from "./Options.ts"
-import { iterable, promise, type SignalOptions } from "./Runner.ts"
+import * as RateLimits from "./RateLimits.ts"
+import { acquire, iterable, promise, type SignalOptions } from "./Runner.ts"
+import * as Search from "./Search.ts"
 import { type Handlers, toEffectHandlers } from "./ServerRequests.ts"
+import * as Skills from "./Skills.ts"
 import * as Thread from "./Thread.ts"
 
 /** Options of every connection. */
@@ -121,6 +124,16 @@ export interface Codex extends AsyncDisposable {
   readonly loginChatgptDeviceCode: () => Promise<Login.DeviceCodeLogin>
   /** Logs out, and deletes the stored key or token (`account/logout`). */
   readonly logout: () => Promise<void>
+  /** Searches of files by parts of their names, and of stored threads by their text. */
+  readonly search: Search.Search
+  /** Usage limits of the account. */
+  readonly rateLimits: RateLimits.RateLimits
+  /** MCP servers: their state, logins, resources and tools. */
+  readonly mcp: Mcp.Mcp
+  /** Skills that the server finds. */
+  readonly skills: Skills.Skills
+  /** Hooks of the user's configuration, and their runs. */
+  readonly hooks: Hooks.Hooks
   /** Every notification that belongs to no turn, from the moment a loop begins. */
   readonly notifications: AsyncIterable<Notification.Notification>
   /** The state of the connection, and each later one: `Connected`, `Lost` and `Reconnecting`, with their reasons. */
@@ -160,18 +173,6 @@ const restarts = Schedule.exponential("250 millis").pipe(Schedule.jittered, Sche
 
 const toHandlers = (handlers: Handlers | undefined) =>
   handlers === undefined ? {} : { serverRequests: toEffectHandlers(handlers) }
-
-/** Acquires a resource that `close` releases. */
-const acquire = async <A, E>(acquisition: Effect.Effect<A, E, Scope.Scope>, signal?: AbortSignal) => {
-  const scope = Scope.makeUnsafe()
-  let closing: Promise<void> | undefined
-  const close = () => closing ??= promise(Scope.close(scope, Exit.void))
-  const resource = await promise(
-    Effect.onError(Scope.provide(acquisition, scope), (cause) => Scope.close(scope, Exit.failCause(cause))),
-    signal
-  )
-  return { resource, close, [Symbol.asyncDispose]: close }
-}
 
 /** Builds the Layer, and returns its service. Closing it closes the Layer. */
 const open = async (
@@ -217,6 +218,11 @@ const open = async (
     loginChatgpt: async () => Login.make(await promise(codex.loginChatgpt)),
     loginChatgptDeviceCode: async () => Login.make(await promise(codex.loginChatgptDeviceCode)),
     logout: () => promise(codex.logout),
+    search: Search.make(codex.search),
+    rateLimits: RateLimits.make(codex.rateLimits),
+    mcp: Mcp.make(codex.mcp),
+    skills: Skills.make(codex.skills),
+    hooks: Hooks.make(codex.hooks),
     notifications: iterable(codex.notifications),
     connection: iterable(codex.connection),
     request: (method, ...args) => promise(codex.client.request(method, ...args)),

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /** An option of methods that may take long. */
@@ -48,4 +49,16 @@ export const iterable = <A, E>(stream: Stream.Stream<A, E>, signal?: AbortSignal
       signal.aborted ? Stream.fail<unknown>(signal.reason) : Stream.interruptWhen(stream, aborted(signal))
     )
   return Stream.toAsyncIterableWith(bound, context)
+}
+
+/** Acquires a resource that `close` releases. */
+export const acquire = async <A, E>(acquisition: Effect.Effect<A, E, Scope.Scope>, signal?: AbortSignal) => {
+  const scope = Scope.makeUnsafe()
+  let closing: Promise<void> | undefined
+  const close = () => closing ??= promise(Scope.close(scope, Exit.void))
+  const resource = await promise(
+    Effect.onError(Scope.provide(acquisition, scope), (cause) => Scope.close(scope, Exit.failCause(cause))),
+    signal
+  )
+  return { resource, close, [Symbol.asyncDispose]: close }
 }

@@ -6,7 +6,9 @@ import { textOf } from "../base/text.ts"
 import { acceptAll, acceptForSession, declineAll } from "../model/requests/ApprovalHandlers.ts"
 import {
   type AnyHandler,
+  isPartial,
   type Method,
+  orElse,
   type Params,
   type RequestContext,
   type Response,
@@ -36,12 +38,15 @@ export type Handler<M extends Method> = (
 ) => Response<M> | Promise<Response<M>> | Effect.Effect<Response<M>, ServerRequestError>
 
 /**
- * Handlers by method, or a preset: `"declineAll"`, `"acceptAll"`, or `"acceptForSession"`. Methods without a handler fall back to
- * those of the client, then to `"declineAll"`.
+ * Handlers by method, such as those of `ServerRequests.rules`, or a preset: `"declineAll"`, `"acceptAll"`, or `"acceptForSession"`. In
+ * a list, each answers what those before it leave. What none answers falls back to the handlers of the client, then to `"declineAll"`.
  *
  * @category models
  */
-export type Handlers =
+export type Handlers = SomeHandlers | ReadonlyArray<SomeHandlers>
+
+/** Handlers by method, or a preset. */
+type SomeHandlers =
   | { readonly [M in Method]?: Handler<M> }
   | "declineAll"
   | "acceptAll"
@@ -68,13 +73,23 @@ const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, conte
     }
   })
 
-/** Returns the handlers as Effects. What is no function passes unchanged: the check of the option names it. */
+const isList = (handlers: Handlers): handlers is ReadonlyArray<SomeHandlers> => Array.isArray(handlers)
+
+/**
+ * Returns the handlers as Effects. What is no function passes unchanged: the check of the option names it. So do rules, which leave
+ * some requests to the next handler.
+ */
 export const toEffectHandlers = (handlers: Handlers): ServerRequestHandlers => {
   if (typeof handlers === "string") return presets[handlers]
+  if (isList(handlers)) {
+    return handlers.map(toEffectHandlers).reduce((before, next) => orElse(before, next), {})
+  }
   return Object.fromEntries(
     Object.entries<unknown>(handlers).map(([method, handler]) => [
       method,
-      typeof handler === "function" ? toEffectHandler(handler as AnyAsyncHandler) : handler
+      typeof handler === "function" && !isPartial(handler as AnyHandler)
+        ? toEffectHandler(handler as AnyAsyncHandler)
+        : handler
     ])
   )
 }

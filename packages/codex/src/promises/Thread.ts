@@ -4,14 +4,18 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type * as EffectCheckpoint from "../Checkpoint.ts"
 import type { GoalOptions } from "../Goal.ts"
 import type * as Input from "../Input.ts"
 import type * as Notification from "../model/turns/Notification.ts"
 import type { TurnResult } from "../model/turns/TurnResult.ts"
 import type { OutputEvent, TypedResult } from "../options/OutputCodec.ts"
 import type * as EffectThread from "../Thread.ts"
+import * as BackgroundTerminals from "./BackgroundTerminals.ts"
+import * as Checkpoint from "./Checkpoint.ts"
 import { isTyped, toTurnOptions, toTypedOptions, type TurnOptions, type TypedTurnOptions } from "./Options.ts"
 import { iterable, promise, type SignalOptions } from "./Runner.ts"
+import * as ThreadQueue from "./ThreadQueue.ts"
 import * as Turn from "./Turn.ts"
 
 /**
@@ -95,6 +99,14 @@ export interface Thread {
   readonly runGoal: (objective: string, options?: GoalOptions & SignalOptions) => Promise<TurnResult>
   /** The stored goal of the thread. */
   readonly goal: StoredGoal
+  /** The queue of the thread: input that the server turns into turns by itself. */
+  readonly queue: ThreadQueue.ThreadQueue
+  /** Remembers the present point of the conversation, and optionally of the files. Waits for a running turn. */
+  readonly checkpoint: (
+    options?: EffectCheckpoint.CheckpointOptions & SignalOptions
+  ) => Promise<Checkpoint.Checkpoint>
+  /** Commands of the agent that run on in the background. */
+  readonly backgroundTerminals: BackgroundTerminals.BackgroundTerminals
 }
 
 /**
@@ -202,6 +214,14 @@ export const make = (thread: EffectThread.Thread): Thread => {
       resume: async ({ signal, ...options } = {}) =>
         Turn.make(await promise(thread.goal.resume(options), signal), signal),
       clear: () => promise(thread.goal.clear)
+    },
+    get queue() {
+      return ThreadQueue.make(thread.queue)
+    },
+    checkpoint: async ({ signal, ...options } = {}) =>
+      Checkpoint.make(await promise(thread.checkpoint(options), signal)),
+    get backgroundTerminals() {
+      return BackgroundTerminals.make(thread.backgroundTerminals)
     }
   }
 }

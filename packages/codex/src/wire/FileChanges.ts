@@ -1,13 +1,14 @@
 /**
  * File changes that are in progress, by their items: the server asks for their approval by the id of the item alone.
  */
-import * as Protocol from "@effect-codex/protocol/Protocol"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Schemas from "@effect-codex/protocol/Schemas"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 type Changes = ReadonlyArray<Protocol.FileUpdateChange>
 
-const isChanges = Schema.is(Schema.Array(Protocol.FileUpdateChange))
+const isChanges = Schema.is(Schema.Array(Schema.suspend(Schemas.FileUpdateChange)))
 
 /** So many changes are kept. An interrupted turn may not report the end of its items. */
 const maxItems = 256

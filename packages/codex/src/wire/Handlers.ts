@@ -6,6 +6,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { RealPath } from "../base/paths.ts"
 import { printable } from "../base/printable.ts"
 import { declineAll } from "../model/requests/ApprovalHandlers.ts"
 import type * as ServerRequests from "../model/requests/ServerRequests.ts"
@@ -40,7 +41,7 @@ const lookUpTimeout = "5 seconds"
  * Finds the handlers of requests on one client. The result is undefined if another client has to answer: on a shared
  * server each connection is asked, and the first answer counts.
  */
-export const make = ({ client, family, isShared, read }: {
+export const make = ({ client, family, isShared, read, realPath }: {
   /** The client's own handlers. */
   readonly client: ServerRequests.AllHandlers
   readonly family: Family
@@ -48,6 +49,8 @@ export const make = ({ client, family, isShared, read }: {
   readonly isShared: () => boolean
   /** Reads a thread from the server (`thread/read`). */
   readonly read: (threadId: string) => Effect.Effect<Protocol.Thread, unknown>
+  /** `Transport.realPath` of the transport. */
+  readonly realPath: RealPath | undefined
 }): (question: Question) => Effect.Effect<Answerer | undefined> => {
   const lookUps = new Map<string, Deferred.Deferred<boolean>>()
 
@@ -111,6 +114,7 @@ export const make = ({ client, family, isShared, read }: {
       threadId,
       turnId,
       ...(changes === undefined ? {} : { changes }),
+      ...(realPath === undefined ? {} : { realPath }),
       ...(threadId === undefined || typeof parentThreadId !== "string"
         ? {}
         : { parentThreadId, rootThreadId: family.rootOf(threadId) })

@@ -151,6 +151,87 @@ describe("skills and hooks", () => {
     }))
 })
 
+describe("capabilities of a thread", () => {
+  scenario(
+    "the queue and the terminals are read again on each connection, and equal lists in between are one",
+    () =>
+      Effect.gen(function*() {
+        const { codex, server } = yield* setup
+        const thread = yield* codex.threadStart()
+        let ids = ["a"]
+        yield* server.on(
+          "thread/queue/list",
+          () => ({ data: ids.map((id) => ({ id, clientUserMessageId: id, input: [] })), nextCursor: null })
+        )
+        yield* server.on("thread/backgroundTerminals/list", () => ({ data: [], nextCursor: null }))
+        const queue = yield* following(Stream.map(thread.queue.changes, (list) => list.map(({ id }) => id).join()))
+        const terminals = yield* following(thread.backgroundTerminals.changes)
+        assert.strictEqual(yield* queue.next, "a")
+        assert.deepStrictEqual(yield* terminals.next, [])
+        const changed = { method: "thread/queue/changed", params: { threadId: thread.id } } as const
+        yield* server.notifyAll([changed])
+        yield* server.awaitRequest("thread/queue/list", 1)
+        ids = ["a", "b"]
+        yield* server.notifyAll([changed])
+        assert.strictEqual(yield* queue.next, "a,b")
+        ids = ["b"]
+        yield* crash
+        assert.strictEqual(yield* queue.next, "b")
+        assert.deepStrictEqual(yield* terminals.next, [])
+        yield* Fiber.interruptAll([queue.fiber, terminals.fiber])
+        yield* server.notifyAll([{ method: "thread/closed", params: { threadId: thread.id } }])
+        yield* thread.setName("closed")
+      }),
+    restarting
+  )
+
+  scenario("fail when no other connection follows", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      const thread = yield* codex.threadStart()
+      yield* server.on("thread/queue/list", () => ({ data: [], nextCursor: null }))
+      const { fiber, next } = yield* following(thread.queue.changes)
+      yield* next
+      yield* server.crash()
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "CodexConnectionError")
+    }))
+})
+
+/** Lets a server accept search sessions. */
+const serve = (server: FakeAppServer.FakeAppServer["Service"]) =>
+  Effect.forEach(
+    ["Start", "Update", "Stop"] as const,
+    (method) => server.on(`fuzzyFileSearch/session${method}`, () => ({}))
+  )
+
+describe("a search of files", () => {
+  scenario("starts again on each connection, with its query", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      yield* serve(server)
+      const session = yield* codex.search.fileSession({ roots: ["."] })
+      const { next } = yield* following(session.changes)
+      assert.strictEqual((yield* next).query, "")
+      yield* session.query("a")
+      yield* crash
+      const { params } = yield* server.awaitRequest("fuzzyFileSearch/sessionUpdate", 1)
+      assert.deepInclude(params, { query: "a" })
+      const sessionId = String(Object(params).sessionId)
+      yield* server.notify("fuzzyFileSearch/sessionUpdated", { sessionId, query: "a", files: [] })
+      assert.strictEqual((yield* next).query, "a")
+    }).pipe(Effect.scoped), restarting)
+
+  scenario("fails when no other connection follows", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      yield* serve(server)
+      const session = yield* codex.search.fileSession({ roots: ["."] })
+      const { fiber } = yield* following(session.changes)
+      yield* server.crash()
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "CodexConnectionError")
+    }).pipe(Effect.scoped))
+})
+
 const status = (name: string, more: Partial<Protocol.McpServerStatus> = {}): Protocol.McpServerStatus => ({
   name,
   authStatus: "unsupported",

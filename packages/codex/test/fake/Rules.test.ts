@@ -52,39 +52,45 @@ describe("what rules leave", () => {
       assert.deepStrictEqual(yield* ask("unknown", "ls"), { decision: "decline" })
     }))
 
-  scenario("goes on with services: a handler of rules and the next one have their own", () =>
-    Effect.gen(function*() {
-      const { codex, server } = yield* setup
-      const thread = yield* codex.threadStart({
-        serverRequests: ServerRequests.orElse(
-          ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "allow", command: ["ls"] }]),
-          {
-            [fileChange]: (_, { changes }) => Effect.succeed({ decision: changes === undefined ? "cancel" : "decline" })
+  scenario(
+    "goes to a handler that knows the changes, after the rules have followed their links",
+    () =>
+      Effect.gen(function*() {
+        const { codex, server } = yield* setup
+        const thread = yield* codex.threadStart({
+          serverRequests: ServerRequests.orElse(
+            ServerRequests.rules([{ action: "allow", path: "/src" }, { action: "allow", command: ["ls"] }], {
+              files: FileSystem.makeNoop({ realPath: (path) => Effect.succeed(path) })
+            }),
+            {
+              [fileChange]: (_, { changes }) =>
+                Effect.succeed({ decision: changes === undefined ? "cancel" : "decline" })
+            }
+          )
+        })
+        const item = (id: string, path: string) => ({
+          threadId: thread.id,
+          turnId: "turn-1",
+          item: {
+            type: "fileChange" as const,
+            id,
+            status: "inProgress" as const,
+            changes: [{ path, kind: { type: "add" as const }, diff: "" }]
           }
-        )
-      }).pipe(Effect.provide(FileSystem.layerNoop({ realPath: (path) => Effect.succeed(path) })))
-      const item = (id: string, path: string) => ({
-        threadId: thread.id,
-        turnId: "turn-1",
-        item: {
-          type: "fileChange" as const,
-          id,
-          status: "inProgress" as const,
-          changes: [{ path, kind: { type: "add" as const }, diff: "" }]
-        }
+        })
+        const ask = (itemId: string) =>
+          Effect.map(
+            server.ask(fileChange, { ...asked, itemId, threadId: thread.id }),
+            (answer) => Object(answer).decision
+          )
+        yield* server.notify("item/started", { ...item("in", "/src/a"), startedAtMs: 0 })
+        yield* server.notify("item/started", { ...item("out", "/etc/a"), startedAtMs: 0 })
+        assert.strictEqual(yield* ask("in"), "accept")
+        assert.strictEqual(yield* ask("out"), "decline")
+        // Nobody knows what changes.
+        assert.strictEqual(yield* ask("other"), "cancel")
+        yield* server.notify("item/completed", { ...item("in", "/src/a"), completedAtMs: 0 })
+        assert.strictEqual(yield* ask("in"), "cancel")
       })
-      const ask = (itemId: string) =>
-        Effect.map(
-          server.ask(fileChange, { ...asked, itemId, threadId: thread.id }),
-          (answer) => Object(answer).decision
-        )
-      yield* server.notify("item/started", { ...item("in", "/src/a"), startedAtMs: 0 })
-      yield* server.notify("item/started", { ...item("out", "/etc/a"), startedAtMs: 0 })
-      assert.strictEqual(yield* ask("in"), "accept")
-      assert.strictEqual(yield* ask("out"), "decline")
-      // Nobody knows what changes.
-      assert.strictEqual(yield* ask("other"), "cancel")
-      yield* server.notify("item/completed", { ...item("in", "/src/a"), completedAtMs: 0 })
-      assert.strictEqual(yield* ask("in"), "cancel")
-    }))
+  )
 })

@@ -29,7 +29,7 @@ scenario("every notification, with wrong types in every field", () =>
     const client = yield* CodexClient.CodexClient
     const server = yield* FakeAppServer.FakeAppServer
     const sent = Array.from(Methods.serverNotifications).flatMap(([method, entry]) =>
-      mistakes(entry.schema).map((params) => ({ entry, message: { method, params } }))
+      mistakes(entry.schema()).map((params) => ({ entry, message: { method, params } }))
     )
     assert.isAbove(sent.length, 2_500)
     const reading = yield* inBackground(Stream.runCollect(Stream.take(client.notifications, sent.length)))
@@ -52,7 +52,7 @@ scenario("every response, of every wrong type", () =>
     let refused = 0
     for (const [method, entry] of Methods.clientRequests) {
       if (method === "initialize") continue
-      for (const response of mistakes(entry.response.schema)) {
+      for (const response of mistakes(entry.response.schema())) {
         yield* server.on(method, () => FakeAppServer.verbatim(response))
         const answer = yield* Effect.result(
           // Any method, with parameters that nobody looks at.

@@ -1,7 +1,7 @@
 /** Approval rules: what matches, and attacks on what matches. The real binary asks in test/real/Rules.test.ts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { ServerRequests } from "effect-codex"
+import { ServerRequests, type Transport } from "effect-codex"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
@@ -38,9 +38,7 @@ type AskedCommand = Partial<ServerRequests.Params<typeof command>>
 /** The verdict on a command, as Codex reports it. */
 const onCommand = (rules: ReadonlyArray<ServerRequests.Rule>, params: AskedCommand) => {
   const handlers = ServerRequests.orElse(ServerRequests.rules(rules), next)
-  return Effect.map(handlers[command]!({ ...place, ...params }, context), ({ decision }) => verdictOf(decision)).pipe(
-    Effect.provide(FileSystem.layerNoop({}))
-  )
+  return Effect.map(handlers[command]!({ ...place, ...params }, context), ({ decision }) => verdictOf(decision))
 }
 
 const quoted = (script: string) => `'${script.replaceAll("'", `'"'"'`)}'`
@@ -458,15 +456,24 @@ const onFiles = (
   changes: ServerRequests.RequestContext["changes"],
   grantRoot: string | null = null
 ) =>
-  Effect.map(
-    ServerRequests.orElse(ServerRequests.rules(rules), next)[fileChange]!(
+  FileSystem.FileSystem.use((files) =>
+    ServerRequests.orElse(ServerRequests.rules(rules, { files }), next)[fileChange]!(
       { ...place, grantRoot },
       { ...context, method: fileChange, changes }
-    ),
-    ({ decision }) => verdictOf(decision)
-  ).pipe(Effect.provide(NodeServices.layer))
+    )
+  ).pipe(Effect.map(({ decision }) => verdictOf(decision)), Effect.provide(NodeServices.layer))
 
 const add = (path: string) => ({ path, kind: { type: "add" }, diff: "" }) as const
+
+/** The verdict on a file below `/src`. */
+const onSource = (action: "allow" | "decline", realPath?: Transport.RealPath) =>
+  Effect.map(
+    ServerRequests.orElse(ServerRequests.rules([{ action, path: "/src" }]), next)[fileChange]!(
+      { ...place, grantRoot: null },
+      { ...context, method: fileChange, changes: [add("/src/a.ts")], realPath }
+    ),
+    ({ decision }) => verdictOf(decision)
+  )
 
 describe("a rule for a path", () => {
   it.effect("matches files below it, wherever links lead", () =>
@@ -531,15 +538,25 @@ describe("a rule for a path", () => {
       assert.strictEqual(yield* onFiles(declining, [inside, add("/etc/passwd")]), "decline")
     }))
 
+  it.effect("is in doubt about every path on a machine whose files the client can't see", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* onSource("allow"), "next")
+      assert.strictEqual(yield* onSource("decline"), "decline")
+      assert.strictEqual(yield* onSource("allow", Effect.succeed), "allow")
+      assert.strictEqual(yield* onSource("allow", (path) => Effect.fail(path === "/" ? "hidden" : "missing")), "next")
+      assert.throws(() => ServerRequests.rules([], { fils: null } as object), /fils is not an option/)
+    }))
+
   it.effect("answers requests of the old protocol", () =>
     Effect.gen(function*() {
       const root = tree()
+      const files = yield* FileSystem.FileSystem
       const handlers = ServerRequests.orElse(
         ServerRequests.rules([
           { action: "allow", path: root },
           { action: "allow", command: ["git", "status"] },
           { action: "decline", command: ["rm"] }
-        ]),
+        ], { files }),
         next
       )
       const exec = (words: ReadonlyArray<string>) =>

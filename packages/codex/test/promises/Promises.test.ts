@@ -1,9 +1,11 @@
 /** The Promise API on the real binary. */
 import { Reply, startTestCodex, type TestCodex, type TestModel } from "@effect-codex/testing/promises"
 import { toStandardJsonSchema } from "@valibot/to-json-schema"
-import { Codex, CodexError, tool } from "effect-codex/promises"
+import { Codex, CodexError, McpConfig, ServerRequests, tool } from "effect-codex/promises"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { existsSync, mkdirSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
 import * as v from "valibot"
 import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
 import { z } from "zod"
@@ -207,6 +209,20 @@ describe("a tool", () => {
   })
 })
 
+const at = (path: string) => join(test.home.workspace, path)
+
+const patch = (path: string) =>
+  Reply.functionCall({
+    name: "exec_command",
+    arguments: { cmd: `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+hi\n*** End Patch\nEOF\n` }
+  })
+
+const escalate = (cmd: string) =>
+  Reply.functionCall({
+    name: "exec_command",
+    arguments: { cmd, sandbox_permissions: "require_escalated", justification: "test" }
+  })
+
 describe("approvals", () => {
   const escalated = Reply.functionCall({
     name: "exec_command",
@@ -240,10 +256,154 @@ describe("approvals", () => {
     assert.notInclude(model.requests().at(-1)!.toolOutput(), "approved\n")
   })
 
+  it("are answered by rules, which leave the rest to the next handlers, and follow links", async () => {
+    mkdirSync(at("src"))
+    mkdirSync(at("outside"))
+    symlinkSync(at("outside"), at("src/link"))
+    const left: Array<string> = []
+    const thread = await codex.threadStart({
+      sandbox: "readOnly",
+      approvalPolicy: "on-request",
+      serverRequests: [
+        ServerRequests.rules([{ action: "allow", command: ["touch"] }, { action: "allow", path: at("src") }]),
+        {
+          "item/commandExecution/requestApproval": async ({ command }) => {
+            left.push(String(command))
+            return { decision: "accept" }
+          }
+        }
+      ]
+    })
+    enqueue(
+      escalate("touch one"),
+      patch("src/a.txt"),
+      patch("src/link/b.txt"),
+      escalate("cp one two"),
+      Reply.text("done")
+    )
+    await thread.run("Go.")
+    assert.deepStrictEqual(
+      ["one", "two", "src/a.txt", "outside/b.txt"].map((path) => existsSync(at(path))),
+      [true, true, true, false]
+    )
+    assert.lengthOf(left, 1)
+    assert.include(left[0], "cp one two")
+  })
+
   it("name unknown methods", async () => {
     // @ts-expect-error The request has another name.
     await expect(codex.threadStart({ serverRequests: { "item/commandExecution/approval": () => {} } }))
       .rejects.toThrow("did you mean")
+  })
+})
+
+/** Takes the values of a loop up to one of them. */
+const until = async <A>(values: AsyncIterable<A>, isLast: (value: A) => boolean): Promise<A> => {
+  for await (const value of values) if (isLast(value)) return value
+  return assert.fail("the loop has ended")
+}
+
+describe("capabilities", () => {
+  it("queue turns", async () => {
+    const thread = await codex.threadStart()
+    const running = await thread.turn("Wait.")
+    const [first, second] = [await thread.queue.add("first"), await thread.queue.add("Wait.")]
+    await thread.queue.reorder([second.id, first.id])
+    assert.deepStrictEqual((await thread.queue.current()).map(({ id }) => id), [second.id, first.id])
+    assert.isTrue(await thread.queue.remove(second.id))
+    await expect(second.turn()).rejects.toThrow(CodexError.QueuedTurnRemovedError)
+    const changed = until(thread.queue.changes, (list) => JSON.stringify(list).includes("one"))
+    assert.strictEqual((await thread.queue.update(first.id, "one")).id, first.id)
+    await changed
+    const aborted = first.turn({ signal: AbortSignal.abort(new Error("enough")) })
+    await expect(aborted).rejects.toThrow("enough")
+    await running.interrupt()
+    await running.result
+    enqueue(Reply.text("queued"))
+    await thread.queue.start()
+    assert.strictEqual((await (await first.turn()).result).finalResponse, "queued")
+  })
+
+  it("return to a checkpoint", async () => {
+    const thread = await codex.threadStart()
+    enqueue(Reply.text("one"), Reply.text("two"))
+    const first = await thread.run("One.")
+    const checkpoint = await thread.checkpoint()
+    assert.strictEqual(checkpoint.turnId, first.id)
+    await thread.run("Two.")
+    assert.deepStrictEqual(await checkpoint.restore(), { saved: undefined })
+    assert.lengthOf((await thread.read({ includeTurns: true })).turns, 1)
+  })
+
+  it("list and stop background terminals", async () => {
+    const thread = await codex.threadStart({ sandbox: "fullAccess" })
+    const terminals = thread.backgroundTerminals
+    enqueue(
+      Reply.functionCall({ name: "exec_command", arguments: { cmd: "sleep 60", yield_time_ms: 250 } }),
+      Reply.text("started")
+    )
+    const started = until(terminals.changes, (running) => running.length === 1)
+    await thread.run("Start.")
+    const processId = (await started)[0]?.processId ?? ""
+    const settled = terminals.settled()
+    assert.isTrue(await terminals.stop(processId))
+    await settled
+    await terminals.stopAll()
+    assert.deepStrictEqual(await terminals.current(), [])
+  })
+
+  it("search files, in a session that is closed, and threads", async () => {
+    const roots = [import.meta.dirname]
+    const [found] = await codex.search.files("Promises.test", { roots })
+    assert.strictEqual(found?.path, "Promises.test.ts")
+    const session = await codex.search.fileSession({ roots })
+    const results = until(session.changes, ({ files }) => files.length > 0)
+    await session.query("Promises.test")
+    assert.strictEqual((await results).files[0]?.path, "Promises.test.ts")
+    assert.strictEqual((await session.current()).query, "Promises.test")
+    await session.close()
+    await expect(until(session.changes, () => false)).rejects.toThrow("the loop has ended")
+
+    const thread = await codex.threadStart()
+    enqueue(Reply.text("ok"))
+    await thread.run("A needle in a haystack.")
+    const match = await until(codex.search.threads("needle"), () => true)
+    assert.strictEqual(match.thread.id, thread.id)
+    const live = await until(codex.search.threadsLive("needle"), ({ isComplete }) => isComplete)
+    assert.strictEqual(live.threads[0]?.thread.id, thread.id)
+  })
+
+  it("read limits, skills, hooks and MCP servers", async () => {
+    await expect(codex.rateLimits.current()).rejects.toThrow(CodexError.CodexRpcError)
+    await expect(until(codex.rateLimits.changes, () => true)).rejects.toThrow(CodexError.CodexRpcError)
+    const cwds = [test.home.workspace]
+    assert.strictEqual((await codex.skills.current({ cwds }))[0]?.cwd, cwds[0])
+    assert.lengthOf(await until(codex.skills.changes({ cwds }), () => true), 1)
+    assert.strictEqual((await codex.hooks.list({ cwds }))[0]?.cwd, cwds[0])
+    const runs = until(codex.hooks.runs, () => true)
+    const thread = await codex.threadStart({
+      config: {
+        bypass_hook_trust: true,
+        hooks: { UserPromptSubmit: [{ hooks: [{ type: "command", command: "echo hooked" }] }] },
+        ...McpConfig.config({ missing: { command: "/nonexistent" } })
+      }
+    })
+    const servers = await until(
+      codex.mcp.startup(thread.id),
+      (servers) => servers.some((server) => server.error !== null)
+    )
+    assert.deepInclude(servers[0], { name: "missing", status: "failed" })
+    assert.lengthOf(await codex.mcp.status({ threadId: thread.id, server: "missing" }), 1)
+    await expect(codex.mcp.resources({ server: "none" })).rejects.toThrow(CodexError.InvalidInputError)
+    await expect(codex.mcp.login("none")).rejects.toThrow(CodexError.CodexRpcError)
+    const call = { threadId: thread.id, server: "missing", tool: "none" }
+    await expect(codex.mcp.callTool(call, { timeout: "10 seconds" })).rejects.toThrow(CodexError.CodexRpcError)
+    await expect(codex.mcp.readResource({ server: "missing", uri: "x:", threadId: thread.id }))
+      .rejects.toThrow(CodexError.CodexRpcError)
+    await codex.mcp.reload()
+    enqueue(Reply.text("ok"))
+    await thread.run("Go.")
+    assert.strictEqual((await runs).params.threadId, thread.id)
   })
 })
 

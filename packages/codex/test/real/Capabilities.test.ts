@@ -83,7 +83,7 @@ layer(live, { excludeTestServices: true })("on the real binary", (it) => {
     Effect.gen(function*() {
       const { codex, home, model } = yield* setup
       const thread = yield* codex.threadStart()
-      const names = (entries: Effect.Success<ReturnType<typeof codex.skills.list>>) =>
+      const names = (entries: Effect.Success<ReturnType<typeof codex.skills.current>>) =>
         entries.flatMap(({ skills }) => skills.map(({ name }) => name))
       const changes = yield* until(codex.skills.changes(), (entries) => names(entries).includes("greet"))
       yield* changes.started
@@ -93,7 +93,7 @@ layer(live, { excludeTestServices: true })("on the real binary", (it) => {
       writeFileSync(path, "---\nname: greet\ndescription: Greets people.\n---\nAlways say moin.\n")
       const seen = yield* Fiber.join(changes.fiber)
       assert.notInclude(names(seen[0]!), "greet")
-      const [entry] = yield* codex.skills.list({ cwds: [home.workspace], forceReload: true })
+      const [entry] = yield* codex.skills.current({ cwds: [home.workspace], forceReload: true })
       assert.strictEqual(entry?.cwd, home.workspace)
       assert.strictEqual(entry?.skills.find(({ name }) => name === "greet")?.path, path)
 
@@ -104,7 +104,7 @@ layer(live, { excludeTestServices: true })("on the real binary", (it) => {
         assert.deepInclude(error, { _tag: "InvalidInputError", field: "input" })
         assert.include(error.message, wrong)
       }
-      const error = yield* Effect.flip(codex.skills.list({ cwd: "/" } as object))
+      const error = yield* Effect.flip(codex.skills.current({ cwd: "/" } as object))
       assert.deepInclude(error, { _tag: "InvalidInputError", field: "cwd" })
     }))
 

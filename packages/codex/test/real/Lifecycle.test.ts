@@ -2,6 +2,7 @@ import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testin
 import { assert, describe, it, layer } from "@effect/vitest"
 import { CodexError } from "effect-codex"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { agentTexts, echoing, scripted, setup, withCodex } from "./utils.ts"
@@ -38,6 +39,28 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
         [["user", "one"], ["agent", "one"], ["user", "two"], ["agent", "two"]]
       )
       assert.deepStrictEqual((yield* thread.read()).turns, [])
+    }))
+
+  it.effect("has no turns before its first one is stored", () =>
+    Effect.gen(function*() {
+      const { codex } = yield* setup
+      const thread = yield* codex.threadStart()
+      assert.deepStrictEqual((yield* codex.threadRead(thread.id, { includeTurns: true })).turns, [])
+      yield* Effect.scoped(Effect.gen(function*() {
+        const watched = yield* codex.threadWatch(thread.id)
+        assert.deepStrictEqual([watched.thread.id, watched.thread.turns], [thread.id, []])
+        const seen = yield* Effect.forkChild(
+          Stream.runCollect(Stream.takeUntil(watched.notifications, ({ method }) => method === "turn/completed")),
+          { startImmediately: true }
+        )
+        yield* thread.run("one")
+        assert.include((yield* Fiber.join(seen)).map(({ method }) => method), "turn/started")
+      }))
+      assert.lengthOf((yield* thread.read({ includeTurns: true })).turns, 1)
+      const ephemeral = yield* codex.threadStart({ ephemeral: true })
+      const refused = yield* refusal(codex.threadRead(ephemeral.id, { includeTurns: true }))
+      assert.include(refused.message, "ephemeral")
+      yield* refusal(Effect.scoped(codex.threadWatch(ephemeral.id)))
     }))
 
   it.effect("has the name that it was given", () =>
@@ -158,10 +181,6 @@ layer(TestCodex.layer({ script: TestCodex.echo }), { excludeTestServices: true }
         const thread = yield* codex.threadStart()
         assert.strictEqual((yield* refusal(codex.threadResume(thread.id))).reason._tag, "ThreadNotFound")
         assert.strictEqual((yield* refusal(codex.threadFork(thread.id))).reason._tag, "ThreadNotFound")
-        assert.deepInclude(yield* refusal(thread.read({ includeTurns: true })), {
-          reason: { _tag: "Other" },
-          code: -32601
-        })
         assert.strictEqual((yield* thread.run("still fine")).finalResponse, "still fine")
       }))
 

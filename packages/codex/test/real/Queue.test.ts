@@ -1,6 +1,7 @@
 import { Gate, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, layer } from "@effect/vitest"
 import { CodexError } from "effect-codex"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -96,13 +97,18 @@ layer(TestCodex.layer({ script }), { excludeTestServices: true })("a queue", (it
     Effect.gen(function*() {
       const { thread, turn } = yield* held
       const seen: Array<string> = []
+      const started = yield* Deferred.make<void>()
       const watching = yield* thread.queue.changes.pipe(
         Stream.map((queue) => queue.map(textOf).join(" ")),
-        Stream.tap((queue) => Effect.sync(() => seen.push(queue))),
+        Stream.tap((queue) => {
+          seen.push(queue)
+          return Deferred.succeed(started, undefined)
+        }),
         Stream.takeUntil((queue) => queue === "b2"),
         Stream.runDrain,
         Effect.forkChild({ startImmediately: true })
       )
+      yield* Deferred.await(started)
       const a = yield* thread.queue.add("a")
       const b = yield* thread.queue.add("b")
       yield* thread.queue.reorder([b.id, a.id])

@@ -1,6 +1,5 @@
 /** Approval rules, asked by the real binary. The attacks are in test/model/Rules.test.ts. */
 import { Item, Reply, TestCodex } from "@effect-codex/testing"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { ServerRequests } from "effect-codex"
 import * as Effect from "effect/Effect"
@@ -103,5 +102,5 @@ layer(TestCodex.layer({ home: { approvalPolicy: "on-request", sandboxMode: "read
       assert.lengthOf(changes, attacks.length)
       assert.deepStrictEqual(changes[0]?.map(({ kind, path }) => [path, kind.type]), [[at("outside/x.txt"), "add"]])
       assert.isFalse(existsSync(at("outside/x.txt")))
-    }).pipe(Effect.provide(NodeServices.layer)))
+    }))
 })

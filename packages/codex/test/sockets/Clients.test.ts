@@ -117,6 +117,36 @@ layer(server.layer("ws", { script: TestCodex.echo }), { excludeTestServices: tru
       assert.deepInclude(b.router.stats(), idle)
     }).pipe(Effect.scoped))
 
+  it.effect("watch a thread before its first turn", () =>
+    Effect.gen(function*() {
+      const model = yield* ScriptedModel.ScriptedModel
+      const [a, b] = [yield* client(), yield* client()]
+      yield* model.clear
+      const thread = yield* a.codex.threadStart()
+      const gate = yield* Gate.make
+      yield* model.enqueue(Reply.message({ deltas: [gate, "from a"] }))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const watched = yield* b.codex.threadWatch(thread.id)
+        assert.deepStrictEqual(watched.thread.turns, [])
+        const joined = yield* Deferred.make<void>()
+        const message = yield* watched.notifications.pipe(
+          // The server answers a client that joins a thread with this.
+          Stream.tap(({ method }) =>
+            method === "thread/goal/cleared" ? Deferred.succeed(joined, undefined) : Effect.void
+          ),
+          Stream.filter(({ method }) => method === "item/agentMessage/delta"),
+          Stream.runHead,
+          Effect.forkChild({ startImmediately: true })
+        )
+        const running = yield* Effect.forkChild(thread.run("go"))
+        yield* Deferred.await(joined)
+        yield* gate.open
+        yield* Fiber.join(message)
+        assert.strictEqual((yield* Fiber.join(running)).finalResponse, "from a")
+      }))
+      assert.deepInclude(b.router.stats(), idle)
+    }).pipe(Effect.scoped))
+
   it.effect("can't watch a thread that is not loaded", () =>
     Effect.gen(function*() {
       const a = yield* client()

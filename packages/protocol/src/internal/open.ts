@@ -148,6 +148,12 @@ export const keyedUnion = <A>(variants: Variants<A>): Schema.Codec<A | string> =
 export const untaggedUnion = <A>(members: ReadonlyArray<Schema.Codec<A>>): Schema.Codec<A> =>
   Schema.Union([...members, dispatch<A>("type", {}, () => "$unknown")])
 
+/** A Schema that is built on first use. */
+export const lazy = <S>(build: () => S): () => S => {
+  let schema: S | undefined
+  return () => schema ??= build()
+}
+
 /** A nullable Schema. Unlike in `Schema.NullOr`, null comes first: an open union would decode it as an unknown variant. */
 export const nullOr = <S extends Schema.Constraint>(schema: S) => Schema.Union([Schema.Null, schema])
 

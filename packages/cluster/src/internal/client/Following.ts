@@ -23,7 +23,8 @@ const isUpTo = (at: Cursor, than: Cursor): boolean =>
 const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
   cause.reasons.every((reason) =>
     reason._tag === "Interrupt"
-    || (reason._tag === "Fail" && reason.error._tag === "ThreadUnavailableError" && reason.error.reason === "Unreachable")
+    || (reason._tag === "Fail" && reason.error._tag === "ThreadUnavailableError" &&
+      reason.error.reason === "Unreachable")
   )
 
 /**
@@ -112,7 +113,9 @@ export const ofRun = (
         }
         return yield* Queue.end(queue)
       }
-      const failed = exit.cause.reasons.some((reason) => reason._tag === "Fail" && reason.error._tag === "TurnFailedError")
+      const failed = exit.cause.reasons.some((reason) =>
+        reason._tag === "Fail" && reason.error._tag === "TurnFailedError"
+      )
       if (!failed) return yield* Queue.failCause(queue, exit.cause)
       if (isInside) yield* Effect.timeoutOption(Deferred.await(passed), "5 seconds")
       return yield* Queue.end(queue)

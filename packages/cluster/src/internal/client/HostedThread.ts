@@ -8,14 +8,15 @@ import * as Output from "effect-codex/Output"
 import type { TurnResult } from "effect-codex/TurnResult"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
 import * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HostedError } from "../model/errors.ts"
 import type { HostedEvent } from "../model/events.ts"
+import { checkNames } from "../model/names.ts"
 import { type HostedTurnOptions, toWire, type TypedHostedTurnOptions } from "../model/options.ts"
 import type { Cursor, Location, RunAnswer } from "../model/rpcs.ts"
 import * as Calls from "./Calls.ts"
@@ -116,6 +117,14 @@ const again = Schedule.upTo(Schedule.min([Schedule.exponential("100 millis"), Sc
   times: 10
 })
 
+const keyOf = (name: string, options: HostedTurnOptions) =>
+  Effect.suspend(() => {
+    const turnKey = options.turnKey ?? crypto.randomUUID()
+    return Effect.as(checkNames(name, turnKey), turnKey)
+  })
+
+const resultOf = ({ result }: RunAnswer): TurnResult => result
+
 /** Creates the handle of a thread. Runs of `turn` belong to `scope`; `headers` go with each request. */
 export const make = (
   name: string,
@@ -154,15 +163,16 @@ export const make = (
           )
         ))
     )
-  const keyOf = (options: HostedTurnOptions) => Effect.sync(() => options.turnKey ?? crypto.randomUUID())
-  const resultOf = ({ result }: RunAnswer): TurnResult => result
 
   const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
-    Effect.flatMap(keyOf(options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
+    Effect.flatMap(keyOf(name, options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
 
-  const turnPlain = (input: Input.Input, options: HostedTurnOptions = {}): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
+  const turnPlain = (
+    input: Input.Input,
+    options: HostedTurnOptions = {}
+  ): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
     Effect.gen(function*() {
-      const turnKey = yield* keyOf(options)
+      const turnKey = yield* keyOf(name, options)
       const answer = yield* Deferred.make<RunAnswer, HostedError>()
       const asking = Effect.flatMap(ask(input, options, turnKey), (fiber) =>
         Effect.forkIn(Effect.flatMap(Fiber.await(fiber), (exit) => Deferred.done(answer, exit)), scope))
@@ -175,11 +185,15 @@ export const make = (
             return asking
           })
         ),
-        Stream.takeUntil((event) => event.method === "$turnStarted" && event.turnKey === turnKey),
+        Stream.takeUntil((event) =>
+          event.method === "$turnStarted" && event.turnKey === turnKey
+        ),
         Stream.runDrain
       )
       yield* Effect.raceFirst(begun, Effect.exit(Deferred.await(answer)))
-      const stream = Stream.suspend(() => Following.ofRun(Following.follow(events, from), turnKey, Deferred.await(answer)))
+      const stream = Stream.suspend(() =>
+        Following.ofRun(Following.follow(events, from), turnKey, Deferred.await(answer))
+      )
       return {
         turnKey,
         ...HostedTurn.partsOf(stream),
@@ -191,7 +205,7 @@ export const make = (
 
   const streamPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
     Stream.unwrap(
-      Effect.map(keyOf(options), (turnKey) =>
+      Effect.map(keyOf(name, options), (turnKey) =>
         Following.ofRun(Following.follow(events, null), turnKey, answered(input, options, turnKey)))
     )
 
@@ -218,8 +232,11 @@ export const make = (
   function turn(input: Input.Input, options?: HostedTurnOptions): Effect.Effect<HostedTurn.HostedTurn, HostedError>
   function turn<A, RD>(input: Input.Input, options?: HostedTurnOptions | TypedHostedTurnOptions<A, RD>) {
     if (!isTyped(options)) return turnPlain(input, options)
-    return Effect.flatMap(typed(options), ({ output, plain }) =>
-      Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) })))
+    return Effect.flatMap(
+      typed(options),
+      ({ output, plain }) =>
+        Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
+    )
   }
 
   function stream<A, RD>(
@@ -231,12 +248,14 @@ export const make = (
     if (!isTyped(options)) return streamPlain(input, options)
     return Stream.unwrap(Effect.gen(function*() {
       const { output, plain } = yield* typed(options)
-      const turnKey = yield* keyOf(plain)
+      const turnKey = yield* keyOf(name, plain)
       // The key makes both the same run.
       const answer = Effect.flatMap(runPlain(input, { ...plain, turnKey }), output.decode)
       return Stream.concat(
         streamPlain(input, { ...plain, turnKey }),
-        Stream.fromEffect(Effect.map(answer, ({ output, ...result }) => ({ method: "$output" as const, output, result })))
+        Stream.fromEffect(
+          Effect.map(answer, ({ output, ...result }) => ({ method: "$output" as const, output, result }))
+        )
       )
     }))
   }

@@ -47,7 +47,9 @@ export interface TypedHostedTurn<out A, out E, out RD = never> extends Omit<Host
 }
 
 /** The parts of a turn that are read from its events. */
-export const partsOf = (stream: Stream.Stream<HostedEvent, HostedError>): Pick<HostedTurn, "stream" | "text" | "items"> => ({
+export const partsOf = (
+  stream: Stream.Stream<HostedEvent, HostedError>
+): Pick<HostedTurn, "stream" | "text" | "items"> => ({
   stream,
   text: Stream.filterMap(
     stream,

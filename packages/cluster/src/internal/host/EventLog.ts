@@ -19,8 +19,9 @@ export class EventLog {
   private last = 0
   private readonly waiting = new Set<() => void>()
   private readonly keep: number
+  private isHeld = false
 
-  /** Keeps at least `keep` events. */
+  /** Keeps at least `keep` events, and all of a running turn. */
   constructor(keep: number) {
     this.keep = keep
   }
@@ -35,6 +36,7 @@ export class EventLog {
     this.current = epoch
     this.last = 0
     this.entries = []
+    this.isHeld = false
     this.wake()
   }
 
@@ -42,11 +44,14 @@ export class EventLog {
   append(json: string): void {
     this.last += 1
     this.entries.push({ epoch: this.current, seq: this.last, json })
-    if (this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
+    if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
   }
 
   /** Adds an event of the host, and wakes the consumers. */
   add(event: HostEvent): Cursor {
+    // A consumer of a turn may be slow. The others have to keep up.
+    if (event.method === "$turnStarted") this.isHeld = true
+    else if (event.method === "$turnEnded") this.isHeld = false
     this.append(JSON.stringify(event))
     this.wake()
     return this.end

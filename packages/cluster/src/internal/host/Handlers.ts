@@ -1,6 +1,7 @@
 /**
  * The handlers of one activation: what the entity of a thread answers to each request.
  */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type { Input } from "effect-codex/Input"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -11,7 +12,6 @@ import { type Activation, durably } from "./Activation.ts"
 import * as Opening from "./Opening.ts"
 import type { Requests } from "./Requests.ts"
 import * as Runs from "./Runs.ts"
-import type * as Protocol from "@effect-codex/protocol/Protocol"
 
 /** The methods of a thread on its runner. */
 export interface Handlers {
@@ -47,8 +47,7 @@ export const make = Effect.fnUntraced(function*(
 
   const handlers: Handlers = {
     // The SDK checks input and options, whatever the client has sent.
-    run: ({ input, options, ...asked }) =>
-      runs.run({ ...asked, input: input as Input, options: fromWire(options) }),
+    run: ({ input, options, ...asked }) => runs.run({ ...asked, input: input as Input, options: fromWire(options) }),
     events: (from) => Stream.unwrap(Effect.as(openIfBegun, log.follow(from))),
     steer: (turnKey, input) =>
       Effect.suspend((): Effect.Effect<void, HostedError> => {

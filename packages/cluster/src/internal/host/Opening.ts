@@ -212,9 +212,9 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   yield* Effect.addFinalizer(() => release)
 
   const opening: Opening = {
-    get: lock.withPermit(Effect.suspend((): Effect.Effect<Opened, HostedError> =>
-      opened === undefined ? open : Effect.succeed(opened)
-    )),
+    get: lock.withPermit(
+      Effect.suspend((): Effect.Effect<Opened, HostedError> => opened === undefined ? open : Effect.succeed(opened))
+    ),
     lost,
     seen: (turnId) =>
       Deferred.await(end(turnId)).pipe(

@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../model/errors.ts"
+import { checkNames } from "../model/names.ts"
 import type { OnCutOff, RunAnswer } from "../model/rpcs.ts"
 import { type Activation, durably } from "./Activation.ts"
 import { find, maxAttempts, messageId } from "./keys.ts"
@@ -68,7 +69,8 @@ const checkInput = (input: Input): Effect.Effect<void, InvalidInputError> =>
     ? Effect.fail(
       new InvalidInputError({
         field: "input",
-        detail: "a turn of a hosted thread begins with a message of the user; an empty list or an external message has none"
+        detail:
+          "a turn of a hosted thread begins with a message of the user; an empty list or an external message has none"
       })
     )
     : Effect.void
@@ -117,16 +119,19 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         running = { turnKey, turn: Deferred.await(accepted) }
         log.add({ method: "$turnStarted", turnKey, attempt: number })
         // The start is not interrupted: the server would be told to stop the turn, as if somebody wished it.
-        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) }).pipe(
-          Effect.onExit((exit) => Deferred.done(accepted, exit))
-        )
+        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) })
+          .pipe(
+            Effect.onExit((exit) => Deferred.done(accepted, exit))
+          )
         const result = yield* restore(turn.run)
         yield* restore(opening.seen(turn.id))
         return result
       }).pipe(
         Effect.map((result) => ({ result, end: log.add({ method: "$turnEnded", turnKey }) })),
         // After a loss the run goes on in the next epoch.
-        Effect.tapError((error) => Effect.sync(() => isLoss(error) ? undefined : log.add({ method: "$turnEnded", turnKey }))),
+        Effect.tapError((error) =>
+          Effect.sync(() => isLoss(error) ? undefined : log.add({ method: "$turnEnded", turnKey }))
+        ),
         Effect.onExit(() =>
           Effect.sync(() => {
             running = undefined
@@ -141,8 +146,12 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   /** Waits for the end of a turn that its server still runs, after the connection to it was lost. */
   const settled = (threadId: string, turn: Protocol.Turn): Effect.Effect<Protocol.Turn, HostedError> =>
     turn.status !== "inProgress" ? Effect.succeed(turn) : Effect.sleep("500 millis").pipe(
-      Effect.andThen(codex.client.request("thread/turns/list", { threadId, limit: 20, sortDirection: "desc", itemsView: "full" })),
-      Effect.flatMap(({ data }) => settled(threadId, data.find(({ id }) => id === turn.id) ?? { ...turn, status: "interrupted" }))
+      Effect.andThen(
+        codex.client.request("thread/turns/list", { threadId, limit: 20, sortDirection: "desc", itemsView: "full" })
+      ),
+      Effect.flatMap(({ data }) =>
+        settled(threadId, data.find(({ id }) => id === turn.id) ?? { ...turn, status: "interrupted" })
+      )
     )
 
   const answer = (asked: Asked, losses = 0): Effect.Effect<RunAnswer, HostedError> =>
@@ -156,6 +165,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
       if (known === undefined) {
         if (wanted.has(turnKey)) return { result: neverBegun(threadId), end: null }
       } else {
+        yield* begun(opened)
         const turn = yield* settled(threadId, known.turn)
         if (turn.status !== "interrupted") return { result: yield* fromTurn(threadId, turn), end: null }
         yield* readWanted
@@ -182,6 +192,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         if (failed?._tag !== "Fail" || !isLoss(failed.error) || losses >= maxLosses) {
           // The history calls a turn at its limit interrupted, like one that a failure cut off.
           if (failed?._tag === "Fail" && failed.error._tag === "TurnLimitError") yield* want(turnKey)
+          if (failed?._tag === "Fail" && failed.error._tag === "TurnFailedError") yield* begun(opened)
           return yield* Effect.failCause(exit.cause)
         }
         opening.lost(opened)
@@ -242,9 +253,10 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
     })
 
   const runs: Runs = {
-    run: (asked) => Effect.andThen(checkInput(asked.input), run(asked)),
+    run: (asked) =>
+      checkNames(name, asked.turnKey).pipe(Effect.andThen(checkInput(asked.input)), Effect.andThen(run(asked))),
     interrupt: (turnKey) =>
-      Effect.suspend((): Effect.Effect<void, HostedError> => {
+      Effect.flatMap(checkNames(name, turnKey), (): Effect.Effect<void, HostedError> => {
         const now = running
         if (now !== undefined && (turnKey === null || turnKey === now.turnKey)) {
           return Effect.andThen(want(now.turnKey), Effect.flatMap(now.turn, (turn) => turn.interrupt))

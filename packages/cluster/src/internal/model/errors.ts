@@ -34,7 +34,9 @@ export class TurnCutOffError extends Schema.TaggedError<TurnCutOffError>("@effec
 ) {
   override get message(): string {
     const turns = this.attempts === 1 ? "The turn" : `All ${this.attempts} turns`
-    return `${turns} of ${JSON.stringify(this.turnKey)} on the thread ${name(this.thread)} ended with a failure of its runner or `
+    return `${turns} of ${JSON.stringify(this.turnKey)} on the thread ${
+      name(this.thread)
+    } ended with a failure of its runner or `
       + `app-server, the last (${this.turnId}) after ${this.items.length} completed items. Read the thread to see what was done, `
       + `then run it again with a new turnKey, or use onCutOff: "continue".`
   }

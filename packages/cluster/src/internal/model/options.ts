@@ -41,9 +41,7 @@ export interface HostedTurnOptions extends Omit<Options.TurnOptions, LocalOption
  *
  * @category models
  */
-export interface TypedHostedTurnOptions<A, RD = never>
-  extends Omit<HostedTurnOptions, "output" | "outputSchema">
-{
+export interface TypedHostedTurnOptions<A, RD = never> extends Omit<HostedTurnOptions, "output" | "outputSchema"> {
   /** A Schema for the final answer. The model must follow it, and the answer is decoded with it. */
   readonly output: Output.OutputSchema<A, RD>
 }

@@ -10,6 +10,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Codec, codec, Lines } from "../../base/Lines.ts"
+import type { RealPath } from "../../base/paths.ts"
 import type { Hide } from "../../base/secrets.ts"
 import { CodexConnectionError, type ConnectError } from "../errors/CodexError.ts"
 
@@ -73,6 +74,8 @@ export class Transport extends Context.Service<Transport, {
    * server. A transport that cannot look leaves this out, and paths are then sent unchecked.
    */
   readonly look?: ((path: string) => PathKind) | undefined
+  /** Follows the links of a path on the server's machine, for approval rules. A transport that cannot look leaves this out. */
+  readonly realPath?: RealPath | undefined
   /**
    * The working directory of threads that are started without `cwd`, as an absolute path. Default: that of the server.
    */

@@ -4,7 +4,7 @@
  * Catch one by its name with `Effect.catchTag`, and one of its reasons with `Effect.catchReason`. `isRetryable` returns
  * true if the same call may succeed later. The unions, such as {@link RunError}, name what a method can fail with.
  */
-import * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Schemas from "@effect-codex/protocol/Schemas"
 import * as Schema from "effect/Schema"
 import { PrintedError } from "../../base/PrintedError.ts"
 import { TurnResult } from "../turns/TurnResult.ts"
@@ -212,7 +212,7 @@ export class TurnFailedError extends PrintedError.extend<TurnFailedError>("effec
   threadId: Schema.String,
   turnId: Schema.String,
   /** The server's error: `message`, `codexErrorInfo` (its kind) and `additionalDetails`; null if it sent none. */
-  error: Schema.NullOr(Protocol.TurnError),
+  error: Schema.NullOr(Schema.suspend(Schemas.TurnError)),
   /** The partial result: items and usage up to the failure. Printing the error does not show it. */
   result: TurnResult
 }) {

@@ -65,6 +65,10 @@ export const rpcReason = (method: string, code: number, message: string, data: u
   }
 }
 
+/** Returns true if the server refuses to list the turns of a thread because it has stored none of them yet. */
+export const saysUnstarted = ({ code, serverMessage }: { readonly code: number; readonly serverMessage: string }) =>
+  code === ErrorCode.methodNotFound && serverMessage.includes("list_turns is not supported")
+
 /** Returns the kind in a `codexErrorInfo`, which stands for itself or is the key of its details. */
 export const failureKind = (info: unknown): string | undefined =>
   typeof info === "string" ? info : Predicate.isObject(info) ? Object.keys(info)[0] : undefined

@@ -1,10 +1,9 @@
 /**
  * Ready-made handlers: decline everything, accept approvals once, or accept them for the session.
  */
-import * as Protocol from "@effect-codex/protocol/Protocol"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { mcpElicitation, type McpToolApproval, type McpToolDecision, mcpToolResponse } from "./McpElicitation.ts"
 import { type AllHandlers, ServerRequestError } from "./ServerRequests.ts"
 
@@ -38,14 +37,15 @@ export const declineAll: AllHandlers = {
   execCommandApproval: answer({ decision: denied })
 }
 
-const isEntry = Schema.is(Protocol.FileSystemSandboxEntryInput)
+const isUnderstood = (entry: Protocol.FileSystemSandboxEntry): entry is Protocol.FileSystemSandboxEntryInput =>
+  entry.path.type !== "$unknown" && (entry.path.type !== "special" || entry.path.value.kind !== "$unknown")
 
 /** The requested permissions, without entries that this version does not understand: those are not granted. */
 const asAsked = ({ fileSystem, network }: Protocol.RequestPermissionProfile): Protocol.GrantedPermissionProfile => ({
   ...(network === undefined ? {} : { network }),
   ...(fileSystem === undefined || fileSystem === null
     ? {}
-    : { fileSystem: { ...fileSystem, entries: fileSystem.entries?.filter(isEntry) } })
+    : { fileSystem: { ...fileSystem, entries: fileSystem.entries?.filter(isUnderstood) } })
 })
 
 /**

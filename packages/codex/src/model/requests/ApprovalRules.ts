@@ -1,7 +1,6 @@
 /**
  * Rules that answer approvals, as data: their Schema, and their types.
  */
-import type * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { exactly } from "../../base/exactly.ts"
 import { normalized } from "../../base/paths.ts"
@@ -77,7 +76,3 @@ export const Rules = Schema.Array(Rule)
  * @category rules
  */
 export type Rules = typeof Rules.Type
-
-/** The services that handlers with these rules require: the file system of the server's machine, for rules with a path. */
-export type RuleServices<R extends Rule> = [Extract<R, { readonly path: string }>] extends [never] ? never
-  : FileSystem.FileSystem

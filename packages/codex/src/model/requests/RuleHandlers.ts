@@ -2,16 +2,24 @@
  * Handlers that answer approvals by rules.
  */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describe } from "../../base/issue.ts"
+import { anything, type Checks, findMistake } from "../../base/options.ts"
+import type { RealPath } from "../../base/paths.ts"
 import { InvalidInputError } from "../errors/CodexError.ts"
 import { declineAll } from "./ApprovalHandlers.ts"
-import { Rule, type RuleServices } from "./ApprovalRules.ts"
+import { Rule } from "./ApprovalRules.ts"
 import { mcpToolApproval, mcpToolResponse } from "./McpElicitation.ts"
 import * as Matching from "./RuleMatching.ts"
-import { type Method, partial, type Response, type ServerRequestHandlers } from "./ServerRequests.ts"
+import {
+  type Method,
+  partial,
+  type RequestContext,
+  type Response,
+  type ServerRequestHandlers
+} from "./ServerRequests.ts"
 
 /** The responses of a method. A request with another verdict goes to the next handler. */
 const answer = <M extends Method>(
@@ -29,12 +37,39 @@ const legacy = {
 const decode = Schema.decodeUnknownResult(Schema.Array(Rule))
 
 /**
+ * Options of {@link rules}.
+ *
+ * @category rules
+ */
+export interface RulesOptions {
+  /**
+   * The `FileSystem` of the server's machine, in which rules with a `path` follow links. Default: that of this machine, if the client
+   * has started the server. Over a socket there is no default: rules that allow a path match nothing, and others match every change.
+   */
+  readonly files?: Pick<FileSystem.FileSystem, "readLink" | "realPath"> | undefined
+}
+
+const optionChecks: Checks<RulesOptions> = { files: anything }
+
+/** Follows the links of a path in a file system. */
+const inFiles = ({ readLink, realPath }: NonNullable<RulesOptions["files"]>): RealPath => (path) =>
+  Effect.catch(realPath(path), (error): Effect.Effect<never, "missing" | "hidden"> =>
+    error.reason._tag !== "NotFound"
+      ? Effect.fail("hidden")
+      : Effect.flatMap(
+        Effect.option(readLink(path)),
+        (link) => Effect.fail(link._tag === "None" ? "missing" : "hidden")
+      ))
+
+/** The links of a machine whose files the client can't see. */
+const unknown: RealPath = () => Effect.fail("hidden")
+
+/**
  * Handlers that answer approvals by rules. The first rule that matches counts. What no rule matches, and what a rule with `"ask"`
  * matches, goes to the next handler: that of `orElse`, or else of the thread above or of the client. Without one, it is declined.
  *
  * An allow rule matches only commands whose text leaves no doubt, and paths whose links were followed. Other rules match whatever
- * might be meant. Of several commands or files, the least permitted decides. Rules with a `path` require the `FileSystem` of the
- * server's machine.
+ * might be meant. Of several commands or files, the least permitted decides. Over a socket, rules with a `path` need the option `files`.
  *
  * Throws an `InvalidInputError` if a rule does not fit its Schema, which the types do not reach in JavaScript.
  *
@@ -59,18 +94,18 @@ const decode = Schema.decodeUnknownResult(Schema.Array(Rule))
  *
  * @category rules
  */
-export const rules = <const R extends Rule>(list: ReadonlyArray<R>): ServerRequestHandlers<RuleServices<R>> => {
+export const rules = (list: ReadonlyArray<Rule>, options: RulesOptions = {}): ServerRequestHandlers => {
   const decoded = decode(list)
   if (Result.isFailure(decoded)) {
     throw new InvalidInputError({ field: "rules", detail: describe(decoded.failure.issue) })
   }
+  const mistake = findMistake(options, optionChecks)
+  if (mistake !== undefined) throw new InvalidInputError(mistake)
   const rules = decoded.success
   const hasPaths = rules.some((rule) => "path" in rule)
-  /** Requires a FileSystem if there are rules with paths, which the type of the result says. */
-  const onPaths = (paths: ReadonlyArray<string> | undefined): Effect.Effect<Matching.Verdict, never, RuleServices<R>> =>
-    (hasPaths
-      ? Effect.flatMap(FileSystem.FileSystem, (files) => Matching.onPaths(rules, paths, files))
-      : Effect.undefined) as Effect.Effect<Matching.Verdict, never, RuleServices<R>>
+  const given = options.files && inFiles(options.files)
+  const onPaths = (paths: ReadonlyArray<string> | undefined, { realPath = unknown }: RequestContext) =>
+    hasPaths ? Matching.onPaths(rules, paths, given ?? realPath) : Effect.undefined
 
   return {
     "item/commandExecution/requestApproval": partial((params) => {
@@ -83,9 +118,12 @@ export const rules = <const R extends Rule>(list: ReadonlyArray<R>): ServerReque
         })
       return Effect.succeed(answer<"item/commandExecution/requestApproval">(verdict, decisions))
     }, declineAll["item/commandExecution/requestApproval"]),
-    "item/fileChange/requestApproval": partial(({ grantRoot }, { changes }) => {
-      const paths = allPaths(changes?.map(Matching.pathsOf), grantRoot)
-      return Effect.map(onPaths(paths), (verdict) => answer<"item/fileChange/requestApproval">(verdict, decisions))
+    "item/fileChange/requestApproval": partial(({ grantRoot }, context) => {
+      const paths = allPaths(context.changes?.map(Matching.pathsOf), grantRoot)
+      return Effect.map(
+        onPaths(paths, context),
+        (verdict) => answer<"item/fileChange/requestApproval">(verdict, decisions)
+      )
     }, declineAll["item/fileChange/requestApproval"]),
     "mcpServer/elicitation/request": partial((params) => {
       const approval = mcpToolApproval(params)
@@ -95,10 +133,10 @@ export const rules = <const R extends Rule>(list: ReadonlyArray<R>): ServerReque
         decline: mcpToolResponse("decline")
       }))
     }, declineAll["mcpServer/elicitation/request"]),
-    applyPatchApproval: partial(({ fileChanges, grantRoot }) => {
+    applyPatchApproval: partial(({ fileChanges, grantRoot }, context) => {
       const changes = Object.entries(fileChanges).map(([path, kind]) => Matching.pathsOf({ path, kind }))
       return Effect.map(
-        onPaths(allPaths(changes, grantRoot)),
+        onPaths(allPaths(changes, grantRoot), context),
         (verdict) => answer<"applyPatchApproval">(verdict, legacy)
       )
     }, declineAll.applyPatchApproval),

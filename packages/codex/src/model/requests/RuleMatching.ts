@@ -6,8 +6,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
-import { isWithin, normalized, split } from "../../base/paths.ts"
+import { isWithin, normalized, type RealPath, split } from "../../base/paths.ts"
 import * as Shell from "../../base/shell.ts"
 import type { Rule } from "./ApprovalRules.ts"
 import type { McpToolApproval } from "./McpElicitation.ts"
@@ -99,14 +98,14 @@ export const onMcpTool = (rules: Rules, { serverName, toolName }: McpToolApprova
 export const onPaths = (
   rules: Rules,
   paths: ReadonlyArray<string> | undefined,
-  files: FileSystem.FileSystem
+  follow: RealPath
 ): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
-    const real = yield* Effect.forEach(rules, (rule) => "path" in rule ? realPath(files, rule.path) : Effect.undefined)
+    const real = yield* Effect.forEach(rules, (rule) => "path" in rule ? realPath(follow, rule.path) : Effect.undefined)
     const verdicts: Array<Verdict> = []
     for (const path of paths ?? [undefined]) {
       const written = path === undefined ? undefined : normalized(path)
-      const actual = path === undefined ? undefined : yield* realPath(files, path)
+      const actual = path === undefined ? undefined : yield* realPath(follow, path)
       const index = rules.findIndex((rule, index) => {
         if (!("path" in rule)) return false
         const directory = real[index]
@@ -129,22 +128,18 @@ const mayBeWithin = (path: string, directory: string | undefined): boolean =>
  * Follows the links of a path. What does not exist yet lies where its directory is. Undefined if that is in doubt: the path is not
  * absolute, goes up, or ends in a link to nowhere, through which a new file would be written.
  */
-const realPath = (files: FileSystem.FileSystem, path: string): Effect.Effect<string | undefined> =>
+const realPath = (follow: RealPath, path: string): Effect.Effect<string | undefined> =>
   Effect.suspend(() => {
     const clean = normalized(path)
     if (clean === undefined || path.split(/[\\/]/).includes("..")) return Effect.undefined
-    return Effect.catch(Effect.map(files.realPath(clean), normalized), (error) => {
+    return Effect.catch(Effect.map(follow(clean), normalized), (reason) => {
       const parts = split(clean)
-      if (error.reason._tag !== "NotFound" || parts === undefined) return Effect.undefined
+      if (reason !== "missing" || parts === undefined) return Effect.undefined
       const [directory, name] = parts
-      return Effect.matchEffect(files.readLink(clean), {
-        onSuccess: () => Effect.undefined,
-        onFailure: () =>
-          Effect.map(
-            realPath(files, directory),
-            (real) => real === undefined ? undefined : `${real.endsWith("/") ? real : `${real}/`}${name}`
-          )
-      })
+      return Effect.map(
+        realPath(follow, directory),
+        (real) => real === undefined ? undefined : `${real.endsWith("/") ? real : `${real}/`}${name}`
+      )
     })
   })
 

@@ -10,6 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
+import type { RealPath } from "../../base/paths.ts"
 
 /** The method of a server request. */
 export type Method = keyof Methods.ServerRequests
@@ -60,6 +61,8 @@ export interface RequestContext {
    * item did not arrive on this connection.
    */
   readonly changes?: ReadonlyArray<Protocol.FileUpdateChange> | undefined
+  /** Follows the links of a path on the server's machine. Absent if the client can't see its files, as over a socket. */
+  readonly realPath?: RealPath | undefined
 }
 
 /**

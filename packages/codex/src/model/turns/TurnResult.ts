@@ -1,7 +1,8 @@
 /**
  * Results of turns, folded from their events.
  */
-import * as Protocol from "@effect-codex/protocol/Protocol"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import * as Schemas from "@effect-codex/protocol/Schemas"
 import * as Schema from "effect/Schema"
 import type { Notification } from "./Notification.ts"
 import * as Usage from "./Usage.ts"
@@ -71,10 +72,10 @@ export interface Subagents {
 
 /** The Schema of {@link TurnUsage}. */
 export const TurnUsage: Schema.Codec<TurnUsage> = Schema.Struct({
-  last: Protocol.TokenUsageBreakdown,
-  total: Protocol.TokenUsageBreakdown,
-  turn: Protocol.TokenUsageBreakdown,
-  subagents: Protocol.TokenUsageBreakdown,
+  last: Schema.suspend(Schemas.TokenUsageBreakdown),
+  total: Schema.suspend(Schemas.TokenUsageBreakdown),
+  turn: Schema.suspend(Schemas.TokenUsageBreakdown),
+  subagents: Schema.suspend(Schemas.TokenUsageBreakdown),
   modelContextWindow: Schema.NullOr(Schema.Number)
 })
 
@@ -85,13 +86,13 @@ export const Subagents: Schema.Codec<Subagents> = Schema.Struct({ running: Schem
 export const TurnResult: Schema.Codec<TurnResult> = Schema.Struct({
   threadId: Schema.String,
   id: Schema.String,
-  status: Protocol.TurnStatus,
-  error: Schema.NullOr(Protocol.TurnError),
+  status: Schema.suspend(Schemas.TurnStatus),
+  error: Schema.NullOr(Schema.suspend(Schemas.TurnError)),
   startedAt: Schema.NullOr(Schema.Number),
   completedAt: Schema.NullOr(Schema.Number),
   durationMs: Schema.NullOr(Schema.Number),
   finalResponse: Schema.NullOr(Schema.String),
-  items: Schema.Array(Protocol.ThreadItem),
+  items: Schema.Array(Schema.suspend(Schemas.ThreadItem)),
   usage: Schema.NullOr(TurnUsage),
   subagents: Subagents
 })
