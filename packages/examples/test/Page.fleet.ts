@@ -58,8 +58,10 @@ it.live("72_fleet", () =>
         yield* page.scheme("light")
         writeFileSync(join(pictures, `${name}-phone.png`), yield* phone.screenshot)
       })
-    const click = (selector: string) => page.evaluate<void>(`document.querySelector(${JSON.stringify(selector)}).click()`)
-    const all = (condition: string) => page.until(`[...document.querySelectorAll(".thread")].every((thread) => ${condition})`)
+    const click = (selector: string) =>
+      page.evaluate<void>(`document.querySelector(${JSON.stringify(selector)}).click()`)
+    const all = (condition: string) =>
+      page.until(`[...document.querySelectorAll(".thread")].every((thread) => ${condition})`)
 
     // Every thread has a runner, and all run.
     yield* all(`thread.dataset.runner > 0`)
@@ -76,7 +78,9 @@ it.live("72_fleet", () =>
     yield* page.until(`document.querySelector(".approval") === null`)
 
     // A runner is killed in the middle of its turns: they move, and continue.
-    const victim = yield* page.evaluate<number>(`Number(document.querySelector('.thread[data-state="running"]').dataset.runner)`)
+    const victim = yield* page.evaluate<number>(
+      `Number(document.querySelector('.thread[data-state="running"]').dataset.runner)`
+    )
     const threads = yield* page.evaluate<ReadonlyArray<string>>(
       `[...document.querySelectorAll('.thread[data-runner="${victim}"][data-state="running"]')].map(({ dataset }) => dataset.name)`
     )
@@ -113,7 +117,9 @@ it.live("72_fleet", () =>
 
     // Ctrl-C ends every process, and leaves no file.
     assert.isAtLeast(processesWith(variable).length, 8)
-    yield* example.kill({ killSignal: "SIGINT" })
+    const before = Date.now()
+    yield* example.kill({ killSignal: "SIGINT", forceKillAfter: "30 seconds" })
+    console.log("ended in", Date.now() - before)
     assert.deepStrictEqual(processesWith(variable), [])
     assert.deepStrictEqual(readdirSync(directory), [])
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))

@@ -84,7 +84,9 @@ export const listen = ({ database, files, port, runners, token }: GatewayOptions
   )
 
   const server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port })),
+    Layer.provideMerge(
+      NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port, gracefulShutdownTimeout: "1 second" })
+    ),
     Layer.provide(CodexRunner.layerClient(Cluster.options)),
     Layer.provide(Cluster.database(database))
   )

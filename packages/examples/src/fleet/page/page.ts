@@ -155,7 +155,7 @@ const look = async (): Promise<void> => {
     }
     const up = runners.filter(({ state }) => state === "up").length
     const running = [...places.values()].filter((place) => place?.state === "running").length
-    find("#summary").textContent = `${places.size} threads, ${running} running, on ${up} of ${runners.length} runners`
+    find("#summary").textContent = `${cards.length} threads, ${running} running, on ${up} of ${runners.length} runners`
   } catch (error) {
     find("#summary").textContent = token === "" ? "Open the address that the program has printed." : String(error)
   }
