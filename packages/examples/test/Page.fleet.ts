@@ -117,9 +117,7 @@ it.live("72_fleet", () =>
 
     // Ctrl-C ends every process, and leaves no file.
     assert.isAtLeast(processesWith(variable).length, 8)
-    const before = Date.now()
     yield* example.kill({ killSignal: "SIGINT", forceKillAfter: "30 seconds" })
-    console.log("ended in", Date.now() - before)
     assert.deepStrictEqual(processesWith(variable), [])
     assert.deepStrictEqual(readdirSync(directory), [])
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))

@@ -1,4 +1,7 @@
-/** The machine of the database. Your own fleet has a PostgreSQL already. */
+/**
+ * The machine of the database. Your own fleet has a PostgreSQL already. It is a process of its own also because the package that
+ * contains the server ends its process at Ctrl-C, before anybody else is done.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 
@@ -54,6 +55,16 @@ export const start = (program: string, options: unknown = {}): Effect.Effect<Mac
       })
     }
   })
+
+/** Returns a port that is free now. */
+export const freePort: Effect.Effect<number> = Effect.promise(async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  // An `AddressInfo`, because it listens on a port.
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+})
 
 /** The options with which this process was started. Only {@link start} starts it. */
 export const options = <A>(): A => JSON.parse(process.env["MACHINE"] ?? "{}") as A

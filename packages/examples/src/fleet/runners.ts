@@ -5,7 +5,6 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { freePort } from "../../../cluster/test/postgres.ts"
 import * as Machine from "./machine.ts"
 import type { RunnerStatus } from "./page/fleet.ts"
 import type { RunnerOptions } from "./runner.ts"
@@ -31,7 +30,7 @@ export const make = (
 
     const start = (name: string) =>
       Effect.gen(function*() {
-        const port = yield* freePort
+        const port = yield* Machine.freePort
         const sqliteHome = join(workspace, `sqlite-${port}`)
         mkdirSync(sqliteHome)
         const options: RunnerOptions = { port, database, env, workspace, sqliteHome }
