@@ -27,7 +27,7 @@ import * as Postgres from "./postgres.ts"
 import { sql } from "./sql.ts"
 import { askedFor, killServers } from "./utils.ts"
 
-/** The spans of runner and client: in one process, but the context between them travels in the database and over sockets. */
+/** The spans of client, gateway and runner: in one process, but what connects them travels over sockets and in the database. */
 const spans: Array<Tracer.Span> = []
 const tracer = Layer.succeed(
   Tracer.Tracer,
@@ -56,7 +56,10 @@ const machine = HttpRouter.serve(
   Layer.mergeAll(
     RunnerStatus.layerHttp(),
     PrometheusMetrics.layerHttp(),
-    ThreadGateway.layerWebSocket({ path: "/threads", authorize: () => Effect.succeed(true) })
+    // A member of its own, as on a machine of its own.
+    ThreadGateway.layerWebSocket({ path: "/threads", authorize: () => Effect.succeed(true) }).pipe(
+      Layer.provide(CodexRunner.layerClient())
+    )
   ),
   { disableLogger: true, disableListenLog: true }
 ).pipe(
@@ -83,30 +86,24 @@ const get = (path: string) =>
 
 describe("operations", () => {
   layer(machine, { excludeTestServices: true })((it) => {
-    it.effect("follow one trace from a client to the turn", () =>
+    it.effect("follow one trace from the client of a gateway to the turn", () =>
       Effect.gen(function*() {
-        const gateway = HostedThreads.layerRpc({ url: `${(yield* origin).replace("http", "ws")}/threads` })
-        const member = CodexRunner.layerClient()
-        const clients = { gateway, member }
-        for (const [name, client] of Object.entries(clients)) {
-          const context = yield* Layer.build<HostedThreads.HostedThreads, ThreadIndex.ThreadIndexError, SqlClient>(
-            client
-          )
-          const { thread } = Context.get(context, HostedThreads.HostedThreads)
-          yield* Effect.withSpan(thread(name).run(`trace ${name}`), name)
-          const job = spans.find((span) => span.name === name)
-          const turn = spans.findLast((span) => span.name === "codex.turn")
-          assert.isDefined(job)
-          assert.strictEqual(turn?.traceId, job?.traceId)
-          const path: Array<string> = []
-          for (let span = turn; span !== undefined;) {
-            path.unshift(span.name)
-            const parent = Option.getOrUndefined(span.parent)
-            span = spans.find(({ spanId }) => spanId === parent?.spanId)
-          }
-          const before = name === "gateway" ? ["Run", "Run"] : []
-          assert.deepStrictEqual(path, [name, ...before, "CodexThread.client.Run", "CodexThread.Run", "codex.turn"])
+        const context = yield* Layer.build(
+          HostedThreads.layerRpc({ url: `${(yield* origin).replace("http", "ws")}/threads` })
+        )
+        const { thread } = Context.get(context, HostedThreads.HostedThreads)
+        yield* Effect.withSpan(thread("traced").run("trace this"), "job")
+        const job = spans.find(({ name }) => name === "job")
+        const turn = spans.find(({ name }) => name === "codex.turn")
+        assert.isDefined(job)
+        assert.strictEqual(turn?.traceId, job?.traceId)
+        const path: Array<string> = []
+        for (let span = turn; span !== undefined;) {
+          path.unshift(span.name)
+          const parent = Option.getOrUndefined(span.parent)
+          span = spans.find(({ spanId }) => spanId === parent?.spanId)
         }
+        assert.deepStrictEqual(path, ["job", "Run", "Run", "CodexThread.client.Run", "CodexThread.Run", "codex.turn"])
       }))
 
     it.effect("see what a runner does", () =>
@@ -126,15 +123,15 @@ describe("operations", () => {
         const { text } = yield* get("/metrics")
         assert.match(text, /^codex_cluster_runs_active 1$/m)
         assert.match(text, /^codex_cluster_runs_waiting 1$/m)
-        assert.match(text, /^codex_cluster_threads 3$/m)
-        assert.match(text, /^codex_cluster_threads_opened\{reason="new"\} 3$/m)
+        assert.match(text, /^codex_cluster_threads 2$/m)
+        assert.match(text, /^codex_cluster_threads_opened\{reason="new"\} 2$/m)
         yield* gate.open
         yield* Fiber.join(first)
         yield* Fiber.join(second)
         const after = (yield* get("/metrics")).text
         assert.match(after, /^codex_cluster_runs_active 0$/m)
         assert.match(after, /^codex_cluster_runs_waiting 0$/m)
-        assert.match(after, /^codex_cluster_runs\{outcome="completed"\} 4$/m)
+        assert.match(after, /^codex_cluster_runs\{outcome="completed"\} 3$/m)
       }))
 
     it.effect("delete old answers, and their keys stay known", () =>

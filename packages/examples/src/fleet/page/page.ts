@@ -145,12 +145,12 @@ const look = async (): Promise<void> => {
   const index = focused == null ? -1 : [...find("#runners").children].indexOf(focused)
   try {
     runners = await Fleet.runners(token)
-    const cards = runners.map(runner)
+    const shown = runners.map(runner)
     // A button that is replaced while it is pressed is not clicked.
-    const state = cards.map(({ outerHTML }) => outerHTML).join("")
+    const state = shown.map(({ outerHTML }) => outerHTML).join("")
     if (state !== drawn) {
       drawn = state
-      find("#runners").replaceChildren(...cards)
+      find("#runners").replaceChildren(...shown)
       find("#runners").children[index]?.querySelector("button")?.focus()
     }
     const up = runners.filter(({ state }) => state === "up").length
