@@ -134,20 +134,25 @@ export const layerSql = (
           ([row]) => row && indexed(name, row)
         )
 
+      /** Inserts the row of a name, unless it is there. Somebody else may do so at the same moment. */
+      const ensure = (name: string) =>
+        Effect.flatMap(select(name), (thread) =>
+          thread !== undefined ? Effect.void : Effect.ignore(
+            sql`INSERT INTO ${threads} ${sql.insert({ name, thread_id: null, epoch: 0, owner: null, progress: "new" })}`
+          ))
+
       // The update locks the row before it is read.
       const open = (name: string, owner: string) =>
-        sql.withTransaction(Effect.gen(function*() {
-          yield* sql`UPDATE ${threads} SET epoch = epoch + 1 WHERE name = ${name}`
-          const thread = yield* select(name)
-          if (thread === undefined) {
-            yield* sql`INSERT INTO ${threads} ${
-              sql.insert({ name, thread_id: null, epoch: 1, owner, progress: "new" })
-            }`
-            return { name, threadId: null, epoch: 1, owner: null, progress: "new" as const }
-          }
-          yield* sql`UPDATE ${threads} SET owner = ${owner} WHERE name = ${name}`
-          return thread
-        }))
+        Effect.andThen(
+          ensure(name),
+          sql.withTransaction(Effect.gen(function*() {
+            yield* sql`UPDATE ${threads} SET epoch = epoch + 1 WHERE name = ${name}`
+            const thread = yield* select(name)
+            if (thread === undefined) return yield* Effect.fail(new ThreadIndexError({ operation: "open" }))
+            yield* sql`UPDATE ${threads} SET owner = ${owner} WHERE name = ${name}`
+            return thread
+          }))
+        )
 
       // A statement that says whether it changed a row has another form in each dialect, so it is read back.
       const isOf = (name: string, epoch: number) => Effect.map(select(name), (thread) => thread?.epoch === epoch)
@@ -166,8 +171,7 @@ export const layerSql = (
 
       return ThreadIndex.of({
         get: (name) => select(name).pipe(failing("get")),
-        // Two that insert the same name: the second finds the row at its second try.
-        open: (name, owner) => open(name, owner).pipe(Effect.retry({ times: 2 }), failing("open")),
+        open: (name, owner) => open(name, owner).pipe(failing("open")),
         record: (name, epoch, { progress, threadId }) =>
           Effect.gen(function*() {
             if (threadId !== undefined) {

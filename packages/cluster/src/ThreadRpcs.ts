@@ -18,5 +18,5 @@ export {
   RunAnswer,
   Steer,
   Where,
-  WireEvent
+  WireEvents
 } from "./internal/model/rpcs.ts"

@@ -1,5 +1,6 @@
 /** Hosted threads in one process: the real binary, a scripted model, a cluster in memory. */
 import * as TestThreads from "@effect-codex/cluster/TestThreads"
+import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { Gate, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -65,6 +66,15 @@ describe("hosted threads", () => {
           yield* Effect.flip(threads.thread("keys").run([]))
         ]
         assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array(3).fill("InvalidInputError"))
+        // The first turn of a thread may be refused.
+        const refused = yield* Effect.flip(
+          threads.thread("refused").run([{ type: "localImage", path: "/no/such/file" }])
+        )
+        assert.strictEqual(refused._tag, "InvalidInputError")
+        const index = yield* ThreadIndex.ThreadIndex
+        assert.strictEqual((yield* index.get("refused"))?.progress, "new")
+        assert.strictEqual((yield* threads.thread("refused").run("and then")).finalResponse, "and then")
+        assert.strictEqual((yield* index.get("refused"))?.progress, "begun")
         // A key that looks like the second attempt of another one is a run of its own.
         yield* threads.thread("keys").run("one", { turnKey: "k" })
         assert.strictEqual((yield* threads.thread("keys").run("two", { turnKey: "k#2" })).finalResponse, "two")

@@ -151,20 +151,23 @@ describe("two runners", () => {
         const index = Context.get(one, ThreadIndex.ThreadIndex)
         const other = Context.get(two, ThreadIndex.ThreadIndex)
         const opened = yield* Effect.all(
-          Array.from({ length: 4 }, (_, at) => (at % 2 === 0 ? index : other).open("n", `runner ${at}`)),
+          Array.from({ length: 12 }, (_, at) => (at % 2 === 0 ? index : other).open("n", `runner ${at}`)),
           { concurrency: "unbounded" }
         )
-        assert.deepStrictEqual(opened.map(({ epoch }) => epoch).sort(), [1, 2, 3, 4])
-        assert.isTrue(yield* index.record("n", 4, { threadId: "t", progress: "begun" }))
-        assert.isFalse(yield* other.record("n", 3, { threadId: "u" }))
+        assert.deepStrictEqual(
+          opened.map(({ epoch }) => epoch).sort((one, other) => one - other),
+          Array.from({ length: 12 }, (_, at) => at + 1)
+        )
+        assert.isTrue(yield* index.record("n", 12, { threadId: "t", progress: "begun" }))
+        assert.isFalse(yield* other.record("n", 11, { threadId: "u" }))
         yield* index.want("n", "k")
         yield* other.want("n", "k")
         assert.deepStrictEqual(yield* other.wanted("n"), ["k"])
-        yield* other.release("n", 3)
+        yield* other.release("n", 11)
         assert.isNotNull((yield* index.get("n"))?.owner)
-        yield* other.release("n", 4)
+        yield* other.release("n", 12)
         const released = yield* index.get("n")
-        assert.deepStrictEqual(released, { name: "n", threadId: "t", epoch: 4, owner: null, progress: "begun" })
+        assert.deepStrictEqual(released, { name: "n", threadId: "t", epoch: 12, owner: null, progress: "begun" })
         yield* index.forget("n")
         assert.isUndefined(yield* other.get("n"))
       }))

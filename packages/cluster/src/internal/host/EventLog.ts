@@ -5,16 +5,16 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Here, HostEvent } from "../model/events.ts"
-import type { Cursor, WireEvent } from "../model/rpcs.ts"
+import type { Cursor, WireEvents } from "../model/rpcs.ts"
 
 /** The most events that one read takes. */
 const batch = 1024
 
-const wire = (cursor: Cursor, event: HostEvent | Here): WireEvent => ({ ...cursor, json: JSON.stringify(event) })
+const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({ ...cursor, json: JSON.stringify([event]) })
 
 /** The log of one activation. */
 export class EventLog {
-  private entries: Array<WireEvent> = []
+  private entries: Array<string> = []
   private current = 0
   private last = 0
   private readonly waiting = new Set<() => void>()
@@ -43,7 +43,7 @@ export class EventLog {
   /** Adds an event, as JSON. */
   append(json: string): void {
     this.last += 1
-    this.entries.push({ epoch: this.current, seq: this.last, json })
+    this.entries.push(json)
     if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
   }
 
@@ -66,42 +66,42 @@ export class EventLog {
   }
 
   /** Emits where it begins, then every event after `from`, or from now on. */
-  follow(from: Cursor | null): Stream.Stream<WireEvent> {
+  follow(from: Cursor | null): Stream.Stream<WireEvents> {
     return Stream.suspend(() => {
       const state: { at: Cursor; said: boolean } = { at: from ?? this.end, said: false }
-      const next: Effect.Effect<Arr.NonEmptyReadonlyArray<WireEvent>> = Effect.suspend(() => {
+      const next: Effect.Effect<Arr.NonEmptyReadonlyArray<WireEvents>> = Effect.suspend(() => {
         if (!state.said) {
           state.said = true
           return Effect.succeed(Arr.of(wire(state.at, { method: "$here" })))
         }
-        const read = this.read(state.at)
-        const newest = read.at(-1)
-        if (newest === undefined || !Arr.isReadonlyArrayNonEmpty(read)) return Effect.andThen(this.changed, next)
-        state.at = { epoch: newest.epoch, seq: newest.seq }
-        return Effect.succeed(read)
+        const { at, events } = this.read(state.at)
+        if (!Arr.isReadonlyArrayNonEmpty(events)) return Effect.andThen(this.changed, next)
+        state.at = at
+        return Effect.succeed(events)
       })
       return Stream.fromPull(Effect.succeed(next))
     })
   }
 
-  /** Returns what follows a cursor, with the events that say what is missing. */
-  private read(at: Cursor): ReadonlyArray<WireEvent> {
-    const notices: Array<WireEvent> = []
+  /** Returns what follows a cursor, with the events that say what is missing, and the cursor after it. */
+  private read(at: Cursor): { readonly events: ReadonlyArray<WireEvents>; readonly at: Cursor } {
+    const events: Array<WireEvents> = []
     let seq = at.seq
     if (at.epoch !== this.current) {
       seq = 0
       // Before the first epoch there is nothing to move from.
       if (at.epoch > 0) {
-        notices.push(wire({ epoch: this.current, seq }, { method: "$moved", epoch: this.current }))
-      } else if (this.last === 0) return []
+        events.push(wire({ epoch: this.current, seq }, { method: "$moved", epoch: this.current }))
+      } else if (this.last === 0) return { events, at }
     }
     const first = this.last - this.entries.length
     if (seq < first) {
-      notices.push(wire({ epoch: this.current, seq: first }, { method: "$missed", count: first - seq }))
+      events.push(wire({ epoch: this.current, seq: first }, { method: "$missed", count: first - seq }))
       seq = first
     }
-    const start = seq - first
-    return [...notices, ...this.entries.slice(start, start + batch)]
+    const next = this.entries.slice(seq - first, seq - first + batch)
+    if (next.length > 0) events.push({ epoch: this.current, seq: seq + 1, json: `[${next.join(",")}]` })
+    return { events, at: { epoch: this.current, seq: seq + next.length } }
   }
 
   /** Waits for an event or an epoch. */

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import { fromWire } from "../model/options.ts"
-import type { Cursor, Location, OnCutOff, RunAnswer, WireEvent } from "../model/rpcs.ts"
+import type { Cursor, Location, OnCutOff, RunAnswer, WireEvents } from "../model/rpcs.ts"
 import { type Activation, durably } from "./Activation.ts"
 import * as Opening from "./Opening.ts"
 import type { Requests } from "./Requests.ts"
@@ -21,7 +21,7 @@ export interface Handlers {
     readonly options: unknown
     readonly onCutOff: OnCutOff
   }) => Effect.Effect<RunAnswer, HostedError>
-  readonly events: (from: Cursor | null) => Stream.Stream<WireEvent, HostedError>
+  readonly events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>
   readonly steer: (turnKey: string | null, input: unknown) => Effect.Effect<void, HostedError>
   readonly interrupt: (turnKey: string | null) => Effect.Effect<void, HostedError>
   readonly read: (includeTurns: boolean) => Effect.Effect<Protocol.Thread, HostedError>

@@ -27,8 +27,8 @@ import type { Opened, Opening } from "./Opening.ts"
 /** The most answers that an activation keeps. */
 const keptAnswers = 100
 
-/** The number of times that a run is tried again in place, after losses of the server in which no turn began. */
-const maxLosses = 5
+/** The number of losses of the server after which a run fails with the last of them. */
+const maxLosses = 8
 
 /** A run as it was asked for. */
 export interface Asked {
@@ -177,7 +177,8 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
     return undefined
   })
 
-  const answer = (asked: Asked, losses = 0): Effect.Effect<RunAnswer, HostedError> =>
+  /** Finds what became of a key, and begins a turn for it unless that is the answer. Fails if the server is lost. */
+  const once = (asked: Asked): Effect.Effect<RunAnswer, HostedError> =>
     Effect.gen(function*() {
       const { onCutOff, turnKey } = asked
       yield* recorded
@@ -199,46 +200,58 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         number = known.attempt + 1
       }
       if (!isOwner()) return yield* abandon
-      if (opened.progress === "new") {
+      const isFirst = opened.progress === "new"
+      if (isFirst) {
         const isOurs = yield* durably(index.record(name, opened.epoch, { progress: "beginning" }))
         // Somebody has opened the thread since.
         if (!isOurs) {
           opening.lost(opened)
-          return yield* answer(asked, losses)
+          return yield* once(asked)
         }
         opened.progress = "beginning"
       }
       const input = number > 1 && onCutOff === "continue" ? continuation : asked.input
-      const exit = yield* Effect.exit(attempt(opened, { ...asked, input }, number))
-      if (Exit.isFailure(exit)) {
-        const failed = exit.cause.reasons.find((reason) => reason._tag === "Fail")
-        if (failed?._tag !== "Fail" || !isLoss(failed.error) || losses >= maxLosses) {
+      const { end, result } = yield* attempt(opened, { ...asked, input }, number).pipe(
+        Effect.tapError((error) => {
+          if (isLoss(error)) return Effect.void
+          if (error._tag === "TurnFailedError") return begun(opened)
           // The history calls a turn at its limit interrupted, like one that a failure cut off.
-          if (failed?._tag === "Fail" && failed.error._tag === "TurnLimitError") yield* want(turnKey)
-          if (failed?._tag === "Fail" && failed.error._tag === "TurnFailedError") yield* begun(opened)
-          return yield* Effect.failCause(exit.cause)
-        }
-        opening.lost(opened)
-        yield* Effect.sleep(100 * 2 ** losses)
-        return yield* answer(asked, losses + 1)
-      }
-      const { end, result } = exit.value
+          if (error._tag === "TurnLimitError") return Effect.andThen(begun(opened), want(turnKey))
+          // The turn was refused, so the thread still has no file.
+          return isFirst ? refused(opened) : Effect.void
+        })
+      )
       if (result.status === "interrupted" && !wanted.has(turnKey)) {
         remember(messageId(turnKey, number), result)
-        return yield* answer(asked, losses)
+        return yield* once(asked)
       }
       yield* begun(opened)
       return { result, end }
     })
 
-  /** Records that the thread has a file. It is the answer of the first turn that must not come before it. */
-  const begun = (opened: Opened) =>
+  /** Answers a run. After a loss of the server it looks anew what became of the key. */
+  const answer = (asked: Asked, losses = 0): Effect.Effect<RunAnswer, HostedError> =>
+    Effect.catchIf(once(asked), (error) => isLoss(error) && losses < maxLosses, () =>
+      Effect.suspend(() => {
+        const opened = opening.current()
+        if (opened !== undefined) opening.lost(opened)
+        return Effect.andThen(Effect.sleep(Math.min(100 * 2 ** losses, 2_000)), answer(asked, losses + 1))
+      }))
+
+  /** Records, before the first turn is answered, that the thread has a file. */
+  const begun = (opened: Opened): Effect.Effect<void> =>
     opened.progress !== "beginning" ? Effect.void : Effect.map(
       durably(index.record(name, opened.epoch, { progress: "begun" })),
       () => {
         opened.progress = "begun"
       }
     )
+
+  /** Records that the first turn did not begin. */
+  const refused = (opened: Opened): Effect.Effect<void> =>
+    Effect.map(durably(index.record(name, opened.epoch, { progress: "new" })), () => {
+      opened.progress = "new"
+    })
 
   const remember = (id: string, { items, ...result }: TurnResult): void => {
     const hasMessage = items.some((item) => item.type === "userMessage" && item.clientId === id)

@@ -3,8 +3,7 @@
  */
 import { fromMessage, type Notification, type Raw } from "effect-codex/Notification"
 import type * as ServerRequests from "effect-codex/ServerRequests"
-import * as Predicate from "effect/Predicate"
-import type { Cursor, WireEvent } from "./rpcs.ts"
+import type { Cursor, WireEvents } from "./rpcs.ts"
 
 /**
  * The thread was opened anew: by another runner, or after the loss of its app-server. The completed items of a turn that was cut off
@@ -91,13 +90,21 @@ export interface Here {
   readonly method: "$here"
 }
 
-/** Reads an event from the wire. */
-export const fromWire = ({ epoch, json, seq }: WireEvent): HostedEvent | (Here & { readonly cursor: Cursor }) => {
-  const message: unknown = JSON.parse(json)
-  const cursor = { epoch, seq }
-  // The host writes nothing but objects, and its own events in their own form.
-  if (Predicate.hasProperty(message, "method") && String(message.method).startsWith("$")) {
-    return { ...(message as HostEvent | Here), cursor }
-  }
-  return { ...fromMessage(message as Raw), cursor }
+/** An event, or the begin of the subscription. */
+export type Followed = HostedEvent | (Here & { readonly cursor: Cursor })
+
+type Message = Raw | HostEvent | Here
+
+/** The methods of the server have no `$`. */
+const isOfHost = (message: Message): message is HostEvent | Here =>
+  typeof message.method === "string" && message.method.startsWith("$")
+
+/** Reads events from the wire. */
+export const fromWire = ({ epoch, json, seq }: WireEvents): ReadonlyArray<Followed> => {
+  // The host writes arrays of these.
+  const messages = JSON.parse(json) as ReadonlyArray<Message>
+  return messages.map((message, index) => {
+    const cursor = { epoch, seq: seq + index }
+    return isOfHost(message) ? { ...message, cursor } : { ...fromMessage(message), cursor }
+  })
 }

@@ -25,11 +25,11 @@ export interface Cursor {
 /** The Schema of {@link Cursor}. */
 export const Cursor: Schema.Codec<Cursor> = Schema.Struct({ epoch: Schema.Number, seq: Schema.Number })
 
-/** The Schema of an event on the wire: its cursor, and its message as JSON. */
-export const WireEvent = Schema.Struct({ epoch: Schema.Number, seq: Schema.Number, json: Schema.String })
+/** The Schema of events on the wire: the cursor of the first, and their messages as one JSON array. The others count on from it. */
+export const WireEvents = Schema.Struct({ epoch: Schema.Number, seq: Schema.Number, json: Schema.String })
 
-/** An event on the wire. */
-export type WireEvent = typeof WireEvent.Type
+/** Events on the wire. */
+export type WireEvents = typeof WireEvents.Type
 
 /** The Schema of the answer of a run: the result, and the cursor of its last event if this runner ran it. */
 export const RunAnswer = Schema.Struct({ result: TurnResult, end: Schema.NullOr(Cursor) })
@@ -104,7 +104,7 @@ export const Run = Rpc.make("Run", {
 /** Emits the events after a cursor, or from now on. The first element carries the cursor where it begins. */
 export const Events = Rpc.make("Events", {
   payload: { thread, from: Schema.NullOr(Cursor) },
-  success: WireEvent,
+  success: WireEvents,
   error: HostedError,
   stream: true
 }).annotate(ClusterSchema.InterruptOnTermination, true)
