@@ -6,6 +6,7 @@ import { CodexChildProcessSpawner, CodexServices } from "@effect-codex/platform"
 import { CodexHome, TestCodex } from "@effect-codex/testing"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Codex } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,6 +16,7 @@ import * as Path from "effect/Path"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
+import * as server from "../../codex/test/sockets/server.ts"
 import { median } from "./Measure.ts"
 
 const isQuick = process.argv.includes("--quick")
@@ -116,29 +118,47 @@ const withTerminal = Effect.gen(function*() {
 
 type Figures = ReadonlyArray<readonly [name: string, value: number]>
 
-const columns: ReadonlyArray<readonly [name: string, run: Effect.Effect<Figures, unknown>]> = [
-  ["Node", Effect.provide(measure, NodeServices.layer)],
-  [
-    "server",
-    Effect.provide(withTerminal, CodexServices.layer({ sandbox: "none" }).pipe(Layer.provide(TestCodex.layer())))
-  ],
-  [
-    "sandboxed",
-    Effect.provide(
-      withTerminal,
-      Layer.unwrap(CodexHome.CodexHome.useSync((home) =>
-        CodexServices.layer({
-          sandbox: {
+/** A connection of this kind: to a process, or to a server that listens on a socket. */
+const connections = {
+  stdio: TestCodex.layer(),
+  ws: overSocket("ws"),
+  unix: overSocket("unix")
+}
+
+function overSocket(kind: "ws" | "unix") {
+  return Layer.unwrap(
+    server.ListeningServer.useSync(({ address }) =>
+      kind === "ws" ? Codex.layerWebSocket({ url: address }) : Codex.layerUnixSocket({ path: address })
+    )
+  ).pipe(Layer.provideMerge(server.layer(kind)))
+}
+
+/** The figures over a connection, without a sandbox or in one. */
+const over = (kind: keyof typeof connections, isSandboxed = false): Effect.Effect<Figures, unknown> =>
+  Effect.provide(
+    withTerminal,
+    Layer.unwrap(CodexHome.CodexHome.useSync(({ workspace }) =>
+      CodexServices.layer({
+        sandbox: isSandboxed
+          ? {
             type: "workspaceWrite",
-            writableRoots: [home.workspace],
+            writableRoots: [workspace],
             networkAccess: false,
             excludeSlashTmp: false,
             excludeTmpdirEnvVar: false
           }
-        })
-      )).pipe(Layer.provide(TestCodex.layer()))
-    )
-  ]
+          : "none"
+      })
+    )).pipe(Layer.provide(connections[kind]))
+  )
+
+const columns: ReadonlyArray<readonly [name: string, run: Effect.Effect<Figures, unknown>]> = [
+  ["Node", Effect.provide(measure, NodeServices.layer)],
+  ["stdio", over("stdio")],
+  ["WebSocket", over("ws")],
+  ["Unix socket", over("unix")],
+  ["stdio, sandboxed", over("stdio", true)],
+  ["WebSocket, sandboxed", over("ws", true)]
 ]
 
 const shown = (value: number | undefined): string =>

@@ -57,14 +57,16 @@ const folders: Readonly<Record<string, Folders>> = {
     format: ["node:"]
   },
   testing: {
-    ".": ["server", "script", "base", "node:"],
+    ".": ["server", "evaluation", "script", "base", "node:"],
     server: ["script"],
+    evaluation: [],
     script: [],
     base: []
   },
   cli: {
-    ".": ["commands"],
-    commands: ["node:"]
+    ".": ["commands", "doctor"],
+    commands: ["doctor", "node:"],
+    doctor: ["node:"]
   },
   ai: {
     ".": ["internal"],

@@ -25,6 +25,7 @@ const places: ReadonlyArray<Place> = [
   { file: "packages/protocol/package.json", pattern: dependency },
   { file: "packages/codex/package.json", pattern: dependency },
   { file: "packages/testing/src/server/Fixture.ts", pattern: /(?<=^export const version = ")[^"]+/gm },
+  { file: "packages/cli/src/doctor/pinned.ts", pattern: /(?<=^export const pinned = ")[^"]+/gm },
   { file: "packages/codex/docs/faq.md", pattern: /(?<=the pinned version, )\d+\.\d+\.\d+/g },
   { file: "packages/codex/docs/contributing/faults.md", pattern: /(?<=an older server, 0\.130 to )\d+\.\d+/g },
   { file: "packages/protocol/docs/protocol.md", pattern: /(?<=servers from 0\.130 to )\d+\.\d+/g },

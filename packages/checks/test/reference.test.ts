@@ -58,7 +58,9 @@ const exportsOf = (src: string): ReadonlyArray<string> =>
 
 describe("docs/api.md", () => {
   it("has every export, and nothing else", () => {
-    for (const { folder, page } of references.filter(({ declarations }) => declarations === "index.d.ts")) {
+    for (const { declarations, folder, page } of references) {
+      // An entry without modules has its exports at the top.
+      if (declarations !== "index.d.ts") continue
       const headings = [...readFileSync(page, "utf8").matchAll(/^### (\S+)$/gm)].map(([, name]) => name!)
       const exports = exportsOf(join(root, "packages", folder, "src"))
       assert.isAbove(exports.length, 10)

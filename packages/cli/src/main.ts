@@ -9,12 +9,13 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { doctor } from "./commands/doctor.ts"
 import { timeline } from "./commands/timeline.ts"
 import { version } from "./version.ts"
 
 const main = Command.make("effect-codex").pipe(
   Command.withDescription("Tools for programs that drive Codex with effect-codex"),
-  Command.withSubcommands([timeline])
+  Command.withSubcommands([doctor, timeline])
 )
 
 /** Prints an error as its message. The command line itself has printed errors of usage, with the help. */

@@ -1,30 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { execFile } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
-import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
-
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-
-const directory = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(join(tmpdir(), "effect-codex-"))),
-  (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
-)
-
-/** Runs the command line as a process. */
-const run = (args: ReadonlyArray<string>, env: { readonly [name: string]: string } = {}) =>
-  Effect.callback<{ readonly code: number; readonly stdout: string; readonly stderr: string }>((resume) => {
-    execFile(
-      process.execPath,
-      ["--no-warnings", "--conditions=@effect-codex/source", main, ...args],
-      { env: { ...process.env, ...env } },
-      (error, stdout, stderr) =>
-        resume(Effect.succeed({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
-    )
-  })
+import { directory, run } from "./process.ts"
 
 /** A recording of the real binary. */
 const recorded = fileURLToPath(new URL("../../recording/test/recordings/format-1.jsonl", import.meta.url))

@@ -144,6 +144,22 @@ export class Codex extends Context.Service<Codex, {
   readonly account: (
     options?: { readonly refreshToken?: boolean | undefined }
   ) => Effect.Effect<Protocol.GetAccountResponse, RequestError>
+  /**
+   * Returns whether turns can run as far as the login is concerned (`account/read`): an account is in use, or the configured model
+   * provider needs none.
+   *
+   * @example
+   * ```ts
+   * import * as Effect from "effect/Effect"
+   * import { Codex } from "effect-codex"
+   *
+   * const check = Effect.gen(function*() {
+   *   const codex = yield* Codex.Codex
+   *   if (!(yield* codex.isLoggedIn)) return yield* Effect.fail("Run `npx codex login` first.")
+   * })
+   * ```
+   */
+  readonly isLoggedIn: Effect.Effect<boolean, RequestError>
   /** Logs in with an API key (`account/login/start`). The server stores it in CODEX_HOME. It never appears in an error, log or span. */
   readonly loginApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void, RequestError>
   /**

@@ -23,6 +23,8 @@ const program = Effect.gen(function*() {
   )
   yield* Console.log(ended.success ? "welcome" : `not logged in: ${ended.error}`)
   yield* Console.log("account:", (yield* codex.account()).account)
+  // True with an account, and also if the model provider needs none, as the scripted model.
+  yield* Console.log("ready:  ", yield* codex.isLoggedIn)
 })
 
 program.pipe(Effect.provide(ExampleCodex.layerOfAnyone()), NodeRuntime.runMain)

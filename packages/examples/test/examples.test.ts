@@ -90,7 +90,8 @@ const prints: Readonly<
     /^account: +null$/m,
     /^open: +https:.*redirect_uri=/m,
     "not logged in: Login server error: Login was not completed",
-    /^account: +null$/m
+    /^account: +null$/m,
+    /^ready: +true$/m
   ],
   "16_goal": [
     /^agent: +A first step is done\.$/m,
@@ -183,6 +184,17 @@ const prints: Readonly<
     /^the turn {6}\d+ tokens$/m,
     /^its helpers {3}\d+ tokens$/m,
     "still running 0"
+  ],
+  "52_evaluation": [
+    offline,
+    /^variant +runs +failed +passed +score +mean +median +min +max$/m,
+    /^gpt-5\.5 +3 +0 +100 % +short +1\.00 +1\.00 +1\.00 +1\.00$/m,
+    /^gpt-5\.4 +3 +0 +100 % +simple +1\.00/m,
+    /^all +6 +0 +100 % +simple/m
+  ],
+  "53_lasting_home": [
+    /^turn [1-9]\d* of [\w-]+: Are you still there\?$/m,
+    /^turn [2-9]\d* of [\w-]+: Are you still there\?$/m
   ],
   "39_survive_a_kill": {
     // It starts itself.

@@ -1,10 +1,11 @@
 /** The same random operations on our file system and on Node's, one by one, with the same results and the same files. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, layer } from "@effect/vitest"
+import { assert, layer, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as server from "../../codex/test/sockets/server.ts"
 import { nextOperation, random, snapshot } from "./differential.ts"
 import * as layers from "./layers.ts"
 
@@ -18,10 +19,7 @@ const on = (fs: FileSystem.FileSystem) => Effect.provideService(FileSystem.FileS
 const seeds = [1, 2, 3, 4]
 const operations = 200
 
-layer(Layer.provideMerge(layers.unsandboxed(layers.stdio), Control.layer), {
-  timeout: 60_000,
-  excludeTestServices: true
-})("differential", (it) => {
+const operationsAgree = (it: Vitest.MethodsNonLive<FileSystem.FileSystem | Control>): void => {
   for (const seed of seeds) {
     it.effect(`${operations} operations from seed ${seed}`, () =>
       Effect.gen(function*() {
@@ -47,4 +45,14 @@ layer(Layer.provideMerge(layers.unsandboxed(layers.stdio), Control.layer), {
         assert.deepStrictEqual(differences, [])
       }))
   }
-})
+}
+
+const options = { timeout: 60_000, excludeTestServices: true }
+
+layer(Layer.provideMerge(layers.unsandboxed(layers.stdio), Control.layer), options)("differential", operationsAgree)
+
+// `npm run test:platform`
+for (const kind of layers.isWhole ? (["ws", "unix"] as const) : []) {
+  const services = layers.unsandboxed(layers.connected(kind)).pipe(Layer.provide(server.layer(kind)))
+  layer(Layer.provideMerge(services, Control.layer), options)(`differential over ${kind}`, operationsAgree)
+}

@@ -22,9 +22,13 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
 
 const sh = (script: string, options?: ChildProcess.CommandOptions) => ChildProcess.make("sh", ["-c", script], options)
 
-/** The services in a sandbox, on a client that notes the methods of its requests. */
-const noting = (methods: Set<string>, sandbox: CodexServices.Options["sandbox"]) =>
-  CodexServices.layer({ sandbox }).pipe(
+/** The services in a sandbox, on a client that notes the methods of its requests, and the sandboxes in which commands run. */
+const noting = (
+  methods: Set<string>,
+  sandboxes: Set<string>,
+  { helpers, sandbox }: Pick<CodexServices.Options, "helpers" | "sandbox">
+) =>
+  CodexServices.layer({ sandbox, helpers }).pipe(
     Layer.provide(Layer.effect(
       CodexClient.CodexClient,
       CodexClient.CodexClient.useSync((client) =>
@@ -34,6 +38,7 @@ const noting = (methods: Set<string>, sandbox: CodexServices.Options["sandbox"])
           metadata: client.metadata,
           request: (method, ...args) => {
             methods.add(method)
+            if (method === "command/exec") sandboxes.add(JSON.stringify(Object(args[0]).sandboxPolicy))
             return client.request(method, ...args)
           }
         })
@@ -107,47 +112,70 @@ describe("workspaceWrite", () => {
 })
 
 describe("a sandboxed layer", () => {
-  it.live("sends nothing but command/exec, whatever is done with it", () => {
-    const methods = new Set<string>()
-    return Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
-      const { string } = yield* ChildProcessSpawner
-      const directory = yield* fs.makeTempDirectoryScoped()
-      const at = (name: string) => `${directory}/${name}`
-      yield* fs.writeFileString(at("a"), "x")
-      yield* fs.writeFile(at("big"), new Uint8Array(3_000_000))
-      yield* fs.readFile(at("big"))
-      yield* fs.exists(at("none"))
-      yield* fs.makeDirectory(at("d/e"), { recursive: true })
-      yield* fs.copy(at("a"), at("b"))
-      const seen = yield* fs.watch(directory, {
-        onReady: () => {
-          Effect.runFork(fs.writeFileString(at("new"), "x"))
-        }
-      }).pipe(Stream.runHead)
-      assert.deepStrictEqual(seen, Option.some({ _tag: "Create", path: "new" }))
-      yield* Effect.scoped(Effect.flatMap(fs.open(at("a")), (file) => file.readAlloc(1)))
-      yield* fs.remove(at("d"), { recursive: true })
-      assert.strictEqual(yield* string(ChildProcess.make("cat", [at("a")])), "x")
-      const handle = yield* sh("echo up; exec sleep 60", { stdin: "ignore" })
-      yield* Stream.runHead(handle.stdout)
-      yield* handle.kill()
-      yield* Effect.exit(string(sh("cat", { cwd: "/none" })))
-      assert.deepStrictEqual(
-        [...methods].filter((method) => !method.startsWith("command/exec")),
-        []
-      )
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(noting(methods, {
+  for (const helpers of ["perl", "sh"] as const) {
+    it.live(`sends nothing but command/exec in that sandbox, whatever is done with it by ${helpers}`, () => {
+      const methods = new Set<string>()
+      const sandboxes = new Set<string>()
+      const sandbox = {
         type: "workspaceWrite",
         writableRoots: [],
         networkAccess: false,
         excludeSlashTmp: false,
         excludeTmpdirEnvVar: false
-      }))
-    )
-  })
+      } as const
+      return Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const { string } = yield* ChildProcessSpawner
+        const directory = yield* fs.makeTempDirectoryScoped()
+        const at = (name: string) => `${directory}/${name}`
+        yield* fs.writeFileString(at("a"), "x")
+        yield* fs.writeFile(at("big"), new Uint8Array(3_000_000))
+        yield* fs.readFile(at("big"))
+        yield* fs.exists(at("none"))
+        yield* fs.makeDirectory(at("d/e"), { recursive: true })
+        yield* fs.copy(at("a"), at("b"))
+        yield* fs.copyFile(at("a"), at("c"))
+        yield* fs.copy(at("d"), at("tree"))
+        yield* fs.rename(at("c"), at("moved"))
+        yield* fs.link(at("a"), at("hard"))
+        yield* fs.symlink("a", at("soft"))
+        yield* fs.readLink(at("soft"))
+        yield* fs.realPath(at("soft"))
+        yield* fs.stat(at("soft"))
+        yield* fs.lstat(at("soft"))
+        yield* fs.chmod(at("a"), 0o600)
+        yield* fs.utimes(at("a"), 1, 2)
+        yield* fs.truncate(at("moved"), 0)
+        yield* fs.access(at("a"), { readable: true, writable: true })
+        yield* fs.readDirectory(directory, { recursive: true })
+        yield* fs.readDirectoryEntries(directory)
+        yield* fs.glob("*", { root: directory })
+        yield* Stream.runDrain(fs.stream(at("big")))
+        yield* Stream.run(Stream.make(new Uint8Array(1)), fs.sink(at("sunk")))
+        const seen = yield* fs.watch(directory, {
+          onReady: () => {
+            Effect.runFork(fs.writeFileString(at("new"), "x"))
+          }
+        }).pipe(Stream.runHead)
+        assert.deepStrictEqual(seen, Option.some({ _tag: "Create", path: "new" }))
+        yield* Effect.scoped(Effect.flatMap(fs.open(at("a")), (file) => file.readAlloc(1)))
+        yield* fs.remove(at("d"), { recursive: true })
+        assert.strictEqual(yield* string(ChildProcess.make("cat", [at("a")])), "x")
+        const handle = yield* sh("echo up; exec sleep 60", { stdin: "ignore" })
+        yield* Stream.runHead(handle.stdout)
+        yield* handle.kill()
+        yield* Effect.exit(string(sh("cat", { cwd: "/none" })))
+        assert.deepStrictEqual(
+          [...methods].filter((method) => !method.startsWith("command/exec")),
+          []
+        )
+        assert.deepStrictEqual([...sandboxes], [JSON.stringify(sandbox)])
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(noting(methods, sandboxes, { helpers, sandbox }))
+      )
+    })
+  }
 
   it.live("shows the server's environment, unless it is replaced", () =>
     Effect.gen(function*() {

@@ -1,6 +1,7 @@
 /**
- * An isolated home for a Codex process under test: configuration, home directory and workspace in a temporary directory
- * that is removed with the scope, and the environment variables that keep the rest of the machine out.
+ * An isolated home for a Codex process under test: configuration, home directory and workspace, and the environment variables
+ * that keep the rest of the machine out. They are in a temporary directory that is removed with the scope, or in a directory
+ * of yours that stays.
  *
  * ```ts
  * const home = yield* CodexHome.CodexHome
@@ -26,7 +27,7 @@ import { ScriptedModel } from "./ScriptedModel.ts"
 export interface Service {
   /** `CODEX_HOME`: the directory with the configuration, the sessions and the login. */
   readonly codexHome: string
-  /** An empty working directory. It is not a Git repository. */
+  /** The working directory, empty when it is created. It is not a Git repository. */
   readonly workspace: string
   /** `HOME`: a directory without a shell profile. */
   readonly userHome: string
@@ -59,12 +60,25 @@ export interface Options {
    * starts a login shell for each thread.
    */
   readonly config?: Config
+  /**
+   * A directory for the home that is not removed: its threads, its login and its workspace are there in the next run. It is
+   * created if it is missing. `config.toml` is written anew each time, because the URL of the model changes. Use a directory
+   * for one process at a time. Default: a temporary directory.
+   */
+  readonly directory?: string
 }
 
-const names: Names<Options> = { approvalPolicy: true, config: true, model: true, modelUrl: true, sandboxMode: true }
+const names: Names<Options> = {
+  approvalPolicy: true,
+  config: true,
+  directory: true,
+  model: true,
+  modelUrl: true,
+  sandboxMode: true
+}
 
 /**
- * Creates an isolated home and removes it with the scope. A shell that Codex left behind can delay the removal while it
+ * Creates an isolated home and, without the option `directory`, removes it with the scope. A shell that Codex left behind can delay the removal while it
  * still writes files, but never fails the program.
  *
  * End the Codex process first, because a running process recreates its directories. A Layer of the process that is
@@ -86,14 +100,16 @@ export const make: (
     yield* checkNames(options, names)
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const directory = yield* Effect.acquireRelease(
-      Effect.flatMap(fs.makeTempDirectory({ prefix: "effect-codex-" }), fs.realPath),
-      remove
-    )
+    const directory = options.directory === undefined
+      ? yield* Effect.acquireRelease(
+        Effect.flatMap(fs.makeTempDirectory({ prefix: "effect-codex-" }), fs.realPath),
+        remove
+      )
+      : yield* Effect.andThen(makePrivate(fs, options.directory), fs.realPath(options.directory))
     const codexHome = path.join(directory, "codex")
     const workspace = path.join(directory, "workspace")
     const userHome = path.join(directory, "home")
-    yield* Effect.forEach([codexHome, workspace, userHome], (directory) => fs.makeDirectory(directory))
+    yield* Effect.forEach([codexHome, workspace, userHome], (directory) => makePrivate(fs, directory))
     yield* fs.writeFileString(
       path.join(codexHome, "config.toml"),
       toml.document({
@@ -125,6 +141,7 @@ export const make: (
  *
  * ```ts
  * const live = CodexHome.layer({ sandboxMode: "workspace-write" }).pipe(Layer.provideMerge(ScriptedModel.layer()))
+ * const lasting = CodexHome.layer({ directory: ".codex-test" }).pipe(Layer.provideMerge(ScriptedModel.layer()))
  * ```
  */
 export const layer = (
@@ -133,6 +150,10 @@ export const layer = (
   Layer.effect(CodexHome, ScriptedModel.use((model) => make({ ...options, modelUrl: model.url }))).pipe(
     Layer.provide(NodeServices.layer)
   )
+
+/** Creates a directory that may exist. A home can hold a login. */
+const makePrivate = (fs: FileSystem.FileSystem, directory: string) =>
+  fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
 
 const features = { plugins: false, shell_snapshot: false }
 

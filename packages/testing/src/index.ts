@@ -1,5 +1,6 @@
 /** Test support for programs that use Codex: a scripted model for the real binary, and an in-memory app-server. */
 export * as CodexHome from "./CodexHome.ts"
+export * as Evaluation from "./Evaluation.ts"
 export * as FakeAppServer from "./FakeAppServer.ts"
 export * as Fixture from "./Fixture.ts"
 export * as Gate from "./Gate.ts"

@@ -22,7 +22,7 @@ const builds: ReadonlyArray<
   ["handler", "handlers", (options) => Layer.build(FakeAppServer.layerCodex(options))],
   ["requestTimout", "requestTimeout", (client) => Layer.build(FakeAppServer.layerCodex({ client }))],
   ["scripts", "script", (options) => Layer.build(TestCodex.layer(options))],
-  ["xyz", "client or home or script", (options) => Layer.build(TestCodex.layer(options))],
+  ["xyz", "client or home or record or script", (options) => Layer.build(TestCodex.layer(options))],
   ["aprovalPolicy", "approvalPolicy", (home) => Layer.build(TestCodex.layer({ home }))],
   ["replys", "replies", (script) => Layer.build(TestCodex.layer({ script }))],
   ["respnd", "respond", (script) => Layer.build(ScriptedModel.layer(script))],

@@ -1,3 +1,4 @@
+import { Replay } from "@effect-codex/recording"
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient, CodexError } from "effect-codex"
@@ -5,9 +6,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
-import { existsSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 
 class Allowed extends Context.Service<Allowed, Ref.Ref<ReadonlyArray<string>>>()("test/Allowed") {}
+
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-codex-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+)
 
 describe("TestCodex", () => {
   it.live("runs the real binary on a scripted model, in an isolated home", () =>
@@ -41,6 +49,38 @@ describe("TestCodex", () => {
       assert.isFalse(existsSync(codexHome))
       assert.strictEqual((yield* client.closed).reason._tag, "Closed")
     }))
+
+  it.live("records the traffic, for a replay", () =>
+    Effect.gen(function*() {
+      const record = join(yield* temporary, "run.jsonl")
+      const ask = Effect.gen(function*() {
+        const thread = yield* (yield* Codex.Codex).threadStart()
+        return (yield* thread.run("hello")).finalResponse
+      })
+      assert.strictEqual(yield* ask.pipe(Effect.provide(TestCodex.layer({ script: TestCodex.echo, record }))), "hello")
+      assert.strictEqual(yield* ask.pipe(Effect.provide(Replay.layerCodex(record))), "hello")
+    }).pipe(Effect.scoped))
+
+  it.live("keeps its threads between runs, in a directory of the caller", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* temporary, "new", "home")
+      const lasting = Effect.provide(TestCodex.layer({ script: TestCodex.echo, home: { directory } }))
+      const id = yield* Effect.gen(function*() {
+        const thread = yield* (yield* Codex.Codex).threadStart()
+        yield* thread.run("first")
+        writeFileSync(join((yield* CodexHome.CodexHome).workspace, "note"), "kept")
+        return thread.id
+      }).pipe(lasting)
+      assert.strictEqual(statSync(directory).mode & 0o777, 0o700)
+      yield* Effect.gen(function*() {
+        const codex = yield* Codex.Codex
+        const thread = yield* codex.threadResume(id)
+        assert.strictEqual((yield* thread.run("second")).finalResponse, "second")
+        const [request] = yield* (yield* ScriptedModel.ScriptedModel).requests
+        assert.deepStrictEqual(request?.userTexts.slice(-2), ["first", "second"])
+        assert.isTrue(existsSync(join((yield* CodexHome.CodexHome).workspace, "note")))
+      }).pipe(lasting)
+    }).pipe(Effect.scoped))
 
   it.live("passes options to the home and the client, and requires the services of their handlers", () =>
     Effect.gen(function*() {

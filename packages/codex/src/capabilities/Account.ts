@@ -13,6 +13,10 @@ import type { Services } from "./Services.ts"
 export const make = ({ client, router }: Services) => ({
   account: (options: { readonly refreshToken?: boolean | undefined } = {}) =>
     Effect.andThen(check(options, optionChecks.account), client.request("account/read", options)),
+  isLoggedIn: Effect.map(
+    client.request("account/read", {}),
+    ({ account, requiresOpenaiAuth }) => !requiresOpenaiAuth || (account ?? null) !== null
+  ),
   loginApiKey: (apiKey: Redacted.Redacted<string>): Effect.Effect<void, RequestError> =>
     Effect.suspend(() => {
       if (!Redacted.isRedacted(apiKey)) {

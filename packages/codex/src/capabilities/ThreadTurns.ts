@@ -141,6 +141,8 @@ export const make = ({ client, router }: Services, id: string, agent: Agent) => 
     events: boolean
   ): Effect.Effect<StartedTurn, StartTurnError, Scope.Scope> =>
     Effect.gen(function*() {
+      // `Effect.runPromise` interrupts after the first step if its signal is aborted already: nothing is sent then.
+      yield* Effect.yieldNow
       const what = yield* toTurnParams(input, client.look)
       const how = yield* Params.turnParams(options)
       yield* Params.checkDirectory(options.cwd, client.look)

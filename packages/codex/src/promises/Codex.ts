@@ -116,6 +116,8 @@ export interface Codex extends AsyncDisposable {
   readonly models: (options?: Omit<Protocol.ModelListParams, "cursor">) => AsyncIterable<Protocol.Model>
   /** Returns the account in use (`account/read`); `account` is null without a login. */
   readonly account: (options?: { readonly refreshToken?: boolean | undefined }) => Promise<Protocol.GetAccountResponse>
+  /** Returns whether an account is in use, or the configured model provider needs none (`account/read`). */
+  readonly isLoggedIn: () => Promise<boolean>
   /** Logs in with an API key (`account/login/start`). The server stores it in CODEX_HOME. It never appears in an error or log. */
   readonly loginApiKey: (apiKey: string | Redacted.Redacted<string>) => Promise<void>
   /** Starts a login with ChatGPT in the browser (`account/login/start`). Show its `authUrl` to the person, then `wait()`. */
@@ -214,6 +216,7 @@ const open = async (
     thread: (threadId) => Thread.make(codex.thread(threadId)),
     models: (options) => iterable(codex.models(options)),
     account: (options) => promise(codex.account(options)),
+    isLoggedIn: () => promise(codex.isLoggedIn),
     loginApiKey: (apiKey) => promise(codex.loginApiKey(redacted(apiKey))),
     loginChatgpt: async () => Login.make(await promise(codex.loginChatgpt)),
     loginChatgptDeviceCode: async () => Login.make(await promise(codex.loginChatgptDeviceCode)),

@@ -201,4 +201,21 @@ describe("the account", () => {
       assert.isUndefined(yield* codex.logout)
       yield* server.awaitRequest("account/logout")
     }))
+
+  scenario("is needed or not, depending on the model provider", () =>
+    Effect.gen(function*() {
+      const { codex, server } = yield* setup
+      const account = { type: "chatgpt" as const, email: "a@example.com", planType: "pro" }
+      for (
+        const [response, expected] of [
+          [{ account, requiresOpenaiAuth: true }, true],
+          [{ account: null, requiresOpenaiAuth: true }, false],
+          [{ requiresOpenaiAuth: true }, false],
+          [{ account: null, requiresOpenaiAuth: false }, true]
+        ] as const
+      ) {
+        yield* server.on("account/read", () => response)
+        assert.strictEqual(yield* codex.isLoggedIn, expected)
+      }
+    }))
 })

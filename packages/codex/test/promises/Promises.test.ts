@@ -415,6 +415,7 @@ describe("a connection", () => {
       codexHome = own.home.codexHome
       assert.isAbove((await Effect.runPromise(processesOf(codexHome))).length, 0)
       assert.isString(own.codex.metadata.serverVersion)
+      assert.isTrue(await own.codex.isLoggedIn())
       own.model.enqueue(Reply.text("hello"))
       const thread = await own.codex.threadStart()
       assert.strictEqual((await thread.run("Say hello.")).finalResponse, "hello")

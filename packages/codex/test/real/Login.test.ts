@@ -49,8 +49,10 @@ describe("an API key", () => {
     Effect.gen(function*() {
       const { codex, home } = yield* setup
       assert.deepInclude(yield* codex.account(), { account: null, requiresOpenaiAuth: true })
+      assert.isFalse(yield* codex.isLoggedIn)
       yield* codex.loginApiKey(Redacted.make("sk-test"))
       assert.deepStrictEqual((yield* codex.account()).account, { type: "apiKey" })
+      assert.isTrue(yield* codex.isLoggedIn)
       const auth = () => readFileSync(join(home.codexHome, "auth.json"), "utf8")
       assert.include(auth(), "sk-test")
       yield* codex.logout

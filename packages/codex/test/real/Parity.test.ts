@@ -125,6 +125,7 @@ describe("an AbortSignal", () => {
         assert.isTrue(Exit.hasInterrupts(exit))
       }
       assert.strictEqual(seen, 0)
+      assert.lengthOf((yield* thread.read({ includeTurns: true })).turns, 0)
       assert.deepStrictEqual(yield* model.requests, [])
       assert.deepInclude(router.stats(), idle)
     }).pipe(echoing))

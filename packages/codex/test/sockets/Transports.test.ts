@@ -409,6 +409,39 @@ describe("an open WebSocket", () => {
       }).pipe(Effect.provide(Transport.layerWebSocket({ url, keepAlive: 50 })))
     }).pipe(Effect.scoped))
 
+  it.live("acknowledges a response at once, so that the server's next message is not held back", () =>
+    Effect.gen(function*() {
+      const pongs = yield* Deferred.make<number>()
+      let heard = 0
+      // Answers the message, and hears whether the answer is acknowledged before it goes on.
+      const url = yield* opening((socket) => {
+        socket.write(frame(0x81, "before"))
+        socket.on("data", (data) => {
+          if (data[0] === 0x81) socket.write(frame(0x81, "response"))
+          if (data[0] === 0x8a) Deferred.doneUnsafe(pongs, Effect.succeed(++heard))
+        })
+      })
+      const messages: Array<string> = []
+      yield* Effect.gen(function*() {
+        const transport = yield* Transport.Transport
+        const connection = yield* transport.connect
+        const first = yield* Deferred.make<void>()
+        yield* Effect.forkScoped(
+          connection.receive((arrived) => {
+            messages.push(...arrived)
+            Deferred.doneUnsafe(first, Effect.void)
+            return undefined
+          }),
+          { startImmediately: true }
+        )
+        yield* Deferred.await(first)
+        assert.strictEqual(heard, 0)
+        yield* connection.send("{}")
+        assert.strictEqual(yield* Deferred.await(pongs), 1)
+        assert.deepStrictEqual(messages, ["before", "response"])
+      }).pipe(Effect.scoped, Effect.provide(Transport.layerWebSocket({ url })))
+    }).pipe(Effect.scoped))
+
   it.live("tells the server when it closes, and leaves nothing open", () =>
     Effect.gen(function*() {
       const heard: Array<Buffer> = []
@@ -498,9 +531,9 @@ describe("the WebSocket of a browser", () => {
           if (questions < 3) socket.write(frame(0x81, `{"id":"keep-alive","result":{}}`))
         })
       )
-      const { end, messages } = yield* received(noProcess.layerWebSocket({ url, keepAlive: 30 }))
+      const { end, messages } = yield* received(noProcess.layerWebSocket({ url, keepAlive: 150 }))
       assert.strictEqual(questions, 3)
       assert.deepStrictEqual(messages, [])
-      assert.include(end.message, "silent for 60ms")
+      assert.include(end.message, "silent for 300ms")
     }).pipe(Effect.scoped))
 })

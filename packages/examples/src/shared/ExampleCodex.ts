@@ -3,8 +3,7 @@
  * With `--live` it is `Codex.layer` itself, on your own account. In your own program, write `Codex.layer`.
  */
 import { Recorder } from "@effect-codex/recording"
-import type * as Recording from "@effect-codex/recording/Recording"
-import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { TestCodex } from "@effect-codex/testing"
 import { Codex, type CodexClient, type CodexError } from "effect-codex"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -33,8 +32,7 @@ export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>("examples/NotLo
 
 const requireLogin = Effect.gen(function*() {
   const codex = yield* Codex.Codex
-  const { account, requiresOpenaiAuth } = yield* codex.account()
-  if (requiresOpenaiAuth && (account ?? null) === null) return yield* new NotLoggedIn()
+  if (!(yield* codex.isLoggedIn)) return yield* new NotLoggedIn()
 })
 
 const layerLive = <R>(config: Codex.LayerOptions<R>) =>
@@ -44,9 +42,16 @@ const announceOffline = Layer.effectDiscard(
   Console.log("[offline: a scripted model answers; --live asks your own Codex account]\n")
 )
 
-const layerOffline = <R>(config: Codex.LayerOptions<R>) =>
+const layerOffline = <R>(config: Codex.LayerOptions<R>, file?: string) =>
   announceOffline.pipe(
-    Layer.provideMerge(TestCodex.layer({ script: OfflineModel.script, home: { model: "gpt-5.5" }, client: config }))
+    Layer.provideMerge(
+      TestCodex.layer({
+        script: OfflineModel.script,
+        home: { model: "gpt-5.5" },
+        client: config,
+        ...(file === undefined ? {} : { record: file })
+      })
+    )
   )
 
 /** Like {@link layer}, but does not require a login. */
@@ -64,11 +69,4 @@ export const layer = <R = never>(
 /** Like {@link layer}, but records the run: `Recorder.layerCodex(file)`. */
 export const layerRecorded = (
   file: string
-): Layer.Layer<Codex.Codex, TestCodex.Error | Recording.RecordingError> =>
-  isLive ? Recorder.layerCodex(file) : Layer.unwrap(
-    CodexHome.CodexHome.useSync(({ env, workspace }) => Recorder.layerCodex(file, { env, cwd: workspace }))
-  ).pipe(
-    Layer.provide(CodexHome.layer({ model: "gpt-5.5" })),
-    Layer.provide(ScriptedModel.layer(OfflineModel.script)),
-    Layer.provideMerge(announceOffline)
-  )
+): Layer.Layer<Codex.Codex, TestCodex.Error> => isLive ? Recorder.layerCodex(file) : layerOffline({}, file)

@@ -7,6 +7,8 @@ import * as CodexError from "effect-codex/CodexError"
 import type * as Notification from "effect-codex/Notification"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
@@ -160,7 +162,25 @@ export const make = Effect.fnUntraced(function*(
           : undefined
         subscription.lose(error instanceof CodexError.CodexConnectionError ? error : closed)
       }))
-    return Effect.as(Effect.forkIn(Effect.ignore(reading), scope, { startImmediately: true }), subscription)
+    // Over a socket the notifications go on after a reconnect; the processes and watches of the lost connection do not.
+    const watching = client.connection.pipe(
+      Stream.filter(({ _tag }) => _tag !== "Connected"),
+      Stream.runHead,
+      Effect.flatMap((state) =>
+        Effect.andThen(
+          subscription.settled,
+          Effect.sync(() => {
+            const error = Option.isSome(state) && state.value._tag === "Lost" ? state.value.error : closed
+            subscription.lose(error)
+          })
+        )
+      )
+    )
+    return Effect.gen(function*() {
+      const reader = yield* Effect.forkIn(Effect.ignore(reading), scope, { startImmediately: true })
+      yield* Effect.forkIn(Effect.ensuring(watching, Fiber.interrupt(reader)), scope, { startImmediately: true })
+      return subscription
+    })
   }
 
   const live = (orElse: () => Effect.Effect<Subscription, CodexError.RequestError>) =>
