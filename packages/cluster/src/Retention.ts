@@ -6,8 +6,8 @@
  * thread has, for as long as it has one.
  */
 import * as Clock from "effect/Clock"
-import type { Sharding } from "effect/cluster/Sharding"
 import * as MachineId from "effect/cluster/MachineId"
+import type { Sharding } from "effect/cluster/Sharding"
 import * as Singleton from "effect/cluster/Singleton"
 import * as Snowflake from "effect/cluster/Snowflake"
 import * as Duration from "effect/Duration"

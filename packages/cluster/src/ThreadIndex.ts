@@ -201,7 +201,9 @@ export const layerSql = (
             Effect.flatMap(
               isRetired(name, turnKey),
               (isKnown) =>
-                isKnown ? Effect.void : Effect.asVoid(sql`INSERT INTO ${retired} ${sql.insert({ name, turn_key: turnKey })}`)
+                isKnown
+                  ? Effect.void
+                  : Effect.asVoid(sql`INSERT INTO ${retired} ${sql.insert({ name, turn_key: turnKey })}`)
             ), {
             discard: true
           }).pipe(sql.withTransaction, failing("retire")),

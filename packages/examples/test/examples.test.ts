@@ -251,7 +251,11 @@ const prints: Readonly<
   ],
   "49_background_terminals": ["running: sleep 1000", "still running", "settled"],
   "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
-  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
+  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"],
+  "73_fleet_metrics": [
+    /^codex_cluster_runs\{outcome="completed"\} \d+$/m,
+    /^codex_cluster_threads \d+$/m
+  ]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */

@@ -38,20 +38,21 @@ const rate = <A, E, R>(times: number, concurrency: number, effect: (at: number) 
     )
   })
 
-/** The memory of a process in MB, with that of its children. */
+/** The memory of a process in MB. */
+const memoryOf = (id: number | string): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0) / 1024
+
+/** The memory of a runner, and of its children. */
 const memory = (pid: number): { readonly runner: number; readonly servers: number } => {
-  const of = (id: number | string) => {
-    const status = readFileSync(`/proc/${id}/status`, "utf8")
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
-  }
   const children = readdirSync("/proc").filter((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(pid)
+      return /^\d+$/.test(name) &&
+        readFileSync(`/proc/${name}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(pid)
     } catch {
       return false
     }
   })
-  return { runner: of(pid), servers: children.reduce((sum, id) => sum + of(id), 0) }
+  return { runner: memoryOf(pid), servers: children.reduce((sum, id) => sum + memoryOf(id), 0) }
 }
 
 const say = (what: string, value: number, unit: string) =>
@@ -75,12 +76,18 @@ const program = Effect.gen(function*() {
   yield* say("a turn of a hosted thread, median of 40", yield* median(40, () => thread.run("hosted")), "ms")
   yield* say("a question to its runner (where), median of 200", yield* median(200, () => thread.where), "ms")
   yield* say("a repeated key, median of 50", yield* median(50, () => thread.run("again", { turnKey: "again" })), "ms")
-  yield* say("turns on 16 threads at once", yield* rate(80, 16, (at) => threads.thread(`many ${at % 16}`).run("go")), "/s")
+  yield* say(
+    "turns on 16 threads at once",
+    yield* rate(80, 16, (at) => threads.thread(`many ${at % 16}`).run("go")),
+    "/s"
+  )
   const { url } = yield* Postgres.Postgres
   yield* Effect.provide(
     Effect.gen(function*() {
       const client = yield* SqlClient
-      const [row] = yield* client<{ readonly size: string }>`SELECT (pg_total_relation_size(${`${prefix}_messages`}::regclass)
+      const [row] = yield* client<
+        { readonly size: string }
+      >`SELECT (pg_total_relation_size(${`${prefix}_messages`}::regclass)
         + pg_total_relation_size(${`${prefix}_replies`}::regclass)) / (SELECT COUNT(*) FROM ${
         client(`${prefix}_messages`)
       }) AS size`
@@ -91,7 +98,9 @@ const program = Effect.gen(function*() {
   const before = memory(runner.process.pid ?? 0)
   yield* say("memory of a runner with 17 threads", before.runner, "MB")
   yield* say("memory of its app-server", before.servers, "MB")
-  yield* Effect.forEach(Array.from({ length: 64 }), (_, at) => threads.thread(`more ${at}`).run("go"), { concurrency: 8 })
+  yield* Effect.forEach(Array.from({ length: 64 }), (_, at) => threads.thread(`more ${at}`).run("go"), {
+    concurrency: 8
+  })
   const after = memory(runner.process.pid ?? 0)
   yield* say("… with 64 more: the runner", after.runner, "MB")
   yield* say("… with 64 more: the app-server", after.servers, "MB")

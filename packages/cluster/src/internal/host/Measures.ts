@@ -1,8 +1,8 @@
 /**
  * Metrics of a runner. A metric is registered at its first use, so a process that hosts no threads has none of them.
  */
-import * as Exit from "effect/Exit"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import type { HostedError } from "../model/errors.ts"
 import type { RunAnswer } from "../model/rpcs.ts"

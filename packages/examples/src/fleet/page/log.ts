@@ -14,6 +14,8 @@ export const make = (): Log => {
   const node = element("div", { className: "log", tabIndex: 0 })
   /** The elements of the items of this turn. */
   let items = new Map<string, HTMLElement>()
+  /** The messages that are not complete. */
+  const unfinished = new Set<string>()
   /** True between the move of a turn that was seen here and its continuation: its items are reported once more. */
   let isRepeated = false
 
@@ -48,16 +50,19 @@ export const make = (): Log => {
       case "$moved":
         note(`moved, epoch ${event.epoch}`)
         isRepeated = items.size > 0
-        for (const shown of items.values()) if (shown.className === "agent") shown.className = "cut"
+        for (const id of unfinished) items.get(id)?.classList.replace("agent", "cut")
+        unfinished.clear()
         return
       case "$missed":
         return note(`${event.count} events are gone`)
       case "item/agentMessage/delta":
+        unfinished.add(event.params.itemId)
         return set(event.params.itemId, "agent", (before) => before + event.params.delta)
       case "item/started":
       case "item/completed": {
         const { item } = event.params
         if (isRepeated) return
+        unfinished.delete(item.id)
         if (item.type === "userMessage") {
           const texts = item.content.map((part) => part.type === "text" ? part.text : `[${part.type}]`)
           // The words for the model after a failure are not the user's.
