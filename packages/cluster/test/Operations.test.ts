@@ -175,6 +175,7 @@ describe("operations", () => {
         assert.strictEqual((yield* get("/health/ready")).status, 503)
         assert.strictEqual((yield* get("/health/live")).status, 200)
         yield* until(true)
+        assert.match((yield* get("/metrics")).text, /^codex_cluster_threads 0$/m)
         // A thread whose server was lost is opened again by its next run.
         yield* HostedThreads.HostedThreads.use((threads) => threads.thread("measured").run("third"))
         const opened = (yield* Metric.snapshot).filter(({ id }) => id === "codex.cluster.threads.opened")

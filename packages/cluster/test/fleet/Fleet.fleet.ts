@@ -228,25 +228,6 @@ describe("a fleet", () => {
         assert.isAtLeast(counted.asked + counted.continued, counted.answers)
       }))
 
-    it.effect("answers the runs that were accepted before its database went away", () =>
-      Effect.gen(function*() {
-        const model = yield* ScriptedModel.ScriptedModel
-        const { away } = yield* Postgres.Postgres
-        const { threads } = yield* start("database", 2)
-        const gate = yield* Gate.make
-        yield* model.enqueue(Reply.message({ deltas: ["during ", gate, "the outage"] }))
-        const thread = threads.thread("database")
-        const turn = yield* thread.turn("before the outage", { turnKey: "outage", onCutOff: "continue" })
-        yield* gate.arrived
-        const outage = yield* Effect.forkChild(away("3 seconds"))
-        yield* Effect.sleep("500 millis")
-        yield* gate.open
-        yield* Fiber.join(outage)
-        assert.strictEqual((yield* turn.run).status, "completed")
-        assert.strictEqual((yield* askedFor("before the outage")).length, 1)
-        assert.strictEqual((yield* thread.run("after the outage")).status, "completed")
-      }))
-
     it.effect("says that a thread is open in another program", () =>
       Effect.gen(function*() {
         const elsewhere = yield* Codex.Codex
@@ -264,5 +245,25 @@ describe("a fleet", () => {
         yield* elsewhere.threadUnarchive(id)
         assert.strictEqual((yield* threads.thread("elsewhere").run("here again")).threadId, id)
       }).pipe(Effect.provide(OtherCodex)))
+
+    it.effect("answers the runs that were accepted before its database went away", () =>
+      Effect.gen(function*() {
+        const model = yield* ScriptedModel.ScriptedModel
+        const { away } = yield* Postgres.Postgres
+        const { threads } = yield* start("database", 2)
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["during ", gate, "the outage"] }))
+        const thread = threads.thread("database")
+        const turn = yield* thread.turn("before the outage", { turnKey: "outage", onCutOff: "continue" })
+        yield* gate.arrived
+        const outage = yield* Effect.forkChild(away("3 seconds"))
+        yield* Effect.sleep("500 millis")
+        yield* gate.open
+        yield* Fiber.join(outage)
+        assert.strictEqual((yield* turn.run).status, "completed")
+        assert.strictEqual((yield* askedFor("before the outage")).length, 1)
+        assert.strictEqual((yield* thread.run("after the outage")).status, "completed")
+        // A database of its own: the other tests need theirs.
+      }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Postgres.layer))))
   })
 })

@@ -62,12 +62,12 @@ export const make = (): Log => {
       case "item/completed": {
         const { item } = event.params
         if (isRepeated) return
-        unfinished.delete(item.id)
         if (item.type === "userMessage") {
           const texts = item.content.map((part) => part.type === "text" ? part.text : `[${part.type}]`)
           // The words for the model after a failure are not the user's.
           if (!texts.join("").startsWith("Your previous turn was cut off")) set(item.id, "user", () => texts.join("\n"))
         } else if (item.type === "agentMessage" && item.text !== "") {
+          unfinished.delete(item.id)
           set(item.id, "agent", () => item.text)
         } else if (item.type === "commandExecution") {
           set(item.id, "command", () => `$ ${item.command}\n${item.aggregatedOutput ?? ""}`.trimEnd())
