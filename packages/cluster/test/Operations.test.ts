@@ -70,7 +70,8 @@ const machine = HttpRouter.serve(
     Postgres.layer,
     CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo)))
   )),
-  Layer.provideMerge(tracer)
+  // The process has run other tests.
+  Layer.provideMerge([tracer, Layer.succeed(Metric.MetricRegistry, new Map())])
 )
 
 const origin = HttpServer.HttpServer.useSync(({ address }) =>

@@ -16,7 +16,7 @@ const program = Effect.gen(function*() {
   yield* Effect.forEach(["one", "two"], (name) => threads.thread(name).run("Say hello."), { concurrency: "unbounded" })
 
   const metrics = yield* PrometheusMetrics.format()
-  for (const line of metrics.split("\n")) if (line.startsWith("codex_cluster_")) yield* Console.log(line)
+  yield* Console.log(metrics.split("\n").filter((line) => line.startsWith("codex_cluster_")).sort().join("\n"))
 })
 
 program.pipe(
