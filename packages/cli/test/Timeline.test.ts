@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { directory, run } from "./process.ts"
+import { directory, main, run } from "./process.ts"
 
 /** A recording of the real binary. */
 const recorded = fileURLToPath(new URL("../../recording/test/recordings/format-1.jsonl", import.meta.url))
@@ -97,6 +98,69 @@ describe("effect-codex timeline", () => {
         )
         assert.strictEqual(Fs.readFileSync(recording, "utf8"), Fs.readFileSync(recorded, "utf8"))
       }
+    }).pipe(Effect.scoped))
+})
+
+/** Starts `timeline --follow`, and returns the URL that it prints, and how it ends after a signal. */
+const follow = (file: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(
+          process.execPath,
+          ["--no-warnings", "--conditions=@effect-codex/source", main, "timeline", file, "--follow", "--no-open"],
+          { stdio: ["ignore", "pipe", "pipe"] }
+        )
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
+    ),
+    (child) => ({
+      url: Effect.promise(async () => String(await once(child.stdout, "data")).trim()),
+      notice: Effect.promise(async () => String(await once(child.stderr, "data")).trim()),
+      stop: Effect.promise(async () => {
+        const exit = once(child, "exit")
+        child.kill("SIGINT")
+        return (await exit)[0]
+      })
+    })
+  )
+
+describe("effect-codex timeline --follow", () => {
+  it.live("serves the page of a file that appears and grows, until Ctrl-C", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      const recording = join(home, "run.jsonl")
+      const { notice, stop, url } = yield* follow(recording)
+      const page = yield* url
+      assert.match(page, /^http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/$/)
+      assert.strictEqual(yield* notice, "run.jsonl does not exist yet. The page waits for it.")
+      yield* write(recording)
+      const abort = new AbortController()
+      const response = yield* Effect.promise(() => fetch(`${page}events`, { signal: abort.signal }))
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      const hasMessage = Effect.promise(async () => {
+        let text = ""
+        while (!text.includes("turn/completed")) text += (await reader.read()).value ?? assert.fail(text)
+      })
+      yield* hasMessage
+      // Also while a page is connected, the program ends at once.
+      const before = performance.now()
+      assert.strictEqual(yield* stop, 130)
+      assert.isBelow(performance.now() - before, 2000)
+      abort.abort()
+    }).pipe(Effect.scoped))
+
+  it.live("refuses what it can't follow", () =>
+    Effect.gen(function*() {
+      const home = yield* directory
+      const file = join(home, "run.jsonl")
+      Fs.writeFileSync(file, "hello\n")
+      const other = yield* run(["timeline", file, "--follow", "--no-open"])
+      assert.deepStrictEqual([other.code, other.stdout], [1, ""])
+      assert.match(other.stderr, /^.*run\.jsonl, line 1: this is not a recording of effect-codex.*\n$/)
+      const out = yield* run(["timeline", file, "--follow", "--out", join(home, "run.html")])
+      assert.strictEqual(out.code, 1)
+      assert.include(out.stderr, "--out writes a page that does not grow")
     }).pipe(Effect.scoped))
 })
 

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+/** The program. */
+export const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 /** A temporary directory, without symbolic links. */
 export const directory = Effect.acquireRelease(

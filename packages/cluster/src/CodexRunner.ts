@@ -27,6 +27,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import * as HostedThreads from "./HostedThreads.ts"
 import * as Sockets from "./internal/runner/sockets.ts"
+import * as RunnerStatus from "./RunnerStatus.ts"
 import * as ThreadHost from "./ThreadHost.ts"
 import * as ThreadIndex from "./ThreadIndex.ts"
 
@@ -142,7 +143,7 @@ const index = ({ prefix }: ClusterOptions) =>
 export const layer = <E = never, R = never, RH = never, T extends Tools.ByName = {}, RT = never>(
   options: RunnerOptions<E, R, RH, T, RT>
 ): Layer.Layer<
-  Services,
+  Services | RunnerStatus.RunnerStatus,
   E | ThreadIndex.ThreadIndexError | SocketServerError,
   R | RH | RT | Tools.Services<T> | SqlClient
 > => {
@@ -159,7 +160,7 @@ export const layer = <E = never, R = never, RH = never, T extends Tools.ByName =
     Layer.provide(format(options))
   )
   // One below the other, because they close in the opposite order: turns end while their server still runs.
-  return ThreadHost.layer(options).pipe(
+  return Layer.merge(ThreadHost.layer(options), RunnerStatus.layer).pipe(
     Layer.provideMerge(Layer.merge(HostedThreads.layer, ClusterWorkflowEngine.layer)),
     Layer.provideMerge(runner),
     Layer.provide(codex),

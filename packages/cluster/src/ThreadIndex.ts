@@ -20,6 +20,7 @@ export { type IndexedThread, type Progress, ThreadIndex, ThreadIndexError } from
 export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () => {
   const threads = new Map<string, IndexedThread>()
   const wanted = new Map<string, Set<string>>()
+  const retired = new Map<string, Set<string>>()
   const change = (name: string, epoch: number, changes: Partial<IndexedThread>): boolean => {
     const thread = threads.get(name)
     if (thread?.epoch !== epoch) return false
@@ -39,10 +40,16 @@ export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () 
     release: (name, epoch) => Effect.sync(() => void change(name, epoch, { owner: null })),
     want: (name, turnKey) => Effect.sync(() => void wanted.set(name, new Set(wanted.get(name)).add(turnKey))),
     wanted: (name) => Effect.sync(() => [...wanted.get(name) ?? []]),
+    retire: (runs) =>
+      Effect.sync(() => {
+        for (const { name, turnKey } of runs) retired.set(name, new Set(retired.get(name)).add(turnKey))
+      }),
+    isRetired: (name, turnKey) => Effect.sync(() => retired.get(name)?.has(turnKey) ?? false),
     forget: (name) =>
       Effect.sync(() => {
         threads.delete(name)
         wanted.delete(name)
+        retired.delete(name)
       })
   })
 })
@@ -53,7 +60,7 @@ export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () 
  * @category models
  */
 export interface SqlOptions {
-  /** The beginning of the names of the tables. Default: `"codex"`, for `codex_threads` and `codex_interrupts`. */
+  /** The beginning of the names of the tables. Default: `"codex"`, for `codex_threads`, `codex_interrupts` and `codex_retired`. */
   readonly prefix?: string | undefined
 }
 
@@ -75,7 +82,7 @@ const indexed = (name: string, row: Row): IndexedThread => ({
 })
 
 /**
- * Keeps the index in two tables of the SQL database of the cluster, and creates them if they are missing. Fails with
+ * Keeps the index in three tables of the SQL database of the cluster, and creates them if they are missing. Fails with
  * `ThreadIndexError` if it cannot.
  *
  * @category layers
@@ -90,6 +97,7 @@ export const layerSql = (
       const { prefix = "codex" } = options
       const threads = sql(`${prefix}_threads`)
       const interrupts = sql(`${prefix}_interrupts`)
+      const retired = sql(`${prefix}_retired`)
 
       yield* Migrator.make({})({
         table: `${prefix}_threads_migrations`,
@@ -107,7 +115,12 @@ export const layerSql = (
               turn_key VARCHAR(255) NOT NULL,
               PRIMARY KEY (name, turn_key)
             )`
-          )
+          ),
+          "0002_retired": sql`CREATE TABLE IF NOT EXISTS ${retired} (
+            name VARCHAR(255) NOT NULL,
+            turn_key VARCHAR(255) NOT NULL,
+            PRIMARY KEY (name, turn_key)
+          )`
         })
       }).pipe(
         // Runners that start together create the tables together.
@@ -150,6 +163,12 @@ export const layerSql = (
           (rows) => rows.map((row) => row.turn_key)
         )
 
+      const isRetired = (name: string, turnKey: string) =>
+        Effect.map(
+          sql`SELECT turn_key FROM ${retired} WHERE name = ${name} AND turn_key = ${turnKey}`,
+          (rows) => rows.length > 0
+        )
+
       return ThreadIndex.of({
         get: (name) => select(name).pipe(failing("get")),
         open: (name, owner) => open(name, owner).pipe(failing("open")),
@@ -177,9 +196,24 @@ export const layerSql = (
             failing("want")
           ),
         wanted: (name) => wanted(name).pipe(failing("wanted")),
+        retire: (runs) =>
+          Effect.forEach(runs, ({ name, turnKey }) =>
+            Effect.flatMap(
+              isRetired(name, turnKey),
+              (isKnown) =>
+                isKnown
+                  ? Effect.void
+                  : Effect.asVoid(sql`INSERT INTO ${retired} ${sql.insert({ name, turn_key: turnKey })}`)
+            ), {
+            discard: true
+          }).pipe(sql.withTransaction, failing("retire")),
+        isRetired: (name, turnKey) => isRetired(name, turnKey).pipe(failing("isRetired")),
         forget: (name) =>
           Effect.andThen(
-            sql`DELETE FROM ${interrupts} WHERE name = ${name}`,
+            Effect.andThen(
+              sql`DELETE FROM ${retired} WHERE name = ${name}`,
+              sql`DELETE FROM ${interrupts} WHERE name = ${name}`
+            ),
             sql`DELETE FROM ${threads} WHERE name = ${name}`
           ).pipe(sql.withTransaction, Effect.asVoid, failing("forget"))
       })

@@ -1,5 +1,5 @@
 /**
- * Where the files of threads are kept, so that every runner of a fleet finds them.
+ * The storage of the files of threads, in which every runner of a fleet finds them.
  *
  * @example
  * ```ts

@@ -4,6 +4,7 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { pages } from "./capabilities/pages.ts"
 import type { Services } from "./capabilities/Services.ts"
 import type { ThreadError } from "./model/errors/CodexError.ts"
 import type * as Notification from "./model/turns/Notification.ts"
@@ -21,7 +22,7 @@ export type BackgroundTerminal = Protocol.ThreadBackgroundTerminal
  * The background terminals of a thread.
  *
  * They belong to the thread, not to a turn: the interruption of a turn leaves them running. They end with their command, with
- * `stop`, and with the server. All members need a server of at least version 0.140.
+ * `stop`, and with the server. All members require Codex 0.140 or later.
  *
  * @example
  * ```ts
@@ -62,18 +63,9 @@ export const make = (
 ): BackgroundTerminals => {
   const request = gated(services.client)
 
-  const page = (cursor: string | null) => request("thread/backgroundTerminals/list", { threadId, cursor })
-
-  const from = (cursor: string | null): Effect.Effect<ReadonlyArray<BackgroundTerminal>, ThreadError> =>
-    Effect.flatMap(
-      page(cursor),
-      ({ data, nextCursor = null }) =>
-        nextCursor === null ? Effect.succeed(data) : Effect.map(from(nextCursor), (rest) => [...data, ...rest])
-    )
-
   const current = Effect.catchIf(
-    from(null),
-    // The commands of a thread end with their server, and a restarted one has not loaded it.
+    Stream.runCollect(pages((cursor) => request("thread/backgroundTerminals/list", { threadId, cursor }))),
+    // The commands of a thread end with their server, and a restarted server has not loaded the thread.
     (error) =>
       error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound"
       && services.router.family.get(threadId)?.isOpened === true,

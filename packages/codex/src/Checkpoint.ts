@@ -68,8 +68,8 @@ export interface Checkpoint {
   readonly ref: string | undefined
   /**
    * Removes all later turns from the conversation (`thread/revert`), and puts the files back, if they belong to the checkpoint: both
-   * or neither. An interruption waits for its end. Does nothing to files outside the work tree, ignored files, and the contents of
-   * submodules.
+   * or neither. An interruption waits for its end. Leaves files outside the work tree, ignored files and the contents of
+   * submodules unchanged.
    */
   readonly restore: (
     options?: RestoreOptions
@@ -83,7 +83,7 @@ export const make = (
 ) => {
   const request = gated(client)
 
-  /** The turns of the conversation, from the latest on, as far as they are needed. */
+  /** Reads a page of turns, the latest first. */
   const latest = (limit: number, cursor: string | null) =>
     request("thread/turns/list", { threadId, limit, cursor, sortDirection: "desc" })
 
@@ -175,5 +175,5 @@ export const make = (
     })
 }
 
-/** So many turns are read at once. */
+/** The number of turns on a page. */
 const pageSize = 50

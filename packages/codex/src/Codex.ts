@@ -126,7 +126,7 @@ export class Codex extends Context.Service<Codex, {
    *   }).pipe(Effect.scoped)
    * ```
    */
-  readonly threadWatch: (threadId: string) => Effect.Effect<WatchedThread, RequestError, Scope.Scope>
+  readonly threadWatch: (threadId: string) => Effect.Effect<WatchThread.WatchedThread, RequestError, Scope.Scope>
   /** Archives a thread (`thread/archive`), and interrupts its running turn. */
   readonly threadArchive: (threadId: string) => Effect.Effect<void, RequestError>
   /** Restores an archived thread (`thread/unarchive`) without loading it: resume it before its next turn. */
@@ -226,17 +226,7 @@ export class Codex extends Context.Service<Codex, {
  */
 export type Services = Codex | CodexClient.CodexClient | Router.Router
 
-/**
- * A thread that is watched: see {@link Codex}.
- *
- * @category models
- */
-export interface WatchedThread {
-  /** The thread as it was when watching began, with its turns and their items. */
-  readonly thread: Protocol.Thread
-  /** Every notification of the thread since then. Run it once. Fails when the connection is lost for good. */
-  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
-}
+export type { WatchedThread } from "./capabilities/WatchThread.ts"
 
 /** @internal The service on a client. */
 export const make: Effect.Effect<Codex["Service"], never, CodexClient.CodexClient | Client | Wire.Router> = Effect.gen(

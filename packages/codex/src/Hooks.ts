@@ -46,7 +46,7 @@ export type HookRun = Extract<Notification.Notification, { readonly method: "hoo
 export interface HooksOptions {
   /** The working directories for which to look. Default: that of the server. */
   readonly cwds?: ReadonlyArray<string> | undefined
-  /** A loaded thread whose hooks are listed, in place of `cwds`. It needs Codex 0.169.0. */
+  /** A loaded thread whose hooks are listed, in place of `cwds`. Requires Codex 0.169 or later. */
   readonly threadId?: string | undefined
 }
 

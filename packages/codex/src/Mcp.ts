@@ -25,6 +25,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { anything, type Checks, timeout } from "./base/options.ts"
+import { pages } from "./capabilities/pages.ts"
 import type { Services } from "./capabilities/Services.ts"
 import type { LoginError } from "./Login.ts"
 import * as ServerVersion from "./model/connection/ServerVersion.ts"
@@ -55,7 +56,10 @@ export interface McpStartup {
  * @category models
  */
 export interface McpStatusOptions {
-  /** A loaded thread. Its servers include those of its `config`. Default: the servers of the configuration. It needs Codex 0.140.0. */
+  /**
+   * A loaded thread, whose servers include those of its `config`. Default: the servers of the configuration. Requires Codex 0.140 or
+   * later.
+   */
   readonly threadId?: string | undefined
   /** The name of a server, to read its state alone. */
   readonly server?: string | undefined
@@ -81,7 +85,7 @@ export interface McpResources {
  * @category models
  */
 export interface McpLoginOptions {
-  /** A loaded thread, for a server of its `config`. It needs Codex 0.150.0. */
+  /** A loaded thread, for a server of its `config`. Requires Codex 0.150 or later. */
   readonly threadId?: string | undefined
   /** The scopes to ask for. Default: those of the configuration, or of the server. */
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -183,13 +187,9 @@ export const make = (services: Services): Mcp => {
     const { detail, server, threadId } = options
     const params = yield* supported({ detail, threadId }, serverVersion, "mcpServerStatus/list")
     const serverName = ServerVersion.isAtLeast(serverVersion, "0.160.0") ? server : undefined
-    const found: Array<Protocol.McpServerStatus> = []
-    let cursor: string | undefined
-    do {
-      const page = yield* client.request("mcpServerStatus/list", { ...params, serverName, cursor })
-      found.push(...page.data)
-      cursor = page.nextCursor ?? undefined
-    } while (cursor !== undefined)
+    const found = yield* Stream.runCollect(
+      pages((cursor) => client.request("mcpServerStatus/list", { ...params, serverName, cursor }))
+    )
     return server === undefined ? found : found.filter(({ name }) => name === server)
   })
 
@@ -276,7 +276,7 @@ const states: { readonly [status: string]: Protocol.McpServerStartupState } = {
   disabled: "cancelled"
 }
 
-/** A server's start, as far as its status tells of it. Old servers report no state, and list a server once it has started. */
+/** Returns the start of a server, as far as its status shows it. Old servers report no state, and list a server once it has started. */
 const startedOf = ({ name, runtimeStatus, toolsError }: Protocol.McpServerStatus): McpStartup => {
   const error = toolsError ?? null
   const unreported = error === null ? "ready" : "failed"

@@ -1,6 +1,6 @@
 /**
- * The configuration of MCP servers, as Schemas, with the names of `config.toml`. Unknown keys are refused. Use it to read servers from a file, and to pass them
- * to a thread or a Layer.
+ * The configuration of MCP servers, as Schemas, with the names of `config.toml`. Unknown keys are refused. Use it to read servers
+ * from a file, and to pass them to a thread or a Layer.
  *
  * @example
  * ```ts

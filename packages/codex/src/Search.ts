@@ -4,12 +4,12 @@
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broadcast } from "./base/Broadcast.ts"
 import { newId } from "./base/ids.ts"
+import { pages } from "./capabilities/pages.ts"
 import type { Services } from "./capabilities/Services.ts"
 import { check } from "./model/errors/check.ts"
 import { type CodexConnectionError, InvalidInputError, type ThreadError } from "./model/errors/CodexError.ts"
@@ -123,18 +123,18 @@ export interface Search {
     query: string,
     options: FileSearchOptions
   ) => Effect.Effect<ReadonlyArray<FoundFile>, ThreadError>
-  /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. The scope ends it. Server 0.140 or later. */
+  /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. The scope ends it. Requires Codex 0.140 or later. */
   readonly fileSession: (options: FileSearchOptions) => Effect.Effect<FileSearch, ThreadError, Scope.Scope>
   /**
    * Emits the stored threads whose messages contain a term (`thread/search`), and reads pages as they are needed. Without `sortKey`,
    * the latest updated one comes first; with `"created_at"`, threads that were created in the same second may be missing after the end
-   * of a page. An interruption also ends the search on the server. Server 0.140 or later.
+   * of a page. An interruption also ends the search on the server. Requires Codex 0.140 or later.
    */
   readonly threads: (term: string, filter?: ThreadSearchFilter) => Stream.Stream<FoundThread, ThreadError>
   /**
    * Searches like `threads`, and emits what is found while the server searches (`thread/search/stream`): the first page alone. The
    * last element is the result, and the only one if the server reports nothing before. An interruption also ends the search on
-   * the server. Server 0.171 or later.
+   * the server. Requires Codex 0.171 or later.
    */
   readonly threadsLive: (term: string, filter?: ThreadSearchFilter) => Stream.Stream<FoundThreads, ThreadError>
 }
@@ -150,9 +150,7 @@ const checkFiles = (options: FileSearchOptions) =>
       : Effect.fail(new InvalidInputError({ field: "roots", detail: "it is empty; pass at least one directory" })))
 
 /** @internal Returns the searches on a client. */
-export const make = (
-  { client, router }: Services
-): Search => {
+export const make = ({ client, router }: Services): Search => {
   const request = gated(client)
   const requestWith = gatedWith(client)
 
@@ -234,15 +232,10 @@ export const make = (
         }
       }),
     threads: (term, filter = {}) =>
-      Stream.unwrap(Effect.map(searchParams(term, filter), (params) =>
-        Stream.paginate(
-          undefined as string | undefined,
-          (cursor) =>
-            Effect.map(
-              searchThreads("thread/search", { ...params, cursor }),
-              ({ data, nextCursor }) => [data, Option.fromNullishOr(nextCursor)] as const
-            )
-        ))),
+      Stream.unwrap(
+        Effect.map(searchParams(term, filter), (params) =>
+          pages((cursor) => searchThreads("thread/search", { ...params, cursor })))
+      ),
     threadsLive: (term, filter = {}) =>
       Stream.unwrap(
         Effect.map(searchParams(term, filter), (params) =>
@@ -316,10 +309,10 @@ class Session {
     return true
   }
 
-  /** Another connection may follow. */
+  /** Ignores the loss: another connection may follow. */
   fail(): void {}
 
-  /** No other connection follows. */
+  /** Fails the changes, because no other connection follows. */
   lose(error: CodexConnectionError): void {
     this.broadcast.end(Exit.fail(error))
   }

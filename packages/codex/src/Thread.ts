@@ -5,11 +5,11 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as BackgroundTerminals from "./BackgroundTerminals.ts"
 import { type Caller, callerOf, nameCaller, naming } from "./base/caller.ts"
 import { refuseAwait } from "./base/refuseAwait.ts"
+import * as Children from "./capabilities/Children.ts"
 import type { Services } from "./capabilities/Services.ts"
 import * as ThreadTurns from "./capabilities/ThreadTurns.ts"
 import * as Checkpoint from "./Checkpoint.ts"
@@ -40,7 +40,6 @@ import type * as Output from "./Output.ts"
 import * as ThreadQueue from "./ThreadQueue.ts"
 import * as Turn from "./Turn.ts"
 import * as Compaction from "./wire/Compaction.ts"
-import type { Member } from "./wire/Member.ts"
 import type { Agent } from "./wire/Telemetry.ts"
 
 /**
@@ -106,7 +105,7 @@ export interface Thread {
   /**
    * Finds a turn of this thread that was started with this `clientUserMessageId`, and returns its handle: a program that was
    * restarted continues with the turn of the one before, whether it runs or has ended. Returns undefined if the thread has no such
-   * turn, so a program that was killed at any moment can start it once and only once. Requires a server from 0.150 on.
+   * turn, so a program that was killed at any moment can start it once and only once. Requires Codex 0.150 or later.
    *
    * The handle emits the completed items of the turn first, then what follows. The turn is one of this client from then on: later
    * turns of the thread wait for it, and closing the Layer interrupts it unless `detach` is set. Resume the thread first, so that its
@@ -322,26 +321,6 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
   const review = (target: Protocol.ReviewTarget) =>
     Turn.start(client, Turn.calledBy(callerOf(review), turns.review(target)))
 
-  /** Returns the handle of a sub-agent. `thread/read` alone reports the name and role of some of them. */
-  const childOf = (child: Member): Effect.Effect<Thread> => {
-    const asked = child.agentName !== null && child.agentRole !== null ? Effect.void : Effect.ignore(
-      Effect.map(
-        client.request("thread/read", { threadId: child.threadId }, { timeout: "5 seconds" }),
-        ({ thread }) => family.learn(thread)
-      )
-    )
-    return Effect.map(asked, () => make({ client, router }, child.threadId, agent))
-  }
-
-  const children = Stream.callback<Member, CodexConnectionError>((queue) =>
-    Effect.gen(function*() {
-      const unwatch = family.watch(id, (child) => Queue.offerUnsafe(queue, child))
-      yield* Effect.addFinalizer(() => Effect.sync(unwatch))
-      for (const child of family.children(id)) Queue.offerUnsafe(queue, child)
-      yield* Effect.flatMap(client.closed, (error) => Queue.fail(queue, error))
-    })
-  )
-
   return {
     id,
     get parentThreadId() {
@@ -365,7 +344,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     get cwd() {
       return family.get(id)?.settings?.cwd
     },
-    children: Stream.mapEffect(children, childOf),
+    children: Children.make({ client, router }, id, (childId) => make({ client, router }, childId, agent)),
     run,
     turn,
     findTurn,

@@ -42,7 +42,7 @@ export interface QueuedTurn {
  * interrupted turn the queue is paused until `start`, or until another turn has completed.
  *
  * `run`, `turn` and `stream` wait for the queue, unless it is paused: the server would add their input to the queued turn.
- * `whenBusy` applies to a queued turn as to any other one. All members need a server of at least version 0.150, and a
+ * `whenBusy` applies to a queued turn as to any other one. All members require Codex 0.150 or later, and a
  * thread that is not ephemeral.
  *
  * @example

@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Caller, naming } from "./base/caller.ts"
+import { detached } from "./base/detached.ts"
 import { refuseAwait } from "./base/refuseAwait.ts"
 import type * as Input from "./Input.ts"
 import type { OutputDecodeError, RequestError, TurnError, TurnStreamError } from "./model/errors/CodexError.ts"
@@ -20,7 +21,6 @@ import type { TypedResult } from "./Output.ts"
 import type { Client } from "./wire/Client.ts"
 import type { StartedTurn, TurnCursor } from "./wire/Router.ts"
 import type { RunningTurn } from "./wire/RunningTurn.ts"
-import { detached } from "./wire/TurnStarts.ts"
 
 /**
  * A handle of a started turn. The turn runs with or without consumers: a consumer that stops leaves it running.

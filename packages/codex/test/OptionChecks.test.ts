@@ -23,6 +23,7 @@ const refused = (call: (codex: Codex.Codex["Service"]) => Failing) =>
   Effect.gen(function*() {
     const codex = yield* Codex.Codex
     const server = yield* FakeAppServer.FakeAppServer
+    yield* server.awaitMessage(({ method }) => method === "initialized")
     const before = (yield* server.received).length
     const error = yield* Effect.flip(call(codex))
     assert(error._tag === "InvalidInputError", error.message)

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { createHash, randomBytes } from "node:crypto"
+import { join } from "node:path"
 import * as browserProxy from "./shared/browserProxy.ts"
 import { bundle } from "./shared/bundle.ts"
 import * as ExampleServer from "./shared/ExampleServer.ts"
@@ -33,7 +34,7 @@ Effect.gen(function*() {
     onNone: () => started
   })
   const port = yield* Config.withDefault(Config.Int("PORT"), 3000)
-  const files = yield* Effect.promise(bundle)
+  const files = yield* Effect.promise(() => bundle(join(import.meta.dirname, "browser")))
   const { login } = yield* browserProxy.listen({ server, token, files, port })
   yield* Console.log(`Open ${login}`)
   return yield* Effect.never

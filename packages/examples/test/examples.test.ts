@@ -250,8 +250,18 @@ const prints: Readonly<
     "turns: 1"
   ],
   "49_background_terminals": ["running: sleep 1000", "still running", "settled"],
+  "55_live_timeline": [
+    /^watch: http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/$/m,
+    `${hello} `,
+    "the page answered with 200",
+    "without the key in its URL, the server answered with 403"
+  ],
   "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
-  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
+  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"],
+  "73_fleet_metrics": [
+    /^codex_cluster_runs\{outcome="completed"\} \d+$/m,
+    /^codex_cluster_threads \d+$/m
+  ]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */
@@ -271,7 +281,7 @@ const names = readdirSync(examples).filter((name) => name.endsWith(".ts")).map((
   .sort()
 
 it("each example has a test and an entry in the index", () => {
-  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server", "51_browser_proxy"].sort(), names)
+  assert.deepStrictEqual([...Object.keys(prints), "22_sse_server", "51_browser_proxy", "72_fleet"].sort(), names)
   const index = readFileSync(join(examples, "../README.md"), "utf8")
   assert.deepStrictEqual([...index.matchAll(/\]\(src\/(\w+)\.ts\)/g)].map(([, name]) => name), names)
 })

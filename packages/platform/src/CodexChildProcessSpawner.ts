@@ -4,7 +4,7 @@
  * A sandbox limits what a command writes, its network, and which processes it signals. It does not limit what a command **reads**,
  * and it does not hide the server's **environment**: a sandboxed command sees API keys in variables and reads `auth.json`. Remove
  * variables with `env`. With `sandbox: "none"` a command has all rights of the server's user, whatever sandbox a thread or the
- * server's configuration names, and nobody is asked for approval.
+ * server's configuration names, and no approval is asked for.
  *
  * Use it when commands should run where the agent works: on another machine, in a container, or in the agent's sandbox.
  *
@@ -55,11 +55,11 @@ export interface Size extends RemoteProcess.Size {}
  * @category models
  */
 export interface Options {
-  /** What commands may do on the server's machine. It has no default: `"none"` must be written down. */
+  /** The rights of commands on the server's machine. It has no default: `"none"` must be written down. */
   readonly sandbox: Sandbox
   /** The absolute directory on the server's machine that commands run in, and relative `cwd`s start from. Default: the server's own. */
   readonly cwd?: string | undefined
-  /** How many bytes of output may be unread before the command is stopped with SIGSTOP; it goes on below a quarter. Default: 4 MiB. */
+  /** The bytes of output that may be unread before the command is stopped with SIGSTOP; it continues below a quarter. Default: 4 MiB. */
   readonly highWater?: number | undefined
   /**
    * How many bytes of output may be unread of a command that cannot be stopped: one in a sandbox with a standard input or a

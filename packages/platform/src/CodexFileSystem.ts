@@ -3,7 +3,7 @@
  *
  * A sandbox limits what the file system writes; it does not limit what it **reads**: every file of the server's user, `auth.json`
  * and its keys included. With `sandbox: "none"` the file system has all rights of the server's user, whatever sandbox a thread or
- * the server's configuration names, and nobody is asked for approval. A model's tool that gets such a file system writes wherever
+ * the server's configuration names, and no approval is asked for. A model's tool that gets such a file system writes wherever
  * that user may.
  *
  * Use it when a program should work where the agent works: on another machine, in a container, or in the agent's sandbox.
@@ -59,7 +59,7 @@ export type Helpers = FilesOf.Helpers
  * @category models
  */
 export interface Options {
-  /** What the file system may do on the server's machine. It has no default: `"none"` must be written down. */
+  /** The rights of the file system on the server's machine. It has no default: `"none"` must be written down. */
   readonly sandbox: Sandbox
   /** The absolute directory on the server's machine that relative paths start from. Default: the server's own. */
   readonly cwd?: string | undefined

@@ -1,4 +1,4 @@
 /**
- * The error of building a layer of this package. What a file system or a process fails with later is Effect's `PlatformError`.
+ * The error of building a layer of this package. Later failures of a file system or a process are Effect's `PlatformError`.
  */
 export { CodexPlatformError, type Reason } from "./internal/model/CodexPlatformError.ts"

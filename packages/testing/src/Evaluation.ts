@@ -1,6 +1,6 @@
 /**
  * An evaluation: runs a program that uses Codex many times, scores each run, and reports the distribution of the scores. Use it to
- * compare models, prompts or settings, and to test an answer that is never twice the same.
+ * compare models, prompts or settings, and to test answers that vary.
  *
  * ```ts
  * const explain = Effect.fn(function*(model: string) {
@@ -57,7 +57,7 @@ export type Scorer<A, Variant extends string = string, E = never, R = never> = (
 export interface Options<A, E, R, Variant extends string, ScoreName extends string, ScoreError, ScoreR> {
   /** The program. Its value is scored; a failure or defect is the result of its run, and the other runs go on. */
   readonly program: (run: Run<Variant>) => Effect.Effect<A, E, R>
-  /** The scorers by name. Their scores usually range from 0 to 1. A scorer that fails makes its run a failed one. */
+  /** The scorers by name. Their scores usually range from 0 to 1. A run whose scorer fails counts as failed. */
   readonly score: { readonly [Name in ScoreName]: Scorer<A, Variant, ScoreError, ScoreR> }
   /** The variants to compare, such as names of models. Default: one, `"default"`. */
   readonly variants?: ReadonlyArray<Variant>
@@ -137,8 +137,8 @@ const names: Names<Options<unknown, unknown, unknown, string, string, unknown, u
 
 /**
  * Runs the program once for each variant and seed, and scores each run. Runs that fail are part of the report. Interrupting the evaluation
- * interrupts its runs. Fails with `InvalidInputError` only: for an unknown option, a number that is no count, or a list that is
- * empty or names one twice.
+ * interrupts its runs. Fails only with `InvalidInputError`: for an unknown option, a number that is not positive and whole, or a
+ * list that is empty or has duplicates.
  */
 export const run = Effect.fnUntraced(
   function*<
@@ -263,7 +263,7 @@ const count = (field: string, value: number): Effect.Effect<number, InvalidInput
 const distinct = (field: string, values: ReadonlyArray<unknown>): Effect.Effect<void, InvalidInputError> =>
   new Set(values).size === values.length
     ? Effect.void
-    : Effect.fail(new InvalidInputError({ field, detail: "one of them is there twice" }))
+    : Effect.fail(new InvalidInputError({ field, detail: "it has duplicates" }))
 
 const entriesOf = <Name extends string, A>(record: { readonly [N in Name]: A }) => {
   const entries: Array<readonly [name: Name, value: A]> = []

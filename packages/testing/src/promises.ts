@@ -36,7 +36,7 @@ export interface TestCodexOptions {
   readonly client?: StartOptions
 }
 
-/** A scripted model, which says what a test tells it to say. */
+/** A scripted model, which sends the replies of a test. */
 export interface TestModel {
   /** Adds replies, for the next requests that no script answers. */
   readonly enqueue: (...replies: ReadonlyArray<Reply.Reply>) => void
@@ -56,7 +56,7 @@ export interface TestCodex extends AsyncDisposable {
   readonly close: () => Promise<void>
 }
 
-/** Starts Codex in a home of its own, on a scripted model. It takes about half a second. */
+/** Starts Codex in a home of its own, on a scripted model. Takes about half a second. */
 export const startTestCodex = async ({ client, home, script }: TestCodexOptions = {}): Promise<TestCodex> => {
   const runtime = ManagedRuntime.make(CodexHome.layer(home).pipe(Layer.provideMerge(ScriptedModel.layer(script))))
   const services = await runtime.context()
@@ -65,8 +65,11 @@ export const startTestCodex = async ({ client, home, script }: TestCodexOptions 
   try {
     const codex = await Codex.start({ cwd: workspace, ...client, env: { ...env, ...client?.env } })
     const close = async () => {
-      await codex.close()
-      await runtime.dispose()
+      try {
+        await codex.close()
+      } finally {
+        await runtime.dispose()
+      }
     }
     return {
       codex,

@@ -40,7 +40,7 @@ export const accepting = ({ context }: Handlers) => (tool: Tool.Any, params: unk
     Effect.provideContext(Schema.decodeUnknownEffect(tool.parametersSchema)(params), context)
   ))
 
-/** Returns an executor for the calls of one thread. What it has for the response goes to `offer`. */
+/** Returns an executor for the calls of one thread. It passes its parts of the response to `offer`. */
 export const make = (
   handlers: Handlers,
   { offer, parts, threadId }: {

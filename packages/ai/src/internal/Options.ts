@@ -24,12 +24,12 @@ export interface CallConfig {
   /** The working directory of the agent's commands. Default: that of the Codex process. */
   readonly cwd?: string | undefined
   /**
-   * What commands may do. Default: `"readOnly"`; none if `threadOptions` has `permissions`. Another value continues the
+   * The rights of commands. Default: `"readOnly"`; none if `threadOptions` has `permissions`. Another value continues the
    * conversation on a new thread.
    */
   readonly sandbox?: CodexOptions.ThreadStartOptions["sandbox"]
   /**
-   * Who decides when a command needs more than the sandbox allows. Default: `"denyAll"`; none if `threadOptions` has
+   * The policy for commands that need more than the sandbox allows. Default: `"denyAll"`; none if `threadOptions` has
    * `approvalPolicy`. Another value continues the conversation on a new thread.
    */
   readonly approvalMode?: CodexOptions.ThreadStartOptions["approvalMode"]
@@ -68,18 +68,18 @@ export interface Options extends CallConfig {
    */
   readonly ephemeral?: boolean | undefined
   /**
-   * Where the leading system messages go: `"developer"` adds them to Codex's own instructions, `"base"` replaces those.
+   * The place of the leading system messages: `"developer"` adds them to Codex's own instructions, `"base"` replaces those.
    * Default: `"developer"`.
    */
   readonly instructions?: "developer" | "base" | undefined
   /**
-   * What becomes of remarks that the agent makes along the way: reasoning parts, text parts, or nothing. Structured output
+   * The form of remarks that the agent makes along the way: reasoning parts, text parts, or nothing. Structured output
    * never has them as text. Default: `"reasoning"`.
    */
   readonly commentary?: "reasoning" | "text" | "omit" | undefined
   /**
-   * Who calls the handlers of tools. `"framework"`: Effect does, between two calls of the model, and the agent's turn waits
-   * for the results. `"turn"`: the model does, and one call runs the agent to its end. Default: `"framework"`.
+   * The caller of the handlers of tools. `"framework"`: Effect, between two calls of the model, while the agent's turn waits for
+   * the results. `"turn"`: the model, and one call runs the agent to its end. Default: `"framework"`.
    */
   readonly toolExecution?: "framework" | "turn" | undefined
   /** How long a turn waits for the results of its tool calls before it is stopped. Default: 10 minutes. */

@@ -35,7 +35,7 @@ export interface Result {
   readonly isFailure: boolean
   /** The result, as the tool has encoded it. */
   readonly result: unknown
-  /** What the model sees instead of the result, if the tool says so. */
+  /** The text that the model sees instead of the result, if the tool says so. */
   readonly content: ReadonlyArray<Content.Content> | undefined
   /** Whether the prompt has no result for the call. */
   readonly isMissing: boolean

@@ -20,7 +20,7 @@ export interface Outcome {
 export interface Check<out R> {
   /** The name in the report. */
   readonly name: string
-  /** Names of earlier checks without whose success this one can't run. */
+  /** Names of earlier checks that must succeed before this one can run. */
   readonly needs: ReadonlyArray<string>
   /** The check. An error that it does not expect is a failed check. */
   readonly run: Effect.Effect<Outcome, Error, R>

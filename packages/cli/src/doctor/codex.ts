@@ -14,7 +14,7 @@ export interface Ended {
   readonly output: string
 }
 
-/** Bytes of the output that are kept. */
+/** The number of characters of the output that are kept. */
 const most = 10_000
 
 /** Runs the binary with arguments to its end. Interrupting it kills the process. */

@@ -79,7 +79,7 @@ const examineHome = (directory: string, mustExist: boolean): Outcome => {
     const open = process.platform === "win32" ? undefined : accessOfOthers(directory, stats.mode)
     return open === undefined ? ok(directory) : warning(`${directory}: ${open.finding}`, open.advice)
   } catch (error) {
-    // The stack of a file system error helps nobody here.
+    // The message alone: the stack of a file system error does not help here.
     return failed(`${directory} can't be examined: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
@@ -122,10 +122,7 @@ export const login = Effect.gen(function*() {
   if (broken !== null) return failed(broken[1]!, "Correct config.toml in CODEX_HOME")
   if (exitCode === 0) return ok(/api key/i.test(output) ? "logged in with an API key" : "logged in")
   if (/not logged in/i.test(output)) {
-    return warning(
-      "not logged in",
-      "Run: npx codex login. A model provider of your own may need no login; --live finds out"
-    )
+    return notLoggedIn
   }
   return failed(`"codex login status" ended with ${exitCode}: ${lastLine(output)}`, "Run: npx codex doctor")
 })

@@ -13,7 +13,7 @@ import { failed, ok, warning } from "./Check.ts"
 import { lastLine } from "./local.ts"
 import { Situation } from "./Situation.ts"
 
-/** A server of its own, on a scripted model that repeats what it is told. */
+/** A server of its own, on a scripted model that repeats the prompt. */
 const scripted = Layer.unwrap(
   Situation.useSync(({ options: { codexPath } }) =>
     TestCodex.layer({ script: TestCodex.echo, client: { codexPath, stderr: "ignore" } })

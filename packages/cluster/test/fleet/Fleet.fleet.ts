@@ -4,7 +4,7 @@
  */
 import * as CodexActivity from "@effect-codex/cluster/CodexActivity"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
-import { CodexHome, Gate, Reply, ScriptedModel, Step } from "@effect-codex/testing"
+import { CodexHome, Gate, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import { Codex } from "effect-codex"
 import * as Context from "effect/Context"
@@ -18,69 +18,13 @@ import { join } from "node:path"
 import * as Postgres from "../postgres.ts"
 import { askedFor } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
+import { load, machine, start } from "./load.ts"
 import { ThreeTurns } from "./workflow.ts"
-
-const slowly = {
-  respond: (request: { readonly lastUserText?: string | undefined }) =>
-    Reply.message({ deltas: ["answer ", Step.delay("400 millis"), request.lastUserText ?? ""] })
-}
-
-const machine = Layer.mergeAll(
-  Postgres.layer,
-  CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(slowly)))
-)
 
 /** An app-server on the same home, as somebody's command line is. */
 const OtherCodex = Layer.unwrap(
   CodexHome.CodexHome.useSync(({ env, workspace }) => Codex.layer({ cwd: workspace, env }))
 )
-
-const start = (prefix: string, count: number) =>
-  Effect.gen(function*() {
-    const runners = yield* Effect.forEach(Array.from({ length: count }), () => Fleet.startRunner(prefix), {
-      concurrency: "unbounded"
-    })
-    const { services, threads } = yield* Fleet.client(prefix, runners)
-    return { runners, services, threads }
-  })
-
-/** Runs turns on threads, each thread's one after the other, and does something in the middle of it. */
-const load = (
-  threads: Effect.Success<ReturnType<typeof start>>["threads"],
-  prefix: string,
-  size: { readonly threads: number; readonly turns: number },
-  during: Effect.Effect<void>
-) =>
-  Effect.gen(function*() {
-    const { codexHome } = yield* CodexHome.CodexHome
-    const keys: Array<string> = []
-    const running = yield* Effect.forkChild(
-      Effect.forEach(Array.from({ length: size.threads }, (_, at) => `${prefix} ${at}`), (name) =>
-        Effect.forEach(Array.from({ length: size.turns }), (_, turn) => {
-          const turnKey = `${name} ${turn}`
-          keys.push(turnKey)
-          return threads.thread(name).run(`do ${turnKey}`, { turnKey, onCutOff: "continue" })
-        }), { concurrency: "unbounded" })
-    )
-    yield* Effect.sleep("2 seconds")
-    yield* during
-    const answers = (yield* Fiber.join(running)).flat()
-    assert.strictEqual(answers.length, size.threads * size.turns)
-    for (const { status } of answers) {
-      assert.strictEqual(status, "completed")
-    }
-    const messages = Fleet.messagesOf(codexHome)
-    for (const key of keys) {
-      assert.strictEqual(messages.get(key), 1, `${key} in the rollouts`)
-      assert.isAtMost((yield* askedFor(`do ${key}`)).length, 1, `${key} at the model`)
-    }
-    const continued = keys.filter((key) =>
-      messages.has(`${key}#2`)
-    ).length
-    const asked = (yield* Effect.forEach(keys, (key) =>
-      askedFor(`do ${key}`))).flat().length
-    return { continued, asked, answers: answers.length }
-  })
 
 describe("a fleet", () => {
   layer(machine, { excludeTestServices: true, timeout: 60_000 })((it) => {

@@ -7,8 +7,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    root: `${import.meta.dirname}/../..`,
-    include: ["test/fleet/*.fleet.ts"],
+    root: `${import.meta.dirname}/../../../..`,
+    include: ["packages/cluster/test/fleet/*.fleet.ts", "packages/examples/test/*.fleet.ts"],
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 60_000

@@ -7,7 +7,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 
 type Fields = { readonly [name: string]: unknown }
 
-/** Returns a Schema for the same values, which fails on other keys than those of the struct. */
+/** Returns a Schema for the same values, which fails on keys that the struct does not have. */
 export const exactly = <S extends Schema.Codec<object, object> & { readonly fields: Fields }>(
   struct: S
 ): Schema.Codec<S["Type"], S["Encoded"]> => {

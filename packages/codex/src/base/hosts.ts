@@ -3,8 +3,8 @@
  */
 
 /**
- * Returns a host in the one form that all its spellings have: lower case, punycode, IPv4 addresses with four numbers, also where they
- * are written as IPv6. Undefined if the text is no host.
+ * Returns the canonical form of a host: lower case, punycode, IPv4 addresses with four numbers, also those that are written as IPv6.
+ * Returns undefined if the text is not a host.
  */
 export const hostName = (host: string): string | undefined => {
   if (/[\s/@?#\\]/.test(host)) return undefined

@@ -1,5 +1,5 @@
 /**
- * Commands in the text of a shell: exactly, where the text leaves no doubt, and roughly, for any text.
+ * Readers of shell scripts: an exact one for text that leaves no doubt, and a rough one for any text.
  */
 
 /** The words of one command. The first one is the program. */
@@ -120,7 +120,7 @@ const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf(
 
 /**
  * Reads a text once, and returns a function that returns true if words may occur in it, in this order: whatever quotes, escapes and
- * wrappers are around them.
+ * wrappers surround them.
  */
 export const reader = (text: string): (words: ReadonlyArray<string>) => boolean => {
   let read: ReadonlyArray<ReadonlyArray<Word>> | undefined
@@ -148,7 +148,7 @@ const readings = (text: string): ReadonlyArray<ReadonlyArray<Word>> => {
     )
     .replace(/\\(0?[0-7]{1,3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)))
     .toLowerCase()
-  // An expansion that is empty, or that has its default value, joins what is around it.
+  // An empty expansion, or one with its default value, joins its neighbours.
   const defaults = decoded.replace(/\$\{[^{}\s:=+?-]*:?[-=+?]([^{}]*)\}/g, "$1")
   const emptied = defaults.replace(/\$\([^()`]*\)|`[^`]*`|\$(?:\{[^{}]*\}|[a-z_]\w*|[\d@*#?!$-])?/g, "")
   const texts = [text.toLowerCase(), decoded, defaults, emptied, braced(defaults), braced(emptied).replace(/[()]/g, "")]
@@ -192,10 +192,12 @@ const braced = (text: string): string =>
 const wordsIn = (text: string): ReadonlyArray<string> =>
   text.split(/[^\p{L}\p{N}_./:@%+*?[\]^!~-]+/u).filter((word) => word !== "")
 
-/** What a word may stand for: names, and patterns of names. */
+/** The names that a word may stand for, and patterns of names. */
 interface Word {
   readonly names: ReadonlyArray<string>
   readonly patterns: ReadonlyArray<string>
+  /** Earlier results of the patterns: scripts repeat their words. */
+  readonly matches: Map<string, boolean>
 }
 
 /** A word may be a path, or be attached to a bracket or to an option such as `-c`. */
@@ -203,12 +205,19 @@ const formsOf = (word: string): Word => {
   const forms = [...new Set([word, baseName(word), word.replace(/^(?:-[a-z])?[[\]!^:]*|\]$/g, "")])]
   return {
     names: forms.flatMap((form) => form.endsWith(".exe") ? [form, form.slice(0, -4)] : [form]),
-    patterns: forms.filter((form) => /[*?[]/.test(form))
+    patterns: forms.filter((form) => /[*?[]/.test(form)),
+    matches: new Map()
   }
 }
 
-const mayBe = ({ names, patterns }: Word, wanted: string): boolean =>
-  names.includes(wanted) || patterns.some((pattern) => globMatches(pattern, wanted))
+const mayBe = ({ matches, names, patterns }: Word, wanted: string): boolean => {
+  if (patterns.length === 0) return names.includes(wanted)
+  const known = matches.get(wanted)
+  if (known !== undefined) return known
+  const found = names.includes(wanted) || patterns.some((pattern) => globMatches(pattern, wanted))
+  matches.set(wanted, found)
+  return found
+}
 
 /** Matches a pattern of file names. A class of characters matches any one. A pattern of stars alone names nothing. */
 const globMatches = (pattern: string, text: string): boolean => {

@@ -199,7 +199,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent) => 
   return {
     /** A turn by its input. The scope stops it. */
     start,
-    /** The turn of an earlier start, which may have been that of another program. It goes on without its finder. */
+    /** The turn of an earlier start, which may have been that of another program. It continues without its finder. */
     find,
     /** A turn that the server starts for another reason than a request of its own. The scope stops it. */
     begin,

@@ -1,12 +1,26 @@
 /**
  * Watching a thread that the server has loaded, without opening it.
  */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { InvalidInputError } from "../model/errors/CodexError.ts"
+import { type CodexConnectionError, InvalidInputError } from "../model/errors/CodexError.ts"
 import { saysUnstarted } from "../model/errors/Refusal.ts"
+import type * as Notification from "../model/turns/Notification.ts"
 import type { Services } from "./Services.ts"
+
+/**
+ * A thread that is watched: see `threadWatch` of `Codex`.
+ *
+ * @category models
+ */
+export interface WatchedThread {
+  /** The thread as it was when watching began, with its turns and their items. */
+  readonly thread: Protocol.Thread
+  /** Every notification of the thread since then. Run it once. Fails when the connection is lost for good. */
+  readonly notifications: Stream.Stream<Notification.Notification, CodexConnectionError>
+}
 
 /** Returns the method that watches a thread. The scope of its caller ends the watching. */
 export const make = ({ client, router }: Services) =>

@@ -16,16 +16,16 @@ export interface Detached {
   readonly ended: Deferred.Deferred<{ readonly exitCode: number | null; readonly signal: string | null }>
   /** Returns the last lines of its standard error, without secrets. */
   readonly stderr: () => string
-  /** Asks it to end. */
+  /** Sends it SIGTERM. */
   readonly terminate: () => void
-  /** Lets go of it. */
+  /** Closes the log. The process continues. */
   readonly release: () => void
 }
 
-/** So much of the end of the log is read for an error. */
+/** The size of the part at the end of the log that is read for an error. */
 const tailBytes = 65_536
 
-/** Starts a process. `onStart` runs in the same step, so that no other program sees the process without what it writes. */
+/** Starts a process. `onStart` runs in the same step, so that no other program sees the process before it is recorded. */
 export const spawn = (
   { command, hide, log, record, secrets }: SharedPlace,
   onStart: (pid: number) => void
@@ -34,7 +34,7 @@ export const spawn = (
     onFiles(log, "the log of the shared server cannot be written", () => {
       Fs.rmSync(log, { force: true })
       const file = Fs.openSync(log, "ax+", 0o600)
-      // The server might print a secret. Its standard error can still be read here, but nobody finds the file.
+      // The server might print a secret. Its standard error can still be read here, but no other program can open the file.
       if (secrets.length > 0) Fs.rmSync(log)
       return file
     }),
@@ -54,11 +54,11 @@ export const spawn = (
           })
           child.once("error", fail)
           const { pid } = child
-          // An error follows.
+          // An `error` event follows.
           if (pid === undefined) return
           const ended: Detached["ended"] = Deferred.makeUnsafe()
           child.once("exit", (exitCode, signal) => Deferred.doneUnsafe(ended, Exit.succeed({ exitCode, signal })))
-          // Such as a signal that comes too late.
+          // Later errors do not matter, such as a signal that comes too late.
           child.off("error", fail).on("error", () => {})
           child.unref()
           try {

@@ -1,8 +1,8 @@
 /**
- * A lock between processes, which a process that was killed does not keep.
+ * A lock between processes. A killed process loses it.
  *
- * The holder is in a numbered file, and only the highest number counts. It is free, or its process is gone: then whoever creates
- * the next number holds the lock. Files are created in one step, and the highest one is never removed, so two
+ * Numbered files name its holders, and only the highest number counts. If that one is free, or its process is gone, the process that
+ * creates the next number holds the lock. Files are created in one step, and the highest one is never removed, so two
  * processes cannot both take the place of a dead one, however long one of them pauses between two steps.
  */
 import * as Path from "node:path"
@@ -22,7 +22,7 @@ const isFree = (text: string): boolean => {
   }
 }
 
-/** Takes the lock at a path, and returns how to release it. Undefined if another process, or another caller, holds it. */
+/** Takes the lock at a path, and returns a function that releases it. Returns undefined if another process, or another caller, holds it. */
 export const tryAcquire = (path: string): (() => void) | undefined => {
   const directory = Path.dirname(path)
   const start = `${Path.basename(path)}.`

@@ -1,5 +1,5 @@
 /**
- * The steps that joining and stopping a shared server have in common: to look whether it listens, to wait, and to take the lock.
+ * Steps of joining and of stopping a shared server: probing its socket, waiting, and taking the lock.
  */
 import * as Effect from "effect/Effect"
 import { CodexConnectError, type ConnectReason } from "../model/errors/CodexError.ts"
@@ -10,7 +10,7 @@ import { withinMillis } from "./withinMillis.ts"
 
 export type Place = SharedPlace.SharedPlace
 
-/** The pause between two looks at the socket, the lock or a process. */
+/** The pause between two checks of the socket, the lock or a process. */
 const pauseMillis = 15
 
 /** Waits a moment. */
@@ -29,17 +29,17 @@ export const deadline = (millis: number): Deadline => {
   return { millis, isOver: () => performance.now() >= end, left: () => Math.max(0, end - performance.now()) }
 }
 
-/** Looks again and again, until it finds something or the time is up. */
+/** Repeats a search until it finds something or the time is up. */
 export const poll = <A, E>(limit: Deadline, find: Effect.Effect<A | undefined, E>): Effect.Effect<A | undefined, E> =>
   Effect.flatMap(
     find,
     (found) => found !== undefined || limit.isOver() ? Effect.succeed(found) : Effect.andThen(pause, poll(limit, find))
   )
 
-/** The error of the server of a place. */
+/** Returns an error of the server at a place. */
 export const failure = (place: Place, reason: ConnectReason) => new CodexConnectError({ reason, target: place.socket })
 
-/** The error of a server that may be reached later. */
+/** Returns the error of a server that may be reached later. */
 export const unreachable = (place: Place, detail: string) => failure(place, { _tag: "Unreachable", detail })
 
 /** Returns true if a server listens. */
@@ -54,7 +54,7 @@ export const listens = ({ socket }: Place): Effect.Effect<boolean> =>
     return Effect.sync(() => probe.destroy())
   })
 
-/** Runs an effect under the lock. Undefined if another program holds the lock until the time is up. */
+/** Runs an effect under the lock. Returns undefined if another program holds the lock until the time is up. */
 export const locked = <A, E>(
   place: Place,
   limit: Deadline,
@@ -79,5 +79,5 @@ export const locked = <A, E>(
     )
   )
 
-/** Finds nothing. */
+/** A search that finds nothing. */
 export const none = Effect.succeed(undefined)

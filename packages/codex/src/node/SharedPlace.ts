@@ -15,6 +15,7 @@ import { CodexConnectError, type InvalidInputError } from "../model/errors/Codex
 import { childProcess, nodeCrypto } from "./builtin.ts"
 import { checkCwd, spawnError } from "./ChildProcess.ts"
 import { type Command, commandOn } from "./Command.ts"
+import { codeOf } from "./errno.ts"
 import * as files from "./privateFiles.ts"
 import type { SharedOptions } from "./SharedOptions.ts"
 import { secretsOf } from "./Stdio.ts"
@@ -37,17 +38,17 @@ export interface SharedPlace {
 /** The longest path of a socket: what the operating system has room for, without the NUL at its end. */
 const maxSocket = process.platform === "linux" ? 107 : 103
 
-/** How long the binary may take to print its version. */
+/** The time limit for the binary to print its version. */
 const versionMillis = 10_000
 
-/** Loaded when it is needed: programs without a shared server need not wait for it. */
+/** Loaded on demand: programs without a shared server need not wait for it. */
 
 const badDirectory = (target: string, detail: string) =>
   new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
 
 /** The error of an action on files that the operating system has refused. */
 export const fileError = (target: string, what: string, error: unknown): CodexConnectError =>
-  badDirectory(target, `${what} (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+  badDirectory(target, `${what} (${codeOf(error) ?? String(error)})`)
 
 /** Runs an action on files. Fails with the reason if the operating system refuses it. */
 export const onFiles = <A>(target: string, what: string, action: () => A): Effect.Effect<A, CodexConnectError> =>
@@ -86,7 +87,7 @@ export const resolve = Effect.fnUntraced(function*(
     ? fits(Path.join(own, socketName("0".repeat(nameLength)))) ? own : temporary(home)
     : Path.resolve(directory, options.socketDirectory)
   if (sockets !== own) yield* secure(sockets)
-  // Whatever the programs have to agree on. On a home that machines share, each has a server of its own.
+  // Everything that the programs must agree on. On a home that machines share, each has a server of its own.
   const identity = [
     process.platform === "linux" ? Os.hostname() : "",
     home,

@@ -1,5 +1,5 @@
 /**
- * The record of a shared server: its process, and whether it was told to stop. Whoever holds the lock writes it.
+ * The record of a shared server: its process, and whether it was told to stop. The holder of the lock writes it.
  */
 import * as Predicate from "effect/Predicate"
 import * as files from "./privateFiles.ts"
@@ -7,7 +7,7 @@ import { isRunning, type ProcessId } from "./processes.ts"
 import type { SharedPlace } from "./SharedPlace.ts"
 
 export interface SharedRecord extends ProcessId {
-  /** True after SIGTERM: it ends when its running turns have ended. A second signal would cut them. */
+  /** True after SIGTERM: it ends when its running turns have ended. A second signal would cut them short. */
   readonly isStopping: boolean
   /** The program that is about to stop it, and waits until no turn is running. */
   readonly stopper?: ProcessId | undefined

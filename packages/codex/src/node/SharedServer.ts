@@ -1,5 +1,5 @@
 /**
- * The shared app-server: joins the one that runs, or starts one that outlives this program.
+ * The shared app-server: the running one, or a new one that outlives this program.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -33,7 +33,7 @@ import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
 import { connectUnix } from "./Sockets.ts"
 
-/** How long a server may take to listen whose program was killed. */
+/** The time limit, in milliseconds, for a server to listen after the program that started it was killed. */
 const maxAwaken = 3000
 
 /** Waits until a server listens: one that runs, or one that this program or another one starts. */
@@ -59,7 +59,7 @@ const ensure = (place: Place, limit: Deadline, mayStart: () => boolean): Effect.
 
 /**
  * Waits for a server that runs without listening: the program that has started it was killed meanwhile. Returns false if there is
- * none. One that has lost its socket is told to end, because no program can reach it any more.
+ * none. It terminates a server that has lost its socket, because no program can reach it any more.
  */
 const awaken = (place: Place, limit: Deadline): Effect.Effect<boolean> =>
   Effect.suspend(() => {
@@ -135,7 +135,7 @@ const connect = Effect.fnUntraced(function*(
   limit: Deadline,
   hasJoined: boolean
 ): Effect.fn.Return<Connection, CodexConnectError, Scope.Scope> {
-  // It accepts no new threads. Only those who have turns there go back to it.
+  // A draining server accepts no new threads: only clients with turns on it go back to it.
   if (!hasJoined) {
     const gone = yield* poll(limit, Effect.sync(() => SharedRecord.isDraining(place) ? undefined : true))
     if (gone !== true) {
@@ -148,7 +148,7 @@ const connect = Effect.fnUntraced(function*(
   const mayStart = () => !hasJoined || SharedRecord.read(place)?.isStopping !== true
   const join: Effect.Effect<Connection, CodexConnectError, Scope.Scope> = Effect.catchIf(
     attempt(place),
-    // Nothing listens, or it ends this moment.
+    // Nothing listens, or the server is just ending.
     ({ reason }) => reason._tag === "Unreachable" && !limit.isOver(),
     () => Effect.andThen(ensure(place, limit, mayStart), Effect.andThen(pause, join))
   )
@@ -179,7 +179,7 @@ export const layerShared = (options: SharedOptions.SharedOptions = {}): Layer.La
         look: (path) => Path.isAbsolute(path) ? look(path) : "relative",
         realPath,
         connect: Effect.gen(function*() {
-          // The rest is for the handshake itself, and lets a failed start be reported with its reason.
+          // The rest of the time is for the handshake itself, and for reporting why a start failed.
           const limit = deadline(timeout * 0.9)
           const place = yield* SharedPlace.resolve(options, directory)
           const connection = yield* connect(place, limit, hasJoined)

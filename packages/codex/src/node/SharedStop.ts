@@ -2,12 +2,13 @@
  * The end of the shared server.
  *
  * After SIGTERM the server ends with its last running turn, often before that turn's completion has reached its client. So the
- * signal waits until no turn is running, if that is soon enough.
+ * signal waits until no turn is running, within the time limit.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { check } from "../model/errors/check.ts"
 import type { ConnectError } from "../model/errors/CodexError.ts"
+import { codeOf } from "./errno.ts"
 import { identify, isRunning } from "./processes.ts"
 import { deadline, failure, listens, locked, none, type Place, poll, unreachable } from "./SharedLock.ts"
 import { defaults, stopChecks, type StopOptions, type Stopped } from "./SharedOptions.ts"
@@ -15,7 +16,7 @@ import * as SharedPlace from "./SharedPlace.ts"
 import * as SharedRecord from "./SharedRecord.ts"
 import { withinMillis } from "./withinMillis.ts"
 
-/** How long to wait for the lock at the end. */
+/** The time limit for the lock at the end, in milliseconds. */
 const lockMillis = 1000
 
 /**
@@ -48,14 +49,14 @@ const held = <A, E>(place: Place, effect: Effect.Effect<A | undefined, E>) =>
       ? Effect.fail(unreachable(place, "another program is starting or stopping the shared server, and takes too long"))
       : Effect.succeed(result))
 
-/** Tells other programs that the server is about to end: new ones wait for the next server. */
+/** Announces to other programs that the server is about to end: new ones wait for the next server. */
 const announce = Effect.fnUntraced(function*(place: Place) {
   const record = SharedRecord.read(place)
   if (record === undefined || !isRunning(record)) {
     if (yield* listens(place)) {
       return yield* failure(place, {
         _tag: "Other",
-        detail: "a server listens there that this package has not started; end it where it was started"
+        detail: "this package did not start the server that listens there; stop it where it was started"
       })
     }
     return { _tag: "NotRunning" as const }
@@ -64,7 +65,7 @@ const announce = Effect.fnUntraced(function*(place: Place) {
   return { _tag: "Running" as const, record }
 })
 
-/** Takes the announcement back. */
+/** Withdraws the announcement. */
 const withdraw = (place: Place) =>
   Effect.suspend(() => {
     const record = SharedRecord.read(place)
@@ -89,7 +90,7 @@ const signal = (place: Place, { pid }: SharedRecord.SharedRecord) =>
         catch: (error) =>
           failure(place, {
             _tag: "Other",
-            detail: `process ${pid} cannot be stopped (${(error as NodeJS.ErrnoException).code})`
+            detail: `process ${pid} cannot be stopped (${codeOf(error)})`
           })
       }),
       write(place, { ...record, isStopping: true })

@@ -3,6 +3,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { codeOf } from "./errno.ts"
 
 /** Returns why a directory is not private, or undefined. Creates a missing one. Throws if it cannot be created. */
 export const publicity = (directory: string): string | undefined => {
@@ -15,7 +16,7 @@ export const publicity = (directory: string): string | undefined => {
   return (mode & 0o077) === 0 ? undefined : `other users may access it (mode 0${mode.toString(8)}); run chmod 700 on it`
 }
 
-/** A name that no other file has, in the directory of a file. It tells which process has written it. */
+/** Returns a unique name in the directory of a file, with the id of this process. */
 const temporary = (path: string) => `${path}.tmp-${process.pid}-${crypto.randomUUID()}`
 
 const write = (path: string, text: string): string => {
@@ -30,14 +31,14 @@ const write = (path: string, text: string): string => {
   }
 }
 
-/** Creates a file with its whole content. Returns false if there is one. */
+/** Creates a file with its whole content in one step. Returns false if it exists already. */
 export const create = (path: string, text: string): boolean => {
   const file = write(path, text)
   try {
     Fs.linkSync(file, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false
+    if (codeOf(error) === "EEXIST") return false
     throw error
   } finally {
     remove(file)
@@ -74,7 +75,7 @@ export const remove = (path: string): void => Fs.rmSync(path, { force: true })
 export const namesFrom = (directory: string, start: string): ReadonlyArray<string> =>
   Fs.readdirSync(directory).filter((name) => name.startsWith(start))
 
-/** Removes what processes have left half written that were killed. */
+/** Removes the unfinished files of processes that were killed. */
 export const sweep = (directory: string, isGone: (pid: number) => boolean): void => {
   for (const name of namesFrom(directory, "")) {
     const pid = /\.tmp-(\d+)-[0-9a-f-]+$/.exec(name)?.[1]

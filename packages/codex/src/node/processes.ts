@@ -1,19 +1,19 @@
 /**
- * The identity of processes: a process id is given to another process later, so it counts only with the time of its start.
+ * The identity of processes: the id, which the system reuses, together with the time of the start.
  */
 import { readFileSync } from "node:fs"
 import { childProcess } from "./builtin.ts"
 
-/** A process, now and later. */
+/** A process that no later one is mistaken for. */
 export interface ProcessId {
   readonly pid: number
-  /** When it started, in a form of the operating system. */
+  /** The time of its start, in a form of the operating system. */
   readonly start: string
 }
 
 let boot: string | undefined
 
-/** The boot of this machine: the times of starts count from it. */
+/** The id of the current boot, from which the times of starts count. */
 const bootId = (): string => boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
 
 /** Returns the start time of a running process. Undefined if it has ended, even if its parent has not noticed. */

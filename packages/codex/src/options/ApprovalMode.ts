@@ -3,7 +3,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { InvalidInputError } from "../model/errors/CodexError.ts"
+import type { InvalidInputError } from "../model/errors/CodexError.ts"
+import { presetOf } from "./presetOf.ts"
 
 /**
  * A preset of the approval policy. `"denyAll"`: Codex never asks, and what the sandbox forbids stays forbidden.
@@ -26,11 +27,4 @@ const modes: {
 
 /** Returns the protocol's fields for a mode. Fails with `InvalidInputError` for an unknown mode. */
 export const toParams = (mode: ApprovalMode): Effect.Effect<(typeof modes)[ApprovalMode], InvalidInputError> =>
-  Object.hasOwn(modes, mode)
-    ? Effect.succeed(modes[mode])
-    : Effect.fail(
-      new InvalidInputError({
-        field: "approvalMode",
-        detail: `${JSON.stringify(mode)} is not one of ${Object.keys(modes).join(", ")}`
-      })
-    )
+  presetOf("approvalMode", modes, mode)

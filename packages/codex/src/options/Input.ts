@@ -77,7 +77,7 @@ export const mention = (name: string, path: string): Item => ({ type: "mention",
 
 /**
  * Creates a message from outside, such as an e-mail or a web hook. The model sees it as the output of the tool `toolName`, not as
- * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. It needs Codex 0.151.0.
+ * a message of the user. It starts a turn by itself: it cannot be combined with other items, or steer a turn. Requires Codex 0.151 or later.
  */
 export const externalMessage = (options: {
   readonly toolName: string

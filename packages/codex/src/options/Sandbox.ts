@@ -3,7 +3,8 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Effect from "effect/Effect"
-import { InvalidInputError } from "../model/errors/CodexError.ts"
+import type { InvalidInputError } from "../model/errors/CodexError.ts"
+import { presetOf } from "./presetOf.ts"
 
 /**
  * A preset of the sandbox. `"readOnly"`: commands can read all files, write none, and have no network. `"workspaceWrite"`: they
@@ -33,23 +34,13 @@ const presets: {
   fullAccess: { mode: "danger-full-access", policy: { type: "dangerFullAccess" } }
 }
 
-const preset = (sandbox: Sandbox) =>
-  Object.hasOwn(presets, sandbox)
-    ? Effect.succeed(presets[sandbox])
-    : Effect.fail(
-      new InvalidInputError({
-        field: "sandbox",
-        detail: `${JSON.stringify(sandbox)} is not one of ${Object.keys(presets).join(", ")}`
-      })
-    )
-
 /** Returns the sandbox mode of a preset, for `thread/start`, `thread/resume` and `thread/fork`. */
 export const toMode = (sandbox: Sandbox): Effect.Effect<Protocol.SandboxModeLiteral, InvalidInputError> =>
-  Effect.map(preset(sandbox), (preset) => preset.mode)
+  Effect.map(presetOf("sandbox", presets, sandbox), (preset) => preset.mode)
 
 /** Returns the sandbox policy of a preset, for `turn/start`. */
 export const toPolicy = (sandbox: Sandbox): Effect.Effect<Protocol.SandboxPolicyInput, InvalidInputError> =>
-  Effect.map(preset(sandbox), (preset) => preset.policy)
+  Effect.map(presetOf("sandbox", presets, sandbox), (preset) => preset.policy)
 
 /** Returns the sandbox policy of a mode. */
 export const policyOf = (mode: Protocol.SandboxModeLiteral): Protocol.SandboxPolicyInput =>

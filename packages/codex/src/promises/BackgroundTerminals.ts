@@ -5,7 +5,7 @@ import type * as EffectTerminals from "../BackgroundTerminals.ts"
 import { iterable, promise, type SignalOptions } from "./Runner.ts"
 
 /**
- * The background terminals of a thread: commands of the agent that run on after it has stopped waiting for them. Server 0.140 or later.
+ * The background terminals of a thread: commands of the agent that run on after it has stopped waiting for them. Requires Codex 0.140 or later.
  *
  * @category models
  */

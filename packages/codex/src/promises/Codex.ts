@@ -57,7 +57,7 @@ type ConnectionOptions<O> = OwnOptions & Omit<O, "serverRequests" | "token">
  */
 export type ConnectOptions =
   | ConnectionOptions<CodexClient.WebSocketLayerOptions> & {
-    /** The token that the server asks for (`--ws-auth`). Not in browsers. Default: none. */
+    /** The token that the server asks for (`--ws-auth`). Browsers cannot send it. Default: none. */
     readonly token?: string | Redacted.Redacted<string> | undefined
   }
   | ConnectionOptions<CodexClient.UnixSocketLayerOptions>

@@ -52,7 +52,7 @@ const validate = <A>(schema: Standard<A>) => (value: unknown): Effect.Effect<A, 
         : Effect.fail(new SchemaIssue.InvalidValue({ message: describe(result.issues) }, value))
   )
 
-/** An object whose JSON Schema does not mention other fields has none: the model must not invent them. */
+/** Closes an object whose JSON Schema does not mention other fields: the model must not invent them. */
 const closed = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema =>
   schema["properties"] !== undefined && schema["additionalProperties"] === undefined
     ? { ...schema, additionalProperties: false }

@@ -31,11 +31,11 @@ export interface Search {
     query: string,
     options: EffectSearch.FileSearchOptions & SignalOptions
   ) => Promise<ReadonlyArray<EffectSearch.FoundFile>>
-  /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. `close` ends it. Server 0.140 or later. */
+  /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. `close` ends it. Requires Codex 0.140 or later. */
   readonly fileSession: (options: EffectSearch.FileSearchOptions & SignalOptions) => Promise<FileSearch>
   /**
    * The stored threads whose messages contain a term (`thread/search`). Pages are read as they are needed. Leaving the loop, or an
-   * abort, also ends the search on the server. Server 0.140 or later.
+   * abort, also ends the search on the server. Requires Codex 0.140 or later.
    */
   readonly threads: (
     term: string,
@@ -43,7 +43,7 @@ export interface Search {
   ) => AsyncIterable<EffectSearch.FoundThread>
   /**
    * Searches like `threads`, and returns what is found while the server searches (`thread/search/stream`): the first page alone. The
-   * last element is the result. Server 0.171 or later.
+   * last element is the result. Requires Codex 0.171 or later.
    */
   readonly threadsLive: (
     term: string,

@@ -39,7 +39,7 @@ export type Handler<M extends Method> = (
 
 /**
  * Handlers by method, such as those of `ServerRequests.rules`, or a preset: `"declineAll"`, `"acceptAll"`, or `"acceptForSession"`. In
- * a list, each answers what those before it leave. What none answers falls back to the handlers of the client, then to `"declineAll"`.
+ * a list, each answers what those before it leave. Requests that none answers go to the handlers of the client, then to `"declineAll"`.
  *
  * @category models
  */
@@ -66,6 +66,7 @@ const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, conte
       ))
     try {
       const answer = handler(params, { ...context, signal })
+      // The types of handlers allow only this kind of Effect.
       if (Effect.isEffect(answer)) return resume(answer as ReturnType<AnyHandler>)
       Promise.resolve(answer).then((value) => resume(Effect.succeed(value)), refuse)
     } catch (error) {
@@ -76,14 +77,15 @@ const toEffectHandler = (handler: AnyAsyncHandler): AnyHandler => (params, conte
 const isList = (handlers: Handlers): handlers is ReadonlyArray<SomeHandlers> => Array.isArray(handlers)
 
 /**
- * Returns the handlers as Effects. What is no function passes unchanged: the check of the option names it. So do rules, which leave
- * some requests to the next handler.
+ * Returns the handlers as Effects. Values that are no functions pass unchanged: the check of the option reports them. Rules pass
+ * unchanged, too, because they leave some requests to the next handler.
  */
 export const toEffectHandlers = (handlers: Handlers): ServerRequestHandlers => {
   if (typeof handlers === "string") return presets[handlers]
   if (isList(handlers)) {
     return handlers.map(toEffectHandlers).reduce((before, next) => orElse(before, next), {})
   }
+  // The entries lose the types of the handlers by method.
   return Object.fromEntries(
     Object.entries<unknown>(handlers).map(([method, handler]) => [
       method,

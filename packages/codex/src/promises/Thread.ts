@@ -101,7 +101,7 @@ export interface Thread {
   readonly goal: StoredGoal
   /** The queue of the thread: input that the server turns into turns by itself. */
   readonly queue: ThreadQueue.ThreadQueue
-  /** Remembers the present point of the conversation, and optionally of the files. Waits for a running turn. */
+  /** Makes a checkpoint of the conversation, and optionally of the files. Waits for a running turn. */
   readonly checkpoint: (
     options?: EffectCheckpoint.CheckpointOptions & SignalOptions
   ) => Promise<Checkpoint.Checkpoint>

@@ -27,8 +27,8 @@ export interface QueuedTurn {
 }
 
 /**
- * The queue of a thread. The server stores it, and starts its turns one after another, with the options in force on the thread. Server
- * 0.150 or later.
+ * The queue of a thread. The server stores it, and starts its turns one after another, with the options in force on the thread.
+ * Requires Codex 0.150 or later.
  *
  * @category models
  */

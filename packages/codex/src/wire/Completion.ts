@@ -1,6 +1,6 @@
 /**
- * The notification that ends a process which a person completes, such as a login. It listens before the request is sent, while
- * the id of the process is still unknown, and until the process has ended.
+ * The notification that a person has completed a process, such as a login. Listening starts before the request is sent, when the
+ * id of the process is still unknown, and lasts until the process has ended.
  */
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"

@@ -63,7 +63,7 @@ export class Delivery {
     return this.serverContinues ? new Seen() : null
   }
 
-  /** Returns the tokens that a thread has used so far. Only needed where a report can be missed. */
+  /** Returns the tokens that a thread has used so far. Undefined if no report of them can be missed. */
   usedOn(threadId: string): Usage.Tokens | undefined {
     const used = this.serverContinues ? this.family.get(threadId)?.used : undefined
     return used === undefined ? undefined : Usage.totalOf(used)
@@ -141,7 +141,7 @@ export class Delivery {
     }
   }
 
-  /** The connection is lost, and the client reconnects. */
+  /** Forgets what the lost connection reported, before the client reconnects. */
   suspend(): void {
     this.unclaimed.clear()
     this.family.suspend()
@@ -158,7 +158,7 @@ export class Delivery {
     return turn
   }
 
-  /** Takes an event of a turn after a cut: consumers get others in its place. */
+  /** Passes on the events that consumers receive for an event after a cut. */
   private filter(turn: RunningTurn, seen: Seen, raw: Notification.Raw, take: (event: Notification.Raw) => void): void {
     for (const each of seen.pass(raw)) take(each)
     if (seen.completion === raw && !turn.ended) this.watch?.unmeasured(turn)

@@ -10,13 +10,13 @@ type Changes = ReadonlyArray<Protocol.FileUpdateChange>
 
 const isChanges = Schema.is(Schema.Array(Schema.suspend(Schemas.FileUpdateChange)))
 
-/** So many changes are kept. An interrupted turn may not report the end of its items. */
+/** The largest number of items that are kept: an interrupted turn may not report the end of its items. */
 const maxItems = 256
 
 export class FileChanges {
   private readonly items = new Map<string, Changes>()
 
-  /** Takes the start or the end of an item. Runs in the reader. */
+  /** Records the start or the end of an item. Runs in the reader. */
   observe(threadId: string, method: "item/started" | "item/completed", item: unknown): void {
     if (!Predicate.isObject(item) || item["type"] !== "fileChange" || typeof item["id"] !== "string") return
     const key = keyOf(threadId, item["id"])

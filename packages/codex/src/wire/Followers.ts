@@ -14,13 +14,13 @@ import type { RunningTurn } from "./RunningTurn.ts"
 export interface Follower {
   /** Takes one notification, and the id of its turn if it has one. */
   readonly offer: (raw: Notification.Raw, turnId: string | undefined) => void
-  /** The connection is lost. */
+  /** Receives the loss of the connection. */
   readonly fail: (error: CodexConnectionError) => void
-  /** The connection is lost, and the client reconnects. Returns false if the follower fails all the same. */
+  /** Receives the loss of a connection that the client replaces. Returns false if the follower fails all the same. */
   readonly suspend?: (error: CodexConnectionError) => boolean
   /**
-   * The thread was resumed on the next connection. Returns undefined if the history does not reach back far enough. Runs in the
-   * reader.
+   * Receives the history of the thread, which was resumed on the next connection. Returns undefined if it does not reach back far
+   * enough. Runs in the reader.
    */
   readonly rejoined?: (history: History) => Caught | undefined
   /** The turn whose events it takes, while one runs. */
@@ -102,12 +102,12 @@ export class Followers {
     return Array.from(this.byThread.get(threadId) ?? []).filter(({ rejoined }) => rejoined !== undefined)
   }
 
-  /** The connection is lost, and the client reconnects: those that do not outlive it fail. */
+  /** Suspends all followers while the client reconnects. Those that do not outlive a connection fail. */
   suspend(error: CodexConnectionError): void {
     for (const follower of this.all()) if (follower.suspend?.(error) !== true) follower.fail(error)
   }
 
-  /** The connection is lost. */
+  /** Fails all followers. */
   fail(error: CodexConnectionError): void {
     for (const follower of this.all()) follower.fail(error)
   }

@@ -26,12 +26,12 @@ export interface Entry {
   id: string | undefined
   /** The turn of the input, when it has started. */
   readonly turn: Deferred.Deferred<StartedTurn, CodexConnectionError | QueuedTurnRemovedError>
-  /** True if the latest list of the queue did not have it: it is about to start, or was removed elsewhere. */
+  /** True if the latest list of the queue lacked it: it is about to start, or was removed elsewhere. */
   isMissing: boolean
 }
 
 export interface QueuedTurns {
-  /** Waits until no queued turn runs or is about to start, or fails. */
+  /** Waits until no queued turn runs or is about to start. With `"fail"`, fails instead of waiting. */
   readonly free: (threadId: string, whenBusy: "wait" | "fail") => Effect.Effect<void, ThreadBusyError>
   /** Returns true while a queued turn runs or is about to start. */
   readonly isDue: (threadId: string) => boolean
@@ -39,19 +39,19 @@ export interface QueuedTurns {
   readonly running: (threadId: string) => RunningTurn | undefined
   /** Registers input before it is sent. */
   readonly expect: (threadId: string, clientId: string) => Entry
-  /** The server has refused the input. */
+  /** Forgets input that the server has refused. */
   readonly forget: (threadId: string, entry: Entry) => void
   /** Compares the known input of a thread with its queue, and returns the entries in the order of the queue. */
   readonly listed: (threadId: string, queue: ReadonlyArray<Protocol.QueuedSubmission>) => ReadonlyArray<Entry>
   /** Returns the entry of input in the queue. */
   readonly known: (threadId: string, submission: Protocol.QueuedSubmission) => Entry
-  /** The input with this id was removed from the queue. */
+  /** Forgets input that was removed from the queue, by its id. */
   readonly removed: (threadId: string, id: string) => void
-  /** A paused queue is about to go on. Returns a function for when it does not. */
+  /** Notes that a paused queue is about to continue. Returns a function that undoes this. */
   readonly resumed: (threadId: string) => () => void
 }
 
-/** The time after which the server is asked whether a silent queue still has its input. */
+/** The time after which a silent queue is read from the server. */
 const askAgain = "5 seconds"
 
 export const make = ({ onTurn, router, send }: {
@@ -72,7 +72,7 @@ export const make = ({ onTurn, router, send }: {
     return queue
   }
 
-  /** The server decides when a queue goes on; the latest turn was interrupted if it does not. */
+  /** Returns true while the server continues the queue, which it does by itself except after an interrupted turn. */
   const isDue = (threadId: string): boolean => {
     const queue = queues.get(threadId)
     if (queue === undefined) return false
@@ -83,7 +83,7 @@ export const make = ({ onTurn, router, send }: {
   const listed: QueuedTurns["listed"] = (threadId, queue) =>
     queue.length === 0 && !queues.has(threadId) ? [] : queueOf(threadId).listed(queue)
 
-  /** Asks the server for a queue from which nothing was heard. If it still has its input, it is paused. */
+  /** Reads a silent queue from the server. If it still has its input, it is paused. */
   const refresh = (threadId: string): Effect.Effect<void> =>
     send("thread/queue/list", { threadId }, (result) => {
       listed(threadId, submissionsOf(result))
@@ -201,7 +201,7 @@ class QueueFollower {
 
   listed(queue: ReadonlyArray<Protocol.QueuedSubmission>): ReadonlyArray<Entry> {
     const entries = queue.map((submission) => this.known(submission))
-    // What the queue has lost is about to start, unless nothing came of it until the next list.
+    // Input that has left the queue is about to start; if it has not by the next list, it was removed.
     const missing = Array.from(this.entries.values()).filter((entry) => !entries.includes(entry))
     const lost = this.turn === null ? missing.filter(({ isMissing }) => isMissing) : []
     for (const entry of missing) entry.isMissing = entry.id !== undefined
@@ -227,14 +227,14 @@ class QueueFollower {
     }
     if (method === "turn/started") {
       this.close()
-      // It takes this event too, because it follows the thread from now on.
+      // The expected turn receives this event, too: it follows the thread from now on.
       this.open = { turnId, expected: this.router.expectTurn(this.threadId), isQueued: this.hasChanged }
       this.hasChanged = false
     } else if (this.open?.turnId === turnId) {
       const clientId = messageIdOf(params)
       if (clientId !== undefined) this.decide(this.entries.get(clientId), raw)
       else if (method === "turn/completed") {
-        // A turn that ended before its message, which the server had taken from the head of the queue.
+        // The turn ended before its message, which the server had taken from the head of the queue.
         this.decide(this.open.isQueued ? this.entries.values().next().value : undefined, raw)
       }
     }
@@ -264,7 +264,7 @@ class QueueFollower {
       this.onTurn(turn)
     }
     this.changed()
-    // Last: it resumes who waits at once.
+    // Last, because it resumes waiting fibers at once.
     Deferred.doneUnsafe(entry.turn, Exit.succeed(started))
   }
 
@@ -328,7 +328,7 @@ const clientIdOf = (item: unknown): string | undefined =>
     ? item["clientId"]
     : undefined
 
-/** The id of the user's message that an event reports; the empty text if the message has none. */
+/** Returns the id of the user's message that an event reports; an empty string if the message has none. */
 const messageIdOf = (params: unknown): string | undefined => {
   const item = Predicate.isObject(params) ? params["item"] : undefined
   return Predicate.isObject(item) && item["type"] === "userMessage" ? clientIdOf(item) ?? "" : undefined

@@ -104,7 +104,7 @@ export const rejoin = (
     Effect.flatMap(
       Effect.catchTag(ask("thread/read", { threadId }, factsOf), "CodexRpcError", () => Effect.succeed(gone)),
       ({ isActive, isEphemeral, isKnown }) => {
-        // It may have read the start of that turn, and be busy with it.
+        // The server may have read the start of that turn, and be busy with it.
         const mayBegin = isKnown && !isEphemeral
         if (mayBegin && (isActive ? looks < maxLooks : looks === 0)) return later(looks)
         return Effect.sync(() => {

@@ -32,7 +32,7 @@ export interface History {
   readonly isWhole: boolean
   /** True if items have the same ids as in events: from 0.169. */
   readonly sameIds: boolean
-  /** How often the history was read before, since the connection was lost. */
+  /** The number of earlier readings of the history since the connection was lost. */
   readonly looks: number
   /** True if the server sends the events of the thread from now on. */
   readonly isSubscribed: boolean
@@ -62,9 +62,9 @@ export interface Rejoining {
    * the response shows the turn as completed.
    */
   readonly completed: (turn: RunningTurn, response: unknown) => boolean
-  /** The server does not resume a thread: its turns can't be followed any more. */
+  /** Fails the turns of a thread that the server does not resume. */
   readonly refused: (threadId: string, error: CodexConnectionError) => void
-  /** The server does not resume a thread because it has no turn yet. */
+  /** Settles the starts on a thread that the server does not resume because it has no turn yet. */
   readonly unstarted: (threadId: string) => void
 }
 

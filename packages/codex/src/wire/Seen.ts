@@ -1,6 +1,6 @@
 /**
  * The part of a turn that this client has received. After a lost connection it finds what a snapshot of the turn adds,
- * and filters the events that follow, so that consumers get each item once and the exact text of each message.
+ * and filters the events that follow, so that consumers receive each item once and the exact text of each message.
  */
 import * as Predicate from "effect/Predicate"
 import type * as Notification from "../model/turns/Notification.ts"
@@ -33,7 +33,7 @@ export class Seen {
   private messageId = ""
   private written = 0
 
-  /** Events may be missing from here on. */
+  /** Notes that events may be missing from here on. */
   cut(): void {
     this.isCut = true
     this.isMeasured = false
@@ -45,7 +45,7 @@ export class Seen {
     return turn["status"] === fieldsOf(fieldsOf(this.completion?.["params"])["turn"])["status"]
   }
 
-  /** Notes an event that consumers get. */
+  /** Notes an event that consumers receive. */
   note(method: unknown, params: unknown): void {
     switch (method) {
       case "item/agentMessage/delta": {
@@ -87,7 +87,7 @@ export class Seen {
       const item = match < 0 ? snapshot : { ...snapshot, id: known!.splice(match, 1)[0]![0] }
       const id = textOf(item["id"])
       const isRunning = item["status"] === "inProgress"
-      // Where ids differ, that of a running item is known only at its end.
+      // If ids differ, that of a running item is known only at its end.
       if (this.completed.has(id) || (isRunning && known !== undefined)) continue
       if (!this.started.has(id)) deliver(startOf(threadId, turnId, item))
       if (isRunning) continue
@@ -99,7 +99,7 @@ export class Seen {
   }
 
   /**
-   * Returns the events that consumers get for one that has arrived after a cut. Pieces of a text with a gap wait for the end of
+   * Returns the events that consumers receive for one that arrives after a cut. Pieces of a text with a gap wait for the end of
    * their message, and then arrive as one.
    */
   pass(raw: Fields): ReadonlyArray<Fields> {
@@ -135,7 +135,7 @@ export class Seen {
     }
   }
 
-  /** The text of a message that consumers have not got. */
+  /** Returns the text of a message that consumers have not received. */
   private restOf({ id, text, type }: Fields): string {
     if (type !== "agentMessage") return ""
     return textOf(text).slice(id === this.messageId ? this.written : 0)

@@ -1,5 +1,5 @@
 /**
- * The controls of running turns: steer, interrupt and stop.
+ * The controls of running turns: steer, interrupt, stop, and abandon.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
@@ -7,8 +7,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type { RequestError } from "../model/errors/CodexError.ts"
-import type { RunningTurn } from "./RunningTurn.ts"
+import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
 import type { Subagents } from "./Subagents.ts"
 
 /** Internal options of a request. */
@@ -48,6 +49,11 @@ export interface TurnControls {
    * background: a turn that the server does not end within {@link stopTimeout} is given up.
    */
   readonly stop: (turn: RunningTurn) => Effect.Effect<void>
+  /**
+   * Stops a turn whose caller has gone while a fiber may still be starting it. Waits for the response to the start, for at most
+   * {@link waitForStart}; a later response stops the turn in the background.
+   */
+  readonly abandon: (starting: Fiber.Fiber<StartedTurn, unknown>) => Effect.Effect<void>
 }
 
 /** The time limit for the server to end a turn that is being stopped. After that, its thread is free again. */
@@ -55,6 +61,10 @@ export const stopTimeout = "10 seconds"
 
 /** The time for which an interrupted fiber waits for the end of its turn. */
 export const waitForStop = "3 seconds"
+
+/** The times for which an interrupted fiber waits for the response to a start that it has sent, and then for the end of the turn. */
+const waitForStart = "1 second"
+const waitForLateStop = "2 seconds"
 
 /** Waits for the start of a turn, before which the server refuses to steer or interrupt it, for at most {@link stopTimeout}. */
 const whenStarted = (turn: RunningTurn) => Effect.timeoutOption(Deferred.await(turn.started), stopTimeout)
@@ -132,5 +142,27 @@ export const make = (send: Send, subagents: Subagents): TurnControls => {
         )
     )
 
-  return { interrupt, steer, stop }
+  const stopStarted = (exit: Exit.Exit<StartedTurn, unknown>): Effect.Effect<void> =>
+    Exit.isSuccess(exit) ? stop(exit.value.turn) : Effect.void
+
+  const abandon: TurnControls["abandon"] = (starting) =>
+    Effect.suspend(() => {
+      const exit = starting.pollUnsafe()
+      if (exit !== undefined) return stopStarted(exit)
+      return Effect.forkDetach(Effect.flatMap(Fiber.await(starting), stopStarted)).pipe(
+        Effect.flatMap((stopping) =>
+          Effect.timeoutOption(Fiber.await(starting), waitForStart).pipe(
+            Effect.andThen((answered) =>
+              Option.isNone(answered) ? Effect.void : Effect.timeoutOption(Fiber.await(stopping), waitForLateStop)
+            ),
+            // Runs in its own fiber: a timeout has no effect in a fiber that was interrupted.
+            Effect.forkDetach
+          )
+        ),
+        Effect.flatMap(Fiber.await),
+        Effect.asVoid
+      )
+    })
+
+  return { interrupt, steer, stop, abandon }
 }

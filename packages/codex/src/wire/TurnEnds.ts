@@ -134,7 +134,7 @@ export const make = ({ controls, deadlines, fork, router, send }: {
           `Turn ${turnId} of thread ${threadId} met an error, and the server tries again: ${
             errorOf(params, router.errors.hide)
           } `
-            + "If this goes on, check the network, the login (`codex.account`) and the model provider; "
+            + "If this continues, check the network, the login (`codex.account`) and the model provider; "
             + "interrupt the turn, or run it with `Effect.timeout`, to give up."
         )),
         checkLogin(turn)

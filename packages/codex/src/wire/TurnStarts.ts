@@ -6,21 +6,13 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { ThreadGate } from "../base/ThreadGate.ts"
-import {
-  CodexDecodeError,
-  type RequestError,
-  type StartTurnError,
-  ThreadBusyError
-} from "../model/errors/CodexError.ts"
+import { type RequestError, type StartTurnError, ThreadBusyError } from "../model/errors/CodexError.ts"
 import type { TurnLimits } from "../model/turns/Limits.ts"
 import * as Enforcement from "./Enforcement.ts"
 import type { ForeignTurns } from "./ForeignTurns.ts"
@@ -29,22 +21,7 @@ import type { Router, StartedTurn } from "./Router.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Send, TurnControls } from "./TurnControls.ts"
-
-/** A request that starts a turn. */
-export type TurnRequest =
-  & (
-    | { readonly method: "turn/start"; readonly params: Protocol.TurnStartParams }
-    | { readonly method: "review/start"; readonly params: Protocol.ReviewStartParams }
-  )
-  & {
-    /** True if the turn keeps its events; false for its result alone. */
-    readonly events: boolean
-    readonly timeout?: Duration.Input | undefined
-  }
-
-/** The times for which an interrupted fiber waits for the response to a start that it has sent, and then for the end of the turn. */
-const waitForStart = "1 second"
-const waitForLateStop = "2 seconds"
+import * as TurnRequests from "./TurnRequests.ts"
 
 /** The request to acquire a thread. */
 export interface ThreadRequest {
@@ -60,7 +37,9 @@ export interface ThreadRequest {
 /** A thread that is reserved for one caller: until the scope closes or, after a turn has started, until that turn has ended. */
 export interface AcquiredThread {
   /** Starts a turn by a request. The scope stops it. After a failure, it can be called again. */
-  readonly start: (request: TurnRequest) => Effect.Effect<StartedTurn, RequestError | ThreadBusyError, Scope.Scope>
+  readonly start: (
+    request: TurnRequests.TurnRequest
+  ) => Effect.Effect<StartedTurn, RequestError | ThreadBusyError, Scope.Scope>
   /** As {@link start}, for a turn that starts by other means. `starting` continues if the caller is interrupted. */
   readonly begin: <E extends StartTurnError>(
     starting: Effect.Effect<StartedTurn, E>
@@ -125,63 +104,12 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
   readonly foreign: ForeignTurns
   /** The turns that the server starts from queues. */
   readonly queued: QueuedTurns
-  readonly rejoining: {
-    /** Returns true if turns outlive the connection. */
-    readonly survives: () => boolean
-    /** Resumes a thread, and brings its turns up to date. */
-    readonly rejoin: (threadId: string) => Effect.Effect<void, RequestError>
-  }
+  readonly rejoining: TurnRequests.Survival
   /** Runs an effect in the background. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }): TurnStarts => {
   const gate = new ThreadGate<Occupant>()
-
-  /** Starts a turn by its request. The reader claims the turn, so that none of its events is missed. */
-  const write = (
-    { events, method, params, timeout }: TurnRequest
-  ): Effect.Effect<StartedTurn, RequestError | ThreadBusyError> =>
-    Effect.suspend(() => {
-      const { threadId } = params
-      // The history contains the id only with a message.
-      const clientId = method === "turn/start" && params.input.length > 0
-        ? params.clientUserMessageId ?? undefined
-        : undefined
-      const expected = router.expectTurn(threadId, clientId === undefined ? undefined : { clientId, events })
-      const foreignTurn = router.foreign(threadId)
-      let isTaken: boolean | undefined
-      type Response = Exit.Exit<Exit.Exit<StartedTurn, ThreadBusyError>, RequestError>
-      const sent = Effect.flatten(send(method, params, (result): Response => {
-        const turnId = turnIdOf(result)
-        if (turnId === undefined) return Exit.fail(unnamed(method, threadId, result))
-        // Another client has started it after the thread was found free: the server has added the input to it.
-        if (turnId === foreignTurn) return Exit.succeed(Exit.fail(new ThreadBusyError({ threadId, turnId })))
-        return Exit.succeed(Exit.succeed(expected.claim(turnId, events)))
-      }, {
-        timeout,
-        onSend: (is) => {
-          isTaken = is
-        },
-        // The caller has gone. Without this, the turn would continue, and the next one would steer it.
-        late: (result) => {
-          const turnId = turnIdOf(result)
-          if (turnId === undefined || turnId === foreignTurn) return
-          fork(controls.stop(router.expectTurn(threadId).claim(turnId, false).turn))
-        }
-      }))
-      /** After a lost connection the next one shows whether the turn has started. If not, it is started again. */
-      const attempt: Effect.Effect<StartedTurn, RequestError | ThreadBusyError> = Effect.suspend(() => {
-        isTaken = undefined
-        return sent
-      }).pipe(Effect.catchTag("CodexConnectionError", (error) => {
-        if (clientId === undefined || isTaken === undefined || !rejoining.survives()) return Effect.fail(error)
-        if (!isTaken) return Effect.andThen(Effect.yieldNow, attempt)
-        return Effect.flatMap(expected.outcome ?? Effect.fail(error), ({ isSubscribed, started }) => {
-          if (started !== undefined) return Effect.succeed(started)
-          return isSubscribed ? attempt : Effect.tap(attempt, Effect.ignore(rejoining.rejoin(threadId)))
-        })
-      }))
-      return Effect.ensuring(attempt, Effect.sync(expected.close))
-    })
+  const write = TurnRequests.make({ controls, fork, rejoining, router, send })
 
   /** Frees a thread on which no turn was started. */
   const release = (threadId: string, { failure, turn, watched }: Occupant) => {
@@ -225,32 +153,6 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
       return Effect.andThen(Effect.yieldNow, Effect.sync(() => release(threadId, occupant)))
     })
 
-  /**
-   * Stops a turn whose caller has gone. If its start was not answered yet, it waits for the response, but not long: then the turn
-   * is stopped in the background, as soon as it has started.
-   */
-  const abandon = (starting: Fiber.Fiber<StartedTurn, unknown>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const exit = starting.pollUnsafe()
-      if (exit !== undefined) return stopStarted(exit)
-      return Effect.forkDetach(Effect.flatMap(Fiber.await(starting), stopStarted)).pipe(
-        Effect.flatMap((stopping) =>
-          Effect.timeoutOption(Fiber.await(starting), waitForStart).pipe(
-            Effect.andThen((answered) =>
-              Option.isNone(answered) ? Effect.void : Effect.timeoutOption(Fiber.await(stopping), waitForLateStop)
-            ),
-            // Runs in its own fiber: a timeout has no effect in a fiber that was interrupted.
-            Effect.forkDetach
-          )
-        ),
-        Effect.flatMap(Fiber.await),
-        Effect.asVoid
-      )
-    })
-
-  const stopStarted = (exit: Exit.Exit<StartedTurn, unknown>): Effect.Effect<void> =>
-    Exit.isSuccess(exit) ? controls.stop(exit.value.turn) : Effect.void
-
   const acquired = (threadId: string, occupant: Occupant, { span }: Telemetry.WatchedTurn): AcquiredThread => {
     const inSpan = Effect.withParentSpan(span, { captureStackTrace: false })
     const begin: AcquiredThread["begin"] = (starting) => {
@@ -264,7 +166,7 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
         // Runs in its own fiber, which awaits the response to a written request even if the caller is interrupted.
         return Effect.tap(
           Effect.forkDetach(settled, { startImmediately: true }),
-          (fiber) => Scope.addFinalizer(scope, abandon(fiber))
+          (fiber) => Scope.addFinalizer(scope, controls.abandon(fiber))
         )
       }))
       return Effect.flatMap(forked, Fiber.join)
@@ -409,27 +311,3 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
     spanOf: (threadId) => gate.occupant(threadId)?.watched?.span
   }
 }
-
-/**
- * Runs a scoped acquisition whose result outlives its caller. Only a failure or an interruption closes the scope.
- */
-export const detached = <A, E, R>(
-  acquisition: Effect.Effect<A, E, R | Scope.Scope>
-): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
-  Effect.uninterruptibleMask((interruptibly) =>
-    Effect.flatMap(Scope.make(), (scope) =>
-      Effect.onError(
-        interruptibly(Scope.provide(acquisition, scope)),
-        (cause) => Scope.close(scope, Exit.failCause(cause))
-      ))
-  )
-
-/** Returns the id of the turn in a response. The rest of the response is not needed, so it is not checked. */
-const turnIdOf = (result: unknown): string | undefined => {
-  const turn = Predicate.isObject(result) ? result["turn"] : undefined
-  const id = Predicate.isObject(turn) ? turn["id"] : undefined
-  return typeof id === "string" ? id : undefined
-}
-
-const unnamed = (method: string, threadId: string, raw: unknown): CodexDecodeError =>
-  new CodexDecodeError({ method, issue: "the answer does not name a turn", raw, threadId })

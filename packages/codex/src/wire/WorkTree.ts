@@ -1,5 +1,5 @@
 /**
- * The files of a git work tree on the server's machine: snapshots of them, and their way back.
+ * The files of a git work tree on the server's machine, with snapshots that can be restored.
  *
  * A snapshot is a commit under a ref outside the branches. It is made with a temporary index, so the index, the stash, the branch and
  * HEAD of the user stay as they are. Git runs through the server's `command/exec` without a sandbox, because the sandbox of a thread
@@ -16,7 +16,7 @@ import type { Client } from "./Client.ts"
 /** The refs of the checkpoints of a thread. */
 const refsOf = (threadId: string): string => `refs/codex/checkpoints/${threadId}`
 
-/** How long one git command may take. */
+/** The time limit for one git command, in milliseconds. */
 const timeoutMs = 300_000
 
 export type GitError = RequestError | CheckpointError
@@ -69,7 +69,7 @@ export const make = (client: Client["Service"], threadId: string, directory: str
           failed({ _tag: "GitFailed", detail: `git ${args[0]}: ${stderr.trim() || `exit code ${exitCode}`}` })
         ))
 
-  /** The lists that git separates with NUL. */
+  /** Runs git, and returns the paths in its NUL-separated output. */
   const paths = (args: ReadonlyArray<string>, cwd: string, index?: string) =>
     Effect.map(git(args, cwd, index), (output) => output.split("\0").filter((path) => path !== ""))
 
@@ -150,7 +150,7 @@ export const make = (client: Client["Service"], threadId: string, directory: str
     return ref
   })
 
-  /** The files of a tree that another one does not have in this state, and those that only the other one has. */
+  /** Returns the files of a tree that another one lacks or has in another state, and those that only the other one has. */
   const compare = (tree: string, other: string, root: string) =>
     Effect.map(paths(["diff-tree", "-r", "-z", "--no-renames", "--name-status", tree, other], root), (fields) => {
       const [differing, added]: [Array<string>, Array<string>] = [[], []]
@@ -161,8 +161,8 @@ export const make = (client: Client["Service"], threadId: string, directory: str
     })
 
   /**
-   * The files that a move between trees would change or remove, and whose content is stored nowhere. `hidden` are those of them that
-   * git ignores: they are in no snapshot, but stand where a file of the target belongs.
+   * Returns the files that a move between trees would change or remove, and whose content is stored nowhere. `hidden` are those
+   * that git ignores: no snapshot has them, but a file of the target would take their place.
    */
   const unsavedFiles = Effect.fnUntraced(function*({ index, root, tree }: Present, target: string) {
     const { added, differing } = yield* compare(tree, target, root)
@@ -182,14 +182,14 @@ export const make = (client: Client["Service"], threadId: string, directory: str
     return { files: [...unsaved, ...hidden], hidden }
   })
 
-  /** Adds ignored files to the present ones: git would overwrite them without a question. */
+  /** Adds ignored files to the present ones: git would overwrite them silently. */
   const withHidden = Effect.fnUntraced(function*(now: Present, hidden: ReadonlyArray<string>) {
     if (hidden.length === 0) return now
     yield* git(["--literal-pathspecs", "add", "--force", "--sparse", "--", ...hidden], now.root, now.index)
     return { ...now, tree: yield* git(["write-tree"], now.root, now.index) }
   })
 
-  /** Changes the files from one tree to another. Git refuses it, before it changes any, if they are not those of the first tree. */
+  /** Changes the files from one tree to another. Git refuses, before it changes any, if they differ from the first tree. */
   const move = ({ index, root }: Present, from: string, to: string) =>
     git(["read-tree", "--no-sparse-checkout", "-m", "-u", from, to], root, index)
 
@@ -226,7 +226,7 @@ export const make = (client: Client["Service"], threadId: string, directory: str
 const collide = (one: string, other: string): boolean =>
   one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
 
-/** Configuration of the user that would change what these commands do. */
+/** Overrides of the user's configuration that would change these commands. */
 const settings = [
   "-c",
   "core.hooksPath=/dev/null",

@@ -1,5 +1,5 @@
 /**
- * Values of the server that change, as Streams: the current value, then each later one, over lost connections.
+ * Streams of changing values of the server: the current value, then each later one, across lost connections.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -19,18 +19,18 @@ interface Connections {
 interface Value<A, E> {
   /** Reads the value. */
   readonly read: Effect.Effect<A, E>
-  /** The thread whose notifications tell of changes. Default: the notifications that belong to no turn. */
+  /** The thread whose notifications report changes. Default: the notifications that belong to no turn. */
   readonly threadId?: string
-  /** Returns the value after a notification; undefined if that does not concern it. */
+  /** Returns the value after a notification; undefined if the notification does not concern it. */
   readonly next: (value: A, event: Notification.Notification) => A | typeof outdated | undefined
 }
 
-/** The value has to be read again. */
+/** Marks a value that must be read again. */
 export const outdated: unique symbol = Symbol("outdated")
 
 /**
- * Emits the current value, then the value after each change, and reads it again on each later connection. Several changes that have
- * arrived are one change. Between two connections, equal values in a row are emitted once. Fails when no other connection follows.
+ * Emits the current value, then the value after each change, and reads it again on each later connection. Changes that
+ * arrive together count as one. On one connection, a value that equals the one before is not emitted. Fails when no other connection follows.
  */
 export const changes = <A, E>(
   { client, router }: Connections,

@@ -1,5 +1,5 @@
 /**
- * Requests with methods that not every supported server has.
+ * Requests whose methods some supported servers lack.
  */
 import * as Effect from "effect/Effect"
 import type { ThreadError } from "../model/errors/CodexError.ts"
@@ -15,7 +15,7 @@ export const gated =
       Effect.andThen(supportedMethod(method, client.metadata.serverVersion), client.request(method, ...args))
     )
 
-/** As {@link gated}, for a request whose course is followed. */
+/** As {@link gated}, for a request with hooks, which follow its progress. */
 export const gatedWith = (client: Client["Service"]) =>
 <M extends Method>(
   method: M,

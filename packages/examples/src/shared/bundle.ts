@@ -1,12 +1,11 @@
-/** The bundle of the page in `src/browser`. A program of your own is bundled when it is built. */
-import { join } from "node:path"
+/** The bundle of a page. A program of your own is bundled when it is built. */
 import { build, defaultClientConditions } from "vite"
 import type { Files } from "./browserProxy.ts"
 
-/** Returns the files of the page by their paths. */
-export const bundle = async (): Promise<Files> => {
+/** Returns the files of a page by their paths. */
+export const bundle = async (root: string): Promise<Files> => {
   const bundled = await build({
-    root: join(import.meta.dirname, "../browser"),
+    root,
     configFile: false,
     logLevel: "error",
     resolve: { conditions: ["@effect-codex/source", ...defaultClientConditions] },

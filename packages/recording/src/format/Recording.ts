@@ -133,7 +133,9 @@ export const isMessage: (value: unknown) => value is Message = Predicate.isObjec
 
 const parseObject = (text: string, depth: number): Message | undefined => {
   try {
-    const value = limitDepth(JSON.parse(text), depth)
+    const parsed: unknown = JSON.parse(text)
+    // Each level takes two characters, so most texts are too short to be too deep.
+    const value = text.length > 2 * depth ? limitDepth(parsed, depth) : parsed
     return isMessage(value) ? value : undefined
   } catch {
     return undefined
@@ -180,39 +182,61 @@ export const openedThreads = (entries: Recording["entries"]): ReadonlyMap<number
 
 const notARecording = "this is not a recording of effect-codex: its first line is not the header that `Recorder` writes"
 
+/** Reads the first line of a recording. */
+export const parseHeader = (file: string, line: string): Result.Result<Header, RecordingError> => {
+  const value = parseLine(line)
+  const written = value?.["format"] === format ? value["version"] : undefined
+  if (typeof written === "number" && written > formatVersion) {
+    const detail =
+      `the file has version ${written} of the format, and this version of @effect-codex/recording reads up to version ${formatVersion}; update the package, or record again`
+    return Result.fail(new RecordingError({ file, detail }))
+  }
+  return Result.fromOption(decodeHeader(value), () => new RecordingError({ file, detail: notARecording, line: 1 }))
+}
+
+/**
+ * Reads a further line of a recording. Returns none for an empty line or one of a kind that this version does not know, and
+ * undefined if the line is damaged.
+ */
+export const parseEntry = (line: string): Option.Option<Entry> | undefined => {
+  if (line === "") return Option.none()
+  const value = parseLine(line)
+  return value === undefined ? undefined : entryOf(value)
+}
+
+/** Returns the error of a damaged line. */
+export const damaged = (file: string, line: number): RecordingError =>
+  new RecordingError({ file, line, detail: "the line is not a JSON object; the file was edited or damaged" })
+
+/** Returns the error of a file without a line. */
+export const emptyFile = (file: string): RecordingError =>
+  new RecordingError({ file, detail: "the file is empty: the recorded program ended before its server sent a message" })
+
+/** Returns the error of a file that can't be opened or read. */
+export const unreadable = (file: string, cause: unknown): RecordingError =>
+  isMissing(cause)
+    ? new RecordingError({ file, detail: "there is no such file; record it first" })
+    : new RecordingError({ file, detail: "the file can't be read", cause })
+
 /**
  * Reads the text of a recording. Ignores a last line that was cut off, as by a crash.
  *
  * @category constructors
  */
 export const parse = (file: string, text: string): Result.Result<Recording, RecordingError> => {
-  const fail = (detail: string, line?: number) =>
-    Result.fail(new RecordingError({ file, detail, ...(line === undefined ? {} : { line }) }))
-  if (text === "") return fail("the file is empty: the recorded program ended before its server sent a message")
+  if (text === "") return Result.fail(emptyFile(file))
   const [first = "", ...rest] = text.split("\n")
-  const value = parseLine(first)
-  const written = value?.["format"] === format ? value["version"] : undefined
-  if (typeof written === "number" && written > formatVersion) {
-    return fail(
-      `the file has version ${written} of the format, and this version of @effect-codex/recording reads up to version ${formatVersion}; update the package, or record again`
-    )
-  }
-  const header = decodeHeader(value)
-  if (Option.isNone(header)) return fail(notARecording, 1)
+  const header = parseHeader(file, first)
+  if (Result.isFailure(header)) return Result.fail(header.failure)
   const entries: Array<Recording["entries"][number]> = []
   for (let index = 0; index < rest.length; index++) {
-    const text = rest[index]!
-    if (text === "") continue
     const line = index + 2
-    const value = parseLine(text)
-    if (value !== undefined) {
-      const entry = entryOf(value)
-      if (Option.isSome(entry)) entries.push({ ...entry.value, line })
-    } else if (index < rest.length - 1) {
-      return fail("the line is not a JSON object; the file was edited or damaged", line)
-    }
+    const entry = parseEntry(rest[index]!)
+    if (entry === undefined) {
+      if (index < rest.length - 1) return Result.fail(damaged(file, line))
+    } else if (Option.isSome(entry)) entries.push({ ...entry.value, line })
   }
-  return Result.succeed({ file, header: header.value, entries })
+  return Result.succeed({ file, header: header.success, entries })
 }
 
 /**
@@ -223,10 +247,8 @@ export const parse = (file: string, text: string): Result.Result<Recording, Reco
 export const read = (file: string): Effect.Effect<Recording, RecordingError> =>
   Effect.tryPromise({
     try: () => Fs.readFile(file, "utf8"),
-    catch: (cause) =>
-      isMissing(cause)
-        ? new RecordingError({ file, detail: "there is no such file; record it first" })
-        : new RecordingError({ file, detail: "the file can't be read", cause })
+    catch: (cause) => unreadable(file, cause)
   }).pipe(Effect.flatMap((text) => Effect.fromResult(parse(file, text))))
 
-const isMissing = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "ENOENT"
+/** Returns true for the error of a file that does not exist. */
+export const isMissing = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "ENOENT"

@@ -1,18 +1,26 @@
 /**
- * The page of a timeline: one HTML file that contains everything it needs, and is not allowed to load anything.
+ * The page of a timeline: one HTML file that contains everything it needs, and is not allowed to load anything; or the page of
+ * a server, which may load its data from there and nothing else.
  *
- * Its program is the TypeScript of `browser/`, linked here into one script. Its data is the timeline as compressed JSON.
+ * Its program is the TypeScript of `browser/`, linked here into one script. Its data is compressed JSON: the patches, which
+ * draw the timeline, and the texts of the messages, which the page reads when it shows them.
  */
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import * as Module from "node:module"
 import { gzipSync } from "node:zlib"
-import type { Timeline } from "./browser/Timeline.ts"
+import type { Head } from "./browser/Timeline.ts"
+import type { Cursor, Data } from "./Data.ts"
 import { style } from "./style.ts"
 
 /** The modules of the page's program, each after the modules that it imports. */
 const modules = [
+  "column",
+  "sorted",
   "dom",
+  "data",
+  "Texts",
+  "Search",
   "Store",
   "View",
   "canvas",
@@ -21,7 +29,9 @@ const modules = [
   "lanes",
   "Chart",
   "EventList",
+  "content",
   "Details",
+  "header",
   "main"
 ]
 
@@ -74,29 +84,58 @@ const script = (): string => `"use strict"\n${modules.map(linked).join("\n\n")}\
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
-/** Returns the page of a timeline. */
-export const make = (timeline: Timeline): string => {
+const gzip = (text: string): string => gzipSync(text, { level: 6 }).toString("base64")
+
+/** Returns a part of the page with packed data of some kind. */
+const packed = (kind: "patch" | "texts", text: string): string =>
+  `<script type="application/gzip" class="${kind}">${gzip(text)}</script>\n`
+
+/** Returns a chunk of texts as a part of the page. */
+export const texts = (chunk: string): string => packed("texts", chunk)
+
+/** Returns the parts of the page with the data of a timeline. */
+const patches = (data: Data, head: Head): ReadonlyArray<string> => {
+  const parts: Array<string> = []
+  let cursor: Cursor = data.beginning
+  for (let next = data.since(cursor, head); next !== undefined; next = data.since(cursor)) {
+    parts.push(packed("patch", JSON.stringify(next[0])))
+    cursor = next[1]
+  }
+  return parts
+}
+
+/** Returns the page of a timeline, in parts. `chunks` are the parts with the texts of the messages. */
+export const make = (data: Data, head: Head, chunks: ReadonlyArray<string>): ReadonlyArray<string> =>
+  page(head.title, "", [...patches(data, head), ...chunks])
+
+/** Returns the page of a server that sends the data. */
+export const served = (title: string): string => page(title, " connect-src 'self';", []).join("")
+
+const page = (title: string, connect: string, data: ReadonlyArray<string>): ReadonlyArray<string> => {
   const program = script()
   const hash = createHash("sha256").update(program).digest("base64")
-  const data = gzipSync(JSON.stringify(timeline), { level: 6 }).toString("base64")
   const policy =
-    `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`
-  return `<!doctype html>
+    `default-src 'none';${connect} style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`
+  return [
+    `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
 <meta name="generator" content="effect-codex">
-<title>${escape(timeline.title)} · Codex timeline</title>
+<title>${escape(title)} · Codex timeline</title>
 <style>${style}</style>
 </head>
 <body>
 <noscript>This page needs JavaScript. It loads nothing.</noscript>
-<script type="application/gzip" id="data">${data}</script>
-<script>${program}</script>
+`,
+    ...data,
+    `<script>${program}</script>
 </body>
 </html>
 `
+  ]
 }

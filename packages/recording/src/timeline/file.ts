@@ -24,7 +24,7 @@ export const isSameFile = (one: string, other: string): boolean => {
  * Writes a file beside its place and then moves it there, so that a reader never sees half of it and a hard link to an
  * older file does not change with it. A symbolic link keeps leading to its target, which is replaced.
  */
-export const replaceFile = async (file: string, text: string): Promise<void> => {
+export const replaceFile = async (file: string, text: string | Iterable<string>): Promise<void> => {
   await mkdir(Path.dirname(file), { recursive: true })
   const stat = statOf(file)
   if (stat !== undefined && !stat.isFile()) {

@@ -1,31 +1,66 @@
 /**
- * Rows of lanes: spans that overlap in time lie in rows of their own.
+ * Rows of lanes: spans that overlap in time lie in rows of their own. A span gets its row when it begins, so that a drawn
+ * span stays where it is while the recording grows.
  */
-import type { Kind, Lane, Span } from "./browser/Timeline.ts"
+import type { Kind, Span } from "./browser/Timeline.ts"
 
-/** Groups of rows, from the top: turns, then their parts, then requests of the client. */
-const groups: ReadonlyArray<(kind: Kind) => boolean> = [
-  (kind) => kind === "turn",
-  (kind) => kind !== "turn" && kind !== "request",
-  (kind) => kind === "request"
-]
+/** Returns the group of a kind, from the top: turns, then their parts, then requests of the client. */
+const groupOf = (kind: Kind): 0 | 1 | 2 => kind === "turn" ? 0 : kind === "request" ? 2 : 1
 
-const groupOf = (span: Span): number => groups.findIndex((belongs) => belongs(span.kind))
+interface Row {
+  /** The end of the last span; infinite while it is open. */
+  end: number
+  last: Span
+  spans: number
+}
 
-/** Assigns a row to each span, and the number of its rows to each lane. */
-export const arrange = (lanes: ReadonlyArray<Lane>, spans: ReadonlyArray<Span>): void => {
-  const byTime = spans.toSorted((a, b) => a.start - b.start)
-  const rows = lanes.map(() => groups.map((): Array<number> => []))
-  for (const span of byTime) {
-    const ends = rows[span.lane]![groupOf(span)]!
-    const free = ends.findIndex((end) => end <= span.start)
-    span.row = free === -1 ? ends.length : free
-    ends[span.row] = span.end ?? Infinity
+type Groups = readonly [turns: Array<Row>, parts: Array<Row>, requests: Array<Row>]
+
+export class Rows {
+  private readonly lanes: Array<Groups> = []
+
+  private groups(lane: number): Groups {
+    return this.lanes[lane] ??= [[], [], []]
   }
-  lanes.forEach((lane, index) => {
-    lane.rows = rows[index]!.reduce((sum, ends) => sum + ends.length, 0)
-  })
-  for (const span of spans) {
-    for (const ends of rows[span.lane]!.slice(0, groupOf(span))) span.row += ends.length
+
+  /** Returns the number of rows of each group of a lane. */
+  counts(lane: number): ReadonlyArray<number> {
+    return this.groups(lane).map((rows) => rows.length)
+  }
+
+  /** Assigns a row to a span of its lane. */
+  place(span: Span): void {
+    const rows = this.groups(span.lane)[groupOf(span.kind)]
+    const end = span.end ?? Infinity
+    const free = rows.findIndex((row) => row.end <= span.start)
+    if (free === -1) {
+      span.row = rows.push({ end, last: span, spans: 1 }) - 1
+      return
+    }
+    const row = rows[free]!
+    span.row = free
+    row.end = end
+    row.last = span
+    row.spans++
+  }
+
+  /** Applies the end of a span to its row. Moves the span if it ends again, and its row is no longer free. */
+  end(span: Span): void {
+    const row = this.groups(span.lane)[groupOf(span.kind)][span.row]!
+    if (row.last === span) {
+      row.end = span.end ?? Infinity
+      return
+    }
+    this.remove(span)
+    this.place(span)
+  }
+
+  /** Takes a span out of its lane. */
+  remove(span: Span): void {
+    const rows = this.groups(span.lane)[groupOf(span.kind)]
+    const row = rows[span.row]!
+    row.spans--
+    if (row.last === span) row.end = span.start
+    while (rows.at(-1)?.spans === 0) rows.pop()
   }
 }

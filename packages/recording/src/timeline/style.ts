@@ -142,6 +142,10 @@ section { min-width: 0; min-height: 0; }
 .row .way { color: var(--muted); }
 .row .lane, .row .what { color: var(--muted); }
 .row .method { color: color-mix(in srgb, var(--color) 65%, var(--text)); }
+.live::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; background: var(--faint); margin-right: 6px; }
+.live[aria-pressed="true"]::before { background: var(--files); }
+.notice { display: flex; align-items: center; gap: 10px; margin: 0; padding: 6px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--accent-soft); }
+.notice[hidden], .notice [hidden] { display: none; }
 .empty { padding: 18px; color: var(--muted); }
 
 .details { grid-area: details; overflow: auto; border-left: 1px solid var(--line); background: var(--surface); padding: 14px 16px 28px; }

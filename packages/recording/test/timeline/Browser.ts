@@ -101,6 +101,8 @@ export interface Page {
   readonly click: (x: number, y: number) => Effect.Effect<void, BrowserError>
   readonly hover: (x: number, y: number) => Effect.Effect<void, BrowserError>
   readonly scheme: (scheme: "light" | "dark") => Effect.Effect<void, BrowserError>
+  /** The bytes of the heap of the page and of its buffers, after a garbage collection. */
+  readonly memory: Effect.Effect<number, BrowserError>
   /** A picture of what is in sight, as a PNG. */
   readonly screenshot: Effect.Effect<Uint8Array, BrowserError>
   /** The URLs that the page has requested, including its own. */
@@ -164,6 +166,13 @@ export const make = Effect.gen(function*() {
       click: (x, y) => attempt(() => page.mouse.click(x, y)),
       hover: (x, y) => attempt(() => page.mouse.move(x, y)),
       scheme: (colorScheme) => attempt(() => page.emulateMedia({ colorScheme })),
+      memory: attempt(async () => {
+        const session = await context.newCDPSession(page)
+        await session.send("HeapProfiler.collectGarbage")
+        const { backingStorageSize, usedSize } = await session.send("Runtime.getHeapUsage")
+        await session.detach()
+        return usedSize + backingStorageSize
+      }),
       screenshot: attempt(() => page.screenshot()),
       requests,
       complaints

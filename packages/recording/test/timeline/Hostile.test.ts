@@ -3,7 +3,7 @@ import * as Timeline from "@effect-codex/recording/Timeline"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { gunzipSync } from "node:zlib"
+import { dataOf, grown } from "./data.ts"
 import { hostile, sequence } from "./hostile.ts"
 
 /** The number of recordings for each test: 200 for `npm run fuzz`. */
@@ -11,37 +11,38 @@ const runs = Math.ceil(Number(process.env["CODEX_FUZZ"] ?? 1_500) / 50)
 
 const kinds = ["turn", "user", "message", "reasoning", "command", "files", "tool", "approval", "request", "other"]
 
-interface Data {
-  readonly lanes: ReadonlyArray<{ readonly title: string; readonly subtitle: string; readonly rows: number }>
-  readonly spans: ReadonlyArray<
-    {
-      readonly kind: string
-      readonly lane: number
-      readonly row: number
-      readonly label: string
-      readonly detail: string
-    }
-  >
-  readonly events: { readonly at: ReadonlyArray<number>; readonly text: ReadonlyArray<string> }
-}
-
 describe("a recording that no server writes", () => {
   it.prop(
     "has a timeline of every message",
     { seed: Schema.Int },
     ({ seed }) => {
       const recording = hostile(20, sequence(seed))
-      const [, data] = /id="data">([^<]*)</.exec(Timeline.html(recording))!
-      const { events, lanes, spans } = JSON.parse(gunzipSync(Buffer.from(data!, "base64")).toString()) as Data
+      const { events, lanes, spans } = dataOf(Timeline.html(recording))
       assert.lengthOf(events.text, recording.entries.length)
-      for (const { detail, kind, label, lane, row } of spans) {
+      for (const { detail, kind, label, lane, line } of spans) {
         assert.include(kinds, kind)
         assert.deepStrictEqual([typeof label, typeof detail], ["string", "string"])
-        assert.isBelow(row, lanes[lane]!.rows)
+        assert.isBelow(line, lanes[lane]!.rows.reduce((sum, rows) => sum + rows, 0))
+      }
+      // The spans of a row never overlap.
+      const ends = new Map<string, number>()
+      for (const { end, lane, line, start } of spans.toSorted((a, b) => a.start - b.start)) {
+        assert.isAtMost(ends.get(`${lane} ${line}`) ?? 0, start)
+        ends.set(`${lane} ${line}`, end ?? Infinity)
       }
       for (const { subtitle, title } of lanes) {
         assert.deepStrictEqual([typeof title, typeof subtitle], ["string", "string"])
       }
+    },
+    { arbitrary: { runs }, timeout: 120_000 }
+  )
+
+  it.prop(
+    "has the same timeline if it is drawn message by message",
+    { seed: Schema.Int },
+    ({ seed }) => {
+      const recording = hostile(40, sequence(seed))
+      assert.deepStrictEqual({ ...grown(recording), events: [] }, { ...dataOf(Timeline.html(recording)), events: [] })
     },
     { arbitrary: { runs }, timeout: 120_000 }
   )

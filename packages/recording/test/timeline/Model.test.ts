@@ -6,42 +6,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { gunzipSync } from "node:zlib"
 import { build } from "vite"
+import * as Data from "./data.ts"
 import { crowd } from "./recordings.ts"
 
 const fixtures = fileURLToPath(new URL("../../../protocol/test/fixtures/", import.meta.url))
 
-/** The data in the page of a recording. */
-const dataOf = (recording: Recording.Recording) => {
-  const [, data] = /id="data">([^<]*)</.exec(Timeline.html(recording))!
-  return JSON.parse(gunzipSync(Buffer.from(data!, "base64")).toString()) as Data
-}
-
-interface Data {
-  readonly duration: number
-  readonly complete: boolean
-  readonly lanes: ReadonlyArray<
-    { readonly id: string; readonly title: string; readonly subtitle: string; readonly rows: number }
-  >
-  readonly spans: ReadonlyArray<{
-    readonly kind: string
-    readonly lane: number
-    readonly row: number
-    readonly start: number
-    readonly end?: number
-    readonly label: string
-    readonly status: string
-    readonly detail: string
-    readonly turn?: number
-  }>
-  readonly marks: ReadonlyArray<{ readonly level: string; readonly label: string; readonly event: number }>
-  readonly events: {
-    readonly at: ReadonlyArray<number>
-    readonly span: ReadonlyArray<number>
-    readonly text: ReadonlyArray<string>
-  }
-}
+const dataOf = (recording: Recording.Recording) => Data.dataOf(Timeline.html(recording))
 
 const recorded = (lines: ReadonlyArray<object>) => {
   const header = Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })
@@ -73,15 +44,15 @@ describe("a timeline", () => {
         assert.isTrue(spans.some((span) => span.kind === kind), kind)
       }
       for (const [lane, { rows }] of lanes.entries()) {
-        for (let row = 0; row < rows; row++) {
-          const members = spans.filter((span) => span.lane === lane && span.row === row)
+        for (let line = 0; line < rows.reduce((sum, count) => sum + count, 0); line++) {
+          const members = spans.filter((span) => span.lane === lane && span.line === line)
             .sort((a, b) => a.start - b.start)
           assert.isNotEmpty(members)
           members.slice(1).forEach((span, index) => assert.isAtMost(members[index]!.end ?? Infinity, span.start))
         }
       }
       // Turns lie above what they consist of, requests of the client below.
-      for (const span of spans.filter(({ turn }) => turn !== undefined)) assert.isAbove(span.row, 0)
+      for (const span of spans.filter(({ turn }) => turn !== undefined)) assert.isAbove(span.line, 0)
     })
   }
 
@@ -129,13 +100,24 @@ describe("a timeline", () => {
 
   it("shows the request that starts a thread in the lane of the thread, even if connections use the same ids", () => {
     const sent = { id: 1, method: "thread/start", params: {} }
-    const { lanes, spans } = dataOf(recorded([
+    const recording = recorded([
       { connection: 1, sent },
       { connection: 2, sent },
+      { connection: 2, received: { method: "thread/started", params: { thread: { id: "second" } } } },
       { connection: 2, received: { id: 1, result: { thread: { id: "second" } } } },
       { connection: 1, received: { id: 1, result: { thread: { id: "first" } } } }
-    ]))
-    assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
+    ])
+    // Also a page that grows shows them there, as soon as the server has named the thread.
+    for (const { events, lanes, spans } of [dataOf(recording), Data.grown(recording)]) {
+      assert.deepStrictEqual(spans.map(({ lane }) => lanes[lane]!.id), ["first", "second"])
+      assert.deepStrictEqual(events.lane.map((lane) => lanes[lane]!.id), [
+        "first",
+        "second",
+        "second",
+        "second",
+        "first"
+      ])
+    }
   })
 
   it("names threads by the best name available", () => {

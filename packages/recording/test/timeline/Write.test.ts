@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { dirname, join } from "node:path"
 import * as TemporaryFile from "../TemporaryFile.ts"
+import { lines } from "./large.ts"
 
 const text = `${Recording.headerLine({ server: "x/1", startedAt: "2026-11-21T12:00:00.000Z" })}\n`
 
@@ -30,6 +31,28 @@ describe("writing a timeline", () => {
         const error = yield* Effect.flip(Timeline.write(recording, name))
         assert.include(error.message, "the page would replace the recording", name)
         assert.strictEqual(Fs.readFileSync(file, "utf8"), text)
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("writes the same page piece by piece, also of a file whose end was cut off", () =>
+    Effect.gen(function*() {
+      const { beside, file } = yield* recorded
+      const all = `${Array.from(lines(3000, 4, 100)).join("\n")}\n`
+      for (const text of [all, all.slice(0, -1), all.slice(0, -40)]) {
+        Fs.writeFileSync(file, text)
+        yield* Timeline.writeFile(file, beside("page.html"))
+        assert.isTrue(Fs.readFileSync(beside("page.html"), "utf8") === Timeline.html(yield* Recording.read(file)))
+      }
+      for (
+        const [text, message] of [["", "the file is empty"], ["hello", "not a recording"], [
+          `${all}x\n${all}`,
+          "line 3002"
+        ]] as const
+      ) {
+        Fs.writeFileSync(file, text)
+        const error = yield* Effect.flip(Timeline.writeFile(file, beside("other.html")))
+        assert.include(error.message, message)
+        assert.isFalse(Fs.existsSync(beside("other.html")))
       }
     }).pipe(Effect.scoped))
 

@@ -43,14 +43,14 @@ const unavailable = (thread: string, error: TransportError): ThreadUnavailableEr
   }
 }
 
-/** Gives the errors of the transport the form of this package. */
+/** Converts the errors of the transport to those of this package. */
 export const call = <A>(
   thread: string,
   effect: Effect.Effect<A, HostedError | TransportError>
 ): Effect.Effect<A, HostedError> =>
   Effect.mapError(effect, (error) => isTransport(error) ? unavailable(thread, error) : error)
 
-/** Gives the errors of the transport the form of this package. */
+/** Converts the errors of the transport to those of this package. */
 export const stream = <A>(
   thread: string,
   stream: Stream.Stream<A, HostedError | TransportError>

@@ -1,5 +1,5 @@
 /**
- * What the parts of one activation share: the thread's name, the services of the runner, and the options of the host.
+ * The context that the parts of one activation share: the thread's name, the services of the runner, and the options of the host.
  */
 import type * as Codex from "effect-codex/Codex"
 import type * as CodexError from "effect-codex/CodexError"

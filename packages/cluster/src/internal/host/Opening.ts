@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import type { IndexedThread, Progress } from "../model/ThreadIndex.ts"
 import { type Activation, durably } from "./Activation.ts"
+import * as Measures from "./Measures.ts"
 
 /** The number of turns in which an unanswered run is searched. Runs are serial, so only the last ones can be unanswered. */
 const searched = 20
@@ -69,7 +70,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       if (state !== "waiting") yield* Effect.logInfo(`The thread ${JSON.stringify(name)} waits: ${reason}.`)
       state = "waiting"
       detail = reason
-      yield* Effect.sleep(Math.min(100 + (Date.now() - since) / 10, 2_000))
+      yield* Measures.waiting(Effect.sleep(Math.min(100 + (Date.now() - since) / 10, 2_000)))
       return undefined
     })
 
@@ -141,7 +142,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
         log.wake()
       })).pipe(
         Effect.ignore,
-        Effect.ensuring(Effect.sync(() => lost(opened)))
+        Effect.ensuring(Effect.andThen(Effect.sync(() => lost(opened)), Measures.closed))
       )
 
   const lost = (gone: Opened): void => {
@@ -175,6 +176,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     opened = now
     state = "open"
     detail = null
+    yield* Measures.opened(opening.epoch, opening.owner, runner)
     yield* Effect.forkIn(follow(now), scope, { startImmediately: true })
     return now
   }).pipe(

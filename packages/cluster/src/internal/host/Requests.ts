@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Asked } from "../model/events.ts"
 import type { EventLog } from "./EventLog.ts"
+import * as Measures from "./Measures.ts"
 
 /** The requests of one activation. */
 export interface Requests {
@@ -31,7 +32,7 @@ export const make = (log: EventLog): Effect.Effect<Requests, never, Scope.Scope>
         open.set(requestId, pending)
         // Method and parameters belong together, which TypeScript cannot see across the union.
         log.add({ method: "$asked", requestId, request: { method: pending.method, params: pending.params } } as Asked)
-        yield* pending.closed
+        yield* Measures.asked(pending.closed)
         open.delete(requestId)
         log.add({ method: "$settled", requestId })
       })

@@ -20,7 +20,8 @@ import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../mo
 import { checkNames } from "../model/names.ts"
 import type { OnCutOff, RunAnswer } from "../model/rpcs.ts"
 import { type Activation, durably } from "./Activation.ts"
-import { find, maxAttempts, messageId } from "./keys.ts"
+import { find, type Found, maxAttempts, messageId } from "./keys.ts"
+import * as Measures from "./Measures.ts"
 import type { Opened, Opening } from "./Opening.ts"
 
 /** The most answers that an activation keeps. */
@@ -123,7 +124,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
           .pipe(
             Effect.onExit((exit) => Deferred.done(accepted, exit))
           )
-        const result = yield* restore(turn.run)
+        const result = yield* Measures.turn(restore(turn.run))
         yield* restore(opening.seen(turn.id))
         return result
       }).pipe(
@@ -154,6 +155,28 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
       )
     )
 
+  /** Finds a run whose answer has been deleted from the storage, anywhere in the history of the thread. */
+  const retired = Effect.fnUntraced(function*(threadId: string, turnKey: string): Effect.fn.Return<
+    Found | undefined,
+    HostedError
+  > {
+    if (!(yield* durably(index.isRetired(name, turnKey)))) return undefined
+    let cursor: string | null | undefined
+    do {
+      const page: Protocol.ThreadTurnsListResponse = yield* codex.client.request("thread/turns/list", {
+        threadId,
+        limit: 100,
+        sortDirection: "desc",
+        itemsView: "full",
+        ...(cursor && { cursor })
+      })
+      const found = find(page.data, turnKey)
+      if (found !== undefined) return found
+      cursor = page.nextCursor
+    } while (cursor)
+    return undefined
+  })
+
   /** Finds what became of a key, and begins a turn for it unless that is the answer. Fails if the server is lost. */
   const once = (asked: Asked): Effect.Effect<RunAnswer, HostedError> =>
     Effect.gen(function*() {
@@ -161,7 +184,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
       yield* recorded
       const opened = yield* opening.get
       const threadId = opened.thread.id
-      const known = find([...ended.values(), ...opened.turns], turnKey)
+      const known = find([...ended.values(), ...opened.turns], turnKey) ?? (yield* retired(threadId, turnKey))
       let number = 1
       if (known === undefined) {
         if (wanted.has(turnKey)) return { result: neverBegun(threadId), end: null }
@@ -244,25 +267,31 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
     Effect.suspend(() => {
       queued += 1
       let waits = true
-      const leave = Effect.sync(() => {
-        if (waits) queued -= 1
+      const leave = Effect.suspend(() => {
+        if (!waits) return Effect.void
+        queued -= 1
         waits = false
+        return Measures.waited
       })
-      return lock.withPermit(Effect.suspend(() => {
-        const given = answers.get(asked.turnKey)
-        if (given !== undefined) return given
-        return Effect.andThen(leave, answer(asked)).pipe(
-          Effect.onExit((exit) =>
-            Effect.sync(() => {
-              // A request can be delivered again to the activation that has answered it already.
-              if (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return
-              answers.set(asked.turnKey, exit)
-              const [oldest] = answers.keys()
-              if (answers.size > keptAnswers && oldest !== undefined) answers.delete(oldest)
-            })
+      return Effect.andThen(
+        Measures.waits,
+        lock.withPermit(Effect.suspend(() => {
+          const given = answers.get(asked.turnKey)
+          if (given !== undefined) return given
+          return Effect.andThen(leave, answer(asked)).pipe(
+            Effect.onExit((exit) =>
+              Effect.suspend(() => {
+                // A request can be delivered again to the activation that has answered it already.
+                if (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return Effect.void
+                answers.set(asked.turnKey, exit)
+                const [oldest] = answers.keys()
+                if (answers.size > keptAnswers && oldest !== undefined) answers.delete(oldest)
+                return Measures.answered(exit)
+              })
+            )
           )
-        )
-      })).pipe(Effect.ensuring(leave))
+        }))
+      ).pipe(Effect.ensuring(leave))
     })
 
   const runs: Runs = {

@@ -36,7 +36,7 @@ export class ThreadIndexError extends Schema.TaggedError<ThreadIndexError>("@eff
 export type Progress = "new" | "beginning" | "begun"
 
 /**
- * What the index knows of a thread.
+ * The record of a thread in the index.
  *
  * @category models
  */
@@ -78,6 +78,12 @@ export class ThreadIndex extends Context.Service<ThreadIndex, {
   readonly want: (name: string, turnKey: string) => Effect.Effect<void, ThreadIndexError>
   /** Returns the keys whose turns shall be interrupted. */
   readonly wanted: (name: string) => Effect.Effect<ReadonlyArray<string>, ThreadIndexError>
+  /** Records runs whose answers are about to be deleted from the cluster's storage: their keys stay known. */
+  readonly retire: (
+    runs: ReadonlyArray<{ readonly name: string; readonly turnKey: string }>
+  ) => Effect.Effect<void, ThreadIndexError>
+  /** Returns whether the answer of a run may have been deleted, so that only the history of the thread knows it. */
+  readonly isRetired: (name: string, turnKey: string) => Effect.Effect<boolean, ThreadIndexError>
   /** Forgets a thread. Its next turn starts a new Codex thread; the old file stays. */
   readonly forget: (name: string) => Effect.Effect<void, ThreadIndexError>
 }>()("@effect-codex/cluster/ThreadIndex") {}

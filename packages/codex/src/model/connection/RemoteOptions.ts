@@ -1,5 +1,5 @@
 /**
- * The options of a client whose server goes on without it: one that it reaches over a socket.
+ * The options of a client whose server outlives it: one that it reaches over a socket.
  */
 import * as Schedule from "effect/Schedule"
 import * as options from "../../base/options.ts"
@@ -12,7 +12,7 @@ import * as ClientOptions from "./ClientOptions.ts"
  */
 export interface TransportOptions<out R = never> extends ClientOptions.ClientOptions<R> {
   /**
-   * Whether the turns of this client go on when its scope closes, if the server does (`Connection.serverContinues`). Default:
+   * Whether the turns of this client continue when its scope closes, if the server does (`Connection.serverContinues`). Default:
    * `false`, they are interrupted, with their sub-agents, within three seconds.
    */
   readonly detach?: boolean | undefined

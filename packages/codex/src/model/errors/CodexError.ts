@@ -232,7 +232,7 @@ export class TurnLimitError extends PrintedError.extend<TurnLimitError>("effect-
   limit: Schema.Literals(["idle", "duration", "tokens", "steps"]),
   /** The value of that limit: milliseconds for `idle` and `duration`, otherwise a number of tokens or model requests. */
   allowed: Schema.Number,
-  /** What the turn had used when it was interrupted, in the same unit. It may exceed `allowed`. */
+  /** The use of the turn when it was interrupted, in the same unit. It may exceed `allowed`. */
   used: Schema.Number,
   threadId: Schema.String,
   turnId: Schema.String,

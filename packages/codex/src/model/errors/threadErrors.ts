@@ -56,7 +56,7 @@ export class CheckpointError extends PrintedError.extend<CheckpointError>("effec
   _tag: Schema.tag("CheckpointError"),
   /** The thread of the checkpoint. */
   threadId: Schema.String,
-  /** What prevented it. */
+  /** The reason why it was prevented. */
   reason: CheckpointReason
 }) {
   override get message(): string {

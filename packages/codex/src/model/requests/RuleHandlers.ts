@@ -65,8 +65,8 @@ const inFiles = ({ readLink, realPath }: NonNullable<RulesOptions["files"]>): Re
 const unknown: RealPath = () => Effect.fail("hidden")
 
 /**
- * Handlers that answer approvals by rules. The first rule that matches counts. What no rule matches, and what a rule with `"ask"`
- * matches, goes to the next handler: that of `orElse`, or else of the thread above or of the client. Without one, it is declined.
+ * Handlers that answer approvals by rules. The first rule that matches counts. Requests that no rule matches, or a rule with `"ask"`,
+ * go to the next handler: that of `orElse`, or else of the thread above or of the client. Without one, they are declined.
  *
  * An allow rule matches only commands whose text leaves no doubt, and paths whose links were followed. Other rules match whatever
  * might be meant. Of several commands or files, the least permitted decides. Over a socket, rules with a `path` need the option `files`.

@@ -1,5 +1,5 @@
 /**
- * The verdict of rules on what a request asks for.
+ * The verdict of rules on a request.
  *
  * A rule that allows matches only what it is certain of. A rule that asks or declines matches whatever might be meant. If a request
  * has several parts, such as the commands of a pipe, the least permitted part decides.
@@ -20,7 +20,7 @@ type Rules = ReadonlyArray<Rule>
 /** Returns the action of the first rule that matches. */
 const first = (rules: Rules, matches: (rule: Rule) => boolean): Verdict => rules.find(matches)?.action
 
-/** Returns the verdict on the whole. Every part has to be allowed; there is none without parts. */
+/** Returns the verdict on a request with these verdicts on its parts. It is allowed only if every part is. */
 const least = (verdicts: ReadonlyArray<Verdict>): Verdict =>
   verdicts.includes("decline")
     ? "decline"
@@ -129,7 +129,7 @@ export const onPaths = (
  */
 const isFixed = (path: string, directory: string): boolean => folded(normalized(path) ?? "") === folded(directory)
 
-/** Some file systems ignore case, and the forms of Unicode. */
+/** Compares without case and forms of Unicode, which some file systems ignore. */
 const mayBeWithin = (path: string, directory: string | undefined): boolean =>
   directory !== undefined && isWithin(folded(path), folded(directory))
 
@@ -138,8 +138,8 @@ const mayOverlap = (path: string, directory: string | undefined): boolean =>
   directory !== undefined && (mayBeWithin(path, directory) || mayBeWithin(directory, path))
 
 /**
- * Follows the links of a path. What does not exist yet lies where its directory is. Undefined if that is in doubt: the path is not
- * absolute, goes up, or ends in a link to nowhere, through which a new file would be written.
+ * Follows the links of a path. A file that does not exist yet lies in the real path of its directory. Undefined if that is in doubt:
+ * the path is not absolute, contains `..`, or ends in a link to nowhere, through which a new file would be written.
  */
 const realPath = (follow: RealPath, path: string): Effect.Effect<string | undefined> =>
   Effect.suspend(() => {

@@ -47,7 +47,7 @@ export interface Reached {
   readonly limit: Limit
   /** Its value: milliseconds for `idle` and `duration`, otherwise a number of tokens or model requests. */
   readonly allowed: number
-  /** What the turn had used by then, in the same unit. */
+  /** The use of the turn by then, in the same unit. */
   readonly used: number
 }
 

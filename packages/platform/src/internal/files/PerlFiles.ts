@@ -2,12 +2,12 @@
  * File operations by resident perls: system calls with their own error numbers, real descriptors, no shell.
  */
 import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
 import { Buffer } from "node:buffer"
 import type { Fault } from "../server/Fault.ts"
 import type { Files, OpenFile, Signs, Time } from "./Files.ts"
 import * as Info from "./Info.ts"
 import type { Answer, Field, Perl, Perls } from "./PerlHelpers.ts"
+import { typeOf } from "./typeOf.ts"
 
 /** The most bytes of content in one frame. */
 const frameSize = 1024 * 1024
@@ -15,16 +15,6 @@ const frameSize = 1024 * 1024
 const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
 
 const timeOf = ({ nanoseconds, seconds }: Time): string => `${seconds}.${nanoseconds}`
-
-const typeOf: { readonly [letter: string]: FileSystem.File.Type } = {
-  f: "File",
-  d: "Directory",
-  l: "SymbolicLink",
-  b: "BlockDevice",
-  c: "CharacterDevice",
-  p: "FIFO",
-  s: "Socket"
-}
 
 /** Returns all results of a call as texts; a call without results has an empty one. */
 const textsOf = ({ bytes, rest }: Answer): Array<string> =>

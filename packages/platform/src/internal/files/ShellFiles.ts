@@ -11,6 +11,7 @@ import { quote } from "../server/quote.ts"
 import type { Shells } from "../server/Shells.ts"
 import type { Files, OpenFile, OpenOptions, Time } from "./Files.ts"
 import * as Info from "./Info.ts"
+import { typeOf } from "./typeOf.ts"
 
 /** The most bytes that one script carries. */
 const scriptSize = 4 * 1024 * 1024
@@ -27,7 +28,8 @@ const pairs = (texts: ReadonlyArray<string>): Array<readonly [string, string]> =
 const exists = (path: string) => `stat -L -c '' -- ${quote(path)} >/dev/null`
 
 /** Bytes as the input of a command: decoded, so that any byte can be among them. */
-const decoded = (bytes: Uint8Array, command: string) => `base64 -d <<'=END' | ${command}\n${base64.encode(bytes)}\n=END`
+const decoded = (bytes: Uint8Array, command: string) =>
+  `base64 -d 2>/dev/null <<'=END' | ${command}\n${base64.encode(bytes)}\n=END`
 
 /** A mode without what the umask takes away, in octal. */
 const masked = (mode: number) => `"$(printf %05o "$((${mode} & ~0$(umask)))")"`
@@ -43,16 +45,6 @@ const ddFlags: { readonly [F in FileSystem.OpenFlag]: string } = {
   "a+": "oflag=append conv=notrunc",
   ax: "oflag=append conv=notrunc,excl",
   "ax+": "oflag=append conv=notrunc,excl"
-}
-
-const types: { readonly [letter: string]: FileSystem.File.Type } = {
-  f: "File",
-  d: "Directory",
-  l: "SymbolicLink",
-  b: "BlockDevice",
-  c: "CharacterDevice",
-  p: "FIFO",
-  s: "Socket"
 }
 
 const info = (path: string, follow: boolean) =>
@@ -169,7 +161,7 @@ export const make = (shells: Shells): Files => {
     entries: (path) =>
       Effect.map(
         run(`find ${quote(`${path}/`)} -mindepth 1 -maxdepth 1 -printf '%P\\0%y\\0'`),
-        (bytes) => pairs(list(bytes)).map(([name, letter]) => ({ name, type: types[letter] ?? "Unknown" }))
+        (bytes) => pairs(list(bytes)).map(([name, letter]) => ({ name, type: typeOf[letter] ?? "Unknown" }))
       ),
     makeDirectory: (path, { mode, recursive }) =>
       done(`mkdir ${recursive ? "-p " : ""}${mode === undefined ? "" : `-m ${masked(mode)} `}-- ${quote(path)}`),

@@ -65,6 +65,17 @@ export class Chart {
       if (state.selected !== before.selected) this.reveal()
       this.draw()
     })
+    store.onGrowth(({ lanes, marks, tokens }) => {
+      if (this.view.width > 0 && lanes.length + marks.length + tokens.length > 0) this.arrange()
+      this.draw()
+    })
+  }
+
+  /** Moves to the end of the recording, which the visible time then follows. */
+  end(): void {
+    const { from, to } = this.store.state
+    const all = this.store.everything()
+    this.store.look(all.to - (to - from), all.to)
   }
 
   fit(): void {
@@ -123,7 +134,8 @@ export class Chart {
     const place = this.view.places.find((place) => place.lane === lane)
     if (place === undefined) return
     const span = this.store.selectedSpan
-    const top = place.top + (span === undefined ? 0 : rowTop(this.store.timeline.spans[span]!.row) - lanePadding)
+    const top = place.top +
+      (span === undefined ? 0 : rowTop(this.store.rowOf(this.store.timeline.spans[span]!)) - lanePadding)
     if (top < this.lanes.scrollTop) this.lanes.scrollTop = top
     else if (top + 50 > this.lanes.scrollTop + this.view.height) this.lanes.scrollTop = top + 50 - this.view.height
   }

@@ -1,17 +1,18 @@
 /**
  * The details of the selected span or message.
  */
+import { badge, diff, facts, json, section } from "./content.ts"
 import { colorOf, count, duration, element, kinds, moment } from "./dom.ts"
 import type { Store } from "./Store.ts"
 import type { Kind } from "./Timeline.ts"
 
 type Json = { readonly [key: string]: unknown }
 
-/** Characters of a text that are shown at first. */
-const shownText = 40_000
-
 /** Entries of a list that are shown. */
 const shownLinks = 200
+
+/** Pieces that are shown of a text that is not complete, from its end. */
+const shownPieces = 5000
 
 const object = (value: unknown): Json =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {}
@@ -26,6 +27,7 @@ const string = (value: unknown): string | undefined => typeof value === "string"
 export class Details {
   readonly root: HTMLElement
   private readonly store: Store
+  private waiting: ReturnType<typeof setTimeout> | undefined
 
   constructor(store: Store) {
     this.store = store
@@ -33,11 +35,34 @@ export class Details {
     store.onChange((state, before) => {
       if (state.selected !== before.selected) this.show()
     })
+    store.onGrowth((patch) => {
+      const { selected } = store.state
+      // Without a change of the selection, the details are as they were; a text that is selected in them stays selected.
+      const isChanged = selected === undefined
+        ? patch.marks.length > 0 || patch.spans.some(([, { kind }]) => kind === "turn")
+        : selected.type === "span" && (patch.events.span.includes(selected.index)
+          || patch.spans.some(([index, { turn }]) => index === selected.index || turn === selected.index))
+      if (isChanged) this.showLater()
+    })
     this.show()
   }
 
-  private show(): void {
+  /** Shows changes of what is selected, a few times a second. */
+  private showLater(): void {
+    if (this.waiting !== undefined) return
+    this.waiting = setTimeout(() => {
+      const { scrollTop } = this.root
+      this.show()
+      this.root.scrollTop = scrollTop
+    }, 250)
+  }
+
+  /** Shows the selection. Texts that are not loaded yet appear when they are. */
+  private show(isLoaded = false): void {
+    clearTimeout(this.waiting)
+    this.waiting = undefined
     const { selected } = this.store.state
+    const { scrollTop } = this.root
     this.root.replaceChildren(
       ...(selected === undefined
         ? this.overview()
@@ -45,12 +70,26 @@ export class Details {
         ? this.span(selected.index)
         : this.event(selected.index))
     )
-    this.root.scrollTop = 0
+    this.root.scrollTop = isLoaded ? scrollTop : 0
+    this.store.texts.load()?.then(
+      () => {
+        // What is missing now had no room.
+        if (!isLoaded && this.store.state.selected === selected) this.show(true)
+      },
+      () =>
+        this.root.append(
+          element(
+            "p",
+            { class: "hint" },
+            "The texts can't be loaded: the server of this page has stopped, or the recording has changed."
+          )
+        )
+    )
   }
 
   private message(event: number): Json {
     try {
-      return object(JSON.parse(this.store.timeline.events.text[event]!))
+      return object(JSON.parse(this.store.texts.get(event)))
     } catch {
       return {}
     }
@@ -58,7 +97,7 @@ export class Details {
 
   /** The overview, while nothing is selected. */
   private overview(): ReadonlyArray<Node> {
-    const { lanes, marks, sdk, server, spans, startedAt } = this.store.timeline
+    const { timeline: { lanes, marks, sdk, server, spans, startedAt }, turns } = this.store
     return [
       element("h2", {}, "Recording"),
       facts([
@@ -68,24 +107,31 @@ export class Details {
       ]),
       ...(marks.length === 0 ? [] : [
         element("h3", {}, "Errors and warnings"),
-        this.links(marks.map(({ at, event, label, level }) => ({
-          color: level,
-          label,
-          side: moment(at),
-          go: () => this.store.select({ type: "event", index: event })
-        })))
+        this.links(
+          marks.slice(0, shownLinks).map(({ at, event, label, level }) => ({
+            color: level,
+            label,
+            side: moment(at),
+            go: () => this.store.select({ type: "event", index: event })
+          })),
+          marks.length
+        )
       ]),
       element("h3", {}, "Turns"),
-      this.links(spans.flatMap((span, index) =>
-        span.kind !== "turn" ? [] : [{
-          color: span.status === "failed" ? "error" : span.kind,
-          label: span.label,
-          side: `${lanes[span.lane]!.title.slice(0, 24)} · ${
-            span.end === undefined ? "no end" : duration(span.end - span.start)
-          }`,
-          go: () => this.store.select({ type: "span", index })
-        }]
-      )),
+      this.links(
+        turns.slice(0, shownLinks).map((index) => {
+          const span = spans[index]!
+          return {
+            color: span.status === "failed" ? "error" : span.kind,
+            label: span.label,
+            side: `${lanes[span.lane]!.title.slice(0, 24)} · ${
+              span.end === undefined ? "no end" : duration(span.end - span.start)
+            }`,
+            go: () => this.store.select({ type: "span", index })
+          }
+        }),
+        turns.length
+      ),
       element("h3", {}, "Hints"),
       element(
         "ul",
@@ -118,7 +164,7 @@ export class Details {
         ["Messages", `${count(events.length)}${deltas > 0 ? ` (${count(deltas)} pieces of text)` : ""}`]
       ]),
       ...this.body(index, span.kind),
-      ...(turn === undefined ? [] : [
+      ...(turn === undefined || spans[turn] === undefined ? [] : [
         element("h3", {}, "In the turn"),
         this.links([{
           color: "turn",
@@ -140,8 +186,8 @@ export class Details {
     const last = this.message(events.at(-1) ?? -1)
     switch (kind) {
       case "turn": {
-        const tokens = this.store.timeline.lanes[this.store.timeline.spans[index]!.lane]!.tokens
-          .findLast(({ event }) => events.includes(event))
+        const tokens = this.store.tokens[this.store.timeline.spans[index]!.lane]!
+          .findLast(({ event }) => this.store.timeline.events.span[event] === index)
         const usage = tokens === undefined
           ? undefined
           : object(object(this.message(tokens.event)["params"])["tokenUsage"])
@@ -182,12 +228,12 @@ export class Details {
     }
   }
 
-  private item(events: Uint32Array): ReadonlyArray<Node> {
+  private item(events: ReadonlyArray<number>): ReadonlyArray<Node> {
     const { delta } = this.store.timeline.events
-    const described = Array.from(events).filter((event) => delta[event] === 0)
+    const described = events.filter((event) => delta[event] === 0)
     const item = object(object(this.message(described.at(-1) ?? -1)["params"])["item"])
     const pieces = () =>
-      Array.from(events).filter((event) => delta[event] === 1)
+      events.filter((event) => delta[event] === 1).slice(-shownPieces)
         .map((event) => string(object(this.message(event)["params"])["delta"]) ?? "").join("")
     switch (item["type"]) {
       case "agentMessage":
@@ -246,14 +292,14 @@ export class Details {
 
   private event(index: number): ReadonlyArray<Node> {
     const { events, lanes, marks, spans } = this.store.timeline
-    const direction = events.direction[index]!
+    const direction = this.store.directionOf(index)
     const span = events.span[index]!
     const mark = marks.find((mark) => mark.event === index)
     const message = this.message(index)
     const isMessage = direction === "sent" || direction === "received"
     return [
       badge(mark?.level ?? (span < 0 ? "other" : spans[span]!.kind), direction === "ended" ? "connection" : direction),
-      element("h2", {}, events.method[index]!),
+      element("h2", {}, this.store.methodOf(index)),
       facts([
         ["Thread", lanes[events.lane[index]!]!.title],
         ["At", moment(events.at[index]!)],
@@ -261,7 +307,7 @@ export class Details {
       ]),
       ...(mark === undefined ? [] : section(mark.level === "error" ? "Error" : "Warning", mark.label)),
       ...section("Piece of text", string(object(message["params"])["delta"])),
-      ...(isMessage ? json("Message", message) : section("Text", events.text[index], true)),
+      ...(isMessage ? json("Message", message) : section("Text", this.store.texts.get(index), true)),
       ...(span < 0 ? [] : [
         element("h3", {}, "Belongs to"),
         this.links([{
@@ -274,15 +320,17 @@ export class Details {
     ]
   }
 
-  private eventLinks(events: Uint32Array): HTMLElement {
-    const { at, delta, direction, method } = this.store.timeline.events
+  private eventLinks(events: ReadonlyArray<number>): HTMLElement {
+    const { at, delta } = this.store.timeline.events
+    const described = events.filter((event) => delta[event] === 0)
     return this.links(
-      Array.from(events).filter((event) => delta[event] === 0).map((event) => ({
+      described.slice(0, shownLinks).map((event) => ({
         color: "other",
-        label: `${direction[event] === "sent" ? "→" : "←"} ${method[event]}`,
+        label: `${this.store.directionOf(event) === "sent" ? "→" : "←"} ${this.store.methodOf(event)}`,
         side: moment(at[event]!),
         go: () => this.store.select({ type: "event", index: event })
-      }))
+      })),
+      described.length
     )
   }
 
@@ -292,7 +340,8 @@ export class Details {
       readonly label: string
       readonly side: string
       readonly go: () => void
-    }>
+    }>,
+    total = links.length
   ): HTMLElement {
     const nodes = links.slice(0, shownLinks).map(({ color, go, label, side }) =>
       element(
@@ -303,7 +352,7 @@ export class Details {
         element("small", {}, side)
       )
     )
-    const rest = links.length - nodes.length
+    const rest = total - nodes.length
     return element(
       "div",
       { class: "links" },
@@ -312,75 +361,3 @@ export class Details {
     )
   }
 }
-
-const badge = (kind: Kind | "error" | "warning", text: string): HTMLElement =>
-  element("span", { class: "badge", style: colorOf(kind) }, text)
-
-const facts = (pairs: ReadonlyArray<readonly [name: string, value: string]>): HTMLElement =>
-  element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]))
-
-/** Returns a text under a heading, if there is one. */
-const section = (title: string, text: string | undefined, code = false): ReadonlyArray<Node> =>
-  text === undefined
-    ? []
-    : [
-      element("h3", {}, title),
-      long(text, (part) => element(code ? "pre" : "p", code ? {} : { class: "prose" }, part))
-    ]
-
-/** Returns a value as JSON under a heading, if there is one. */
-const json = (title: string, value: unknown): ReadonlyArray<Node> => {
-  if (value === undefined || value === null) return []
-  const text = JSON.stringify(value, null, 2)
-  const copy = element("button", {
-    class: "button",
-    type: "button",
-    click: () =>
-      void navigator.clipboard?.writeText(text).then(() => {
-        copy.textContent = "Copied"
-      })
-  }, "Copy")
-  return [
-    element("h3", {}, title),
-    long(text, (part) => element("pre", { class: "json" }, ...colored(part))),
-    element("div", { class: "actions" }, copy)
-  ]
-}
-
-/** Returns the beginning of a text of any length, and a button for the rest. */
-const long = (text: string, make: (part: string) => HTMLElement): HTMLElement => {
-  if (text.length <= shownText) return make(text)
-  const box = element("div")
-  const more = element("button", {
-    class: "button",
-    type: "button",
-    click: () => box.replaceChildren(make(text))
-  }, `Show all ${count(text.length)} characters`)
-  box.append(make(`${text.slice(0, shownText)}…`), element("div", { class: "actions" }, more))
-  return box
-}
-
-/** Returns JSON text with its parts in colors. */
-const colored = (text: string): ReadonlyArray<Node | string> => {
-  const parts: Array<Node | string> = []
-  const tokens = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null|-?\d[\d.eE+-]*)\b/g
-  let end = 0
-  for (const match of text.matchAll(tokens)) {
-    parts.push(text.slice(end, match.index))
-    const kind = match[1] === undefined ? "literal" : match[2] === undefined ? "string" : "key"
-    parts.push(element("span", { class: kind }, match[1] ?? match[0]), match[2] ?? "")
-    end = match.index + match[0].length
-  }
-  parts.push(text.slice(end))
-  return parts
-}
-
-const diff = (text: string): HTMLElement =>
-  long(text, (part) =>
-    element(
-      "pre",
-      {},
-      ...part.split("\n").map((line) =>
-        element("span", { class: line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "" }, `${line}\n`)
-      )
-    ))

@@ -1,8 +1,12 @@
 /**
  * The state of the page: the timeline with its indexes, and the choices of its reader.
  */
+import { Events } from "./column.ts"
 import { kinds } from "./dom.ts"
-import type { Kind, Mark, Span, Timeline } from "./Timeline.ts"
+import { Search } from "./Search.ts"
+import { lowerBound } from "./sorted.ts"
+import type { Texts } from "./Texts.ts"
+import type { Head, Kind, Lane, Mark, Patch, Span, Tokens } from "./Timeline.ts"
 
 /** A span or an event that is selected. */
 export type Selection =
@@ -22,49 +26,59 @@ export interface State {
   readonly selected: Selection | undefined
 }
 
-/** Returns the first index, from `low` on, for which `isBefore` is false; `length` if there is none. */
-export const lowerBound = (length: number, isBefore: (index: number) => boolean, low = 0): number => {
-  let high = length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (isBefore(middle)) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** Milliseconds of a frame that a search may take. */
-const searchSlice = 8
-
 /** The shortest visible time, in milliseconds. */
 const shortest = 0.2
 
+/** A recording, as far as the page has it. */
+export interface Timeline extends Head {
+  duration: number
+  complete: boolean
+  readonly methods: Array<string>
+  readonly lanes: Array<Lane>
+  readonly spans: Array<Span>
+  readonly marks: Array<Mark>
+  readonly events: Events
+}
+
+const none: ReadonlyArray<number> = []
+
 export class Store {
   readonly timeline: Timeline
+  readonly texts: Texts
+  readonly search: Search
   state: State
-  /** 1 for each event that contains the query; undefined without a query. */
-  eventHits: Uint8Array | undefined
-  /** 1 for each span that contains the query, itself or in one of its events. */
-  spanHits: Uint8Array | undefined
-  hits = 0
-  searching = false
-  /** The events of all spans, one span after the other. */
-  private readonly spanEvents: Uint32Array
-  /** The index in `spanEvents` of the first event of each span. */
-  private readonly spanOffsets: Uint32Array
-  /** By lane and row, in the order of time. */
-  readonly rows: ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>
-  /** By lane, in the order of time. */
-  readonly marks: ReadonlyArray<ReadonlyArray<Mark>>
+  /** The spans of each lane, by row, in the order of time. */
+  readonly rows: Array<ReadonlyArray<Array<number>>> = []
+  /** The errors and warnings of each lane, in the order of time. */
+  readonly marks: Array<Array<Mark>> = []
+  /** The tokens of each lane, in the order of time. */
+  readonly tokens: Array<Array<Tokens>> = []
   /** The highest number of tokens of each lane, at least 1. */
-  readonly mostTokens: ReadonlyArray<number>
-  private densities: ReadonlyArray<number> = []
+  readonly mostTokens: Array<number> = []
+  /** The turns, in the order of time. */
+  readonly turns: Array<number> = []
+  errors = 0
+  deltas = 0
+  private readonly counts = new Map<Kind, number>()
+  /** The rows of each lane, by group. */
+  private readonly groups: Array<ReadonlyArray<Array<Array<number>>>> = []
+  /** The events of each span, in the order of time. */
+  private readonly spanEvents: Array<Array<number> | undefined> = []
   private readonly listeners: Array<(state: State, before: State) => void> = []
-  private search = 0
+  private readonly growths: Array<(patch: Patch) => void> = []
 
-  constructor(timeline: Timeline) {
-    this.timeline = timeline
-    const { events, lanes, spans } = timeline
+  constructor(head: Head, texts: Texts) {
+    this.timeline = {
+      ...head,
+      duration: 0,
+      complete: false,
+      methods: [],
+      lanes: [],
+      spans: [],
+      marks: [],
+      events: new Events()
+    }
+    this.texts = texts
     this.state = {
       ...this.everything(),
       hidden: new Set(),
@@ -73,25 +87,101 @@ export class Store {
       query: "",
       selected: undefined
     }
+    this.search = new Search(this, () => this.notify({ ...this.state, query: "" }))
+  }
 
-    this.spanOffsets = new Uint32Array(spans.length + 1)
-    for (const span of events.span) if (span >= 0) this.spanOffsets[span + 1]!++
-    for (let index = 0; index < spans.length; index++) this.spanOffsets[index + 1]! += this.spanOffsets[index]!
-    this.spanEvents = new Uint32Array(this.spanOffsets[spans.length]!)
-    const next = this.spanOffsets.slice()
-    events.span.forEach((span, event) => {
-      if (span >= 0) this.spanEvents[next[span]!++] = event
+  /**
+   * Adds what a patch has. The visible time follows the end of the recording if it has reached it, and all of it remains
+   * visible if it was.
+   */
+  apply(patch: Patch): void {
+    const { timeline } = this
+    const all = this.everything()
+    const { from, to } = this.state
+    timeline.duration = patch.duration
+    timeline.complete = patch.complete
+    for (const method of patch.methods) timeline.methods.push(method)
+    for (const [index, lane] of patch.lanes) this.setLane(index, lane)
+    for (const [index, span] of patch.spans) this.setSpan(index, span)
+    for (const mark of patch.marks) {
+      timeline.marks.push(mark)
+      this.marks[mark.lane]!.push(mark)
+      if (mark.level === "error") this.errors++
+    }
+    for (const tokens of patch.tokens) {
+      this.tokens[tokens.lane]!.push(tokens)
+      this.mostTokens[tokens.lane] = Math.max(this.mostTokens[tokens.lane]!, tokens.total)
+    }
+    const first = timeline.events.length
+    timeline.events.append(patch.events)
+    for (const [event, lane] of patch.moved) timeline.events.lane[event] = lane
+    const { delta, length, span } = timeline.events
+    for (let event = first; event < length; event++) {
+      this.deltas += delta[event]!
+      if (span[event]! < 0) continue
+      const members = this.spanEvents[span[event]!]
+      if (members === undefined) this.spanEvents[span[event]!] = [event]
+      else members.push(event)
+    }
+    this.search.resume()
+
+    const now = this.everything()
+    if (now.to !== all.to && to >= all.to - (to - from) / 1000) {
+      this.state = {
+        ...this.state,
+        from: from <= all.from ? now.from : from + now.to - to,
+        to: now.to
+      }
+    }
+    for (const listener of this.growths) listener(patch)
+  }
+
+  private setLane(index: number, lane: Lane): void {
+    this.timeline.lanes[index] = lane
+    const groups = this.groups[index] ??= [[], [], []]
+    this.marks[index] ??= []
+    this.tokens[index] ??= []
+    this.mostTokens[index] ??= 1
+    if (this.rows[index] !== undefined && lane.rows.every((rows, group) => rows === groups[group]!.length)) return
+    lane.rows.forEach((rows, group) => {
+      while (groups[group]!.length < rows) groups[group]!.push([])
+      if (groups[group]!.length > rows) groups[group]!.length = rows
     })
+    this.rows[index] = groups.flat()
+  }
 
-    const rows = lanes.map((lane) => Array.from({ length: lane.rows }, (): Array<number> => []))
-    spans.forEach((span, index) => rows[span.lane]![span.row]!.push(index))
-    for (const row of rows.flat()) row.sort((a, b) => spans[a]!.start - spans[b]!.start)
-    this.rows = rows
+  private setSpan(index: number, span: Span): void {
+    const { spans } = this.timeline
+    const before = spans[index]
+    spans[index] = span
+    if (before === undefined) {
+      this.counts.set(span.kind, (this.counts.get(span.kind) ?? 0) + 1)
+      if (span.kind === "turn") this.turns.push(index)
+    } else if (before.lane === span.lane && before.row === span.row) return
+    else {
+      const row = this.groups[before.lane]![groupOf(before.kind)]![before.row]
+      const position = row?.indexOf(index) ?? -1
+      if (position !== -1) row!.splice(position, 1)
+    }
+    const row = this.groups[span.lane]![groupOf(span.kind)]![span.row]!
+    const last = row.at(-1)
+    if (last === undefined || spans[last]!.start <= span.start) row.push(index)
+    else row.splice(lowerBound(row.length, (position) => spans[row[position]!]!.start <= span.start), 0, index)
+  }
 
-    const marks = lanes.map((): Array<Mark> => [])
-    for (const mark of timeline.marks) marks[mark.lane]!.push(mark)
-    this.marks = marks
-    this.mostTokens = lanes.map(({ tokens }) => tokens.reduce((most, { total }) => Math.max(most, total), 1))
+  /** Returns the row of a span in its lane, from the top. */
+  rowOf({ kind, lane, row }: Span): number {
+    const { rows } = this.timeline.lanes[lane]!
+    const group = groupOf(kind)
+    return row + (group > 0 ? rows[0]! : 0) + (group > 1 ? rows[1]! : 0)
+  }
+
+  methodOf(event: number): string {
+    return this.timeline.methods[this.timeline.events.method[event]!]!
+  }
+
+  directionOf(event: number): Head["directions"][number] {
+    return this.timeline.directions[this.timeline.events.direction[event]!]!
   }
 
   onChange(listener: (state: State, before: State) => void): void {
@@ -101,8 +191,23 @@ export class Store {
   set(change: Partial<State>): void {
     const before = this.state
     this.state = { ...before, ...change }
-    if (change.query !== undefined && change.query !== before.query) this.find(change.query)
+    if (change.query !== undefined && change.query !== before.query) this.search.start(change.query)
+    this.notify(before)
+  }
+
+  private notify(before: State): void {
     for (const listener of this.listeners) listener(this.state, before)
+  }
+
+  /** Calls a listener after each patch. */
+  onGrowth(listener: (patch: Patch) => void): void {
+    this.growths.push(listener)
+  }
+
+  /** True if the visible time reaches the end of the recording, which it then follows. */
+  get isAtEnd(): boolean {
+    const { from, to } = this.state
+    return to >= this.everything().to - (to - from) / 1000
   }
 
   /** Returns the whole time of the recording, with a margin. */
@@ -113,27 +218,29 @@ export class Store {
 
   /** Returns the density of events in each of so many parts of {@link everything}, from 0 to 1, on a logarithmic scale. */
   density(parts: number): ReadonlyArray<number> {
-    const length = Math.max(1, parts)
-    if (this.densities.length === length) return this.densities
     const { from, to } = this.everything()
-    const counts = new Uint32Array(length)
-    for (const at of this.timeline.events.at) {
-      counts[Math.min(length - 1, Math.floor((at - from) / (to - from) * length))]!++
+    const { at, length } = this.timeline.events
+    const counts: Array<number> = []
+    let first = 0
+    for (let part = 1; part <= parts; part++) {
+      const until = from + (to - from) * part / parts
+      const next = lowerBound(length, (event) => at[event]! < until, first)
+      counts.push(next - first)
+      first = next
     }
     const most = Math.log1p(counts.reduce((most, count) => Math.max(most, count), 1))
-    return this.densities = Array.from(counts, (count) => Math.log1p(count) / most)
+    return counts.map((count) => Math.log1p(count) / most)
   }
 
   /** Returns the kinds of the recording with their numbers, in the order of the legend. */
   kindCounts(): ReadonlyArray<readonly [kind: Kind, count: number]> {
-    const counts = new Map<Kind, number>()
-    for (const { kind } of this.timeline.spans) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+    const { counts } = this
     return (Object.keys(kinds) as Array<Kind>).flatMap((kind) => counts.has(kind) ? [[kind, counts.get(kind)!]] : [])
   }
 
   /** Returns the events of a span, in the order of time. */
-  eventsOf(span: number): Uint32Array {
-    return this.spanEvents.subarray(this.spanOffsets[span], this.spanOffsets[span + 1])
+  eventsOf(span: number): ReadonlyArray<number> {
+    return this.spanEvents[span] ?? none
   }
 
   endOf(span: Span): number {
@@ -196,40 +303,6 @@ export class Store {
   isVisible(span: Span): boolean {
     return !this.state.hidden.has(span.kind) && (this.state.only ?? span.lane) === span.lane
   }
-
-  /** Searches in slices, so that the page stays responsive. */
-  private find(query: string): void {
-    const { events, spans } = this.timeline
-    const search = ++this.search
-    const words = query.trim().toLowerCase()
-    this.hits = 0
-    this.searching = words !== ""
-    this.eventHits = this.spanHits = undefined
-    if (words === "") return
-    const eventHits = new Uint8Array(events.at.length)
-    const spanHits = new Uint8Array(spans.length)
-    spans.forEach((span, index) => {
-      if (`${span.label} ${span.detail}`.toLowerCase().includes(words)) spanHits[index] = 1
-    })
-    let event = 0
-    const step = () => {
-      if (search !== this.search) return
-      const until = performance.now() + searchSlice
-      while (event < events.at.length && performance.now() < until) {
-        for (const end = Math.min(event + 200, events.at.length); event < end; event++) {
-          if (!`${events.method[event]} ${events.text[event]}`.toLowerCase().includes(words)) continue
-          eventHits[event] = 1
-          this.hits++
-          const span = events.span[event]!
-          if (span >= 0) spanHits[span] = 1
-        }
-      }
-      this.searching = event < events.at.length
-      this.eventHits = eventHits
-      this.spanHits = spanHits
-      for (const listener of this.listeners) listener(this.state, { ...this.state, query: "" })
-      if (this.searching) requestAnimationFrame(step)
-    }
-    step()
-  }
 }
+
+const groupOf = (kind: Kind): 0 | 1 | 2 => kind === "turn" ? 0 : kind === "request" ? 2 : 1

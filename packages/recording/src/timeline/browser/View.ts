@@ -1,7 +1,8 @@
 /**
  * The geometry of the chart: converts between times and pixels, places lanes and rows, and finds what lies at a point.
  */
-import { lowerBound, type Store } from "./Store.ts"
+import { lowerBound } from "./sorted.ts"
+import type { Store } from "./Store.ts"
 import type { Mark } from "./Timeline.ts"
 
 export const axisHeight = 26
@@ -78,14 +79,15 @@ export class View {
     const { collapsed, only } = this.store.state
     let top = 0
     const places: Array<Place> = []
-    const { marks, timeline: { lanes } } = this.store
-    lanes.forEach((lane, index) => {
+    const { marks, timeline: { lanes }, tokens: tokensOf } = this.store
+    lanes.forEach((_, index) => {
       if (only !== undefined && only !== index) return
+      const all = this.store.rows[index]!.length
       // The lane of the app-server may be empty.
-      if (lane.rows === 0 && lanes.length > 1 && marks[index]!.length === 0) return
+      if (all === 0 && lanes.length > 1 && marks[index]!.length === 0) return
       const isCollapsed = collapsed.has(index)
-      const rows = isCollapsed ? Math.min(1, lane.rows) : lane.rows
-      const tokens = !isCollapsed && lane.tokens.length > 0 ? tokenHeight : 0
+      const rows = isCollapsed ? Math.min(1, all) : all
+      const tokens = !isCollapsed && tokensOf[index]!.length > 0 ? tokenHeight : 0
       const spans = lanePadding * 2 + turnHeight + (Math.max(1, rows) - 1) * (rowHeight + rowGap)
       const height = Math.max(46, spans) + tokens
       places.push({ lane: index, top, height, collapsed: isCollapsed, rows })
@@ -132,7 +134,10 @@ export class View {
   markAt(x: number, y: number): Mark | undefined {
     const place = this.placeAt(y)
     if (place === undefined || y > place.top + 9) return undefined
-    return this.store.marks[place.lane]!.find((mark) => Math.abs(this.x(mark.at) - x) < 7)
+    const marks = this.store.marks[place.lane]!
+    const from = this.millisAt(x - 7)
+    const mark = marks[lowerBound(marks.length, (index) => marks[index]!.at < from)]
+    return mark !== undefined && Math.abs(this.x(mark.at) - x) < 7 ? mark : undefined
   }
 
   /** Returns the index of the first of these spans, from `low` on, that ends at or after a moment. */

@@ -3,8 +3,8 @@
  */
 import { ticks } from "./axis.ts"
 import { begin, boldFont, type Colors, font, write } from "./canvas.ts"
+import { lowerBound } from "./sorted.ts"
 import { drawSpan } from "./spans.ts"
-import { lowerBound } from "./Store.ts"
 import { lanePadding, narrowest, type Place, rowTop, tokenHeight, turnHeight, type View } from "./View.ts"
 
 /** Draws the lanes. `scrolled` is the number of pixels that are scrolled out of sight above. */
@@ -75,7 +75,7 @@ const drawLabel = (
   context.font = font
   context.fillStyle = colors["muted"]!
   if (lane.subtitle !== "") write(context, lane.subtitle, 22, y + 18, gutter - 30)
-  const tokens = lane.tokens.at(-1)
+  const tokens = view.store.tokens[place.lane]!.at(-1)
   if (tokens === undefined || place.collapsed) return
   context.fillStyle = colors["tokens"]!
   write(context, `${tokens.total.toLocaleString("en-US")} tokens`, 22, top + place.height - 16, gutter - 30)
@@ -111,13 +111,17 @@ const drawLane = (
       index = view.firstVisible(members, span.start + perPlace, index + 1)
     }
     const selected = selectedSpan === undefined ? undefined : spans[selectedSpan]!
-    if (selected?.lane === place.lane && selected.row === row && !isSelectedDrawn && store.isVisible(selected)) {
+    if (
+      selected?.lane === place.lane && store.rowOf(selected) === row && !isSelectedDrawn && store.isVisible(selected)
+    ) {
       drawSpan(context, view, colors, selectedSpan!, y)
     }
   }
   const levels = new Map<number, string>()
-  for (const { at, level } of store.marks[place.lane]!) {
-    if (at < from || at > to) continue
+  const marks = store.marks[place.lane]!
+  for (let index = lowerBound(marks.length, (index) => marks[index]!.at < from); index < marks.length; index++) {
+    const { at, level } = marks[index]!
+    if (at > to) break
     const x = view.x(at)
     if (levels.get(Math.round(x)) === level) continue
     levels.set(Math.round(x), level)
@@ -143,7 +147,7 @@ const drawTokens = (
 ): void => {
   const { perPixel, store } = view
   const { from, to } = store.state
-  const { tokens } = store.timeline.lanes[place.lane]!
+  const tokens = store.tokens[place.lane]!
   if (tokens.length === 0) return
   const bottom = top + place.height - 5
   const highest = store.mostTokens[place.lane]!

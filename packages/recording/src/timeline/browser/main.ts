@@ -1,19 +1,15 @@
 /**
- * The program of the page: unpacks the data and assembles the parts.
+ * The program of the page: reads the data and assembles the parts.
  */
 import { Chart } from "./Chart.ts"
+import { source } from "./data.ts"
 import { Details } from "./Details.ts"
-import { colorOf, count, duration, element, kinds } from "./dom.ts"
+import { element } from "./dom.ts"
 import { EventList } from "./EventList.ts"
+import { Facts, Filters, SearchField } from "./header.ts"
 import { Store } from "./Store.ts"
-import type { Kind, Timeline } from "./Timeline.ts"
-
-const unpack = async (): Promise<Timeline> => {
-  const text = atob(document.getElementById("data")!.textContent.trim())
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0))
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))
-  return new Response(stream).json()
-}
+import { Texts } from "./Texts.ts"
+import type { Notice } from "./Timeline.ts"
 
 const keys: ReadonlyArray<readonly [keys: string, meaning: string]> = [
   ["← →", "previous or next span of the row"],
@@ -48,119 +44,6 @@ const remembered = {
   }
 }
 
-/** Returns a number with its noun, or nothing for zero. */
-const some = (number: number, one: string, many = `${one}s`): ReadonlyArray<HTMLElement> =>
-  number === 0 ? [] : [element("span", {}, element("b", {}, count(number)), ` ${number === 1 ? one : many}`)]
-
-const facts = (timeline: Timeline): HTMLElement => {
-  const { complete, events, lanes, marks, spans } = timeline
-  const errors = marks.filter(({ level }) => level === "error").length
-  const warnings = marks.length - errors
-  const tokens = lanes.reduce((sum, lane) => sum + (lane.tokens.at(-1)?.total ?? 0), 0)
-  return element(
-    "p",
-    { class: "facts" },
-    element("span", {}, element("b", {}, duration(timeline.duration))),
-    ...some(lanes.filter(({ id }) => id !== "").length, "thread"),
-    ...some(spans.filter(({ kind }) => kind === "turn").length, "turn"),
-    ...some(tokens, "token"),
-    ...some(events.at.length, "message"),
-    ...some(warnings, "warning"),
-    ...some(errors, "error").map((fact) => {
-      fact.className = "bad"
-      return fact
-    }),
-    ...(complete ? [] : [element("span", { class: "bad" }, element("b", {}, "incomplete"))])
-  )
-}
-
-/** The search field, with the number of hits. */
-const search = (store: Store) => {
-  const input = element("input", {
-    type: "search",
-    placeholder: "Search everything",
-    "aria-label": "Search everything",
-    "aria-keyshortcuts": "/",
-    spellcheck: "false",
-    autocomplete: "off"
-  })
-  const output = element("output", { "aria-live": "polite" })
-  let typing = 0
-  input.addEventListener("input", () => {
-    clearTimeout(typing)
-    typing = setTimeout(() => store.set({ query: input.value }), 120)
-  })
-  const nextHit = (step: 1 | -1) => {
-    const { eventHits, state } = store
-    if (eventHits === undefined) return
-    const { selected } = state
-    const from = selected === undefined
-      ? step === 1 ? -1 : eventHits.length
-      : selected.type === "event"
-      ? selected.index
-      : store.eventsOf(selected.index)[0] ?? 0
-    const index = step === 1 ? eventHits.indexOf(1, from + 1) : eventHits.lastIndexOf(1, from - 1)
-    if (index !== -1 && from + step >= 0) store.select({ type: "event", index })
-  }
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") {
-      if (store.state.query !== input.value) store.set({ query: input.value })
-      nextHit(event.shiftKey ? -1 : 1)
-    }
-    if (event.key === "Escape" && input.value !== "") {
-      event.stopPropagation()
-      input.value = ""
-      store.set({ query: "" })
-    }
-  })
-  store.onChange(({ query }) => {
-    output.textContent = query.trim() === "" ? "" : `${count(store.hits)} found${store.searching ? "…" : ""}`
-  })
-  return {
-    root: element("div", { class: "search", role: "search", "aria-label": "Search" }, input, output),
-    focus: () => input.select()
-  }
-}
-
-/** The filters: threads and kinds. */
-const filters = (store: Store) => {
-  const { events, lanes } = store.timeline
-  const chip = (kind: Kind | "delta", name: string, number: number) => {
-    const button = element(
-      "button",
-      {
-        class: "chip",
-        type: "button",
-        "aria-pressed": "true",
-        style: kind === "delta" ? "--color: var(--faint)" : colorOf(kind),
-        click: () => {
-          const hidden = new Set(store.state.hidden)
-          if (!hidden.delete(kind)) hidden.add(kind)
-          button.setAttribute("aria-pressed", String(!hidden.has(kind)))
-          store.set({ hidden })
-        }
-      },
-      element("i"),
-      name,
-      element("span", {}, count(number))
-    )
-    return button
-  }
-  const deltas = events.delta.reduce<number>((sum, delta) => sum + delta, 0)
-  const threads = element("select", {
-    "aria-label": "Thread",
-    change: () => store.set({ only: threads.value === "" ? undefined : Number(threads.value) })
-  }, element("option", { value: "" }, "All threads"))
-  lanes.forEach((lane, index) => threads.append(element("option", { value: index }, lane.title.slice(0, 60))))
-  const chips = element(
-    "div",
-    { class: "chips", role: "group", "aria-label": "Filters" },
-    ...store.kindCounts().map(([kind, number]) => chip(kind, kinds[kind].many, number)),
-    ...(deltas > 0 ? [chip("delta", "Pieces of text", deltas)] : [])
-  )
-  return { threads, chips }
-}
-
 /** The button for light or dark, which starts with the remembered choice. */
 const themeButton = (chart: Chart) => {
   const root = document.documentElement
@@ -185,7 +68,7 @@ const themeButton = (chart: Chart) => {
 }
 
 /** The list of keys, and the button that shows it. */
-const helpDialog = () => {
+const helpDialog = (follows: boolean) => {
   const dialog = element(
     "dialog",
     { "aria-label": "Keys" },
@@ -193,7 +76,7 @@ const helpDialog = () => {
     element(
       "dl",
       {},
-      ...keys.flatMap(([key, meaning]) => [
+      ...[...keys, ...(follows ? [["g", "go to the end, and follow it"] as const] : [])].flatMap(([key, meaning]) => [
         element("dt", {}, ...key.split(" ").flatMap((part) => [element("kbd", {}, part), " "])),
         element("dd", {}, meaning)
       ])
@@ -221,15 +104,48 @@ const nextMark = (store: Store): void => {
   if (next !== undefined) store.select({ type: "event", index: next.event })
 }
 
-const start = (timeline: Timeline): void => {
-  const store = new Store(timeline)
+/** The button that goes to the end of a growing recording, and shows whether the page follows it. */
+const liveButton = (store: Store, chart: Chart, list: EventList) => {
+  const go = () => {
+    chart.end()
+    list.end()
+  }
+  const button = element("button", {
+    class: "button live",
+    type: "button",
+    title: "Go to the end, and follow it (g)",
+    click: go
+  }, "Live")
+  const show = () => button.setAttribute("aria-pressed", String(store.isAtEnd && list.isAtEnd))
+  store.onChange(show)
+  list.rows.addEventListener("scroll", show, { passive: true })
+  show()
+  return { button, go }
+}
+
+/** What the server says about the recording. */
+const notices = () => {
+  const text = element("span")
+  const reload = element("button", { class: "button", type: "button", click: () => location.reload() }, "Reload")
+  const root = element("p", { class: "notice", role: "status", hidden: true }, text, reload)
+  const show = (notice: Notice) => {
+    text.textContent = notice.text
+    root.hidden = notice.text === ""
+    reload.hidden = !notice.final
+  }
+  return { root, show }
+}
+
+const start = (store: Store, follows: boolean, notice: HTMLElement): void => {
   const chart = new Chart(store)
-  const list = new EventList(store)
+  const list = new EventList(store, follows)
   const details = new Details(store)
-  const query = search(store)
-  const { chips, threads } = filters(store)
+  const facts = new Facts(store, follows)
+  const query = new SearchField(store)
+  const { chips, threads } = new Filters(store)
   const theme = themeButton(chart)
-  const help = helpDialog()
+  const help = helpDialog(follows)
+  const live = liveButton(store, chart, list)
 
   document.body.replaceChildren(
     element(
@@ -238,15 +154,17 @@ const start = (timeline: Timeline): void => {
       element(
         "div",
         { class: "bar" },
-        element("h1", { title: timeline.title }, timeline.title),
-        facts(timeline),
-        element("div", { class: "tools" }, theme.button, help.button)
+        element("h1", { title: store.timeline.title }, store.timeline.title),
+        facts.root,
+        element("div", { class: "tools" }, follows ? live.button : undefined, theme.button, help.button)
       ),
-      element("div", { class: "bar" }, query.root, threads, chips)
+      element("div", { class: "bar" }, query.root, threads, chips),
+      notice
     ),
     element("main", {}, chart.root, list.root, details.root),
     help.dialog
   )
+  if (follows) list.end()
 
   for (const part of [chart.lanes, list.rows]) {
     part.addEventListener("keydown", (event) => {
@@ -259,11 +177,12 @@ const start = (timeline: Timeline): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || help.dialog.open) return
     if (event.key === "Escape") return store.select(undefined)
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return
-    const actions = new Map([
-      ["/", query.focus],
+    const actions = new Map<string, () => void>([
+      ["/", () => query.focus()],
       ["?", help.show],
       ["e", () => nextMark(store)],
-      ["t", theme.toggle]
+      ["t", theme.toggle],
+      ...(follows ? [["g", live.go] as const] : [])
     ])
     const action = actions.get(event.key)
     if (action === undefined) return event.defaultPrevented ? undefined : chart.zoomKey(event)
@@ -272,6 +191,36 @@ const start = (timeline: Timeline): void => {
   })
 }
 
-unpack().then(start, (error: unknown) => {
+const run = async (): Promise<void> => {
+  const data = source()
+  const { root, show } = notices()
+  let store: Store | undefined
+  let waiting: HTMLElement | undefined
+  await data.send({
+    notice: (notice) => {
+      show(notice)
+      if (store !== undefined) return
+      waiting ??= document.body.appendChild(element("div", { class: "empty" }, root))
+    },
+    patch: async (patch) => {
+      if (store !== undefined) {
+        store.apply(patch)
+        // The page is drawn before the next patch.
+        if (!data.follows) await new Promise(requestAnimationFrame)
+        return
+      }
+      const head = patch.head!
+      const made = new Store(head, new Texts(head.chunk, (chunk) => data.texts(head.number, chunk)))
+      made.apply(patch)
+      // What is in sight at first appears at once.
+      if (patch.events.at.length > 0) made.texts.get(0)
+      await made.texts.load()
+      store = made
+      start(made, data.follows, root)
+    }
+  })
+}
+
+run().catch((error: unknown) => {
   document.body.append(element("p", { class: "empty" }, `The data of this page can't be read: ${String(error)}`))
 })

@@ -2,7 +2,7 @@
  * The spans of the chart, with the pieces of text in them.
  */
 import { boldFont, type Colors, font, write } from "./canvas.ts"
-import { lowerBound } from "./Store.ts"
+import { lowerBound } from "./sorted.ts"
 import { heightOf, narrowest, type View } from "./View.ts"
 
 /** The visible part of a span. */
@@ -21,15 +21,17 @@ export const drawSpan = (
   index: number,
   y: number
 ): void => {
-  const { spanHits, state, timeline } = view.store
+  const { search, state, timeline } = view.store
   const span = timeline.spans[index]!
   const color = colors[span.status === "failed" ? "error" : span.kind]!
   const left = view.x(span.start)
   const right = Math.max(left + narrowest, view.x(view.store.endOf(span)))
   const x = Math.max(left, view.gutter - 8)
   const width = Math.min(right, view.width + 8) - x
-  const height = heightOf(span.row)
-  const faded = state.query.trim() !== "" && spanHits !== undefined && spanHits[index] === 0
+  // The selection is drawn in any case, and may be out of sight.
+  if (width <= 0) return
+  const height = heightOf(view.store.rowOf(span))
+  const faded = search.eventHits !== undefined && search.spanHits[index] !== 1
   const strength = faded ? 0.22 : 1
   const radius = Math.min(4, width / 2)
   context.fillStyle = color
@@ -48,7 +50,7 @@ export const drawSpan = (
     if (span.status === "stopped") drawHatch(context, { x, y, width, height }, color, strength)
     if (span.status === "open") {
       const fade = context.createLinearGradient(right - Math.min(40, width), 0, right, 0)
-      fade.addColorStop(0, "transparent")
+      fade.addColorStop(0, `${colors["surface"]!}00`)
       fade.addColorStop(1, colors["surface"]!)
       context.fillStyle = fade
       context.fillRect(x, y, width, height)
