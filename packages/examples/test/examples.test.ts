@@ -249,7 +249,42 @@ const prints: Readonly<
     "saved in: changed",
     "turns: 1"
   ],
-  "49_background_terminals": ["running: sleep 1000", "still running", "settled"]
+  "49_background_terminals": ["running: sleep 1000", "still running", "settled"],
+  "60_chat_server": [
+    /^200 event: chat$/m,
+    "event: text\ndata: \"Hello \"",
+    "event: done\ndata: {\"status\":\"completed\",\"tokens\":",
+    "200 event: chat",
+    "event: text\ndata: \"You \"",
+    "event: done",
+    /^event: failed\ndata: \{"message":"The turn failed.*ran out of room.*"retry":false\}$/m,
+    "404 no such chat"
+  ],
+  "61_review_bot": {
+    input: "+++ b/src/main.ts\n@@ -1 +1 @@\n-const a = 1\n+const a = 2\n",
+    lines: ["::notice file=+++ b/src/main.ts,line=1::+++ b/src/main.ts", "1 findings."]
+  },
+  "62_approval_page": [
+    /^accept: .*echo hello.*You asked for it\.$/m,
+    "echo hello: completed",
+    /^decline: .*rm -r build/m,
+    "rm -r build: declined"
+  ],
+  "63_worktrees": ["readme: README.md", "license: LICENSE", "nothing: nothing has changed", "main: unchanged"],
+  "64_budget": [
+    /^step 1: \d+ tokens, [1-9]\d* left$/m,
+    /^stopped after \d+ tokens of \d+, 0 left$/m,
+    "The budget is used up."
+  ],
+  "65_route_handler": [
+    "200 {\"type\":\"text\",\"text\":\"Hello \"}",
+    "{\"type\":\"done\",\"status\":\"completed\"}",
+    /^200 \{"type":"failed",.*ran out of room.*"retry":false\}$/m,
+    "400 message is missing",
+    "first line: {\"type\":\"text\",\"text\":\"1 \"}",
+    "closed"
+  ],
+  "66_electron": [`completed: ${hello} Hello.`, /^failed: .*ran out of room/m, /^interrupted: 1/m]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */
