@@ -54,8 +54,14 @@ const handle = async (query: URLSearchParams, response: ServerResponse): Promise
   return answer(thread, message, response)
 }
 
+/** Whether Codex answers, and somebody is logged in. It costs no tokens. */
+const health = async (response: ServerResponse): Promise<unknown> =>
+  response.writeHead(await codex.isLoggedIn().catch(() => false) ? 200 : 503).end()
+
 const server = createServer(({ url = "/" }, response) => {
-  handle(new URL(url, "http://localhost").searchParams, response).catch((error: unknown) => {
+  const { pathname, searchParams } = new URL(url, "http://localhost")
+  const answered = pathname === "/health" ? health(response) : handle(searchParams, response)
+  answered.catch((error: unknown) => {
     console.error(error)
     if (!response.headersSent) response.writeHead(503)
     response.end()
@@ -78,9 +84,10 @@ if (process.env["PORT"] === undefined) {
   await ask({ message: "What did I say?", chat })
   await ask({ message: "A hopeless question.", chat })
   await ask({ message: "Hello.", chat: "another" })
-  server.close()
+  console.log("health", (await fetch(`http://127.0.0.1:${port}/health`)).status)
 } else {
-  await once(process, "SIGINT")
-  server.close()
-  server.closeAllConnections()
+  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")])
 }
+// Running answers finish, each within its limit. Then Codex ends.
+server.close()
+await once(server, "close")

@@ -258,7 +258,8 @@ const prints: Readonly<
     "event: text\ndata: \"You \"",
     "event: done",
     /^event: failed\ndata: \{"message":"The turn failed.*ran out of room.*"retry":false\}$/m,
-    "404 no such chat"
+    "404 no such chat",
+    "health 200"
   ],
   "61_review_bot": {
     input: "+++ b/src/main.ts\n@@ -1 +1 @@\n-const a = 1\n+const a = 2\n",
@@ -345,6 +346,17 @@ layer(Outcomes.layer, { timeout: "5 minutes", excludeTestServices: true })("exam
   }
 })
 
+/** The address that a server prints. */
+const urlOf = <E>(stdout: Stream.Stream<Uint8Array, E>) =>
+  stdout.pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.map((line) => /Listening on (\S+)/.exec(line)?.[1]),
+    Stream.filter((url) => url !== undefined),
+    Stream.runHead,
+    Effect.flatMap(Effect.fromOption)
+  )
+
 describe.concurrent("examples with options", () => {
   for (const [name, expected] of tested) {
     if (!("lines" in expected)) continue
@@ -358,14 +370,7 @@ describe.concurrent("examples with options", () => {
   it.live("22_sse_server", () =>
     Effect.gen(function*() {
       const server = yield* start(fileOf("22_sse_server"), { env: { PORT: "0" } })
-      const url = yield* server.stdout.pipe(
-        Stream.decodeText,
-        Stream.splitLines,
-        Stream.map((line) => /Listening on (\S+)/.exec(line)?.[1]),
-        Stream.filter((url) => url !== undefined),
-        Stream.runHead,
-        Effect.flatMap(Effect.fromOption)
-      )
+      const url = yield* urlOf(server.stdout)
       const ask = (search: string) => HttpClient.get(`${url}/ask${search}`)
 
       const answer = yield* ask("?question=hello")
@@ -381,6 +386,21 @@ describe.concurrent("examples with options", () => {
       const blank = yield* Effect.flatMap(ask("?question=%20"), ({ text }) => text)
       assert.match(blank, /^event: failed\ndata: \{"message":".*the text is empty.*"\}\n\n$/)
       assert.strictEqual((yield* ask("")).status, 400)
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
+
+  it.live("60_chat_server answers to the end after SIGTERM", () =>
+    Effect.gen(function*() {
+      const server = yield* start(fileOf("60_chat_server"), { env: { PORT: "0" } })
+      const url = yield* urlOf(server.stdout)
+      const answer = yield* HttpClient.get(`${url}/?message=count%20to%2040`)
+      const text = yield* answer.stream.pipe(
+        Stream.decodeText,
+        // The first text has come, so the turn runs.
+        Stream.tap((text) => text.includes("event: text") ? Effect.ignore(server.kill()) : Effect.void),
+        Stream.mkString
+      )
+      assertPrints(text, ["\"1 \"", "\"40 \"", "event: done\ndata: {\"status\":\"completed\""])
+      assert.strictEqual(Number(yield* server.exitCode), 0)
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
 
   const quickstart = fileOf("01_quickstart")
