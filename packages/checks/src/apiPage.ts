@@ -66,7 +66,7 @@ const html = (markdown: string) =>
   markdown.split(/^(```[^]*?^```)$/m).map((part) => {
     if (part.startsWith("```")) return `<pre>${escape(part.split("\n").slice(1, -1).join("\n"))}</pre>`
     return part.split(/\n{2,}/).filter((text) => text.trim() !== "" && !text.startsWith("<!--")).map((text) =>
-      /^- /.test(text.trim())
+      text.trim().startsWith("- ")
         ? `<ul>${text.trim().split(/^- /m).slice(1).map((item) => `<li>${inline(item)}</li>`).join("")}</ul>`
         : `<p>${inline(text)}</p>`
     ).join("\n")
@@ -84,7 +84,8 @@ ${
       }</table></details>`
   }</section>`
 
-const style = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;padding:0 1rem}
+const style =
+  `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;padding:0 1rem}
 header{position:sticky;top:0;background:Canvas;padding:.7rem 0;z-index:1}input{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}
 main{display:flex;flex-direction:column}section{content-visibility:auto;contain-intrinsic-size:auto 12rem;border-top:1px solid #8885}
 section[hidden]{display:none}h2{font-size:1.1rem}small{font-weight:normal;opacity:.6}pre{overflow:auto;background:#8881;padding:.6rem}

@@ -164,11 +164,13 @@ const optionsIn = (file: string): ReadonlyArray<string> =>
 
 /** Returns the exported options of a module: the properties of each, inherited ones included. */
 export const optionsOf = (file: string): ReadonlyMap<string, Properties> =>
-  new Map(optionsIn(file).map((name) => {
-    const found = find(file, name)
-    if (found === undefined) throw new Error(`${file}: can't find ${name}`)
-    return [name, propertiesOf(found.source, found.node)]
-  }))
+  new Map(
+    optionsIn(file).map((name) => {
+      const found = find(file, name)
+      if (found === undefined) throw new Error(`${file}: can't find ${name}`)
+      return [name, propertiesOf(found.source, found.node)]
+    })
+  )
 
 /** Checks that every property of every exported `...Options` has a description, inherited ones included. */
 export const checkOptions = (src: string): ReadonlyArray<Problem> => {
