@@ -42,6 +42,7 @@ export default defineConfig({
       project("testing", 0),
       project("platform", 0),
       project("ai", 0),
+      project("cluster", 0),
       project("cli", 0),
       project("examples", 1),
       project("checks", 2)

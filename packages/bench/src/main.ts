@@ -13,6 +13,7 @@ import * as Firehose from "./Firehose.ts"
 import * as Imports from "./Imports.ts"
 import { render } from "./Measure.ts"
 import * as RoundTrip from "./RoundTrip.ts"
+import * as Startup from "./Startup.ts"
 
 const parts = {
   firehose: Firehose.run,
@@ -20,9 +21,10 @@ const parts = {
   delivery: Delivery.run,
   requests: RoundTrip.run,
   turns: EndToEnd.run,
+  startup: Startup.run,
   imports: Imports.run
 }
-const partNames = ["firehose", "sockets", "delivery", "requests", "turns", "imports"] as const
+const partNames = ["firehose", "sockets", "delivery", "requests", "turns", "startup", "imports"] as const
 
 const bench = Command.make("bench", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the rows as JSON"), Flag.withDefault(false)),

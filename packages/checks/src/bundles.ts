@@ -47,17 +47,17 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "Protocol.Thread",
     code: using("@effect-codex/protocol", "Protocol.Thread"),
-    limit: { ours: 14, effect: 75, zipped: 28 }
+    limit: { ours: 18, effect: 75, zipped: 29 }
   },
   {
     name: "CodexError.CodexError",
     code: using("effect-codex", "CodexError.CodexError"),
-    limit: { ours: 23, effect: 82, zipped: 35 }
+    limit: { ours: 30, effect: 82, zipped: 36 }
   },
   {
     name: "Codex.layer",
     code: using("effect-codex", "Codex.layer"),
-    limit: { ours: 370, effect: 150, zipped: 144 }
+    limit: { ours: 450, effect: 150, zipped: 170 }
   }
 ]
 

@@ -127,7 +127,7 @@ const fieldName = (member: Node): string | undefined => {
 if (import.meta.main) {
   report(
     "docstrings",
-    ["protocol", "codex", "recording", "testing", "ai", "platform", "cli"]
+    ["protocol", "codex", "recording", "testing", "ai", "platform", "cluster", "cli"]
       .map((name) => join(root, "packages", name, "src"))
       .flatMap((src) => [...checkDocstrings(src), ...checkOptions(src)])
   )

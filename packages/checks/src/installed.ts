@@ -23,7 +23,7 @@ const peers = [peer, "@effect/platform-node@^4.1"]
 export type Archives = Readonly<Record<Folder, string>>
 
 /** The published packages, from the lowest layer up. */
-export const folders = ["protocol", "codex", "recording", "testing", "ai", "platform", "cli"] as const
+export const folders = ["protocol", "codex", "recording", "testing", "ai", "platform", "cluster", "cli"] as const
 
 export type Folder = (typeof folders)[number]
 

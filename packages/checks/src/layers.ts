@@ -16,6 +16,7 @@ const packages = [
   ["recording", "ai"],
   ["testing"],
   ["platform"],
+  ["cluster"],
   ["cli"],
   ["bench", "examples"],
   ["checks"]
@@ -70,6 +71,13 @@ const folders: Readonly<Record<string, Folders>> = {
   ai: {
     ".": ["internal"],
     internal: []
+  },
+  cluster: {
+    ".": ["internal/client", "internal/host", "internal/runner", "internal/model", "node:"],
+    "internal/client": ["internal/model"],
+    "internal/host": ["internal/model"],
+    "internal/runner": ["internal/model", "node:"],
+    "internal/model": []
   },
   platform: {
     ".": ["internal", "internal/files", "internal/process", "internal/server", "internal/model"],

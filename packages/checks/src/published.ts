@@ -44,12 +44,12 @@ const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {
 /** Checks the contents of an archive, and that tools resolve its exports. The packages are ESM only, so `require` is ignored. */
 const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArray<Problem>> => {
   const { name } = readManifest(unpacked)
-  const entrypoints = modules.filter((module) => module !== name).map((module) => `.${module.slice(name.length)}`)
+  const entrypoints = modules.map((module) => `.${module.slice(name.length)}`)
   const results = [await run(unpacked, bin("publint"), ["--strict", archive])]
   // A package with nothing but a command exports no types.
   if (modules.length > 0) {
     results.push(
-      await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ".", ...entrypoints])
+      await run(unpacked, bin("attw"), [archive, "--profile", "esm-only", "--entrypoints", ...entrypoints])
     )
   }
   return [

@@ -6,8 +6,8 @@
  *     node packages/checks/src/reference.ts --check   # fails if a page is out of date
  */
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import type { ESTree } from "vite"
 import { readManifest } from "./packed.ts"
 import { type Problem, report, root } from "./problem.ts"
@@ -35,7 +35,7 @@ interface Doc {
 
 /** The packages and entries that have a reference, with the page of each. */
 export const references = [
-  ...["codex", "recording", "testing", "ai", "platform"].map((folder) => ({
+  ...["codex", "recording", "testing", "ai", "platform", "cluster"].map((folder) => ({
     folder,
     name: readManifest(join(root, "packages", folder)).name,
     declarations: "index.d.ts",
@@ -259,48 +259,62 @@ const headerOf = (file: string): Doc => {
 // The page
 // ---------------------------------------------------------------------------------------------------------------------
 
+const readModule = (name: string, file: string): Module => {
+  const { examples, text } = headerOf(file)
+  return { name, summary: [text, ...examples].join("\n\n"), exports: [...declarationsOf(file).values()] }
+}
+
 /** Reads the modules that an index exports as namespaces. */
 export const modulesOf = (index: string): ReadonlyArray<Module> => {
   const source = readSource(index)
   return source.body.flatMap((statement) => {
     if (statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier") return []
     const file = join(dirname(index), statement.source.value.replace(/\.ts$/, ".d.ts"))
-    const { examples, text } = headerOf(file)
-    return [{
-      name: statement.exported.name,
-      summary: [text, ...examples].join("\n\n"),
-      exports: [...declarationsOf(file).values()]
-    }]
+    return [readModule(statement.exported.name, file)]
   })
 }
 
+/** Reads the modules of a package without an index. */
+const modulesIn = (directory: string): ReadonlyArray<Module> =>
+  readdirSync(directory).filter((file) => file.endsWith(".d.ts")).sort()
+    .map((file) => readModule(basename(file, ".d.ts"), join(directory, file)))
+
 const fenced = (code: ReadonlyArray<string>): string => ["```typescript", ...code, "```"].join("\n")
 
-/** Renders a module as Markdown. */
-export const renderModule = (packageName: string, { exports, name, summary }: Module): string =>
+/** Renders a module as Markdown. Without an index, it is imported by itself. */
+export const renderModule = (
+  packageName: string,
+  { exports, name, summary }: Module,
+  hasIndex = true
+): string =>
   [
     `## ${name}`,
     summary,
-    fenced([`import { ${name} } from "${packageName}"`]),
+    fenced([
+      hasIndex ? `import { ${name} } from "${packageName}"` : `import * as ${name} from "${packageName}/${name}"`
+    ]),
     ...exports.flatMap((item) => [`### ${name}.${item.name}`, item.doc.text, fenced(item.code), ...item.doc.examples])
   ].filter((part) => part !== "").join("\n\n")
 
-const intro = (name: string, modules: ReadonlyArray<Module>): string =>
+const intro = (name: string, modules: ReadonlyArray<Module>, hasIndex: boolean): string =>
   `# API reference of ${name}
 
 Every export with its docstring. \`npm run docs\` generates this page.
 
-Import a module from the package, or by itself: \`import * as ${modules[0]?.name} from "${name}/${
+Import ${hasIndex ? "a module from the package, or by itself" : "each module by itself"}: \`import * as ${
     modules[0]?.name
-  }"\`. The types of the
+  } from "${name}/${modules[0]?.name}"\`. The types of the
 protocol are in \`@effect-codex/protocol\`.
 
 Modules: ${modules.map((module) => `[${module.name}](#${module.name.toLowerCase()})`).join(", ")}`
 
 /** Renders the page of a package. */
 const renderPackage = (name: string, index: string): string => {
-  const modules = modulesOf(index)
-  return formatted([intro(name, modules), ...modules.map((module) => renderModule(name, module))].join("\n\n"))
+  const hasIndex = existsSync(index)
+  const modules = hasIndex ? modulesOf(index) : modulesIn(dirname(index))
+  return formatted(
+    [intro(name, modules, hasIndex), ...modules.map((module) => renderModule(name, module, hasIndex))].join("\n\n")
+  )
 }
 
 /** Formats a page with `dprint`. */

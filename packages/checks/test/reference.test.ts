@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { root } from "../src/problem.ts"
 import { modulesOf, references, renderModule } from "../src/reference.ts"
 import { type Node, readSource, type Source } from "../src/source.ts"
@@ -33,12 +33,25 @@ const exportedBy = ({ docBefore, file }: Source) => (statement: Node): ReadonlyA
   }
 }
 
+/** Returns the public modules of a package by their names: those of its index or, without one, all in `src` itself. */
+const modulesOfSource = (src: string): ReadonlyArray<readonly [name: string, file: string]> => {
+  const index = join(src, "index.ts")
+  if (!existsSync(index)) {
+    return readdirSync(src).filter((file) => file.endsWith(".ts")).map((
+      file
+    ) => [basename(file, ".ts"), join(src, file)])
+  }
+  return readSource(index).body.flatMap((statement) =>
+    statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier"
+      ? []
+      : [[statement.exported.name, join(src, statement.source.value)] as const]
+  )
+}
+
 /** Reads every export of a package from its sources, as `Module.name`. */
 const exportsOf = (src: string): ReadonlyArray<string> =>
-  readSource(join(src, "index.ts")).body.flatMap((statement) => {
-    if (statement.type !== "ExportAllDeclaration" || statement.exported?.type !== "Identifier") return []
-    const module = statement.exported.name
-    const source = readSource(join(src, statement.source.value))
+  modulesOfSource(src).flatMap(([module, file]) => {
+    const source = readSource(file)
     const names = source.body.flatMap(exportedBy(source))
     return [...new Set(names)].map((name) => `${module}.${name}`)
   })

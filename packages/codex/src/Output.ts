@@ -2,4 +2,10 @@
  * Typed answers: the types of turns whose final answer follows an Effect Schema. Pass the Schema as the `output` option of
  * `thread.run`, `thread.turn` or `thread.stream`.
  */
-export { type OutputEvent, type OutputSchema, type TypedResult } from "./options/OutputCodec.ts"
+export {
+  codec,
+  type OutputCodec,
+  type OutputEvent,
+  type OutputSchema,
+  type TypedResult
+} from "./options/OutputCodec.ts"

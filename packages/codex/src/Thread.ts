@@ -401,6 +401,6 @@ const isTyped = <A, RD>(
 const typed = Effect.fnUntraced(function*<A, RD>(options: Options.TypedTurnOptions<A, RD>) {
   yield* Params.checkTyped(options)
   const { output: schema, ...rest } = options
-  const output = yield* OutputCodec.make(schema)
+  const output = yield* OutputCodec.codec(schema)
   return { output, plain: { ...rest, outputSchema: output.jsonSchema } }
 })

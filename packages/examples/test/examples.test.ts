@@ -285,7 +285,9 @@ const prints: Readonly<
     "first line: {\"type\":\"text\",\"text\":\"1 \"}",
     "closed"
   ],
-  "66_electron": [`completed: ${hello} Hello.`, /^failed: .*ran out of room/m, /^interrupted: 1/m]
+  "66_electron": [`completed: ${hello} Hello.`, /^failed: .*ran out of room/m, /^interrupted: 1/m],
+  "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
+  "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"]
 }
 
 /** Node prints a value with other quotes than Bun and Deno. */

@@ -59,10 +59,10 @@ type Codec<A, RD> = {
 }
 
 /**
- * Prepares a Schema. If its JSON Schema is not an object (a union or an array, for example), the model returns an object with
+ * Prepares a Schema for a turn whose result arrives in another way than from `run`, such as from a host of threads. If its JSON Schema is not an object (a union or an array, for example), the model returns an object with
  * one field, `value`, and decoding unwraps it. Fails with `InvalidInputError` if the model does not support the Schema.
  */
-export const make = Effect.fnUntraced(function*<A, RD>(
+export const codec = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
 ): Effect.fn.Return<OutputCodec<A, RD>, InvalidInputError> {
   if (!Schema.isSchema(schema)) return yield* notSchema

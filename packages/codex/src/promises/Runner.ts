@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
@@ -19,7 +19,7 @@ export interface SignalOptions {
 }
 
 /** Warnings go to standard error: standard output belongs to the program. */
-const context = Context.make(Logger.LogToStderr, true)
+const context = Context.make(References.LogToStderr, true)
 
 const runExit = Effect.runPromiseExitWith(context)
 

@@ -14,7 +14,9 @@ const notApplicable = {
   "contain the server's standard error at debug level": "the client does not have the standard error of the server",
   "count restarts, and turns whose end did not arrive": "a turn survives a lost connection",
   "when the process is gone": "a goal survives a lost connection",
-  "when a turn runs that was not started here": "a turn of another client is waited for"
+  "when a turn runs that was not started here": "a turn of another client is waited for",
+  "wherever links lead": "the client cannot follow links on the server's machine",
+  "skills start with the current ones": "the files are on the server's machine, and are not looked at"
 }
 
 const escaped = Object.keys(notApplicable).map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))

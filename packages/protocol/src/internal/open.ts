@@ -42,7 +42,7 @@ const isObject = (u: unknown): u is { readonly [key: string]: unknown } =>
  */
 export const JsonObject: Schema.Codec<JsonObject> = /*#__PURE__*/ Schema.declare(
   (u): u is JsonObject => isObject(u),
-  { expected: "a JSON object" }
+  { expected: "a JSON object", toCodecJson: () => undefined }
 )
 
 /**
@@ -72,7 +72,9 @@ interface Variants<A> {
  */
 const unknownVariant = <A>(tag: string): Schema.Codec<A> =>
   Json.pipe(Schema.decodeTo(
-    Schema.declare((u): u is { readonly raw: Json } => isObject(u) && u[tag] === "$unknown" && "raw" in u),
+    Schema.declare((u): u is { readonly raw: Json } => isObject(u) && u[tag] === "$unknown" && "raw" in u, {
+      toCodecJson: () => undefined
+    }),
     SchemaTransformation.transform({
       decode: (raw) => ({ [tag]: "$unknown", raw }),
       encode: (unknown) => unknown.raw
@@ -114,7 +116,7 @@ const dispatch = <A>(
           : Effect.catch(parserAt(index)(input, options), unknown)
       }
     },
-    { expected: "an object" }
+    { expected: "an object", toCodecJson: () => undefined }
   )
 }
 

@@ -1,0 +1,153 @@
+/**
+ * Turns and approvals as steps of durable workflows (`effect/workflow`).
+ *
+ * A workflow that is replayed on another machine does not repeat the turns that are done: a step's key is that of its workflow's
+ * execution, and a run with a known key returns its answer.
+ */
+import type * as CodexError from "effect-codex/CodexError"
+import type * as Input from "effect-codex/Input"
+import * as Output from "effect-codex/Output"
+import { TurnResult } from "effect-codex/TurnResult"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Activity from "effect/workflow/Activity"
+import * as DurableDeferred from "effect/workflow/DurableDeferred"
+import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { HostedError } from "./HostedThreadError.ts"
+import * as HostedThreads from "./HostedThreads.ts"
+
+/**
+ * Options of {@link turn}, beside those of a run.
+ *
+ * @category models
+ */
+export interface TurnStep {
+  /** The name of the step, unique in its workflow. */
+  readonly name: string
+  /** The name of the hosted thread. */
+  readonly thread: string
+  /** The input of the turn. */
+  readonly input: Input.Input
+}
+
+/**
+ * Runs a turn on a hosted thread, once for each execution of the workflow. The turn goes on when the workflow's machine fails, and
+ * the replayed workflow waits for the same one. Interrupt it with `thread.interrupt({ turnKey })`; the key is the execution's id
+ * and the step's name.
+ *
+ * @example
+ * ```ts
+ * import * as CodexActivity from "@effect-codex/cluster/CodexActivity"
+ * import { HostedError } from "@effect-codex/cluster/HostedThreadError"
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ * import * as Workflow from "effect/workflow/Workflow"
+ *
+ * const Ticket = Workflow.make("Ticket", {
+ *   payload: { id: Schema.String },
+ *   success: Schema.NullOr(Schema.String),
+ *   error: HostedError,
+ *   idempotencyKey: ({ id }) => id
+ * })
+ *
+ * const TicketLayer = Ticket.toLayer(Effect.fnUntraced(function*({ id }) {
+ *   const thread = `ticket-${id}`
+ *   yield* CodexActivity.turn({ name: "plan", thread, input: "Plan the work." })
+ *   const { finalResponse } = yield* CodexActivity.turn({ name: "do", thread, input: "Do it.", onCutOff: "continue" })
+ *   return finalResponse
+ * }))
+ * ```
+ *
+ * @category constructors
+ */
+export function turn<A, RD = never>(
+  options: TurnStep & Omit<HostedThreads.TypedHostedTurnOptions<A, RD>, "turnKey">
+): Effect.Effect<
+  Output.TypedResult<A>,
+  HostedError | CodexError.TypedRunError,
+  RD | HostedThreads.HostedThreads | WorkflowEngine | WorkflowInstance
+>
+export function turn(
+  options: TurnStep & Omit<HostedThreads.HostedTurnOptions, "turnKey">
+): Effect.Effect<TurnResult, HostedError, HostedThreads.HostedThreads | WorkflowEngine | WorkflowInstance>
+export function turn<A, RD>(
+  options: TurnStep & Omit<HostedThreads.HostedTurnOptions | HostedThreads.TypedHostedTurnOptions<A, RD>, "turnKey">
+) {
+  const { input, name, output, thread, ...rest } = options
+  if (output === undefined) return plain({ name, thread, input }, rest)
+  return Effect.flatMap(
+    Output.codec(output),
+    ({ decode, jsonSchema }) =>
+      Effect.flatMap(plain({ name, thread, input }, { ...rest, outputSchema: jsonSchema }), decode)
+  )
+}
+
+const plain = ({ input, name, thread }: TurnStep, options: HostedThreads.HostedTurnOptions) =>
+  Activity.make({
+    name,
+    success: TurnResult,
+    error: HostedError,
+    execute: Effect.gen(function*() {
+      const threads = yield* HostedThreads.HostedThreads
+      const turnKey = yield* Activity.idempotencyKey(name)
+      // A handle, because the end of this machine is no wish to interrupt the turn.
+      const turn = yield* threads.thread(thread).turn(input, { ...options, turnKey })
+      return yield* turn.run
+    })
+  })
+
+/**
+ * The answer of a person to an {@link approval}.
+ *
+ * @category models
+ */
+export interface Approval {
+  /** True if the work may go on. */
+  readonly approved: boolean
+  /** Why, for the agent. */
+  readonly note?: string | undefined
+}
+/** The Schema of {@link Approval}. */
+export const Approval: Schema.Codec<Approval> = Schema.Struct({
+  approved: Schema.Boolean,
+  note: Schema.optional(Schema.String)
+})
+
+const deferred = (name: string) => DurableDeferred.make(`CodexApproval/${name}`, { success: Approval })
+
+/**
+ * Options of {@link approval}.
+ *
+ * @category models
+ */
+export interface ApprovalOptions<R = never> {
+  /** The name of the step, unique in its workflow. */
+  readonly name: string
+  /** Tells a person that the workflow waits, with the token for {@link approve}: a mail, a row in a table. Runs once, as a step. */
+  readonly ask: (token: string) => Effect.Effect<void, never, R>
+}
+
+/**
+ * Waits for the answer of a person, for days if need be. Nothing runs meanwhile, and no machine has to live: it is a wait between
+ * turns, because a turn that waits lives in one process and dies with it. Let the turn before it end with what needs approval, and
+ * start the next one with the answer.
+ *
+ * @category constructors
+ */
+export const approval = <R = never>(
+  { ask, name }: ApprovalOptions<R>
+): Effect.Effect<Approval, never, R | WorkflowEngine | WorkflowInstance> =>
+  Effect.gen(function*() {
+    const waiting = deferred(name)
+    const token = yield* DurableDeferred.token(waiting)
+    yield* Activity.make({ name: `CodexApproval/${name}/ask`, execute: ask(token) })
+    return yield* DurableDeferred.await(waiting)
+  })
+
+/**
+ * Answers an {@link approval}, from any program that has the workflow engine.
+ *
+ * @category combinators
+ */
+export const approve = (name: string, token: string, answer: Approval): Effect.Effect<void, never, WorkflowEngine> =>
+  DurableDeferred.succeed(deferred(name), { token: DurableDeferred.Token.make(token), value: answer })

@@ -1,0 +1,58 @@
+/**
+ * The requests of a client, over any transport: those of the cluster and those of a gateway fail with the same errors.
+ */
+import type { EntityNotAssignedToRunner, MailboxFull } from "effect/cluster/ClusterError"
+import type { AlreadyProcessingMessage, PersistenceError } from "effect/cluster/ClusterError"
+import * as Effect from "effect/Effect"
+import type { RpcClient } from "effect/rpc/RpcClient"
+import type { RpcClientError } from "effect/rpc/RpcClientError"
+import * as Stream from "effect/Stream"
+import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
+import type { Rpcs } from "../model/rpcs.ts"
+
+/** Errors of the transports. */
+export type TransportError =
+  | AlreadyProcessingMessage
+  | EntityNotAssignedToRunner
+  | MailboxFull
+  | PersistenceError
+  | RpcClientError
+
+/** The requests of one thread, with the errors of its transport. */
+export type Client = RpcClient<Rpcs, TransportError>
+
+const isTransport = (error: HostedError | TransportError): error is TransportError =>
+  !(error._tag in { TurnCutOffError: 0, ThreadUnavailableError: 0 }) && transport.has(error._tag)
+
+const transport = new Set<string>([
+  "AlreadyProcessingMessage",
+  "EntityNotAssignedToRunner",
+  "MailboxFull",
+  "PersistenceError",
+  "RpcClientError"
+])
+
+const unavailable = (thread: string, error: TransportError): ThreadUnavailableError => {
+  switch (error._tag) {
+    case "MailboxFull":
+      return new ThreadUnavailableError({ thread, reason: "MailboxFull" })
+    case "PersistenceError":
+      return new ThreadUnavailableError({ thread, reason: "Storage", detail: String(error.cause) })
+    default:
+      return new ThreadUnavailableError({ thread, reason: "Unreachable", detail: error.message || error._tag })
+  }
+}
+
+/** Gives the errors of the transport the form of this package. */
+export const call = <A>(
+  thread: string,
+  effect: Effect.Effect<A, HostedError | TransportError>
+): Effect.Effect<A, HostedError> =>
+  Effect.mapError(effect, (error) => isTransport(error) ? unavailable(thread, error) : error)
+
+/** Gives the errors of the transport the form of this package. */
+export const stream = <A>(
+  thread: string,
+  stream: Stream.Stream<A, HostedError | TransportError>
+): Stream.Stream<A, HostedError> =>
+  Stream.mapError(stream, (error) => isTransport(error) ? unavailable(thread, error) : error)

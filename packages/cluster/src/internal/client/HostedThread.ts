@@ -1,0 +1,288 @@
+/**
+ * A handle of a hosted thread, over the requests of a client.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type { TypedRunError } from "effect-codex/CodexError"
+import type * as Input from "effect-codex/Input"
+import * as Output from "effect-codex/Output"
+import type { TurnResult } from "effect-codex/TurnResult"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { HostedError } from "../model/errors.ts"
+import type { HostedEvent } from "../model/events.ts"
+import { checkNames } from "../model/names.ts"
+import { type HostedTurnOptions, toWire, type TypedHostedTurnOptions } from "../model/options.ts"
+import type { Cursor, Location, RunAnswer } from "../model/rpcs.ts"
+import * as Calls from "./Calls.ts"
+import * as Following from "./Following.ts"
+import * as HostedTurn from "./HostedTurn.ts"
+
+/**
+ * A handle of a thread on the cluster, by its name. A plain value: its methods need no services.
+ *
+ * The thread is made at its first turn, on the machine that its name is assigned to. It moves when machines fail, leave or join;
+ * the handle stays the same. Names have at most 255 characters.
+ *
+ * @category models
+ */
+export interface HostedThread {
+  readonly name: string
+  /**
+   * Runs a turn, and returns its result. The request is stored before it is handled, so the run goes on without this program, and
+   * the same `turnKey` returns the same answer. Interrupting the fiber interrupts the turn, and waits for its end for at most three
+   * seconds. That is recorded, so no runner continues it; later calls with the same key return a result with status
+   * `"interrupted"`, whose `id` is empty if the turn never began.
+   *
+   * Fails with `TurnCutOffError` if a failure cut the turn off (see `onCutOff`), with `ThreadUnavailableError` if the thread cannot
+   * be reached, and otherwise like `run` of a Codex thread. A result that was found in the thread's history has `usage` null.
+   *
+   * @example
+   * ```ts
+   * import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
+   * import * as Effect from "effect/Effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const threads = yield* HostedThreads.HostedThreads
+   *   const thread = threads.thread("ticket-4711")
+   *   const result = yield* thread.run("Fix the bug.", { turnKey: "job-1", onCutOff: "continue" })
+   *   return result.finalResponse
+   * })
+   * ```
+   */
+  readonly run: {
+    /** With a Schema in `output`, `result.output` is the decoded final answer. */
+    <A, RD = never>(
+      input: Input.Input,
+      options: TypedHostedTurnOptions<A, RD>
+    ): Effect.Effect<Output.TypedResult<A>, HostedError | TypedRunError, RD>
+    (input: Input.Input, options?: HostedTurnOptions): Effect.Effect<TurnResult, HostedError>
+  }
+  /** Starts a run, and returns its handle when its turn has begun. The run goes on without the handle. */
+  readonly turn: {
+    <A, RD = never>(
+      input: Input.Input,
+      options: TypedHostedTurnOptions<A, RD>
+    ): Effect.Effect<HostedTurn.TypedHostedTurn<A, TypedRunError, RD>, HostedError | TypedRunError>
+    (input: Input.Input, options?: HostedTurnOptions): Effect.Effect<HostedTurn.HostedTurn, HostedError>
+  }
+  /**
+   * Starts a run when the stream is run, and emits its events, with those of the host. A consumer that stops early, or is
+   * interrupted, interrupts the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
+   */
+  readonly stream: {
+    <A, RD = never>(
+      input: Input.Input,
+      options: TypedHostedTurnOptions<A, RD>
+    ): Stream.Stream<HostedEvent | Output.OutputEvent<A>, HostedError | TypedRunError, RD>
+    (input: Input.Input, options?: HostedTurnOptions): Stream.Stream<HostedEvent, HostedError>
+  }
+  /** Sends more input to the running turn (`turn/steer`). It is not stored: if the turn is cut off, the input is gone. */
+  readonly steer: (
+    input: Input.Input,
+    options?: { readonly turnKey?: string | undefined }
+  ) => Effect.Effect<void, HostedError>
+  /**
+   * Interrupts the running turn, or the run of a key, running or waiting. The wish is stored before the turn is interrupted, so no
+   * runner continues it. Without a key it fails with reason `NotRunning` if no turn runs.
+   */
+  readonly interrupt: (options?: { readonly turnKey?: string | undefined }) => Effect.Effect<void, HostedError>
+  /** Reads the thread from its server (`thread/read`). With `includeTurns`, the result has its turns and their items. */
+  readonly read: (
+    options?: { readonly includeTurns?: boolean | undefined }
+  ) => Effect.Effect<Protocol.Thread, HostedError>
+  /**
+   * Emits every notification of the thread, and the events of the host, from the moment the stream is run or after a cursor. It goes
+   * on over moves and lost connections: in order, without gap or duplicate in an epoch; a new epoch begins with `$moved`.
+   */
+  readonly notifications: (
+    options?: { readonly from?: Cursor | undefined }
+  ) => Stream.Stream<HostedEvent, HostedError>
+  /**
+   * Answers a request of the server that came as `$asked`, with the response of its method. Returns false if no answer is needed any
+   * more. Needs a host with `serverRequests: "clients"`.
+   */
+  readonly answer: (requestId: string, response: unknown) => Effect.Effect<boolean, HostedError>
+  /** The runner of the thread and its state there. */
+  readonly where: Effect.Effect<Location, HostedError>
+}
+
+/** A run is safe to ask for again: its key makes it one run. */
+const again = Schedule.upTo(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")]), {
+  times: 10
+})
+
+const keyOf = (name: string, options: HostedTurnOptions) =>
+  Effect.suspend(() => {
+    const turnKey = options.turnKey ?? crypto.randomUUID()
+    return Effect.as(checkNames(name, turnKey), turnKey)
+  })
+
+const resultOf = ({ result }: RunAnswer): TurnResult => result
+
+/** Creates the handle of a thread. Runs of `turn` belong to `scope`; `headers` go with each request. */
+export const make = (
+  name: string,
+  client: Calls.Client,
+  scope: Scope.Scope,
+  headers: Headers.Headers = Headers.empty
+): HostedThread => {
+  const events = (from: Cursor | null) => Calls.stream(name, client.Events({ thread: name, from }, { headers }))
+
+  /** Asks for a run in a fiber of its own, which outlives the caller. */
+  const ask = (input: Input.Input, options: HostedTurnOptions, turnKey: string) => {
+    const { onCutOff = "fail", turnKey: _, ...rest } = options
+    return Calls.call(
+      name,
+      client.Run({ thread: name, turnKey, input, options: toWire(rest), onCutOff }, { headers })
+    ).pipe(
+      Effect.retry({
+        schedule: again,
+        while: (error) => error._tag === "ThreadUnavailableError" && error.reason === "Unreachable"
+      }),
+      Effect.forkIn(scope)
+    )
+  }
+
+  /** Asks for a run that is interrupted with its caller. */
+  const answered = (input: Input.Input, options: HostedTurnOptions, turnKey: string) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(ask(input, options, turnKey), (asking) =>
+        restore(Fiber.join(asking)).pipe(
+          Effect.onInterrupt(() =>
+            interrupt({ turnKey }).pipe(
+              Effect.andThen(Fiber.await(asking)),
+              Effect.timeoutOption("3 seconds"),
+              Effect.ignore
+            )
+          )
+        ))
+    )
+
+  const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
+    Effect.flatMap(keyOf(name, options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
+
+  const turnPlain = (
+    input: Input.Input,
+    options: HostedTurnOptions = {}
+  ): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
+    Effect.gen(function*() {
+      const turnKey = yield* keyOf(name, options)
+      const answer = yield* Deferred.make<RunAnswer, HostedError>()
+      const asking = Effect.flatMap(ask(input, options, turnKey), (fiber) =>
+        Effect.forkIn(Effect.flatMap(Fiber.await(fiber), (exit) => Deferred.done(answer, exit)), scope))
+      let from: Cursor | null = null
+      // From the subscription's begin to that of the turn.
+      const begun = Following.follow(events, null).pipe(
+        Stream.tap((event) =>
+          event.method !== "$here" ? Effect.void : Effect.suspend(() => {
+            from = event.cursor
+            return asking
+          })
+        ),
+        Stream.takeUntil((event) =>
+          event.method === "$turnStarted" && event.turnKey === turnKey
+        ),
+        Stream.runDrain
+      )
+      yield* Effect.raceFirst(begun, Effect.exit(Deferred.await(answer)))
+      const stream = Stream.suspend(() =>
+        Following.ofRun(Following.follow(events, from), turnKey, Deferred.await(answer))
+      )
+      return {
+        turnKey,
+        ...HostedTurn.partsOf(stream),
+        run: Effect.map(Deferred.await(answer), resultOf),
+        steer: (input) => steer(input, { turnKey }),
+        interrupt: interrupt({ turnKey })
+      }
+    })
+
+  const streamPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
+    Stream.unwrap(
+      Effect.map(keyOf(name, options), (turnKey) =>
+        Following.ofRun(Following.follow(events, null), turnKey, answered(input, options, turnKey)))
+    )
+
+  const steer: HostedThread["steer"] = (input, { turnKey = null } = {}) =>
+    Calls.call(name, client.Steer({ thread: name, turnKey, input }, { headers }))
+
+  const interrupt: HostedThread["interrupt"] = ({ turnKey = null } = {}) =>
+    Calls.call(name, client.Interrupt({ thread: name, turnKey }, { headers }))
+
+  function run<A, RD>(
+    input: Input.Input,
+    options: TypedHostedTurnOptions<A, RD>
+  ): Effect.Effect<Output.TypedResult<A>, HostedError | TypedRunError, RD>
+  function run(input: Input.Input, options?: HostedTurnOptions): Effect.Effect<TurnResult, HostedError>
+  function run<A, RD>(input: Input.Input, options?: HostedTurnOptions | TypedHostedTurnOptions<A, RD>) {
+    if (!isTyped(options)) return runPlain(input, options)
+    return Effect.flatMap(typed(options), ({ output, plain }) => Effect.flatMap(runPlain(input, plain), output.decode))
+  }
+
+  function turn<A, RD>(
+    input: Input.Input,
+    options: TypedHostedTurnOptions<A, RD>
+  ): Effect.Effect<HostedTurn.TypedHostedTurn<A, TypedRunError, RD>, HostedError | TypedRunError>
+  function turn(input: Input.Input, options?: HostedTurnOptions): Effect.Effect<HostedTurn.HostedTurn, HostedError>
+  function turn<A, RD>(input: Input.Input, options?: HostedTurnOptions | TypedHostedTurnOptions<A, RD>) {
+    if (!isTyped(options)) return turnPlain(input, options)
+    return Effect.flatMap(
+      typed(options),
+      ({ output, plain }) =>
+        Effect.map(turnPlain(input, plain), (turn) => ({ ...turn, run: Effect.flatMap(turn.run, output.decode) }))
+    )
+  }
+
+  function stream<A, RD>(
+    input: Input.Input,
+    options: TypedHostedTurnOptions<A, RD>
+  ): Stream.Stream<HostedEvent | Output.OutputEvent<A>, HostedError | TypedRunError, RD>
+  function stream(input: Input.Input, options?: HostedTurnOptions): Stream.Stream<HostedEvent, HostedError>
+  function stream<A, RD>(input: Input.Input, options?: HostedTurnOptions | TypedHostedTurnOptions<A, RD>) {
+    if (!isTyped(options)) return streamPlain(input, options)
+    return Stream.unwrap(Effect.gen(function*() {
+      const { output, plain } = yield* typed(options)
+      const turnKey = yield* keyOf(name, plain)
+      // The key makes both the same run.
+      const answer = Effect.flatMap(runPlain(input, { ...plain, turnKey }), output.decode)
+      return Stream.concat(
+        streamPlain(input, { ...plain, turnKey }),
+        Stream.fromEffect(
+          Effect.map(answer, ({ output, ...result }) => ({ method: "$output" as const, output, result }))
+        )
+      )
+    }))
+  }
+
+  return {
+    name,
+    run,
+    turn,
+    stream,
+    steer,
+    interrupt,
+    read: ({ includeTurns = false } = {}) => Calls.call(name, client.Read({ thread: name, includeTurns }, { headers })),
+    notifications: ({ from } = {}) =>
+      Stream.filter(
+        Following.follow(events, from ?? null),
+        (event): event is HostedEvent => event.method !== "$here"
+      ),
+    answer: (requestId, answer) => Calls.call(name, client.Answer({ thread: name, requestId, answer }, { headers })),
+    where: Calls.call(name, client.Where({ thread: name }, { headers }))
+  }
+}
+
+const isTyped = <A, RD>(
+  options: HostedTurnOptions | TypedHostedTurnOptions<A, RD> | undefined
+): options is TypedHostedTurnOptions<A, RD> =>
+  Predicate.isObject(options) && "output" in options && options.output !== undefined
+
+/** Prepares the Schema of a typed run. */
+const typed = <A, RD>({ output: schema, ...rest }: TypedHostedTurnOptions<A, RD>) =>
+  Effect.map(Output.codec(schema), (output) => ({ output, plain: { ...rest, outputSchema: output.jsonSchema } }))

@@ -1,0 +1,113 @@
+/**
+ * The events of a thread in one epoch, numbered: a bounded log that any number of consumers follow, each from its own cursor.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Here, HostEvent } from "../model/events.ts"
+import type { Cursor, WireEvents } from "../model/rpcs.ts"
+
+/** The most events that one read takes. */
+const batch = 1024
+
+const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({ ...cursor, json: JSON.stringify([event]) })
+
+/** The log of one activation. */
+export class EventLog {
+  private entries: Array<string> = []
+  private current = 0
+  private last = 0
+  private readonly waiting = new Set<() => void>()
+  private readonly keep: number
+  private isHeld = false
+
+  /** Keeps at least `keep` events, and all of a running turn. */
+  constructor(keep: number) {
+    this.keep = keep
+  }
+
+  /** The cursor of the newest event. */
+  get end(): Cursor {
+    return { epoch: this.current, seq: this.last }
+  }
+
+  /** Begins an epoch. The events of the one before are gone. */
+  begin(epoch: number): void {
+    this.current = epoch
+    this.last = 0
+    this.entries = []
+    this.isHeld = false
+    this.wake()
+  }
+
+  /** Adds an event, as JSON. */
+  append(json: string): void {
+    this.last += 1
+    this.entries.push(json)
+    if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
+  }
+
+  /** Adds an event of the host, and wakes the consumers. */
+  add(event: HostEvent): Cursor {
+    // A consumer of a turn may be slow. The others have to keep up.
+    if (event.method === "$turnStarted") this.isHeld = true
+    else if (event.method === "$turnEnded") this.isHeld = false
+    this.append(JSON.stringify(event))
+    this.wake()
+    return this.end
+  }
+
+  /** Wakes the consumers that have read everything. */
+  wake(): void {
+    // A consumer may wait again before this returns.
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const wake of waiting) wake()
+  }
+
+  /** Emits where it begins, then every event after `from`, or from now on. */
+  follow(from: Cursor | null): Stream.Stream<WireEvents> {
+    return Stream.suspend(() => {
+      const state: { at: Cursor; said: boolean } = { at: from ?? this.end, said: false }
+      const next: Effect.Effect<Arr.NonEmptyReadonlyArray<WireEvents>> = Effect.suspend(() => {
+        if (!state.said) {
+          state.said = true
+          return Effect.succeed(Arr.of(wire(state.at, { method: "$here" })))
+        }
+        const { at, events } = this.read(state.at)
+        if (!Arr.isReadonlyArrayNonEmpty(events)) return Effect.andThen(this.changed, next)
+        state.at = at
+        return Effect.succeed(events)
+      })
+      return Stream.fromPull(Effect.succeed(next))
+    })
+  }
+
+  /** Returns what follows a cursor, with the events that say what is missing, and the cursor after it. */
+  private read(at: Cursor): { readonly events: ReadonlyArray<WireEvents>; readonly at: Cursor } {
+    const events: Array<WireEvents> = []
+    let seq = at.seq
+    if (at.epoch !== this.current) {
+      seq = 0
+      // Before the first epoch there is nothing to move from.
+      if (at.epoch > 0) {
+        events.push(wire({ epoch: this.current, seq }, { method: "$moved", epoch: this.current }))
+      } else if (this.last === 0) return { events, at }
+    }
+    const first = this.last - this.entries.length
+    if (seq < first) {
+      events.push(wire({ epoch: this.current, seq: first }, { method: "$missed", count: first - seq }))
+      seq = first
+    }
+    const next = this.entries.slice(seq - first, seq - first + batch)
+    if (next.length > 0) events.push({ epoch: this.current, seq: seq + 1, json: `[${next.join(",")}]` })
+    return { events, at: { epoch: this.current, seq: seq + next.length } }
+  }
+
+  /** Waits for an event or an epoch. */
+  private readonly changed = Effect.callback<void>((resume) => {
+    const wake = () => resume(Effect.void)
+    this.waiting.add(wake)
+    return Effect.sync(() => this.waiting.delete(wake))
+  })
+}

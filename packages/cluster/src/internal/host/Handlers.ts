@@ -1,0 +1,77 @@
+/**
+ * The handlers of one activation: what the entity of a thread answers to each request.
+ */
+import type * as Protocol from "@effect-codex/protocol/Protocol"
+import type { Input } from "effect-codex/Input"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
+import { fromWire } from "../model/options.ts"
+import type { Cursor, Location, OnCutOff, RunAnswer, WireEvents } from "../model/rpcs.ts"
+import { type Activation, durably } from "./Activation.ts"
+import * as Opening from "./Opening.ts"
+import type { Requests } from "./Requests.ts"
+import * as Runs from "./Runs.ts"
+
+/** The methods of a thread on its runner. */
+export interface Handlers {
+  readonly run: (request: {
+    readonly turnKey: string
+    readonly input: unknown
+    readonly options: unknown
+    readonly onCutOff: OnCutOff
+  }) => Effect.Effect<RunAnswer, HostedError>
+  readonly events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>
+  readonly steer: (turnKey: string | null, input: unknown) => Effect.Effect<void, HostedError>
+  readonly interrupt: (turnKey: string | null) => Effect.Effect<void, HostedError>
+  readonly read: (includeTurns: boolean) => Effect.Effect<Protocol.Thread, HostedError>
+  readonly answer: (requestId: string, answer: unknown) => Effect.Effect<boolean>
+  readonly where: Effect.Effect<Location>
+}
+
+/** Creates the handlers of an activation. `isOwner` tells whether this runner still owns the thread. */
+export const make = Effect.fnUntraced(function*(
+  activation: Activation,
+  requests: Requests | undefined,
+  isOwner: () => boolean
+) {
+  const { index, log, name, runner } = activation
+  const opening = yield* Opening.make(activation)
+  const runs = yield* Runs.make(activation, opening, isOwner)
+
+  /** A thread that began a turn is opened for those who follow it: they see where they are. */
+  const openIfBegun = Effect.flatMap(
+    durably(index.get(name)),
+    (thread) => thread === undefined || thread.progress === "new" ? Effect.void : Effect.asVoid(opening.get)
+  )
+
+  const handlers: Handlers = {
+    // The SDK checks input and options, whatever the client has sent.
+    run: ({ input, options, ...asked }) => runs.run({ ...asked, input: input as Input, options: fromWire(options) }),
+    events: (from) => Stream.unwrap(Effect.as(openIfBegun, log.follow(from))),
+    steer: (turnKey, input) =>
+      Effect.suspend((): Effect.Effect<void, HostedError> => {
+        const running = runs.running()
+        return running === undefined || (turnKey !== null && turnKey !== running.turnKey)
+          ? Effect.fail(new ThreadUnavailableError({ thread: name, reason: "NotRunning" }))
+          : Effect.flatMap(running.turn, (turn) => turn.steer(input as Input))
+      }),
+    interrupt: runs.interrupt,
+    read: (includeTurns) => Effect.flatMap(opening.get, ({ thread }) => thread.read({ includeTurns })),
+    answer: (requestId, answer) => requests?.answer(requestId, answer) ?? Effect.succeed(false),
+    where: Effect.map(durably(index.get(name)), (indexed): Location => {
+      const { detail, state } = opening.step()
+      const turnKey = runs.running()?.turnKey ?? null
+      return {
+        runner,
+        threadId: opening.current()?.thread.id ?? indexed?.threadId ?? null,
+        epoch: indexed?.epoch ?? 0,
+        state: state !== "open" ? state : turnKey === null ? "idle" : "running",
+        turnKey,
+        queued: runs.queued(),
+        detail
+      }
+    })
+  }
+  return handlers
+})

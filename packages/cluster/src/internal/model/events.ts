@@ -1,0 +1,110 @@
+/**
+ * Events of hosted threads: the notifications of the server, and a few of the host.
+ */
+import { fromMessage, type Notification, type Raw } from "effect-codex/Notification"
+import type * as ServerRequests from "effect-codex/ServerRequests"
+import type { Cursor, WireEvents } from "./rpcs.ts"
+
+/**
+ * The thread was opened anew: by another runner, or after the loss of its app-server. The completed items of a turn that was cut off
+ * follow, as `item/completed`.
+ *
+ * @category models
+ */
+export interface Moved {
+  readonly method: "$moved"
+  /** The new epoch. */
+  readonly epoch: number
+}
+
+/**
+ * Events between the cursor of a consumer and the oldest event that the host still has. Read the thread to catch up.
+ *
+ * @category models
+ */
+export interface Missed {
+  readonly method: "$missed"
+  /** The number of missed events. */
+  readonly count: number
+}
+
+/**
+ * The turn of a key begins: the notifications up to its {@link TurnEnded} are those of this turn.
+ *
+ * @category models
+ */
+export interface TurnStarted {
+  readonly method: "$turnStarted"
+  readonly turnKey: string
+  /** 1 for the first turn of the key, more for those after a failure. */
+  readonly attempt: number
+}
+
+/**
+ * The turn of a key has ended. A turn whose runner or app-server was lost has none: {@link Moved} follows.
+ *
+ * @category models
+ */
+export interface TurnEnded {
+  readonly method: "$turnEnded"
+  readonly turnKey: string
+}
+
+/**
+ * The server asks: an approval or a question that `thread.answer` answers.
+ *
+ * @category models
+ */
+export type Asked = {
+  readonly [M in ServerRequests.InteractiveMethod]: {
+    readonly method: "$asked"
+    /** The id to answer. */
+    readonly requestId: string
+    /** The request, discriminated on `method`. */
+    readonly request: { readonly method: M; readonly params: ServerRequests.Params<M> }
+  }
+}[ServerRequests.InteractiveMethod]
+
+/**
+ * A request of the server needs no answer any more.
+ *
+ * @category models
+ */
+export interface Settled {
+  readonly method: "$settled"
+  readonly requestId: string
+}
+
+/** Events that the host adds to those of the server. */
+export type HostEvent = Moved | Missed | TurnStarted | TurnEnded | Asked | Settled
+
+/**
+ * An event of a hosted thread, with the cursor to continue after it.
+ *
+ * @category models
+ */
+export type HostedEvent = (Notification | HostEvent) & { readonly cursor: Cursor }
+
+/** The first element of a subscription: where it begins. */
+export interface Here {
+  readonly method: "$here"
+}
+
+/** An event, or the begin of the subscription. */
+export type Followed = HostedEvent | (Here & { readonly cursor: Cursor })
+
+type Message = Raw | HostEvent | Here
+
+/** The methods of the server have no `$`. */
+const isOfHost = (message: Message): message is HostEvent | Here =>
+  typeof message.method === "string" && message.method.startsWith("$")
+
+/** Reads events from the wire. */
+export const fromWire = ({ epoch, json, seq }: WireEvents): ReadonlyArray<Followed> => {
+  // The host writes arrays of these.
+  const messages = JSON.parse(json) as ReadonlyArray<Message>
+  return messages.map((message, index) => {
+    const cursor = { epoch, seq: seq + index }
+    return isOfHost(message) ? { ...message, cursor } : { ...fromMessage(message), cursor }
+  })
+}

@@ -1,0 +1,102 @@
+/** Hosted threads in one process: the real binary, a scripted model, a cluster in memory. */
+import * as TestThreads from "@effect-codex/cluster/TestThreads"
+import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
+import { Gate, Reply, TestCodex } from "@effect-codex/testing"
+import { assert, describe, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { askedFor, setup } from "./utils.ts"
+
+describe("hosted threads", () => {
+  layer(
+    TestThreads.layer().pipe(
+      Layer.provideMerge(TestCodex.layer({ script: TestCodex.echo, client: { restart: Schedule.recurs(20) } }))
+    ),
+    { excludeTestServices: true }
+  )((it) => {
+    it.effect("run a turn, and answer the same key with the same result", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const thread = threads.thread("same key")
+        const results = yield* Effect.all(
+          Array.from({ length: 10 }, () => thread.run("hello once", { turnKey: "k" })),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(results[0]?.finalResponse, "hello once")
+        for (const result of results) assert.deepStrictEqual(result, results[0])
+        assert.strictEqual((yield* askedFor("hello once")).length, 1)
+        const read = yield* thread.read({ includeTurns: true })
+        assert.strictEqual(read.turns?.length, 1)
+        const where = yield* thread.where
+        assert.strictEqual(where.state, "idle")
+        assert.strictEqual(where.threadId, results[0]?.threadId)
+      }))
+
+    it.effect("stream the events of a run, up to its end", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const events = yield* Stream.runCollect(threads.thread("stream").stream("to be streamed"))
+        const methods = events.map(({ method }) => method)
+        assert.strictEqual(methods[0], "$turnStarted")
+        assert.strictEqual(methods.at(-2), "turn/completed")
+        assert.strictEqual(methods.at(-1), "$turnEnded")
+        assert.include(methods, "item/agentMessage/delta")
+      }))
+
+    it.effect("decode a typed answer at the client", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        yield* model.enqueue(Reply.text(JSON.stringify({ pieces: 3 })))
+        const result = yield* threads.thread("typed").run("How many?", {
+          output: Schema.Struct({ pieces: Schema.Int })
+        })
+        assert.deepStrictEqual(result.output, { pieces: 3 })
+      }))
+
+    it.effect("refuse names and inputs that could not be found again", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const errors = [
+          yield* Effect.flip(threads.thread("").run("no name")),
+          yield* Effect.flip(threads.thread("keys").run("no key", { turnKey: "" })),
+          yield* Effect.flip(threads.thread("keys").run([]))
+        ]
+        assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array(3).fill("InvalidInputError"))
+        // The first turn of a thread may be refused.
+        const refused = yield* Effect.flip(
+          threads.thread("refused").run([{ type: "localImage", path: "/no/such/file" }])
+        )
+        assert.strictEqual(refused._tag, "InvalidInputError")
+        const index = yield* ThreadIndex.ThreadIndex
+        assert.strictEqual((yield* index.get("refused"))?.progress, "new")
+        assert.strictEqual((yield* threads.thread("refused").run("and then")).finalResponse, "and then")
+        assert.strictEqual((yield* index.get("refused"))?.progress, "begun")
+        // A key that looks like the second attempt of another one is a run of its own.
+        yield* threads.thread("keys").run("one", { turnKey: "k" })
+        assert.strictEqual((yield* threads.thread("keys").run("two", { turnKey: "k#2" })).finalResponse, "two")
+      }))
+
+    it.effect("hand out a turn that can be followed, steered and interrupted", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
+        const thread = threads.thread("turn")
+        const turn = yield* thread.turn("wait", { turnKey: "long" })
+        const following = yield* Effect.forkChild(Stream.runCollect(turn.stream))
+        assert.strictEqual((yield* thread.where).turnKey, "long")
+        yield* turn.interrupt
+        const result = yield* turn.run
+        assert.strictEqual(result.status, "interrupted")
+        const events = yield* Fiber.join(following)
+        assert.strictEqual(events.at(-1)?.method, "$turnEnded")
+        assert.deepStrictEqual(yield* thread.run("wait", { turnKey: "long" }), result)
+        const refused = yield* Effect.flip(thread.interrupt())
+        assert.strictEqual(refused._tag, "ThreadUnavailableError")
+      }))
+  })
+})
