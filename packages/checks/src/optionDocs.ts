@@ -10,6 +10,7 @@ import { filesBelow, type Node, readSource, type Source } from "./source.ts"
 
 /** A property of an interface, with the description that an editor shows. */
 interface Property {
+  /** The text of the docstring, with the stars of its lines. */
   readonly doc: string
   readonly file: string
   readonly line: number
@@ -148,7 +149,7 @@ const ownProperties = (source: Source, members: ReadonlyArray<Node>): Properties
   new Map(members.flatMap((member) => {
     const name = member.type === "TSPropertySignature" ? textOf(member.key) : undefined
     if (name === undefined) return []
-    const doc = (source.docBefore(member.start) ?? "").replaceAll("@experimental", "").replaceAll(/[\s*]/g, "")
+    const doc = (source.docBefore(member.start) ?? "").replaceAll("@experimental", "")
     return [[name, { doc, file: source.file, line: source.lineOf(member.start) }] as const]
   }))
 
@@ -161,16 +162,23 @@ const optionsIn = (file: string): ReadonlyArray<string> =>
     return [...declared, ...statement.specifiers.flatMap(({ exported }) => textOf(exported) ?? [])]
   }).filter((name) => name.endsWith("Options"))
 
+/** Returns the exported options of a module: the properties of each, inherited ones included. */
+export const optionsOf = (file: string): ReadonlyMap<string, Properties> =>
+  new Map(
+    optionsIn(file).map((name) => {
+      const found = find(file, name)
+      if (found === undefined) throw new Error(`${file}: can't find ${name}`)
+      return [name, propertiesOf(found.source, found.node)]
+    })
+  )
+
 /** Checks that every property of every exported `...Options` has a description, inherited ones included. */
 export const checkOptions = (src: string): ReadonlyArray<Problem> => {
   const problems = new Map<string, Problem>()
   for (const path of filesBelow(src).filter((path) => !path.includes("/"))) {
-    const file = join(src, path)
-    for (const name of optionsIn(file)) {
-      const found = find(file, name)
-      if (found === undefined) throw new Error(`${file}: can't find ${name}`)
-      for (const [option, { doc, file, line }] of propertiesOf(found.source, found.node)) {
-        if (doc !== "") continue
+    for (const [name, properties] of optionsOf(join(src, path))) {
+      for (const [option, { doc, file, line }] of properties) {
+        if (/[^\s*]/.test(doc)) continue
         problems.set(`${file}:${line}`, { file, line, message: `${option}, an option of ${name}, has no docstring` })
       }
     }

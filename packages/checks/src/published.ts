@@ -22,28 +22,11 @@ import {
   sdkProgram,
   testingProgram
 } from "./installed.ts"
-import { checkPacked, publicModules, readManifest } from "./packed.ts"
+import { output, pack, type Packed } from "./pack.ts"
+import { checkPacked, readManifest } from "./packed.ts"
 import { type Problem, report, root } from "./problem.ts"
 
 const bin = (name: string): string => join(root, "node_modules", ".bin", name)
-
-const output = async (cwd: string, command: string, ...args: ReadonlyArray<string>): Promise<string> => {
-  const result = await run(cwd, command, args)
-  if (typeof result !== "string") throw new Error(result.message)
-  return result.trim()
-}
-
-/** Packs a package, and unpacks it again for inspection. */
-const pack = async (folder: string, directory: string) => {
-  const source = join(root, "packages", folder)
-  const archive = join(directory, await output(source, "npm", "pack", "--silent", "--pack-destination", directory))
-  const unpacked = join(directory, folder)
-  mkdirSync(unpacked)
-  await output(directory, "tar", "-xzf", archive, "--strip-components=1", "-C", unpacked)
-  return { archive, unpacked, modules: publicModules(unpacked) }
-}
-
-type Packed = Awaited<ReturnType<typeof pack>>
 
 /** Reports corrections that `npm publish` would make in a manifest with only a warning. They can remove a command. */
 const corrected = async (unpacked: string): Promise<ReadonlyArray<Problem>> => {

@@ -109,8 +109,11 @@ const typeOfSchema = (node: Node, text: Text): readonly [type: string, optional:
       return [typeOfSchema(argument, text)[0], true]
     case "Schema.NullOr":
       return [`${typeOfSchema(argument, text)[0]} | null`, false]
+    case "Schema.suspend":
+      return typeOfSchema(argument, text)
     case "Schema.Codec":
-      return [text(argument), false]
+    case "Schema.tag":
+      return [text(argument).replace(/^import\("[^"]*\/(\w+)"\)/, "$1"), false]
     case "Schema.Literals":
       return [text(argument).replace(/^readonly \[/, "").replace(/\]$/, "").split(", ").join(" | "), false]
     default:
@@ -118,14 +121,31 @@ const typeOfSchema = (node: Node, text: Text): readonly [type: string, optional:
   }
 }
 
+/** A field of an error in its source: its docstring, and the name of its Schema, if it has one. */
+interface Field {
+  readonly doc?: string | undefined
+  readonly schema?: string | undefined
+}
+
 /** Prints the fields of a tagged error without their Schemas. */
-const errorFields = (shape: Node, text: Text, docBefore: (offset: number) => string | undefined): string =>
+const errorFields = (shape: Node, text: Text, fieldOf: (name: string, offset: number) => Field): string =>
   shape.type !== "TSTypeLiteral" ? "" : shape.members.map((member) => {
     if (member.type !== "TSPropertySignature" || member.typeAnnotation == null) return text(member)
     const [type, optional] = typeOfSchema(member.typeAnnotation.typeAnnotation, text)
-    const doc = docBefore(member.start)
-    return `${doc === undefined ? "" : `/*${doc}*/\n`}readonly ${text(member.key)}${optional ? "?" : ""}: ${type}`
+    const { doc, schema } = fieldOf(text(member.key), member.start)
+    const before = doc === undefined ? "" : `/*${doc}*/\n`
+    return `${before}readonly ${text(member.key)}${optional ? "?" : ""}: ${schema ?? type}`
   }).join("\n")
+
+/** Reads the fields of an error class from its source: declarations have neither their docstrings nor the names of their Schemas. */
+const fieldsInSource = (declarations: string, name: string): (field: string) => Field => {
+  const file = declarations.replace(/([\\/])dist([\\/])/, "$1src$2").replace(/\.d\.ts$/, ".ts")
+  const source = existsSync(file) ? readFileSync(file, "utf8") : ""
+  const [, body = ""] = new RegExp(`class ${name} extends ([^]*?)^\\}\\)`, "m").exec(source) ?? []
+  const fields = body.matchAll(/(?:\/\*(\*(?:(?!\*\/)[^])*)\*\/\s*)?^ +(\w+): (?:([A-Z]\w*)(?=,?$))?/gm)
+  const found = new Map([...fields].map(([, doc, field, schema]) => [field, { doc, schema }]))
+  return (field) => found.get(field) ?? {}
+}
 
 /** Returns the declaration file of a module that a public module exports again. `#` imports belong to the folder `node`. */
 const declarationFile = (from: string): string => from.replace(/^#(.*)$/, "./node/$1.ts").replace(/\.ts$/, ".d.ts")
@@ -155,7 +175,8 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
   }
 
   const classCode = (name: string, node: ESTree.Class): string => {
-    const base = node.superClass?.type === "Identifier" ? types.get(node.superClass.name) : undefined
+    const found = node.superClass?.type === "Identifier" ? types.get(node.superClass.name) : undefined
+    const base = found?.type === "TSIntersectionType" ? found.types[0] : found
     const body = node.body.body.map(text).filter((member) => !member.startsWith("get message()")).join("\n")
     if (base === undefined) return text(node).replace(/^declare /, "")
     const [self, id, shape] = typeArguments(base)
@@ -165,11 +186,15 @@ const declarationsOf = (file: string): ReadonlyMap<string, Export> => {
         shapes.set(text(shape), `${name}["Service"]`)
         return `class ${name} extends Context.Service<${name}, ${text(shape)}>()(${text(id)}) {${body}}`
       case "Schema.Class": {
-        // Class<Self, TaggedStruct<Tag, Fields>, Base>
-        const [tag, fields] = typeArguments(id ?? base)
+        // Class<Self, TaggedStruct<Tag, Fields>, Base>, or Class<Self, Struct<Fields>, Base> of a base of our own
+        const [first, second] = typeArguments(id ?? base)
+        if (self !== undefined && first !== undefined && nameOfType(id ?? base, text) === "Schema.Struct") {
+          return `class ${name} extends Error {\n${errorFields(first, text, fieldsInSource(file, name))}\n${body}}`
+        }
+        const [tag, fields] = [first, second]
         if (self === undefined || tag === undefined || fields === undefined) break
         return `class ${name} extends Error {\nreadonly _tag: ${text(tag)}\n${
-          errorFields(fields, text, source.docBefore)
+          errorFields(fields, text, (_, offset) => ({ doc: source.docBefore(offset) }))
         }\n${body}}`
       }
     }

@@ -68,6 +68,26 @@ describe("docs/api.md", () => {
     }
   })
 
+  it("has the fields of errors with a base class, from declarations and sources", () => {
+    const directory = directoryOf({
+      "dist/index.d.ts": `/** A. */\nexport * as Things from "./Things.ts";\n`,
+      "dist/Things.d.ts": [
+        "/** Things. */",
+        `declare const Bad_base: Schema.Class<Bad, Schema.Struct<{`,
+        `    _tag: Schema.tag<"Bad">;\n    reason: Schema.TaggedUnion<{}>;\n    thing: Schema.Codec<import("a/Things").Thing>;`,
+        "}>, Base> & Pick<{}, never>;\n/** Bad. */\nexport declare class Bad extends Bad_base {\n    get message(): string;\n}"
+      ].join("\n"),
+      "src/Things.ts": [
+        `export class Bad extends Base.extend<Bad>("Bad")({`,
+        `  _tag: Schema.tag("Bad"),\n  /** Why. */\n  reason: Reason,\n  thing: Schema.suspend(Thing)\n}) {\n}`
+      ].join("\n")
+    })
+    const [module] = modulesOf(join(directory, "dist/index.d.ts"))
+    assert.deepStrictEqual(module?.exports.map(({ code }) => code), [[
+      "class Bad extends Error {\nreadonly _tag: \"Bad\"\n/** Why. */\nreadonly reason: Reason\nreadonly thing: Things.Thing\n}"
+    ]])
+  })
+
   it("is written from declarations", () => {
     const directory = directoryOf({
       "index.d.ts": `/** A. */\nexport * as Things from "./Things.ts";\n`,

@@ -256,6 +256,42 @@ const prints: Readonly<
     "the page answered with 200",
     "without the key in its URL, the server answered with 403"
   ],
+  "60_chat_server": [
+    /^200 event: chat$/m,
+    "event: text\ndata: \"Hello \"",
+    "event: done\ndata: {\"status\":\"completed\",\"tokens\":",
+    "200 event: chat",
+    "event: text\ndata: \"You \"",
+    "event: done",
+    /^event: failed\ndata: \{"message":"The turn failed.*ran out of room.*"retry":false\}$/m,
+    "404 no such chat",
+    "health 200"
+  ],
+  "61_review_bot": {
+    input: "+++ b/src/main.ts\n@@ -1 +1 @@\n-const a = 1\n+const a = 2\n",
+    lines: ["::notice file=+++ b/src/main.ts,line=1::+++ b/src/main.ts", "1 findings."]
+  },
+  "62_approval_page": [
+    /^accept: .*echo hello.*You asked for it\.$/m,
+    "echo hello: completed",
+    /^decline: .*rm -r build/m,
+    "rm -r build: declined"
+  ],
+  "63_worktrees": ["readme: README.md", "license: LICENSE", "nothing: nothing has changed", "main: unchanged"],
+  "64_budget": [
+    /^step 1: \d+ tokens, [1-9]\d* left$/m,
+    /^stopped after \d+ tokens of \d+, 0 left$/m,
+    "The budget is used up."
+  ],
+  "65_route_handler": [
+    "200 {\"type\":\"text\",\"text\":\"Hello \"}",
+    "{\"type\":\"done\",\"status\":\"completed\"}",
+    /^200 \{"type":"failed",.*ran out of room.*"retry":false\}$/m,
+    "400 message is missing",
+    "first line: {\"type\":\"text\",\"text\":\"1 \"}",
+    "closed"
+  ],
+  "66_electron": [`completed: ${hello} Hello.`, /^failed: .*ran out of room/m, /^interrupted: 1/m],
   "70_hosted_threads": ["answers equal", "text    streamed", "turns   2", "state   idle"],
   "71_durable_workflow": ["waiting for an approval", "ticket fixed", "again  fixed"],
   "73_fleet_metrics": [
@@ -322,6 +358,17 @@ layer(Outcomes.layer, { timeout: "5 minutes", excludeTestServices: true })("exam
   }
 })
 
+/** The address that a server prints. */
+const urlOf = <E>(stdout: Stream.Stream<Uint8Array, E>) =>
+  stdout.pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.map((line) => /Listening on (\S+)/.exec(line)?.[1]),
+    Stream.filter((url) => url !== undefined),
+    Stream.runHead,
+    Effect.flatMap(Effect.fromOption)
+  )
+
 describe.concurrent("examples with options", () => {
   for (const [name, expected] of tested) {
     if (!("lines" in expected)) continue
@@ -335,14 +382,7 @@ describe.concurrent("examples with options", () => {
   it.live("22_sse_server", () =>
     Effect.gen(function*() {
       const server = yield* start(fileOf("22_sse_server"), { env: { PORT: "0" } })
-      const url = yield* server.stdout.pipe(
-        Stream.decodeText,
-        Stream.splitLines,
-        Stream.map((line) => /Listening on (\S+)/.exec(line)?.[1]),
-        Stream.filter((url) => url !== undefined),
-        Stream.runHead,
-        Effect.flatMap(Effect.fromOption)
-      )
+      const url = yield* urlOf(server.stdout)
       const ask = (search: string) => HttpClient.get(`${url}/ask${search}`)
 
       const answer = yield* ask("?question=hello")
@@ -358,6 +398,21 @@ describe.concurrent("examples with options", () => {
       const blank = yield* Effect.flatMap(ask("?question=%20"), ({ text }) => text)
       assert.match(blank, /^event: failed\ndata: \{"message":".*the text is empty.*"\}\n\n$/)
       assert.strictEqual((yield* ask("")).status, 400)
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
+
+  it.live("60_chat_server answers to the end after SIGTERM", () =>
+    Effect.gen(function*() {
+      const server = yield* start(fileOf("60_chat_server"), { env: { PORT: "0" } })
+      const url = yield* urlOf(server.stdout)
+      const answer = yield* HttpClient.get(`${url}/?message=count%20to%2040`)
+      const text = yield* answer.stream.pipe(
+        Stream.decodeText,
+        // The first text has come, so the turn runs.
+        Stream.tap((text) => text.includes("event: text") ? Effect.ignore(server.kill()) : Effect.void),
+        Stream.mkString
+      )
+      assertPrints(text, ["\"1 \"", "\"40 \"", "event: done\ndata: {\"status\":\"completed\""])
+      assert.strictEqual(Number(yield* server.exitCode), 0)
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, FetchHttpClient.layer])))
 
   const quickstart = fileOf("01_quickstart")

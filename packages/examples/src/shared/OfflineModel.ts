@@ -22,10 +22,15 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
     return Reply.failed({ code: "server_is_overloaded", message: "Not now." })
   }
 
+  const isResult = String(request.body.input.at(-1)?.type).endsWith("_output")
+
+  const [, article] = /the article "([^"]+)"/.exec(text) ?? []
+  if (article !== undefined && !isResult && request.toolNames.includes("stock")) {
+    return Reply.functionCall({ name: "stock", arguments: { article } }, usage)
+  }
+
   const schema = request.outputFormat?.schema
   if (schema !== undefined) return Reply.text(JSON.stringify(sampleOf(schema, text)), usage)
-
-  const isResult = String(request.body.input.at(-1)?.type).endsWith("_output")
 
   if (text.includes("source=\"goal\"")) {
     if (isResult) return answer("The goal is reached.")
@@ -72,11 +77,6 @@ const respond = (request: ModelRequest.ModelRequest): Reply.Reply => {
     ], usage)
   }
 
-  const [, article] = /the article "([^"]+)"/.exec(text) ?? []
-  if (article !== undefined && request.toolNames.includes("stock")) {
-    return Reply.functionCall({ name: "stock", arguments: { article } }, usage)
-  }
-
   const [, customer] = /customer "([^"]+)"/.exec(text) ?? []
   if (customer !== undefined && request.toolNames.includes("crm.find_customer")) {
     const name = /show/i.test(text) ? "portrait" : "find_customer"
@@ -104,7 +104,7 @@ export const script: ScriptedModel.Script = { respond }
 
 const lastLine = (text = ""): string => text.trimEnd().split("\n").at(-1) ?? ""
 
-/** Returns a value that a JSON schema allows, with `text` as every string, except for a date that was refused before. */
+/** Returns a value that a JSON schema allows, with the first line of `text` as every string, except for a date that was refused before. */
 const sampleOf = (schema: unknown, text: string): unknown => {
   if (typeof schema !== "object" || schema === null) return null
   const { anyOf, const: only, description, enum: members, items, properties, type } = schema as {
@@ -127,6 +127,6 @@ const sampleOf = (schema: unknown, text: string): unknown => {
     case "boolean":
       return true
     default:
-      return text
+      return text.split("\n", 1)[0]
   }
 }
