@@ -38,6 +38,11 @@ export const behindProxy = <A, E, R>(
       const client = yield* CodexClient.CodexClient
       const router = yield* Router.Router
       const result = yield* use({ codex, client, router, model, proxy })
+      // A request with which the client catches up in the background may be in flight.
+      yield* Effect.repeat(Effect.sync(router.stats), {
+        until: ({ pending }) => pending === 0,
+        schedule: Schedule.spaced("5 millis")
+      })
       assert.deepInclude(router.stats(), idle)
       return result
     }).pipe(Effect.provideContext(context))
