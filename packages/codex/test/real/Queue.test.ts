@@ -85,9 +85,9 @@ layer(TestCodex.layer({ script }), { excludeTestServices: true })("a queue", (it
       yield* second.arrived
       const busy = yield* Effect.flip(thread.run("no", { whenBusy: "fail" }))
       assert.instanceOf(busy, CodexError.ThreadBusyError)
-      const joined = yield* Effect.forkChild(thread.run("more", { whenBusy: "steer" }), { startImmediately: true })
+      const joined = yield* thread.turn("more", { whenBusy: "steer" })
       yield* second.open
-      assert.strictEqual((yield* Fiber.join(joined)).id, started.id)
+      assert.strictEqual((yield* joined.run).id, started.id)
       const own = yield* Fiber.join(run)
       assert.notStrictEqual(own.id, started.id)
       assert.deepStrictEqual(agentTexts(own), ["own"])
