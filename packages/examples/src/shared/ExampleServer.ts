@@ -15,6 +15,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 import * as ExampleCodex from "./ExampleCodex.ts"
 import * as OfflineModel from "./OfflineModel.ts"
 
@@ -74,8 +75,10 @@ export const listen = (how: "ws" | "unix", ...args: ReadonlyArray<string>) =>
     )
     if (how === "unix") return yield* Effect.as(Effect.retry(connect(path), Schedule.spaced("20 millis")), path)
     return yield* Effect.callback<string>((resume) => {
-      server.stderr.on("data", (data) => {
-        const address = /listening on: (ws:\S+)/.exec(String(data))?.[1]
+      // A line may arrive in pieces.
+      const lines = createInterface({ input: server.stderr })
+      lines.on("line", (line) => {
+        const address = /listening on: (ws:\S+)/.exec(line)?.[1]
         if (address !== undefined) resume(Effect.succeed(address))
       })
     })
