@@ -5,6 +5,7 @@ import { CodexError, ServerRequests } from "effect-codex"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { escalate } from "../real/family.ts"
@@ -26,6 +27,8 @@ layer(server.layer("ws", { script: {}, home: { approvalPolicy: "on-request" } })
             if (step === "answered") yield* model.enqueue(Reply.text("c"))
             const turn = yield* thread.turn("go")
             yield* gate.arrived
+            // From here on, the server sends nothing but what the next request causes.
+            yield* Stream.runHead(turn.text)
             const isCut = cutAt(proxy, step)
             const error = yield* Effect.flip(turn.steer("more"))
             proxy.onData = () => {}
@@ -54,6 +57,8 @@ layer(server.layer("ws", { script: {}, home: { approvalPolicy: "on-request" } })
             yield* model.enqueue(Reply.message({ deltas: ["a ", gate, "b"] }))
             const turn = yield* thread.turn("go")
             yield* gate.arrived
+            // From here on, the server sends nothing but what the next request causes.
+            yield* Stream.runHead(turn.text)
             const isCut = cutAt(proxy, step)
             yield* turn.interrupt
             assert.isTrue(isCut())

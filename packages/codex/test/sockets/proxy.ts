@@ -11,12 +11,22 @@ export interface Proxy {
   readonly cut: () => boolean
   /** Passes nothing more to the client, as a network that stalls. */
   readonly stall: () => void
-  /** Runs for each piece of data on its way, before it is passed on. */
+  /** Runs for each piece of data on its way, before it is passed on, except for pongs of the client, which are no message. */
   onData: (direction: "up" | "down", data: Buffer) => void
   /** Whether new connections are refused. */
   isDown: boolean
   /** How many connections there have been. */
   connections: number
+}
+
+/** The size of a pong without a payload: two bytes, and the mask of a client. */
+const pongSize = 6
+
+/** Returns true for data of nothing but pongs, with which the client acknowledges what it reads. */
+const isPongs = (data: Buffer): boolean => {
+  if (data.length % pongSize !== 0) return false
+  for (let at = 0; at < data.length; at += pongSize) if (data[at] !== 0x8a || data[at + 1] !== 0x80) return false
+  return true
 }
 
 /** Starts a proxy before a server. It listens on TCP, or, if asked for, on a Unix socket beside that of the server. */
@@ -41,7 +51,7 @@ export const make = (target: string, on: "ws" | "unix" = "ws"): Effect.Effect<Pr
           }
           const pass = (direction: "up" | "down", from: Socket, into: Socket) =>
             from.on("error", () => {}).on("close", end).on("data", (data) => {
-              proxy.onData(direction, data)
+              if (direction === "down" || !isPongs(data)) proxy.onData(direction, data)
               if (!into.destroyed) into.write(data)
             })
           pass("up", down, up)
