@@ -194,7 +194,7 @@ const prints: Readonly<
   ],
   "53_lasting_home": [
     /^turn [1-9]\d* of [\w-]+: Are you still there\?$/m,
-    /^turn [2-9]\d* of [\w-]+: Are you still there\?$/m
+    /^turn (?:[2-9]|\d{2,}) of [\w-]+: Are you still there\?$/m
   ],
   "39_survive_a_kill": {
     // It starts itself.
