@@ -18,7 +18,7 @@ export const summary = (values: ReadonlyArray<number>): Summary => {
 
 export const median = (values: ReadonlyArray<number>): number => summary(values).median
 
-/** What is required of a ratio, and what is aimed at in addition. */
+/** The required value of a ratio, and the goal beyond it. */
 export interface Goal {
   readonly atLeast?: number
   readonly atMost?: number

@@ -54,7 +54,7 @@ const onEffectSocket = (webSocket: Socket.WebSocketConstructor["Service"]) =>
     )
   )
 
-/** What the server of older versions, and large responses, need. */
+/** Options that older servers and large responses need. */
 const wsOptions = { perMessageDeflate: false, maxPayload: 0 } as const
 
 /** On a WebSocket of the package `ws`, or of Node. The messages of one tick are passed on together. */

@@ -21,7 +21,7 @@ const frameOf = (payload: Buffer): Buffer => {
   return Buffer.concat([header, payload])
 }
 
-/** What the server writes, write by write, made before it is measured. */
+/** The writes of the server, made before the measurement. */
 const writes = (): ReadonlyArray<Buffer> => {
   if (file === undefined) return []
   const lines = Fs.readFileSync(file)

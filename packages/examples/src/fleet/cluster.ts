@@ -1,4 +1,4 @@
-/** What all members of the cluster share. */
+/** The settings that all members of the cluster share. */
 import type * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Redacted from "effect/Redacted"

@@ -5,7 +5,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
-/** What a thread shows. */
+/** A thread, as the page shows it. */
 export interface View {
   readonly event: (event: HostedThreads.HostedEvent) => void
   /** The place of the thread, or undefined while no runner answers for it. */

@@ -123,7 +123,7 @@ const liveButton = (store: Store, chart: Chart, list: EventList) => {
   return { button, go }
 }
 
-/** What the server says about the recording. */
+/** A report of the server about the recording. */
 const notices = () => {
   const text = element("span")
   const reload = element("button", { class: "button", type: "button", click: () => location.reload() }, "Reload")
