@@ -13,7 +13,7 @@ import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
 import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
-import { Seen } from "./Seen.ts"
+import type { Seen } from "./Seen.ts"
 
 /** The functions of the router that an expected turn uses. */
 export interface Routes {
@@ -23,6 +23,8 @@ export interface Routes {
   readonly turn: (turnId: string) => RunningTurn
   /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
+  /** Creates a record of the received part of a turn. */
+  readonly seen: () => Seen
   /** The tokens that the thread has used so far, if they are known. */
   readonly used: () => Usage.Tokens | undefined
   /** Reports that no turn of the thread runs, after the last event of a turn. Takes the method of the notification that reported it. */
@@ -128,7 +130,7 @@ export class ExpectedTurn {
     const turn = this.routes.turn(turnId)
     turn.isForeign = false
     // The history has what is missing, even if no other connection follows.
-    if (this.lost !== null && !turn.hasStarted) turn.seen ??= new Seen()
+    if (this.lost !== null && !turn.hasStarted) turn.seen ??= this.routes.seen()
     turn.usedBefore = usedBefore
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {

@@ -79,11 +79,10 @@ export const rejoin = (
   threadId: string
 ): Effect.Effect<void, RequestError> => {
   const { rejoining } = wire.router
-  const sameIds = ServerVersion.isAtLeast(serverVersion, "0.169.0")
   const hasPages = ServerVersion.isAtLeast(serverVersion, "0.151.0")
   const ask = askOn(wire)
   const resume = (params: object, looks: number) =>
-    ask("thread/resume", { threadId, ...params }, (result) => rejoining.rejoined(threadId, result, { looks, sameIds }))
+    ask("thread/resume", { threadId, ...params }, (result) => rejoining.rejoined(threadId, result, looks))
 
   const catchUp = (looks: number): Effect.Effect<void, RequestError> =>
     Effect.gen(function*() {

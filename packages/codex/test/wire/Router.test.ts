@@ -87,7 +87,7 @@ describe("a turn whose start was lost with the connection", () => {
         router.rejoining.rejoined(
           threadId,
           { thread: { turns: [{ id: turnId, status: "inProgress", items }] } },
-          { looks, sameIds: true }
+          looks
         )
       router.open(connection)
       const expected = router.expectTurn(threadId, { clientId: "mine", events: false })
