@@ -282,18 +282,18 @@ describe("a start whose response was lost", () => {
   )
 })
 
+/** The events of a turn, as the server sends them while the client is connected. */
+const live = (threadId: string, clientId: string) => [
+  Fixture.turnStarted(threadId, "turn-1"),
+  Fixture.itemStarted(threadId, "turn-1", user("live-1", clientId)),
+  Fixture.itemCompleted(threadId, "turn-1", user("live-1", clientId)),
+  Fixture.itemStarted(threadId, "turn-1", message("live-2", "")),
+  Fixture.delta(threadId, "turn-1", "hello", "live-2"),
+  Fixture.itemCompleted(threadId, "turn-1", message("live-2", "hello"))
+]
+
 describe("on a server before 0.169", () => {
   const options = { version: "0.150.0" }
-
-  /** The events of a turn, as the server sends them while the client is connected. */
-  const live = (threadId: string, clientId: string) => [
-    Fixture.turnStarted(threadId, "turn-1"),
-    Fixture.itemStarted(threadId, "turn-1", user("live-1", clientId)),
-    Fixture.itemCompleted(threadId, "turn-1", user("live-1", clientId)),
-    Fixture.itemStarted(threadId, "turn-1", message("live-2", "")),
-    Fixture.delta(threadId, "turn-1", "hello", "live-2"),
-    Fixture.itemCompleted(threadId, "turn-1", message("live-2", "hello"))
-  ]
 
   remote("a turn that was started again has each item once", () =>
     Effect.gen(function*() {
