@@ -218,8 +218,7 @@ const withoutTools = () =>
   new CodexConnectionError({
     reason: {
       _tag: "NotRejoined",
-      detail:
-        "the turn has ended, and servers before 0.151 keep no tool calls of an ended turn; `thread.read` has its messages"
+      detail: "it ended meanwhile, and servers before 0.151 do not keep the tool calls of an ended turn"
     }
   })
 
