@@ -30,9 +30,9 @@ type Ask = <A>(method: string, params: object, read: (result: unknown) => A) => 
 const askOn = (wire: Wire): Ask => (method, params, read) =>
   roundTrip(wire, { method, params, timeout, control: true, read: (result) => Exit.succeed(read(result)) })
 
-/** The pause between two attempts to catch up with a thread, and their largest number. */
+/** The pause between two attempts to catch up with a thread, and their largest number: a turn may take five seconds to begin. */
 const pause = "50 millis"
-const maxLooks = 40
+const maxLooks = 100
 
 /** The largest number of pauses for the repeated usage: it may be late, and a turn may have none. */
 const maxWaits = 5
@@ -103,11 +103,13 @@ export const rejoin = (
     Effect.flatMap(
       Effect.catchTag(ask("thread/read", { threadId }, factsOf), "CodexRpcError", () => Effect.succeed(gone)),
       ({ isActive, isEphemeral, isKnown }) => {
-        // The server may have read the start of that turn, and be busy with it.
         const mayBegin = isKnown && !isEphemeral
-        if (mayBegin && (isActive ? looks < maxLooks : looks === 0)) return later(looks)
+        // The thread of a turn that the server has accepted is idle until the turn begins.
+        const isExpected = isActive || wire.router.turnsOf(threadId).length > 0
+        // The server may have read the start of that turn, and be busy with it.
+        if (mayBegin && (isExpected ? looks < maxLooks : looks === 0)) return later(looks)
         return Effect.sync(() => {
-          if (mayBegin && !isActive) return rejoining.unstarted(threadId)
+          if (mayBegin && !isExpected) return rejoining.unstarted(threadId)
           const detail = isEphemeral ? "the server does not resume ephemeral threads" : refusal.serverMessage
           rejoining.refused(
             threadId,

@@ -282,6 +282,25 @@ describe("a start whose response was lost", () => {
   )
 })
 
+describe("the first turn of a thread, which the server has accepted,", () => {
+  remote(
+    "is followed when the server has stored its thread, which it refused to resume before",
+    () =>
+      Effect.gen(function*() {
+        const { countOf, histories, lose, repeats, server, thread, threadId, tokenUsage } = yield* setup
+        yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id: "turn-1" }) }))
+        const turn = yield* thread.turn("go")
+        // The thread is idle until the turn begins.
+        yield* server.on("thread/read", () => ({ thread: Fixture.thread({ id: threadId }) }))
+        yield* histories(noRollout, noRollout, noRollout, [ended("turn-1", [message("m", "hello")])])
+        yield* repeats(tokenUsage("turn-1", 10), 1)
+        yield* lose
+        assert.deepStrictEqual(agentTexts(yield* turn.run), ["hello"])
+        assert.strictEqual(yield* countOf("thread/read"), 3)
+      })
+  )
+})
+
 /** The events of a turn, as the server sends them while the client is connected. */
 const live = (threadId: string, clientId: string) => [
   Fixture.turnStarted(threadId, "turn-1"),
