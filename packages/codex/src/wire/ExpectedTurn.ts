@@ -46,12 +46,9 @@ export interface Findable {
 
 /**
  * The outcome of a start whose response was lost with the connection: the turn, if the next connection shows it. Undefined if it has
- * not started; then it can be sent again. `isSubscribed` is false if the server does not send the events of the thread.
+ * not started; then it can be sent again.
  */
-export interface Outcome {
-  readonly started: StartedTurn | undefined
-  readonly isSubscribed: boolean
-}
+export type Outcome = StartedTurn | undefined
 
 const gap = Symbol("gap")
 
@@ -113,7 +110,7 @@ export class ExpectedTurn {
   /** Looks for the turn when the thread is resumed the next time. It was started earlier, or never. */
   search(): Effect.Effect<Outcome, CodexConnectionError> {
     const outcome = Deferred.makeUnsafe<Outcome, CodexConnectionError>()
-    this.lost = { busy: Exit.succeed({ started: undefined, isSubscribed: true }), outcome }
+    this.lost = { busy: Exit.succeed(undefined), outcome }
     return Deferred.await(outcome)
   }
 
@@ -164,7 +161,7 @@ export class ExpectedTurn {
   }
 
   /** Looks for the turn in the history of the thread. */
-  private find({ isSubscribed, isWhole, looks, turns }: History): Caught | undefined {
+  private find({ isWhole, looks, turns }: History): Caught | undefined {
     const { findable, lost } = this
     if (findable === undefined || lost === null) return nothing
     const found = turns.findLast((turn) => hasMessage(turn, findable.clientId))
@@ -174,7 +171,7 @@ export class ExpectedTurn {
         findable.events,
         isWhole && turns[0] === found ? Usage.none : this.usedBefore
       )
-      return { settle: () => this.settle(Exit.succeed({ started, isSubscribed })), endings: [] }
+      return { settle: () => this.settle(Exit.succeed(started)), endings: [] }
     }
     if (!isWhole) return undefined
     const running = turns.find(({ status }) => status === "inProgress")
@@ -185,7 +182,7 @@ export class ExpectedTurn {
       return { settle: () => {}, endings: [], isPending: true }
     }
     // Starting it now would steer the turn that another client has started meanwhile.
-    const outcome = running === undefined ? Exit.succeed({ started: undefined, isSubscribed }) : lost.busy
+    const outcome = running === undefined ? Exit.succeed(undefined) : lost.busy
     return { settle: () => this.settle(outcome), endings: [] }
   }
 

@@ -33,8 +33,6 @@ export interface History {
   readonly isWhole: boolean
   /** The number of earlier readings of the history since the connection was lost. */
   readonly looks: number
-  /** True if the server sends the events of the thread from now on. */
-  readonly isSubscribed: boolean
   /** Handles an event that was missed as if it arrived now. */
   readonly deliver: (event: Fields) => void
 }
@@ -148,7 +146,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       return Array.from(found)
     },
     rejoined: (threadId, response, looks) => {
-      const history: History = { ...historyOf(response), looks, isSubscribed: true, deliver }
+      const history: History = { ...historyOf(response), looks, deliver }
       let isComplete = true
       let isPending = false
       const settle: Array<() => void> = []
@@ -203,7 +201,6 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
         turns: [],
         isWhole: true,
         looks: Infinity,
-        isSubscribed: false,
         deliver
       }
       for (const follower of followers.survivors(threadId)) follower.rejoined?.(history)?.settle()

@@ -11,12 +11,26 @@ import { agentTexts } from "../real/utils.ts"
 import { connected } from "../sockets/behindProxy.ts"
 import { idle, inBackground, type Services } from "./scenario.ts"
 
+const disconnected = new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } })
+
+/** The method of the request that cannot be written, once. */
+let unwritable: string | undefined
+
 /** A transport to a server that keeps running when the connection is lost. */
 const surviving = Layer.effect(
   Transport.Transport,
   Effect.map(Transport.Transport, (transport) => ({
     ...transport,
-    connect: Effect.map(transport.connect, (connection) => ({ ...connection, serverContinues: true }))
+    connect: Effect.map(transport.connect, (connection) => ({
+      ...connection,
+      serverContinues: true,
+      send: (message: string) =>
+        Effect.suspend(() => {
+          if (unwritable === undefined || !message.includes(unwritable)) return connection.send(message)
+          unwritable = undefined
+          return Effect.fail(disconnected)
+        })
+    }))
   }))
 )
 
@@ -111,7 +125,7 @@ const setup = Effect.gen(function*() {
         () => Effect.as(++looks === at ? server.notifyAll([usage]) : Effect.void, FakeAppServer.verbatim({ data: [] }))
       )
     },
-    lose: server.crash(new CodexError.CodexConnectionError({ reason: { _tag: "Disconnected" } }))
+    lose: server.crash(disconnected)
   }
 })
 
@@ -297,6 +311,30 @@ describe("the first turn of a thread, which the server has accepted,", () => {
         yield* lose
         assert.deepStrictEqual(agentTexts(yield* turn.run), ["hello"])
         assert.strictEqual(yield* countOf("thread/read"), 3)
+      })
+  )
+
+  remote(
+    "is followed when it could not be written on the connection that loaded its thread",
+    () =>
+      Effect.gen(function*() {
+        const { countOf, histories, lose, repeats, server, thread, threadId, tokenUsage } = yield* setup
+        yield* server.on("turn/start", () =>
+          Effect.as(
+            histories(noRollout, [ended("turn-1", [message("m", "hello")])]),
+            { turn: Fixture.turn({ id: "turn-1" }) }
+          ))
+        yield* server.on("thread/read", () => ({ thread: Fixture.thread({ id: threadId }) }))
+        yield* histories(noRollout)
+        yield* repeats(tokenUsage("turn-1", 10), 1)
+        unwritable = "turn/start"
+        const running = yield* inBackground(thread.run("go"))
+        yield* Effect.repeat(Effect.andThen(Effect.yieldNow, Effect.sync(() => unwritable)), {
+          until: (method) => method === undefined
+        })
+        yield* lose
+        assert.deepStrictEqual(agentTexts(yield* Fiber.join(running)), ["hello"])
+        assert.strictEqual(yield* countOf("turn/start"), 1)
       })
   )
 })
