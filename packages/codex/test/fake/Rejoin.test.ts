@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
 import { agentTexts } from "../real/utils.ts"
 import { connected } from "../sockets/behindProxy.ts"
 import { idle, inBackground, type Services } from "./scenario.ts"
@@ -34,9 +35,15 @@ const surviving = Layer.effect(
   }))
 )
 
-const remote = <E>(name: string, run: () => Effect.Effect<void, E, Services>, options: FakeAppServer.Options = {}) =>
-  it.live(name, () =>
+const remote = <E>(
+  name: string,
+  run: () => Effect.Effect<void, E, Services>,
+  { clock = "live", ...options }: FakeAppServer.Options & { readonly clock?: "live" | "test" } = {}
+) =>
+  (clock === "live" ? it.live : it.effect)(name, () =>
     run().pipe(
+      // The time of a test clock passes as fast as the server answers.
+      (test) => clock === "live" ? test : Effect.raceFirst(test, Effect.forever(TestClock.adjust("10 millis"))),
       // A request with which the client catches up may be in flight.
       Effect.andThen(Effect.flatMap(Router.Router, ({ stats }) =>
         Effect.repeat(Effect.sync(stats), {
@@ -313,6 +320,21 @@ describe("the first turn of a thread, which the server has accepted,", () => {
         assert.strictEqual(yield* countOf("thread/read"), 3)
       })
   )
+
+  remote("fails, when the server never stores its thread", () =>
+    Effect.gen(function*() {
+      const { countOf, histories, lose, server, thread, threadId } = yield* setup
+      yield* server.on("turn/start", () => ({ turn: Fixture.turn({ id: "turn-1" }) }))
+      const turn = yield* thread.turn("go")
+      yield* server.on("thread/read", () => ({ thread: Fixture.thread({ id: threadId }) }))
+      yield* histories(noRollout)
+      yield* lose
+      const error = yield* Effect.flip(turn.run)
+      assert(error._tag === "CodexConnectionError")
+      assert.strictEqual(error.reason._tag, "NotRejoined")
+      // For five seconds, with a pause of 50 ms.
+      assert.strictEqual(yield* countOf("thread/read"), 101)
+    }), { clock: "test" })
 
   remote(
     "is followed when it could not be written on the connection that loaded its thread",
