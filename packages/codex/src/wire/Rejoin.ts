@@ -13,6 +13,7 @@ import {
   type CodexRpcError,
   type RequestError
 } from "../model/errors/CodexError.ts"
+import { saysUnreadable } from "../model/errors/Refusal.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 
 /** The time limit for one response. */
@@ -101,11 +102,15 @@ export const rejoin = (
   /** The server does not resume a thread before its first turn is stored. */
   const examine = (refusal: CodexRpcError, looks: number): Effect.Effect<void, RequestError> =>
     Effect.flatMap(
-      Effect.catchTag(ask("thread/read", { threadId }, factsOf), "CodexRpcError", () => Effect.succeed(gone)),
+      Effect.catchTag(
+        ask("thread/read", { threadId }, factsOf),
+        "CodexRpcError",
+        (error) => Effect.succeed(saysUnreadable(error) ? unclear : gone)
+      ),
       ({ isActive, isEphemeral, isKnown }) => {
         const mayBegin = isKnown && !isEphemeral
         // The thread of a turn that the server has accepted is idle until the turn begins.
-        const isExpected = isActive || wire.router.turnsOf(threadId).length > 0
+        const isExpected = isActive || saysUnreadable(refusal) || wire.router.turnsOf(threadId).length > 0
         // The server may have read the start of that turn, and be busy with it.
         if (mayBegin && (isExpected ? looks < maxLooks : looks === 0)) return later(looks)
         return Effect.sync(() => {
@@ -142,6 +147,9 @@ export const rejoinAll = (wire: Wire, metadata: Metadata): Effect.Effect<void, C
       cause: error
     }))
 }
+
+/** The facts of a thread that may become clear a little later. */
+const unclear = { isActive: true, isEphemeral: false, isKnown: true }
 
 const gone = { isActive: false, isEphemeral: false, isKnown: false }
 

@@ -301,6 +301,29 @@ describe("a start whose response was lost", () => {
         assert.strictEqual(yield* countOf("thread/read"), 3)
       })
   )
+
+  for (const isReadable of [true, false]) {
+    remote(
+      `is found when the server could not read its files${isReadable ? "" : ", and nothing of the thread"}`,
+      () =>
+        Effect.gen(function*() {
+          const { countOf, histories, lose, mine, repeats, running, server, threadId, tokenUsage } = yield* begin
+          const unreadable = new FakeAppServer.RpcError({
+            code: -32600,
+            message: "failed to read thread: thread-store internal error: failed to read session metadata"
+          })
+          yield* histories(unreadable, unreadable, unreadable, [ended("turn-1", [mine, message("m", "hello")])])
+          yield* server.on(
+            "thread/read",
+            () => isReadable ? { thread: Fixture.thread({ id: threadId }) } : Effect.fail(unreadable)
+          )
+          yield* repeats(tokenUsage("turn-1", 10), 1)
+          yield* lose
+          assert.deepStrictEqual(agentTexts(yield* Fiber.join(running)), ["hello"])
+          assert.strictEqual(yield* countOf("turn/start"), 1)
+        })
+    )
+  }
 })
 
 describe("the first turn of a thread, which the server has accepted,", () => {
