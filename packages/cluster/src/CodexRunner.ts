@@ -68,8 +68,8 @@ export interface RunnerOptions<E = never, R = never, RH = never, T extends Tools
    */
   readonly codex: Layer.Layer<Codex.Services, E, R>
   /**
-   * The time in which running turns may end when the runner shuts down. Turns that take longer are cut off. Default: `"1
-   * minute"`.
+   * The time in which running turns may end when the runner shuts down. Turns that take longer are cut off.
+   * Default: `"1 minute"`.
    */
   readonly drain?: Duration.Input | undefined
 }
