@@ -103,6 +103,12 @@ describe("the generator", () => {
     }
   })
 
+  it("describes every request of a client", () => {
+    const { clientRequests } = readProtocol(bundle).methods
+    const silent = clientRequests.filter(({ description }) => description === undefined)
+    assert.deepStrictEqual(silent.map(({ method }) => method), [])
+  })
+
   it("fails on an unused override", () => {
     const overrides = tracked("names", { used: 1, unused: 2 })
     assert.strictEqual(overrides.get("used"), 1)
