@@ -104,9 +104,13 @@ describe("the generator", () => {
   })
 
   it("describes every request of a client", () => {
-    const { clientRequests } = readProtocol(bundle).methods
-    const silent = clientRequests.filter(({ description }) => description === undefined)
-    assert.deepStrictEqual(silent.map(({ method }) => method), [])
+    const protocol = readProtocol(bundle)
+    const emitted = emitMethods(protocol, "")
+    const undescribed = protocol.methods.clientRequests.filter(({ method }) => {
+      const before = emitted.slice(0, emitted.indexOf(`  readonly "${method}"`)).trimEnd()
+      return !before.endsWith("*/") || before.endsWith("/** @experimental */")
+    })
+    assert.deepStrictEqual(undescribed.map(({ method }) => method), [])
   })
 
   it("fails on an unused override", () => {
