@@ -33,12 +33,12 @@ export class TurnCutOffError extends Schema.TaggedError<TurnCutOffError>("@effec
   }
 ) {
   override get message(): string {
-    const turns = this.attempts === 1 ? "The turn" : `All ${this.attempts} turns`
-    return `${turns} of ${JSON.stringify(this.turnKey)} on the thread ${
-      name(this.thread)
-    } ended with a failure of its runner or `
-      + `app-server, the last (${this.turnId}) after ${this.items.length} completed items. Read the thread to see what was done, `
-      + `then run it again with a new turnKey, or use onCutOff: "continue".`
+    const run = `${JSON.stringify(this.turnKey)} on the thread ${name(this.thread)}`
+    const after = `after ${this.items.length} completed items`
+    const cut = this.attempts === 1
+      ? `The turn ${this.turnId} of ${run} was cut off by a failure of its runner or app-server ${after}.`
+      : `All ${this.attempts} turns of ${run} were cut off by failures of their runner or app-server, the last (${this.turnId}) ${after}.`
+    return `${cut} Read the thread to see what was done, then run it again with a new turnKey, or use onCutOff: "continue".`
   }
 
   override toJSON(): object {
