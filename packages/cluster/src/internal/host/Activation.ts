@@ -9,6 +9,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { ThreadIndex, ThreadIndexError } from "../model/ThreadIndex.ts"
 import type { EventLog } from "./EventLog.ts"
+import type { Lingering } from "./Lingering.ts"
 
 /** An activation of a thread on this runner. */
 export interface Activation {
@@ -27,6 +28,10 @@ export interface Activation {
   readonly resume: (threadId: string) => Effect.Effect<Thread.Thread, CodexError.OpenThreadError>
   /** How the thread is given up. */
   readonly release: "archive" | "unsubscribe"
+  /** The threads that are given up once their turn has ended. */
+  readonly lingering: Lingering
+  /** True once the runner ends. */
+  readonly isEnding: Effect.Effect<boolean>
 }
 
 /** Tries an operation of the index until it succeeds: an accepted request outlives a failure of the database. */

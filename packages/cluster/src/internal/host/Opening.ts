@@ -6,6 +6,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Thread from "effect-codex/Thread"
+import type { Turn } from "effect-codex/Turn"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -31,6 +32,8 @@ export interface Opened {
   /** The last turns when it was opened, newest first. */
   readonly turns: ReadonlyArray<Protocol.Turn>
   progress: Progress
+  /** The turn that runs. */
+  turn: Turn | undefined
 }
 
 /** The opening of one activation. */
@@ -49,10 +52,12 @@ export interface Opening {
 
 /** Begins the opening of an activation. The thread is released with its scope. */
 export const make = Effect.fnUntraced(function*(activation: Activation) {
-  const { codex, index, log, name, runner, scope } = activation
+  const { codex, index, lingering, log, name, runner, scope } = activation
   const lock = yield* Semaphore.make(1)
   const ends = new Map<string, Deferred.Deferred<void>>()
   let opened: Opened | undefined
+  /** The one that was opened last, also when it is lost. */
+  let last: Opened | undefined
   let row: IndexedThread | undefined
   let state: "closed" | "opening" | "waiting" | "open" = "closed"
   let detail: string | null = null
@@ -154,6 +159,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   const open: Effect.Effect<Opened, HostedError> = Effect.gen(function*() {
     state = "opening"
     detail = null
+    yield* lingering.keep(name)
     const opening = yield* durably(index.open(name, runner))
     row = opening
     const { threadId } = opening
@@ -162,18 +168,19 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       : yield* resumed(opening, threadId)
     if (held === undefined) return yield* open
     const { progress, thread, turns } = held
-    const now: Opened = { epoch: opening.epoch, thread, turns, progress }
+    const now: Opened = { epoch: opening.epoch, thread, turns, progress, turn: undefined }
     row = { ...opening, threadId: thread.id }
     log.begin(opening.epoch)
-    const [last] = turns
-    if (last !== undefined && last.status !== "completed") {
-      for (const item of last.items) {
-        const params = { item, threadId: thread.id, turnId: last.id, completedAtMs: 0 }
+    const [newest] = turns
+    if (newest !== undefined && newest.status !== "completed") {
+      for (const item of newest.items) {
+        const params = { item, threadId: thread.id, turnId: newest.id, completedAtMs: 0 }
         log.append(JSON.stringify({ method: "item/completed", params }))
       }
     }
     log.wake()
     opened = now
+    last = now
     state = "open"
     detail = null
     yield* Measures.opened(opening.epoch, opening.owner, runner)
@@ -196,7 +203,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     if (row === undefined || row.threadId === null || !mayHold) return
     const { epoch, threadId } = row
     if (!(yield* isLoaded(threadId))) return
-    if (opened?.progress === "new" || activation.release === "unsubscribe") {
+    if (last?.progress === "new" || activation.release === "unsubscribe") {
       yield* codex.client.request("thread/unsubscribe", { threadId })
       return
     }
@@ -209,7 +216,12 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     Effect.timeout("10 seconds"),
     Effect.ignore
   )
-  yield* Effect.addFinalizer(() => release)
+  yield* Effect.addFinalizer(() =>
+    Effect.flatMap(activation.isEnding, (isEnding) => {
+      const turn = last?.turn
+      return turn === undefined || isEnding ? release : lingering.release(name, turn.run, release)
+    })
+  )
 
   const opening: Opening = {
     get: lock.withPermit(

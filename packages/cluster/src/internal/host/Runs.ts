@@ -124,7 +124,15 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
           .pipe(
             Effect.onExit((exit) => Deferred.done(accepted, exit))
           )
-        const result = yield* Measures.turn(restore(turn.run))
+        opened.turn = turn
+        const result = yield* Measures.turn(restore(turn.run)).pipe(
+          // It runs on where its handler is interrupted.
+          Effect.onExit((exit) =>
+            Effect.sync(() => {
+              if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) opened.turn = undefined
+            })
+          )
+        )
         yield* restore(opening.seen(turn.id))
         return result
       }).pipe(
