@@ -39,8 +39,7 @@ describe("a fleet", () => {
           yield* Effect.forEach(runners, (runner) => runner.signal("SIGKILL"), { concurrency: "unbounded" })
           yield* Effect.all([Fleet.startRunner("all"), Fleet.startRunner("all")], { concurrency: 2 })
         })
-        const counted = yield* load(threads, "all", { threads: 6, turns: 8 }, replace)
-        assert.isAtLeast(counted.asked + counted.continued, counted.answers)
+        yield* load(threads, "all", { threads: 6, turns: 8 }, replace)
       }))
 
     it.effect("that loses a runner and all app-servers at once answers every run", () =>
@@ -51,8 +50,7 @@ describe("a fleet", () => {
           killServers(codexHome)
           return runners[0]?.signal("SIGKILL") ?? Effect.void
         })
-        const counted = yield* load(threads, "servers", { threads: 6, turns: 8 }, kill)
-        assert.isAtLeast(counted.asked + counted.continued, counted.answers)
+        yield* load(threads, "servers", { threads: 6, turns: 8 }, kill)
       }))
   })
 })

@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Postgres from "../postgres.ts"
 import * as Fleet from "./fleet.ts"
 
@@ -35,6 +36,8 @@ export const start = (prefix: string, count: number) =>
 export interface Size {
   readonly threads: number
   readonly turns: number
+  /** True if the database goes away: the callers ask again with the same key, as the error says. Default: false. */
+  readonly asksAgain?: boolean
 }
 
 /** The names of the threads of a load. */
@@ -59,10 +62,16 @@ export const load = <E = never, R = never>(
     const keys = new Map(
       namesOf(prefix, size).map((name) => [name, Array.from({ length: size.turns }, (_, turn) => `${name} ${turn}`)])
     )
+    const run = (name: string, turnKey: string) =>
+      Effect.retry(threads.thread(name).run(`do ${turnKey}`, { turnKey, onCutOff: "continue" }), {
+        while: (error) =>
+          size.asksAgain === true && error._tag === "ThreadUnavailableError" && error.reason === "Storage",
+        schedule: Schedule.spaced("200 millis")
+      })
     const running = yield* Effect.forkChild(
       Effect.forEach(keys, ([name, keys]) =>
         Effect.forEach(keys, (turnKey) =>
-          Effect.tap(threads.thread(name).run(`do ${turnKey}`, { turnKey, onCutOff: "continue" }), () => {
+          Effect.tap(run(name, turnKey), () => {
             given += 1
             return given === point ? Deferred.succeed(reached, undefined) : Effect.void
           })), { concurrency: "unbounded" })

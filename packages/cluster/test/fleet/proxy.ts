@@ -7,6 +7,8 @@ export interface Proxy {
   readonly port: number
   /** Ends all connections, and serves new ones. */
   readonly cut: Effect.Effect<void>
+  /** The number of cuts that ended a connection. */
+  readonly cuts: () => number
   /** Ends all connections, and each new one, until `open`. */
   readonly close: Effect.Effect<void>
   /** Leaves all connections open, also new ones, but passes nothing on until `open`. */
@@ -21,6 +23,7 @@ export const make = (target: number) =>
       Effect.callback<Proxy & { readonly end: Effect.Effect<void> }>((resume) => {
         let state: "open" | "closed" | "stalled" = "open"
         const sockets = new Set<Socket>()
+        let cuts = 0
         const join = (from: Socket, to: Socket) => {
           sockets.add(from)
           from.setNoDelay(true)
@@ -59,7 +62,11 @@ export const make = (target: number) =>
           const address = server.address()
           resume(Effect.succeed({
             port: typeof address === "object" && address !== null ? address.port : 0,
-            cut: destroy,
+            cut: Effect.suspend(() => {
+              if (sockets.size > 0) cuts += 1
+              return destroy
+            }),
+            cuts: () => cuts,
             close: Effect.andThen(set("closed"), destroy),
             stall: set("stalled"),
             open: set("open"),
