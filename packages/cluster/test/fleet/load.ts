@@ -46,7 +46,7 @@ export const namesOf = (prefix: string, { threads }: Pick<Size, "threads">): Rea
 
 /**
  * Runs turns on threads, each thread's one after the other, and does something at a random point of it: when an eighth to a half of
- * the answers are there. Then it counts.
+ * the answers are there. The load goes on until that is done. Then it counts.
  */
 export const load = <E = never, R = never>(
   threads: HostedThreads.HostedThreads["Service"],
@@ -55,38 +55,43 @@ export const load = <E = never, R = never>(
   during: Effect.Effect<unknown, E, R>
 ) =>
   Effect.gen(function*() {
-    const total = size.threads * size.turns
-    const point = Math.ceil(total * (1 / 8 + Math.random() * 3 / 8))
+    const least = size.threads * size.turns
+    const point = Math.ceil(least * (1 / 8 + Math.random() * 3 / 8))
     const reached = yield* Deferred.make<void>()
     let given = 0
-    const keys = new Map(
-      namesOf(prefix, size).map((name) => [name, Array.from({ length: size.turns }, (_, turn) => `${name} ${turn}`)])
-    )
+    let isDone = false
     const run = (name: string, turnKey: string) =>
       Effect.retry(threads.thread(name).run(`do ${turnKey}`, { turnKey, onCutOff: "continue" }), {
         while: (error) =>
           size.asksAgain === true && error._tag === "ThreadUnavailableError" && error.reason === "Storage",
         schedule: Schedule.spaced("200 millis")
       })
+    const keys = new Map(namesOf(prefix, size).map((name): [string, Array<string>] => [name, []]))
     const running = yield* Effect.forkChild(
       Effect.forEach(keys, ([name, keys]) =>
-        Effect.forEach(keys, (turnKey) =>
-          Effect.tap(run(name, turnKey), () => {
+        Effect.gen(function*() {
+          while (keys.length < size.turns || !isDone) {
+            const turnKey = `${name} ${keys.length}`
+            keys.push(turnKey)
+            const { status } = yield* run(name, turnKey)
+            assert.strictEqual(status, "completed")
             given += 1
-            return given === point ? Deferred.succeed(reached, undefined) : Effect.void
-          })), { concurrency: "unbounded" })
+            if (given === point) yield* Deferred.succeed(reached, undefined)
+          }
+        }), { concurrency: "unbounded", discard: true })
     )
     // A run that fails must not leave the test waiting.
-    yield* Effect.raceFirst(Deferred.await(reached), Fiber.join(running))
-    yield* during
-    const answers = (yield* Fiber.join(running)).flat()
-    const counted = yield* count(threads, keys)
-    yield* Console.log(`${prefix}: ${point} of ${total} answers before it; ${JSON.stringify(counted)}`)
-    assert.strictEqual(answers.length, total)
-    for (const { status } of answers) {
-      assert.strictEqual(status, "completed")
-    }
-    return { ...counted, answers: answers.length }
+    yield* Effect.raceFirst(
+      Effect.andThen(Deferred.await(reached), during),
+      Effect.andThen(Fiber.join(running), Effect.never)
+    )
+    isDone = true
+    yield* Fiber.join(running)
+    const counted = { answers: given, ...(yield* count(threads, keys)) }
+    yield* Console.log(`${prefix}: after ${point} answers; ${JSON.stringify(counted)}`)
+    assert.isAtLeast(given, least)
+    assert.strictEqual([...keys.values()].flat().length, given)
+    return counted
   })
 
 /** Counts the keys of threads in the rollouts, in the histories of the threads, and at the model. */
