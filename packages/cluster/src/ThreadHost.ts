@@ -120,11 +120,12 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
         scope,
         release,
         lingering,
+        isOwner: () => sharding.hasShardId(address.shardId),
         isEnding: sharding.isShutdown,
         start: Effect.suspend(() => Effect.provide(codex.threadStart(opened()), context)),
         resume: (threadId) => Effect.suspend(() => Effect.provide(codex.threadResume(threadId, opened()), context))
       }
-      const thread = yield* Handlers.make(activation, requests, () => sharding.hasShardId(address.shardId))
+      const thread = yield* Handlers.make(activation, requests)
 
       return ThreadEntity.of({
         Run: ({ payload }) => thread.run(payload),

@@ -5,7 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { askedFor } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
-import { heldBy, load, machine, namesOf, reopened } from "./load.ts"
+import { heldBy, load, machine, namesOf } from "./load.ts"
 
 describe("a runner whose connections to the database", () => {
   layer(machine, { excludeTestServices: true, timeout: 60_000 })((it) => {
@@ -49,12 +49,12 @@ describe("a runner whose connections to the database", () => {
           yield* victim.database.open
           yield* Fleet.serve(threads, runners)
 
-          const size = { threads: 9, turns: 10 }
+          const size = { threads: 9, turns: 8 }
           const part = Effect.gen(function*() {
             const held = yield* heldBy(threads, victim, namesOf(how, size))
             yield* victim.database[how]
-            const time = yield* reopened(threads, held)
-            yield* Console.log(`${how}: ${held.size} threads open elsewhere after ${time.toFixed(0)} ms`)
+            yield* Effect.forEach(held, ([name]) =>
+              Fleet.awaitPlace(threads, name, ({ runner }) => runner !== victim.address), { concurrency: "unbounded" })
             yield* victim.database.open
           })
           const { continued } = yield* load(threads, how, size, part)

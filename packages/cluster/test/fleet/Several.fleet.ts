@@ -42,7 +42,10 @@ describe("a fleet", () => {
         const postgres = yield* Postgres.Postgres
         const { runners: [victim], threads } = yield* start("restart", 3)
         assert.isDefined(victim)
-        const kill = postgres.stop.pipe(Effect.andThen(victim.signal("SIGKILL")), Effect.andThen(postgres.start))
+        const kill = Effect.andThen(
+          Effect.all([postgres.stop, victim.signal("SIGKILL")], { concurrency: "unbounded" }),
+          postgres.start
+        )
         yield* load(threads, "restart", { ...size, asksAgain: true }, kill)
         // A database of its own: the other tests need theirs.
       }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Postgres.layer))))

@@ -4,6 +4,8 @@
 import type * as Codex from "effect-codex/Codex"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as Thread from "effect-codex/Thread"
+import * as Cause from "effect/Cause"
+import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -30,6 +32,8 @@ export interface Activation {
   readonly release: "archive" | "unsubscribe"
   /** The threads that are given up once their turn has ended. */
   readonly lingering: Lingering
+  /** Returns whether this runner still owns the thread. */
+  readonly isOwner: () => boolean
   /** True once the runner ends. */
   readonly isEnding: Effect.Effect<boolean>
 }
@@ -41,3 +45,6 @@ export const durably = <A>(operation: Effect.Effect<A, ThreadIndexError>): Effec
     Effect.retry(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])),
     Effect.orDie
   )
+
+/** Leaves a request unanswered, for the thread's owner. */
+export const abandon = Effect.failCause(Cause.annotate(Cause.interrupt(), ClusterSchema.Abandon.annotation))

@@ -13,7 +13,8 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import type { IndexedThread, Progress } from "../model/ThreadIndex.ts"
-import { type Activation, durably } from "./Activation.ts"
+import { abandon, type Activation, durably } from "./Activation.ts"
+import * as Lingering from "./Lingering.ts"
 import * as Measures from "./Measures.ts"
 
 /** The number of turns in which an unanswered run is searched. Runs are serial, so only the last ones can be unanswered. */
@@ -52,8 +53,9 @@ export interface Opening {
 
 /** Begins the opening of an activation. The thread is released with its scope. */
 export const make = Effect.fnUntraced(function*(activation: Activation) {
-  const { codex, index, lingering, log, name, runner, scope } = activation
+  const { codex, index, isOwner, lingering, log, name, runner, scope } = activation
   const lock = yield* Semaphore.make(1)
+  const releasing = yield* Semaphore.make(1)
   const ends = new Map<string, Deferred.Deferred<void>>()
   let opened: Opened | undefined
   /** The one that was opened last, also when it is lost. */
@@ -214,7 +216,14 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   }).pipe(
     // A server that is gone holds no lock.
     Effect.timeout("10 seconds"),
-    Effect.ignore
+    Effect.ignore,
+    releasing.withPermit
+  )
+
+  const watched = lingering.watch(
+    name,
+    isOwner,
+    Effect.suspend(() => Lingering.afterwards(last?.turn?.run ?? Effect.void, release))
   )
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(activation.isEnding, (isEnding) => {
@@ -222,10 +231,14 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       return turn === undefined || isEnding ? release : lingering.release(name, turn.run, release)
     })
   )
+  yield* Effect.addFinalizer(() => watched)
 
   const opening: Opening = {
     get: lock.withPermit(
-      Effect.suspend((): Effect.Effect<Opened, HostedError> => opened === undefined ? open : Effect.succeed(opened))
+      Effect.suspend((): Effect.Effect<Opened, HostedError> => {
+        if (opened !== undefined) return Effect.succeed(opened)
+        return isOwner() ? open : abandon
+      })
     ),
     lost,
     seen: (turnId) =>
