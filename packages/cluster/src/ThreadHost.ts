@@ -120,6 +120,7 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
         scope,
         release,
         lingering,
+        canLinger: requests === undefined,
         isOwner: () => sharding.hasShardId(address.shardId),
         isEnding: sharding.isShutdown,
         start: Effect.suspend(() => Effect.provide(codex.threadStart(opened()), context)),

@@ -32,6 +32,8 @@ export interface Activation {
   readonly release: "archive" | "unsubscribe"
   /** The threads that are given up once their turn has ended. */
   readonly lingering: Lingering
+  /** False if the turns need this activation, because it passes their questions on to clients. */
+  readonly canLinger: boolean
   /** Returns whether this runner still owns the thread. */
   readonly isOwner: () => boolean
   /** True once the runner ends. */

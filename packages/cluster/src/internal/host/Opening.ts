@@ -220,14 +220,17 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     releasing.withPermit
   )
 
+  /** The turn that goes on without this activation. */
+  const outliving = () => activation.canLinger ? last?.turn : undefined
+
   const watched = lingering.watch(
     name,
     isOwner,
-    Effect.suspend(() => Lingering.afterwards(last?.turn?.run ?? Effect.void, release))
+    Effect.suspend(() => Lingering.afterwards(outliving()?.run ?? Effect.void, release))
   )
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(activation.isEnding, (isEnding) => {
-      const turn = last?.turn
+      const turn = outliving()
       return turn === undefined || isEnding ? release : lingering.release(name, turn.run, release)
     })
   )
