@@ -146,7 +146,9 @@ export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: 
 /** Returns how many locks of threads some processes hold. */
 const locksOf = (codexHome: string, pids: ReadonlyArray<number>): number => {
   const folder = join(codexHome, "thread-writer-locks")
-  const inodes = new Set(readdirSync(folder).map((file) => String(statSync(join(folder, file)).ino)))
+  const inodes = new Set(
+    readdirSync(folder).map((file) => String(statSync(join(folder, file), { throwIfNoEntry: false })?.ino))
+  )
   return readFileSync("/proc/locks", "utf8").split("\n").filter((line) => {
     const [, kind, , , pid, file] = line.trim().split(/\s+/)
     return kind === "FLOCK" && pids.includes(Number(pid)) && inodes.has(file?.split(":")[2] ?? "")
