@@ -27,6 +27,9 @@ const OtherCodex = Layer.unwrap(
   CodexHome.CodexHome.useSync(({ env, workspace }) => Codex.layer({ cwd: workspace, env }))
 )
 
+/** Returns the deltas of a part of an answer. */
+const words = (part: string) => Array.from({ length: 50 }, (_, at) => `${part}${at} `)
+
 describe("a fleet", () => {
   layer(machine, { excludeTestServices: true, timeout: 60_000 })((it) => {
     it.effect("whose runner ends in order cuts no turn off", () =>
@@ -89,7 +92,6 @@ describe("a fleet", () => {
         yield* thread.run("before", { turnKey: "before" })
         const { epoch } = yield* thread.where
 
-        const words = (part: string) => Array.from({ length: 50 }, (_, at) => `${part}${at} `)
         const gates = yield* Effect.all([Gate.make, Gate.make, Gate.make])
         yield* model.enqueue(Reply.message({
           deltas: [...words("a"), gates[0], ...words("b"), gates[1], ...words("c"), gates[2], "never"]

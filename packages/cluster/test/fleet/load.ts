@@ -60,6 +60,7 @@ export const load = <E = never, R = never>(
     const reached = yield* Deferred.make<void>()
     let given = 0
     let isDone = false
+    const goesOn = (turns: number) => turns < size.turns || !isDone
     const run = (name: string, turnKey: string) =>
       Effect.retry(threads.thread(name).run(`do ${turnKey}`, { turnKey, onCutOff: "continue" }), {
         while: (error) =>
@@ -70,7 +71,7 @@ export const load = <E = never, R = never>(
     const running = yield* Effect.forkChild(
       Effect.forEach(keys, ([name, keys]) =>
         Effect.gen(function*() {
-          while (keys.length < size.turns || !isDone) {
+          while (goesOn(keys.length)) {
             const turnKey = `${name} ${keys.length}`
             keys.push(turnKey)
             const { status } = yield* run(name, turnKey)

@@ -220,18 +220,16 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     releasing.withPermit
   )
 
-  /** The turn that goes on without this activation. */
-  const outliving = () => activation.canLinger ? last?.turn : undefined
-
+  // As long as the activation lives, its turn ends in order.
   const watched = lingering.watch(
     name,
     isOwner,
-    Effect.suspend(() => Lingering.afterwards(outliving()?.run ?? Effect.void, release))
+    Effect.suspend(() => Lingering.afterwards(last?.turn?.run ?? Effect.void, release))
   )
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(activation.isEnding, (isEnding) => {
-      const turn = outliving()
-      return turn === undefined || isEnding ? release : lingering.release(name, turn.run, release)
+      const turn = activation.canLinger && !isEnding ? last?.turn : undefined
+      return turn === undefined ? release : lingering.release(name, turn.run, release)
     })
   )
   yield* Effect.addFinalizer(() => watched)
