@@ -29,7 +29,7 @@ describe("a fleet", () => {
         const used = names.slice(0, active)
         const using = yield* Effect.forkChild(
           Effect.forEach(used, (name) =>
-            threads.thread(name).run(`again ${name}`).pipe(Effect.repeat(Schedule.spaced("1 second"))), {
+            threads.thread(name).run(`again ${name}`).pipe(Effect.repeat(Schedule.spaced("2 seconds"))), {
             concurrency: "unbounded"
           })
         )
@@ -37,10 +37,13 @@ describe("a fleet", () => {
         const loaded = Effect.all(runners.map((runner) =>
           runner.loaded
         ))
-        const counts = yield* Effect.repeat(loaded, {
-          until: (counts) => counts.every((count) => count < most),
-          schedule: Schedule.spaced("250 millis")
-        })
+        const counts = yield* Effect.raceFirst(
+          Effect.repeat(loaded, {
+            until: (counts) => counts.every((count) => count < most),
+            schedule: Schedule.spaced("250 millis")
+          }),
+          Effect.andThen(Fiber.join(using), Effect.never)
+        )
         yield* Console.log(`idle: of ${all} threads, ${active} of them in use, ${counts.join(" and ")} are loaded`)
         yield* Fiber.interrupt(using)
 

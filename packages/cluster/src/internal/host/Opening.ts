@@ -81,12 +81,20 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       return undefined
     })
 
+  /** Drops a thread without a file. The server forgets it a minute later. */
+  const drop = (threadId: string) =>
+    Effect.ignore(codex.client.request("thread/unsubscribe", { threadId }, { timeout: "5 seconds" }))
+
   /** Starts a Codex thread. Returns undefined if somebody has opened the thread since. */
   const anew = Effect.fnUntraced(function*(row: IndexedThread) {
     const thread = yield* activation.start
     mayHold = true
-    const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" }))
-    return isOurs ? { thread, turns: [], progress: "new" as const } : undefined
+    const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" })).pipe(
+      Effect.onInterrupt(() => drop(thread.id))
+    )
+    if (isOurs) return { thread, turns: [], progress: "new" as const }
+    yield* drop(thread.id)
+    return undefined
   })
 
   /** Tries to resume the thread. Returns undefined if it has to be tried again, and null if the thread has no file. */
