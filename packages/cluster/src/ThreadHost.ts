@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import type { Activation } from "./internal/host/Activation.ts"
 import { EventLog } from "./internal/host/EventLog.ts"
 import * as Handlers from "./internal/host/Handlers.ts"
+import * as Lingering from "./internal/host/Lingering.ts"
 import * as Requests from "./internal/host/Requests.ts"
 import { ThreadEntity } from "./internal/model/entity.ts"
 import { ThreadIndex } from "./internal/model/ThreadIndex.ts"
@@ -91,47 +92,57 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
 ): Layer.Layer<never, never, Codex.Codex | Sharding | ThreadIndex | R | RT | Tools.Services<T>> => {
   const { keepEvents = 10_000, maxIdleTime = "5 minutes", release = "archive", serverRequests, tools } = options
 
-  const build = Effect.gen(function*() {
-    const codex = yield* Codex.Codex
-    const index = yield* ThreadIndex
-    const sharding = yield* Sharding
-    const context = yield* Effect.context<R | RT | Tools.Services<T>>()
-    const address = yield* Entity.CurrentAddress
-    const runner = yield* Entity.CurrentRunnerAddress
-    const scope = yield* Effect.scope
-    const name = address.entityId
-    const log = new EventLog(keepEvents)
-    const requests = serverRequests === "clients" ? yield* Requests.make(log) : undefined
-    const handlers = requests?.handlers ?? (serverRequests === "clients" ? undefined : serverRequests)
+  const build = (lingering: Lingering.Lingering) =>
+    Effect.gen(function*() {
+      const codex = yield* Codex.Codex
+      const index = yield* ThreadIndex
+      const sharding = yield* Sharding
+      const context = yield* Effect.context<R | RT | Tools.Services<T>>()
+      const address = yield* Entity.CurrentAddress
+      const runner = yield* Entity.CurrentRunnerAddress
+      const scope = yield* Effect.scope
+      const name = address.entityId
+      const log = new EventLog(keepEvents)
+      const requests = serverRequests === "clients" ? yield* Requests.make(log) : undefined
+      const handlers = requests?.handlers ?? (serverRequests === "clients" ? undefined : serverRequests)
 
-    const opened = (): Options.ThreadResumeOptions<R, T, RT> & Options.ThreadStartOptions<R, T, RT> => ({
-      ...options.thread?.(name),
-      ...(handlers && { serverRequests: handlers }),
-      ...(tools && { tools })
+      const opened = (): Options.ThreadResumeOptions<R, T, RT> & Options.ThreadStartOptions<R, T, RT> => ({
+        ...options.thread?.(name),
+        ...(handlers && { serverRequests: handlers }),
+        ...(tools && { tools })
+      })
+      const activation: Activation = {
+        name,
+        runner: `${runner.host}:${runner.port}`,
+        codex,
+        index,
+        log,
+        scope,
+        release,
+        lingering,
+        canLinger: requests === undefined,
+        isOwner: () => sharding.hasShardId(address.shardId),
+        isEnding: sharding.isShutdown,
+        start: Effect.suspend(() => Effect.provide(codex.threadStart(opened()), context)),
+        resume: (threadId) => Effect.suspend(() => Effect.provide(codex.threadResume(threadId, opened()), context))
+      }
+      const thread = yield* Handlers.make(activation, requests)
+
+      return ThreadEntity.of({
+        Run: ({ payload }) => thread.run(payload),
+        Events: ({ payload }) => thread.events(payload.from),
+        Steer: ({ payload }) => thread.steer(payload.turnKey, payload.input),
+        Interrupt: ({ payload }) => thread.interrupt(payload.turnKey),
+        Read: ({ payload }) => thread.read(payload.includeTurns),
+        Answer: ({ payload }) => thread.answer(payload.requestId, payload.answer),
+        Where: () => thread.where
+      })
     })
-    const activation: Activation = {
-      name,
-      runner: `${runner.host}:${runner.port}`,
-      codex,
-      index,
-      log,
-      scope,
-      release,
-      start: Effect.suspend(() => Effect.provide(codex.threadStart(opened()), context)),
-      resume: (threadId) => Effect.suspend(() => Effect.provide(codex.threadResume(threadId, opened()), context))
-    }
-    const thread = yield* Handlers.make(activation, requests, () => sharding.hasShardId(address.shardId))
 
-    return ThreadEntity.of({
-      Run: ({ payload }) => thread.run(payload),
-      Events: ({ payload }) => thread.events(payload.from),
-      Steer: ({ payload }) => thread.steer(payload.turnKey, payload.input),
-      Interrupt: ({ payload }) => thread.interrupt(payload.turnKey),
-      Read: ({ payload }) => thread.read(payload.includeTurns),
-      Answer: ({ payload }) => thread.answer(payload.requestId, payload.answer),
-      Where: () => thread.where
-    })
-  })
-
-  return ThreadEntity.toLayer(build, { concurrency: "unbounded", maxIdleTime })
+  return Layer.unwrap(
+    Effect.map(
+      Lingering.make,
+      (lingering) => ThreadEntity.toLayer(build(lingering), { concurrency: "unbounded", maxIdleTime })
+    )
+  )
 }

@@ -1,7 +1,11 @@
 /** Turns that lose their app-server, in one process: nothing is run twice in silence, and nothing cut off passes for done. */
+import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import * as TestThreads from "@effect-codex/cluster/TestThreads"
+import * as ThreadHost from "@effect-codex/cluster/ThreadHost"
+import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { CodexHome, Gate, Reply, TestCodex } from "@effect-codex/testing"
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
+import * as TestRunner from "effect/cluster/TestRunner"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -141,3 +145,21 @@ describe("a turn that loses its app-server", () => {
       }))
   })
 })
+
+/** An index whose runner gives its threads up whenever it is asked. */
+const givingUp = Layer.effect(
+  ThreadIndex.ThreadIndex,
+  Effect.map(ThreadIndex.ThreadIndex, (index) => ({ ...index, get: () => Effect.interrupt }))
+).pipe(Layer.provide(ThreadIndex.layerMemory))
+
+it.effect("a request that a runner interrupts fails, and does not interrupt its caller", () =>
+  Effect.gen(function*() {
+    const threads = yield* HostedThreads.HostedThreads
+    const error = yield* Effect.flip(threads.thread("moving").where)
+    assert.strictEqual(error._tag === "ThreadUnavailableError" ? error.reason : error._tag, "Unreachable")
+  }).pipe(Effect.provide(
+    ThreadHost.layer().pipe(
+      Layer.provideMerge(HostedThreads.layer),
+      Layer.provide([TestCodex.layer({ script: TestCodex.echo }), givingUp, TestRunner.layer])
+    )
+  )))

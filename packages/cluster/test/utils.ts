@@ -19,18 +19,30 @@ export const askedFor = (text: string) =>
 export const count = (request: ModelRequest.ModelRequest | undefined, text: string): number =>
   JSON.stringify(request?.body.input ?? []).split(JSON.stringify(text)).length - 1
 
-/** Kills the app-servers with this CODEX_HOME, as the kernel does. */
-export const killServers = (codexHome: string): void => {
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
-    try {
-      const variables = readFileSync(`/proc/${name}/environ`, "utf8").split("\0")
-      const command = readFileSync(`/proc/${name}/cmdline`, "utf8")
-      if (variables.includes(`CODEX_HOME=${codexHome}`) && command.includes("app-server")) {
-        process.kill(Number(name), "SIGKILL")
+/** Returns the processes of the app-servers that have a variable in their environment. */
+export const serversWith = (variable: string): ReadonlyArray<number> =>
+  readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).map(Number).filter(
+    (pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(variable)
+          && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("app-server")
+      } catch {
+        // It has ended, or belongs to somebody else.
+        return false
       }
+    }
+  )
+
+/** Kills processes, as the kernel does. */
+export const kill = (pids: ReadonlyArray<number>): void => {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL")
     } catch {
-      // It has ended, or belongs to somebody else.
+      // It has ended.
     }
   }
 }
+
+/** Kills the app-servers with this CODEX_HOME. */
+export const killServers = (codexHome: string): void => kill(serversWith(`CODEX_HOME=${codexHome}`))

@@ -3,18 +3,28 @@ import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import { CodexHome } from "@effect-codex/testing"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { freePort, Postgres } from "../postgres.ts"
 import { sql } from "../sql.ts"
+import { kill, serversWith } from "../utils.ts"
+import * as Proxy from "./proxy.ts"
 import type { Options } from "./runner.ts"
 
 /** The time after which the fleet takes a runner for dead. */
 export const failover = "4 seconds"
+
+/**
+ * The time of the guarantee until the threads of a dead runner are open elsewhere: `failover`, and two looks of a second at who is
+ * alive. In milliseconds.
+ */
+export const moved = Duration.toMillis(failover) + 2_000
 
 /** A runner of the fleet. */
 export interface Runner {
@@ -22,31 +32,67 @@ export interface Runner {
   readonly process: ChildProcess
   /** Sends a signal, and waits for the end of the process unless it is SIGSTOP or SIGCONT. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Kills its app-server. */
+  readonly killServer: Effect.Effect<void>
+  /** Returns the number of threads that its app-server has loaded: it holds a lock for each. */
+  readonly loaded: Effect.Effect<number>
+}
+
+/** A runner whose connections can be cut. */
+export interface Proxied extends Runner {
+  /** Its way to the database. */
+  readonly database: Proxy.Proxy
+  /** The way of clients and other runners to it. */
+  readonly peers: Proxy.Proxy
 }
 
 /** Starts a runner. It is killed at the end of the scope, with its app-server. */
 export const startRunner = (prefix: string) =>
   Effect.gen(function*() {
-    const home = yield* CodexHome.CodexHome
     const { url } = yield* Postgres
     const port = yield* freePort
-    const sqliteHome = join(home.workspace, `sqlite-${port}`)
+    return yield* spawnRunner({ prefix, url, port, listen: port })
+  })
+
+/** Starts a runner behind proxies. */
+export const startProxied = (prefix: string) =>
+  Effect.gen(function*() {
+    const url = new URL((yield* Postgres).url)
+    const listen = yield* freePort
+    const database = yield* Proxy.make(Number(url.port))
+    const peers = yield* Proxy.make(listen)
+    url.port = String(database.port)
+    const runner: Proxied = {
+      ...(yield* spawnRunner({ prefix, url: url.href, port: peers.port, listen })),
+      database,
+      peers
+    }
+    return runner
+  })
+
+const spawnRunner = (own: Pick<Options, "listen" | "port" | "prefix" | "url">) =>
+  Effect.gen(function*() {
+    const home = yield* CodexHome.CodexHome
+    const sqliteHome = join(home.workspace, `sqlite-${own.port}`)
     mkdirSync(sqliteHome)
-    const options: Options = { url, port, home: home.env, cwd: home.workspace, sqliteHome, prefix, failover }
+    const options: Options = { ...own, home: home.env, cwd: home.workspace, sqliteHome, failover }
     const child = spawn(
       process.execPath,
       ["--conditions=@effect-codex/source", join(import.meta.dirname, "runner.ts")],
       { env: { ...process.env, RUNNER: JSON.stringify(options) }, stdio: ["ignore", "ignore", "inherit"] }
     )
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+    const servers = () => serversWith(`CODEX_SQLITE_HOME=${sqliteHome}`)
     const runner: Runner = {
-      address: `127.0.0.1:${port}`,
+      address: `127.0.0.1:${own.port}`,
       process: child,
       signal: (signal) =>
         Effect.suspend(() => {
           child.kill(signal)
           return signal === "SIGSTOP" || signal === "SIGCONT" ? Effect.void : Effect.promise(() => ended)
-        })
+        }),
+      killServer: Effect.sync(() => kill(servers())),
+      loaded: Effect.sync(() => locksOf(home.codexHome, servers()))
     }
     yield* Effect.addFinalizer(() => runner.signal("SIGKILL"))
     return runner
@@ -62,15 +108,30 @@ export const client = (prefix: string, runners: ReadonlyArray<Runner>) =>
     return { threads, services }
   })
 
+/** Returns the place of a thread, or undefined if it is moving. */
+export const placeOf = (threads: HostedThreads.HostedThreads["Service"], name: string) =>
+  threads.thread(name).where.pipe(
+    Effect.timeoutOption("1 second"),
+    Effect.map(Option.getOrUndefined),
+    Effect.catchTag("ThreadUnavailableError", () => Effect.undefined)
+  )
+
+/** Waits until the place of a thread is as wanted. */
+export const awaitPlace = (
+  threads: HostedThreads.HostedThreads["Service"],
+  name: string,
+  isWanted: (place: HostedThreads.Location) => boolean
+) =>
+  Effect.repeat(placeOf(threads, name), {
+    until: (place) => place !== undefined && isWanted(place),
+    schedule: Schedule.spaced("50 millis")
+  })
+
 /** Waits until these runners, and no others, serve the names. */
 export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: ReadonlyArray<Runner>) =>
   Effect.forEach(
     Array.from({ length: 16 }, (_, index) => `probe ${index}`),
-    (name) =>
-      Effect.map(
-        Effect.timeoutOption(threads.thread(name).where, "2 seconds"),
-        (place) => place._tag === "Some" ? place.value.runner : ""
-      ),
+    (name) => Effect.map(placeOf(threads, name), (place) => place?.runner ?? ""),
     { concurrency: "unbounded" }
   ).pipe(
     Effect.repeat({
@@ -81,6 +142,18 @@ export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: 
       schedule: Schedule.spaced("250 millis")
     })
   )
+
+/** Returns how many locks of threads some processes hold. */
+const locksOf = (codexHome: string, pids: ReadonlyArray<number>): number => {
+  const folder = join(codexHome, "thread-writer-locks")
+  const inodes = new Set(
+    readdirSync(folder).map((file) => String(statSync(join(folder, file), { throwIfNoEntry: false })?.ino))
+  )
+  return readFileSync("/proc/locks", "utf8").split("\n").filter((line) => {
+    const [, kind, , , pid, file] = line.trim().split(/\s+/)
+    return kind === "FLOCK" && pids.includes(Number(pid)) && inodes.has(file?.split(":")[2] ?? "")
+  }).length
+}
 
 /** Returns how often each id of a user's message stands in the rollouts of a home. */
 export const messagesOf = (codexHome: string): ReadonlyMap<string, number> => {

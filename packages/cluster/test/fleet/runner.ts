@@ -14,7 +14,10 @@ import { Steps } from "./workflow.ts"
 /** The options of a runner. */
 export interface Options {
   readonly url: string
+  /** The port that others are told. */
   readonly port: number
+  /** The port to listen on. */
+  readonly listen: number
   readonly home: Readonly<Record<string, string>>
   readonly cwd: string
   readonly sqliteHome: string
@@ -28,6 +31,7 @@ if (import.meta.main) {
   Steps.pipe(
     Layer.provideMerge(CodexRunner.layer({
       address: { host: "127.0.0.1", port: options.port },
+      listen: { host: "127.0.0.1", port: options.listen },
       prefix: options.prefix,
       failover: options.failover,
       drain: "20 seconds",

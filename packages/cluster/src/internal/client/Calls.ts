@@ -1,6 +1,7 @@
 /**
  * The requests of a client, over any transport: those of the cluster and those of a gateway fail with the same errors.
  */
+import * as Cause from "effect/Cause"
 import type { EntityNotAssignedToRunner, MailboxFull } from "effect/cluster/ClusterError"
 import type { AlreadyProcessingMessage, PersistenceError } from "effect/cluster/ClusterError"
 import * as Effect from "effect/Effect"
@@ -43,12 +44,22 @@ const unavailable = (thread: string, error: TransportError): ThreadUnavailableEr
   }
 }
 
-/** Converts the errors of the transport to those of this package. */
+/**
+ * Converts the errors of the transport to those of this package. A runner that gives a thread up interrupts its handlers: at the
+ * client that is an error, unlike the client's own interruption, which is not caught here.
+ */
 export const call = <A>(
   thread: string,
   effect: Effect.Effect<A, HostedError | TransportError>
 ): Effect.Effect<A, HostedError> =>
-  Effect.mapError(effect, (error) => isTransport(error) ? unavailable(thread, error) : error)
+  effect.pipe(
+    Effect.mapError((error) => isTransport(error) ? unavailable(thread, error) : error),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.fail(new ThreadUnavailableError({ thread, reason: "Unreachable", detail: "its runner gives it up" }))
+        : Effect.failCause(cause)
+    )
+  )
 
 /** Converts the errors of the transport to those of this package. */
 export const stream = <A>(

@@ -4,11 +4,14 @@
 import type * as Codex from "effect-codex/Codex"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as Thread from "effect-codex/Thread"
+import * as Cause from "effect/Cause"
+import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { ThreadIndex, ThreadIndexError } from "../model/ThreadIndex.ts"
 import type { EventLog } from "./EventLog.ts"
+import type { Lingering } from "./Lingering.ts"
 
 /** An activation of a thread on this runner. */
 export interface Activation {
@@ -27,6 +30,14 @@ export interface Activation {
   readonly resume: (threadId: string) => Effect.Effect<Thread.Thread, CodexError.OpenThreadError>
   /** How the thread is given up. */
   readonly release: "archive" | "unsubscribe"
+  /** The threads that are given up once their turn has ended. */
+  readonly lingering: Lingering
+  /** False if the turns need this activation, because it passes their questions on to clients. */
+  readonly canLinger: boolean
+  /** Returns whether this runner still owns the thread. */
+  readonly isOwner: () => boolean
+  /** True once the runner ends. */
+  readonly isEnding: Effect.Effect<boolean>
 }
 
 /** Tries an operation of the index until it succeeds: an accepted request outlives a failure of the database. */
@@ -36,3 +47,6 @@ export const durably = <A>(operation: Effect.Effect<A, ThreadIndexError>): Effec
     Effect.retry(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])),
     Effect.orDie
   )
+
+/** Leaves a request unanswered, for the thread's owner. */
+export const abandon = Effect.failCause(Cause.annotate(Cause.interrupt(), ClusterSchema.Abandon.annotation))

@@ -29,15 +29,11 @@ export interface Handlers {
   readonly where: Effect.Effect<Location>
 }
 
-/** Creates the handlers of an activation. `isOwner` tells whether this runner still owns the thread. */
-export const make = Effect.fnUntraced(function*(
-  activation: Activation,
-  requests: Requests | undefined,
-  isOwner: () => boolean
-) {
+/** Creates the handlers of an activation. */
+export const make = Effect.fnUntraced(function*(activation: Activation, requests: Requests | undefined) {
   const { index, log, name, runner } = activation
   const opening = yield* Opening.make(activation)
-  const runs = yield* Runs.make(activation, opening, isOwner)
+  const runs = yield* Runs.make(activation, opening)
 
   /** A thread that began a turn is opened for those who follow it: they see where they are. */
   const openIfBegun = Effect.flatMap(

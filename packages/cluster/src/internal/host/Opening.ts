@@ -6,13 +6,15 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Thread from "effect-codex/Thread"
+import type { Turn } from "effect-codex/Turn"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import type { IndexedThread, Progress } from "../model/ThreadIndex.ts"
-import { type Activation, durably } from "./Activation.ts"
+import { abandon, type Activation, durably } from "./Activation.ts"
+import * as Lingering from "./Lingering.ts"
 import * as Measures from "./Measures.ts"
 
 /** The number of turns in which an unanswered run is searched. Runs are serial, so only the last ones can be unanswered. */
@@ -31,6 +33,8 @@ export interface Opened {
   /** The last turns when it was opened, newest first. */
   readonly turns: ReadonlyArray<Protocol.Turn>
   progress: Progress
+  /** The turn that runs. */
+  turn: Turn | undefined
 }
 
 /** The opening of one activation. */
@@ -49,10 +53,13 @@ export interface Opening {
 
 /** Begins the opening of an activation. The thread is released with its scope. */
 export const make = Effect.fnUntraced(function*(activation: Activation) {
-  const { codex, index, log, name, runner, scope } = activation
+  const { codex, index, isOwner, lingering, log, name, runner, scope } = activation
   const lock = yield* Semaphore.make(1)
+  const releasing = yield* Semaphore.make(1)
   const ends = new Map<string, Deferred.Deferred<void>>()
   let opened: Opened | undefined
+  /** The one that was opened last, also when it is lost. */
+  let last: Opened | undefined
   let row: IndexedThread | undefined
   let state: "closed" | "opening" | "waiting" | "open" = "closed"
   let detail: string | null = null
@@ -74,12 +81,20 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       return undefined
     })
 
+  /** Drops a thread without a file. The server forgets it a minute later. */
+  const drop = (threadId: string) =>
+    Effect.ignore(codex.client.request("thread/unsubscribe", { threadId }, { timeout: "5 seconds" }))
+
   /** Starts a Codex thread. Returns undefined if somebody has opened the thread since. */
   const anew = Effect.fnUntraced(function*(row: IndexedThread) {
     const thread = yield* activation.start
     mayHold = true
-    const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" }))
-    return isOurs ? { thread, turns: [], progress: "new" as const } : undefined
+    const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" })).pipe(
+      Effect.onInterrupt(() => drop(thread.id))
+    )
+    if (isOurs) return { thread, turns: [], progress: "new" as const }
+    yield* drop(thread.id)
+    return undefined
   })
 
   /** Tries to resume the thread. Returns undefined if it has to be tried again, and null if the thread has no file. */
@@ -154,6 +169,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   const open: Effect.Effect<Opened, HostedError> = Effect.gen(function*() {
     state = "opening"
     detail = null
+    yield* lingering.keep(name)
     const opening = yield* durably(index.open(name, runner))
     row = opening
     const { threadId } = opening
@@ -162,18 +178,19 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       : yield* resumed(opening, threadId)
     if (held === undefined) return yield* open
     const { progress, thread, turns } = held
-    const now: Opened = { epoch: opening.epoch, thread, turns, progress }
+    const now: Opened = { epoch: opening.epoch, thread, turns, progress, turn: undefined }
     row = { ...opening, threadId: thread.id }
     log.begin(opening.epoch)
-    const [last] = turns
-    if (last !== undefined && last.status !== "completed") {
-      for (const item of last.items) {
-        const params = { item, threadId: thread.id, turnId: last.id, completedAtMs: 0 }
+    const [newest] = turns
+    if (newest !== undefined && newest.status !== "completed") {
+      for (const item of newest.items) {
+        const params = { item, threadId: thread.id, turnId: newest.id, completedAtMs: 0 }
         log.append(JSON.stringify({ method: "item/completed", params }))
       }
     }
     log.wake()
     opened = now
+    last = now
     state = "open"
     detail = null
     yield* Measures.opened(opening.epoch, opening.owner, runner)
@@ -196,7 +213,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     if (row === undefined || row.threadId === null || !mayHold) return
     const { epoch, threadId } = row
     if (!(yield* isLoaded(threadId))) return
-    if (opened?.progress === "new" || activation.release === "unsubscribe") {
+    if (last?.progress === "new" || activation.release === "unsubscribe") {
       yield* codex.client.request("thread/unsubscribe", { threadId })
       return
     }
@@ -207,13 +224,30 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   }).pipe(
     // A server that is gone holds no lock.
     Effect.timeout("10 seconds"),
-    Effect.ignore
+    Effect.ignore,
+    releasing.withPermit
   )
-  yield* Effect.addFinalizer(() => release)
+
+  // As long as the activation lives, its turn ends in order.
+  const watched = lingering.watch(
+    name,
+    isOwner,
+    Effect.suspend(() => Lingering.afterwards(last?.turn?.run ?? Effect.void, release))
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.flatMap(activation.isEnding, (isEnding) => {
+      const turn = activation.canLinger && !isEnding ? last?.turn : undefined
+      return turn === undefined ? release : lingering.release(name, turn.run, release)
+    })
+  )
+  yield* Effect.addFinalizer(() => watched)
 
   const opening: Opening = {
     get: lock.withPermit(
-      Effect.suspend((): Effect.Effect<Opened, HostedError> => opened === undefined ? open : Effect.succeed(opened))
+      Effect.suspend((): Effect.Effect<Opened, HostedError> => {
+        if (opened !== undefined) return Effect.succeed(opened)
+        return isOwner() ? open : abandon
+      })
     ),
     lost,
     seen: (turnId) =>

@@ -11,7 +11,6 @@ import type { TurnOptions } from "effect-codex/Options"
 import type { Turn } from "effect-codex/Turn"
 import { fromTurn, type TurnResult } from "effect-codex/TurnResult"
 import * as Cause from "effect/Cause"
-import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,7 +18,7 @@ import * as Semaphore from "effect/Semaphore"
 import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../model/errors.ts"
 import { checkNames } from "../model/names.ts"
 import type { OnCutOff, RunAnswer } from "../model/rpcs.ts"
-import { type Activation, durably } from "./Activation.ts"
+import { abandon, type Activation, durably } from "./Activation.ts"
 import { find, type Found, maxAttempts, messageId } from "./keys.ts"
 import * as Measures from "./Measures.ts"
 import type { Opened, Opening } from "./Opening.ts"
@@ -60,9 +59,6 @@ const continuation =
   "Your previous turn was cut off: the machine that ran it failed. The user did not interrupt it. Commands that were running then "
   + "were aborted, and may have had effects. Check what has been done, then finish the task."
 
-/** Leaves a request unanswered, for the thread's owner. */
-const abandon = Effect.failCause(Cause.annotate(Cause.interrupt(), ClusterSchema.Abandon.annotation))
-
 /** A key that can be found again needs a message of the user in which it stands. */
 const checkInput = (input: Input): Effect.Effect<void, InvalidInputError> =>
   (Array.isArray(input) && input.length === 0)
@@ -91,9 +87,9 @@ const neverBegun = (threadId: string): TurnResult => ({
   subagents: { running: 0, stopped: 0 }
 })
 
-/** Creates the runs of an activation. `isOwner` tells whether this runner still owns the thread. */
-export const make = Effect.fnUntraced(function*(activation: Activation, opening: Opening, isOwner: () => boolean) {
-  const { codex, index, log, name } = activation
+/** Creates the runs of an activation. */
+export const make = Effect.fnUntraced(function*(activation: Activation, opening: Opening) {
+  const { codex, index, isOwner, log, name } = activation
   const lock = yield* Semaphore.make(1)
   const answers = new Map<string, Exit.Exit<RunAnswer, HostedError>>()
   const wanted = new Set<string>()
@@ -124,7 +120,15 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
           .pipe(
             Effect.onExit((exit) => Deferred.done(accepted, exit))
           )
-        const result = yield* Measures.turn(restore(turn.run))
+        opened.turn = turn
+        const result = yield* Measures.turn(restore(turn.run)).pipe(
+          // It runs on where its handler is interrupted.
+          Effect.onExit((exit) =>
+            Effect.sync(() => {
+              if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) opened.turn = undefined
+            })
+          )
+        )
         yield* restore(opening.seen(turn.id))
         return result
       }).pipe(
