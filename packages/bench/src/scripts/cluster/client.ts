@@ -2,6 +2,7 @@
  * A script that measures a cluster from a process of its own, with one of its wire formats: `node client.ts <options>`, where the
  * options are JSON.
  */
+import type { HostedThread } from "@effect-codex/cluster/HostedThreads"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Codex from "effect-codex/Codex"
 import * as Deferred from "effect/Deferred"
@@ -11,7 +12,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
 import { sql } from "../../../../cluster/test/sql.ts"
 import * as Fleet from "./fleet.ts"
-import type { Cluster } from "./runner.ts"
+import { type Cluster, cpuTime } from "./runner.ts"
 
 /** The options of the script. */
 export interface Options extends Fleet.Machine {
@@ -34,6 +35,8 @@ export interface Figures {
   readonly end: ReadonlyArray<number>
   /** Deltas per second. */
   readonly deltas: Both
+  /** The CPU time of their turn: of the client, and of the runner if it is hosted. */
+  readonly deltasCpu: Both
   readonly roundTrip: ReadonlyArray<number>
   readonly repeated: ReadonlyArray<number>
   /** Runs per second that are stored, refused and answered, 64 at once. */
@@ -64,16 +67,19 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const times = <A, E, R>(count: number, effect: (at: number) => Effect.Effect<A, E, R>) =>
   Effect.forEach(Array.from({ length: count }), (_, at) => effect(at))
 
-/** Measures both ways in turns, so that they meet the same noise. */
-const both = <E, R, E2, R2>(
-  count: number,
-  direct: Effect.Effect<number, E, R>,
-  hosted: Effect.Effect<number, E2, R2>
-): Effect.Effect<Both, E | E2, R | R2> =>
-  Effect.map(times(count, () => Effect.all([direct, hosted])), (pairs) => ({
-    direct: pairs.map(([value]) => value),
-    hosted: pairs.map(([, value]) => value)
-  }))
+/** Measures both ways in turns, so that they meet the same noise, and each as often first as second. */
+const pairs = <A, E, R, B, E2, R2>(count: number, direct: Effect.Effect<A, E, R>, hosted: Effect.Effect<B, E2, R2>) =>
+  times(count, (at) =>
+    at % 2 === 0
+      ? Effect.all({ direct, hosted })
+      : Effect.map(Effect.all([hosted, direct]), ([hosted, direct]) => ({ direct, hosted })))
+
+const of = <A>(measured: ReadonlyArray<{ readonly direct: A; readonly hosted: A }>, value: (of: A) => number): Both => ({
+  direct: measured.map(({ direct }) => value(direct)),
+  hosted: measured.map(({ hosted }) => value(hosted))
+})
+
+const identity = (value: number): number => value
 
 /** Returns how many times a second an effect is run, with a number of them at the same time. */
 const rate = <A, E, R>(count: number, concurrency: number, effect: (at: number) => Effect.Effect<A, E, R>) =>
@@ -100,6 +106,14 @@ const streamed = <E, R>(events: Stream.Stream<{ readonly method: string }, E, R>
       }))
   })
 
+/** Adds the CPU time that it takes, in milliseconds. */
+const withCpu = <A extends object, E, R>(used: Effect.Effect<number>, effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const before = yield* used
+    const value = yield* effect
+    return { ...value, cpu: (yield* used) - before }
+  })
+
 const program = Effect.gen(function*() {
   const cluster: Cluster = { prefix: `bench_${serialization}`, serialization, failover: "4 seconds" }
   const codex = yield* Codex.Codex
@@ -110,13 +124,8 @@ const program = Effect.gen(function*() {
   const thread = threads.thread("one")
 
   yield* times(5, () => Effect.all([directThread.run("warm"), thread.run("warm")]))
-  const turn = yield* both(turns, timed(directThread.run("go")), timed(thread.run("go")))
-  const streams = yield* times(turns, () =>
-    Effect.all({ direct: streamed(directThread.stream("go")), hosted: streamed(thread.stream("go")) }))
-  const of = (key: "first" | "total"): Both => ({
-    direct: streams.map(({ direct }) => direct[key]),
-    hosted: streams.map(({ hosted }) => hosted[key])
-  })
+  const turn = yield* pairs(turns, timed(directThread.run("go")), timed(thread.run("go")))
+  const streams = yield* pairs(turns, streamed(directThread.stream("go")), streamed(thread.stream("go")))
   const end = yield* times(turns, () =>
     Effect.gen(function*() {
       const turn = yield* thread.turn("go")
@@ -131,10 +140,15 @@ const program = Effect.gen(function*() {
     }))
 
   const input = `deltas ${manyDeltas}`
-  yield* both(1, timed(Stream.runDrain(directThread.stream(input))), timed(Stream.runDrain(thread.stream(input))))
-  const perSecond = (events: Stream.Stream<{ readonly method: string }, unknown>) =>
-    Effect.map(streamed(events), ({ deltas }) => deltas)
-  const deltas = yield* both(quick ? 3 : 9, perSecond(directThread.stream(input)), perSecond(thread.stream(input)))
+  const directCpu = Effect.sync(cpuTime)
+  const hostedCpu = Effect.map(runner.ask("cpu"), (cpu) => cpu + cpuTime())
+  const pieces = yield* pairs(
+    quick ? 4 : 10,
+    withCpu(directCpu, streamed(directThread.stream(input))),
+    withCpu(hostedCpu, streamed(thread.stream(input)))
+  )
+  // The first turns are a warm-up.
+  const deltas = pieces.slice(2)
 
   const roundTrip = yield* times(quick ? 100 : 500, () => timed(thread.where))
   yield* thread.run("again", { turnKey: "again" })
@@ -157,15 +171,21 @@ const program = Effect.gen(function*() {
     sql(options.database)
   )
 
-  const perThread = (count: number, use: (at: number) => Effect.Effect<unknown, unknown>) =>
+  /** Measures the memory of each thread, after others have had their code compiled. */
+  const perThread = (name: string, count: number, use: (thread: HostedThread) => Effect.Effect<unknown, unknown>) =>
     Effect.gen(function*() {
-      const before = yield* runner.memory
-      yield* Effect.forEach(Array.from({ length: count }), (_, at) => use(at), { concurrency: 8, discard: true })
-      const after = yield* runner.memory
-      return (after.used - before.used) / count / 1000
+      const useAll = (kind: string, count: number) =>
+        Effect.forEach(Array.from({ length: count }), (_, at) => use(threads.thread(`${name} ${kind} ${at}`)), {
+          concurrency: 8,
+          discard: true
+        })
+      yield* useAll("warm", count / 2)
+      const before = yield* runner.ask("memory")
+      yield* useAll("measured", count)
+      return ((yield* runner.ask("memory")) - before) / count / 1000
     })
-  const idle = yield* perThread(quick ? 500 : 2_000, (at) => threads.thread(`idle ${at}`).where)
-  const resident = yield* perThread(quick ? 50 : 200, (at) => threads.thread(`resident ${at}`).run("go"))
+  const idle = yield* perThread("idle", quick ? 500 : 2_000, (thread) => thread.where)
+  const resident = yield* perThread("resident", quick ? 80 : 200, (thread) => thread.run("go"))
 
   const second = yield* Fleet.startRunner(options, cluster, "5 minutes")
   yield* Fleet.serve(threads, [runner, second])
@@ -192,11 +212,12 @@ const program = Effect.gen(function*() {
     return yield* Effect.forEach(names, (name) => timed(threads.thread(name).read()))
   }))
   const figures: Figures = {
-    turn,
-    firstEvent: of("first"),
-    events: of("total"),
+    turn: of(turn, identity),
+    firstEvent: of(streams, ({ first }) => first),
+    events: of(streams, ({ total }) => total),
     end,
-    deltas,
+    deltas: of(deltas, ({ deltas }) => deltas),
+    deltasCpu: of(deltas, ({ cpu }) => cpu),
     roundTrip,
     repeated,
     accepted,

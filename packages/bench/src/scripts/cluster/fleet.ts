@@ -14,7 +14,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { freePort } from "../../../../cluster/test/postgres.ts"
 import { sql } from "../../../../cluster/test/sql.ts"
-import type { Cluster, Memory, Options } from "./runner.ts"
+import type { Cluster, Options, usage } from "./runner.ts"
 
 /** The machine on which the processes run. */
 export interface Machine {
@@ -26,7 +26,7 @@ export interface Machine {
 /** A runner of the fleet. */
 export interface Runner {
   readonly address: string
-  readonly memory: Effect.Effect<Memory>
+  readonly ask: (what: keyof typeof usage) => Effect.Effect<number>
   /** Kills the runner, and with it its app-server. */
   readonly kill: Effect.Effect<void>
 }
@@ -58,12 +58,13 @@ export const startRunner = (machine: Machine, cluster: Cluster, maxIdleTime: Opt
     const ended = once(child, "exit")
     const runner: Runner = {
       address: `127.0.0.1:${port}`,
-      memory: Effect.promise(async () => {
-        const answer = once(child, "message")
-        child.send("memory")
-        const [memory] = await answer
-        return memory as Memory
-      }),
+      ask: (what) =>
+        Effect.promise(async () => {
+          const answer = once(child, "message")
+          child.send(what)
+          const [value] = await answer
+          return value as number
+        }),
       kill: Effect.promise(async () => {
         child.kill("SIGKILL")
         await ended

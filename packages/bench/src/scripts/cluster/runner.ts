@@ -1,6 +1,6 @@
 /**
- * A runner in a process of its own. Its options are in the variable `RUNNER`, as JSON. It answers every message of its parent with
- * the memory in use after a garbage collection.
+ * A runner in a process of its own. Its options are in the variable `RUNNER`, as JSON. It tells its
+ * parent of its CPU time and its memory.
  */
 import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -28,22 +28,29 @@ export interface Options extends Cluster {
   readonly maxIdleTime: Duration.Input
 }
 
-/** The memory of a runner, in bytes. */
-export interface Memory {
-  /** The memory that the program uses. */
-  readonly used: number
-  /** The resident memory of the process. */
-  readonly resident: number
+/** Returns the CPU time of this process, in milliseconds. */
+export const cpuTime = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1000
+}
+
+/** What a runner tells of itself. */
+export const usage = {
+  /** The CPU time so far, in milliseconds. */
+  cpu: cpuTime,
+  /** The memory that the program uses after a garbage collection, in bytes. */
+  memory: (): number => {
+    // The second collection takes what finalisers have let go.
+    globalThis.gc?.()
+    globalThis.gc?.()
+    const { external, heapUsed } = process.memoryUsage()
+    return heapUsed + external
+  }
 }
 
 if (import.meta.main) {
   const { database, env, port, workspace, ...options } = JSON.parse(process.env["RUNNER"] ?? "{}") as Options
-  process.on("message", () => {
-    globalThis.gc?.()
-    const { external, heapUsed, rss } = process.memoryUsage()
-    const memory: Memory = { used: heapUsed + external, resident: rss }
-    process.send?.(memory)
-  })
+  process.on("message", (asked: keyof typeof usage) => process.send?.(usage[asked]()))
   CodexRunner.layer({
     ...options,
     address: { host: "127.0.0.1", port },

@@ -14,7 +14,7 @@ const batch = 1024
  * The longest rest of a consumer between two reads, in milliseconds. Each read costs a message and its acknowledgement, which cost far
  * more than an event: a quick turn would keep both processes busy with messages of one event each.
  */
-const maxRest = 10
+const maxRest = 16
 
 const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({ ...cursor, json: JSON.stringify([event]) })
 

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
+import { toWire } from "../model/events.ts"
 import type { IndexedThread, Progress } from "../model/ThreadIndex.ts"
 import { type Activation, durably } from "./Activation.ts"
 import * as Measures from "./Measures.ts"
@@ -136,7 +137,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     Stream.runForEachArray(opened.thread.notifications, (events) =>
       Effect.sync(() => {
         for (const event of events) {
-          log.append(JSON.stringify(event.raw))
+          log.append(toWire(event))
           if (event.method === "turn/completed") Deferred.doneUnsafe(end(event.params.turn.id), Effect.void)
         }
         log.wake()
