@@ -1,6 +1,7 @@
 /** Two runners on PostgreSQL, in one process: threads find their runner, move in order, and keep their answers. */
 import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
+import * as RunnerStatus from "@effect-codex/cluster/RunnerStatus"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
@@ -99,6 +100,11 @@ describe("two runners", () => {
             Effect.forkChild
           )
           const stopping = yield* Effect.forkChild(old.stop)
+          // Before that it would still take the next run.
+          yield* Effect.repeat(Context.get(old.context, RunnerStatus.RunnerStatus).check, {
+            until: ({ isDraining }) => isDraining,
+            schedule: Schedule.spaced("10 millis")
+          })
           const waiting = yield* Effect.forkChild(thread.run("move after", { turnKey: "after" }))
           yield* gate.open
           assert.strictEqual((yield* turn.run).finalResponse, "one two")
