@@ -29,7 +29,7 @@ export interface GatewayRequest {
   readonly method: string
   /**
    * The headers of its connection, with those of the message over them; names are in lower case. The client chooses all of them: a
-   * name of a user that a proxy adds proves nothing, because a message can replace it. Check a token or a signed cookie.
+   * header that a proxy adds proves nothing, because a message can replace it. Check a token.
    */
   readonly headers: Readonly<Record<string, string | undefined>>
 }

@@ -32,14 +32,14 @@ describe("the log of a thread", () => {
         Effect.sync(() => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })),
         () => Effect.sync(() => vi.useRealTimers())
       )
-      const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(Effect.repeat({ times: 5 }))
+      const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
+        Effect.repeat({ times: 5 })
+      )
       const log = new EventLog(100)
       log.begin(1)
       const sent: Array<ReadonlyArray<string>> = []
       yield* log.follow(null).pipe(
-        Stream.runForEach((events) =>
-          Effect.sync(() => void sent.push(fromWire(events).map(({ method }) => method)))
-        ),
+        Stream.runForEach((events) => Effect.sync(() => void sent.push(fromWire(events).map(({ method }) => method)))),
         Effect.forkScoped
       )
       const append = (...methods: ReadonlyArray<string>) => {

@@ -39,10 +39,11 @@ const startRunner = (options: CodexRunner.ClusterOptions) =>
       env: { ...home.env, CODEX_SQLITE_HOME: sqlite },
       restart: Schedule.spaced("100 millis")
     })
-    const context = yield* CodexRunner.layer({ ...asking, ...options, address: { host: "127.0.0.1", port }, codex }).pipe(
-      Layer.provide(sql(url)),
-      Layer.buildWithScope(scope)
-    )
+    const context = yield* CodexRunner.layer({ ...asking, ...options, address: { host: "127.0.0.1", port }, codex })
+      .pipe(
+        Layer.provide(sql(url)),
+        Layer.buildWithScope(scope)
+      )
     return { address: `127.0.0.1:${port}`, context, stop: Scope.close(scope, Exit.void) }
   })
 

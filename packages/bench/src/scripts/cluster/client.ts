@@ -74,7 +74,10 @@ const pairs = <A, E, R, B, E2, R2>(count: number, direct: Effect.Effect<A, E, R>
       ? Effect.all({ direct, hosted })
       : Effect.map(Effect.all([hosted, direct]), ([hosted, direct]) => ({ direct, hosted })))
 
-const of = <A>(measured: ReadonlyArray<{ readonly direct: A; readonly hosted: A }>, value: (of: A) => number): Both => ({
+const of = <A>(
+  measured: ReadonlyArray<{ readonly direct: A; readonly hosted: A }>,
+  value: (of: A) => number
+): Both => ({
   direct: measured.map(({ direct }) => value(direct)),
   hosted: measured.map(({ hosted }) => value(hosted))
 })
@@ -172,18 +175,19 @@ const program = Effect.gen(function*() {
   )
 
   /** Measures the memory of each thread, after others have had their code compiled. */
-  const perThread = (name: string, count: number, use: (thread: HostedThread) => Effect.Effect<unknown, unknown>) =>
-    Effect.gen(function*() {
-      const useAll = (kind: string, count: number) =>
-        Effect.forEach(Array.from({ length: count }), (_, at) => use(threads.thread(`${name} ${kind} ${at}`)), {
-          concurrency: 8,
-          discard: true
-        })
+  const perThread = (name: string, count: number, use: (thread: HostedThread) => Effect.Effect<unknown, unknown>) => {
+    const useAll = (kind: string, count: number) =>
+      Effect.forEach(Array.from({ length: count }), (_, at) => use(threads.thread(`${name} ${kind} ${at}`)), {
+        concurrency: 8,
+        discard: true
+      })
+    return Effect.gen(function*() {
       yield* useAll("warm", count / 2)
       const before = yield* runner.ask("memory")
       yield* useAll("measured", count)
       return ((yield* runner.ask("memory")) - before) / count / 1000
     })
+  }
   const idle = yield* perThread("idle", quick ? 500 : 2_000, (thread) => thread.where)
   const resident = yield* perThread("resident", quick ? 80 : 200, (thread) => thread.run("go"))
 

@@ -93,8 +93,8 @@ export class EventLog {
         const { at, count, events } = this.read(state.at)
         if (!Arr.isReadonlyArrayNonEmpty(events)) return Effect.andThen(this.changed, next)
         state.at = at
-        // A millisecond for each event: few events are not delayed, and many come together.
-        state.rested = performance.now() + Math.min(count, maxRest)
+        // A millisecond for each event: few events are not delayed, and many come together. A backlog does not wait.
+        state.rested = performance.now() + (count === batch ? 0 : Math.min(count, maxRest))
         return Effect.succeed(events)
       })
       return Stream.fromPull(Effect.succeed(next))
@@ -151,5 +151,5 @@ const waitIn = (waiting: Set<() => void>, millis?: number): Effect.Effect<void> 
 
 /** Wakes everyone. A consumer may wait again before this returns. */
 const wakeAll = (waiting: Set<() => void>): void => {
-  for (const wake of [...waiting]) wake()
+  for (const wake of Array.from(waiting)) wake()
 }

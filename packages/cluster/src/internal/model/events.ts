@@ -108,7 +108,8 @@ const isOfHost = (message: Message): message is HostEvent | Here | Read => messa
 
 /** Writes a notification for the wire: most of them as the server sent them. */
 export const toWire = (event: Notification): string => {
-  const isAsSent = event.method !== "$unknown" && event.method !== "$undecodable" && event.params === event.raw["params"]
+  const isAsSent = event.method !== "$unknown" && event.method !== "$undecodable" &&
+    event.params === event.raw["params"]
   const message: Read | Raw = isAsSent ? event.raw : { method: "$read", event }
   return JSON.stringify(message)
 }
