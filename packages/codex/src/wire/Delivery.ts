@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import type * as Notification from "../model/turns/Notification.ts"
 import * as Usage from "../model/turns/Usage.ts"
+import * as Deltas from "./deltas.ts"
 import { Family } from "./Family.ts"
 import { type Follower, Followers } from "./Followers.ts"
 import * as Kind from "./Kind.ts"
@@ -47,6 +48,8 @@ export class Delivery {
   serverContinues = false
 
   private readonly errors: ServerErrors
+  /** The number of running turns whose events are kept for a consumer. */
+  private followed = 0
   /** Threads on which no turn runs, according to the chunk: the completion usually comes right after. */
   private readonly idle = new Map<string, string>()
   /** Turns that completed without an answer: it usually comes in the same chunk. */
@@ -67,6 +70,15 @@ export class Delivery {
   usedOn(threadId: string): Usage.Tokens | undefined {
     const used = this.serverContinues ? this.family.get(threadId)?.used : undefined
     return used === undefined ? undefined : Usage.totalOf(used)
+  }
+
+  /**
+   * Returns true for a delta that nobody takes: the results of turns are made of completed items. Such a message is not even
+   * parsed, which would cost more than everything else.
+   */
+  ignores(text: string): boolean {
+    return this.followed === 0 && this.subscriptions.count === 0 && this.followers.isEmpty && !this.family.isWatched &&
+      !this.serverContinues && Deltas.isDelta(text)
   }
 
   /** Returns the turn with these ids, which is claimed from now on. */
@@ -153,6 +165,10 @@ export class Delivery {
     turn.usedBefore = this.usedOn(threadId)
     this.turns.add(turn)
     this.unclaimed.delete(threadId)
+    turn.onFollowed = () => {
+      this.followed++
+      turn.whenEnded(() => this.followed--)
+    }
     turn.onHeld = () => this.held.push(turn)
     turn.whenEnded(() => this.server?.turnEnded(threadId, turnId))
     return turn

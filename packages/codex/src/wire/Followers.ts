@@ -48,6 +48,11 @@ export interface Caught {
 export class Followers {
   private readonly byThread = new Map<string | undefined, Set<Follower>>()
 
+  /** True if there are no followers. */
+  get isEmpty(): boolean {
+    return this.byThread.size === 0
+  }
+
   /** The number of followers. */
   get size(): number {
     let size = 0

@@ -194,6 +194,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       const before = badLines
       for (let index = 0; index < messages.length; index++) {
         const text = messages[index]!
+        if (delivery.ignores(text)) continue
         const found = attempt(text)
         if (found === undefined) continue
         badLines++

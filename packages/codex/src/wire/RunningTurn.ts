@@ -57,6 +57,9 @@ export class RunningTurn {
   /** The events. Null until a consumer requests them. */
   events: Broadcast<Notification.Notification, TurnStreamError> | null = null
 
+  /** Runs when a consumer requests the events for the first time. */
+  onFollowed: (() => void) | null = null
+
   /** Runs in the reader when the turn has completed without an answer, which may still be on its way: {@link settle} ends it. */
   onHeld: (() => void) | null = null
 
@@ -152,6 +155,7 @@ export class RunningTurn {
   keepEvents(): Broadcast<Notification.Notification, TurnStreamError> {
     if (this.events === null) {
       this.events = new Broadcast()
+      this.onFollowed?.()
       if (this.exit !== null) this.events.end(this.exit)
     }
     return this.events

@@ -7,19 +7,15 @@ import type { RunningTurn } from "./RunningTurn.ts"
 export class RunningTurns {
   private readonly byThread = new Map<string, ReadonlyArray<RunningTurn>>()
   private readonly byKey = new Map<number, ReadonlyArray<RunningTurn>>()
-  /** The turn of the latest message. */
-  private latest: RunningTurn | undefined
 
   /** The turn of a thread with this id. */
   get(threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined {
     if (threadId === undefined || turnId === undefined) return undefined
-    const { latest } = this
-    if (latest !== undefined && latest.turnId === turnId && latest.threadId === threadId) return latest
     const turns = this.byKey.get(keyOf(turnId))
     if (turns === undefined) return undefined
     for (let index = 0; index < turns.length; index++) {
       const turn = turns[index]!
-      if (turn.turnId === turnId && turn.threadId === threadId) return this.latest = turn
+      if (turn.turnId === turnId && turn.threadId === threadId) return turn
     }
     return undefined
   }
@@ -42,7 +38,6 @@ export class RunningTurns {
     turn.whenEnded(() => {
       remove(this.byThread, threadId, turn)
       remove(this.byKey, keyOf(turnId), turn)
-      if (this.latest === turn) this.latest = undefined
     })
   }
 }

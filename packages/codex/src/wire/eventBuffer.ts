@@ -3,6 +3,7 @@
  */
 import type { Bound } from "../base/Broadcast.ts"
 import type * as Notification from "../model/turns/Notification.ts"
+import * as Deltas from "./deltas.ts"
 
 /** Keeps the newest events. */
 export const sliding = (limit: number): Bound<Notification.Notification> => ({
@@ -26,27 +27,9 @@ export const coalescing: Bound<Notification.Notification> = {
 }
 
 /** A piece of a text. */
-type Delta = Extract<
-  Notification.Notification,
-  {
-    readonly method:
-      | "item/agentMessage/delta"
-      | "item/plan/delta"
-      | "item/commandExecution/outputDelta"
-      | "item/reasoning/textDelta"
-      | "item/reasoning/summaryTextDelta"
-  }
->
+type Delta = Extract<Notification.Notification, { readonly method: Deltas.Method }>
 
-const deltas: ReadonlySet<string> = new Set<Delta["method"]>([
-  "item/agentMessage/delta",
-  "item/plan/delta",
-  "item/commandExecution/outputDelta",
-  "item/reasoning/textDelta",
-  "item/reasoning/summaryTextDelta"
-])
-
-const isDelta = (event: Notification.Notification): event is Delta => deltas.has(event.method)
+const isDelta = (event: Notification.Notification): event is Delta => Deltas.methods.has(event.method)
 
 /** Identifies the text that a piece belongs to. */
 const textOf = ({ method, params }: Delta): string => {

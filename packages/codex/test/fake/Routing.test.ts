@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Router from "../../src/wire/Router.ts"
 import { internalRouter } from "../internals.ts"
@@ -200,6 +201,90 @@ describe("consumers of one turn", () => {
       for (const end of ends.slice(2)) {
         assert.strictEqual(yield* Fiber.join(end), gone)
       }
+    }))
+})
+
+const accept = (router: Router.Router["Service"], text: string) =>
+  Effect.suspend(() => router.accept([text]) ?? Effect.void)
+
+describe("a delta that nobody takes", () => {
+  const delta = Fixture.line(Fixture.delta("thread-1", "turn-1", "a"))
+  // A message with this beginning is bad if it is parsed.
+  const bad = delta.slice(0, -2)
+
+  const running = Effect.gen(function*() {
+    const router = yield* Router.make
+    router.open()
+    const { turn } = router.expectTurn("thread-1").claim("turn-1", false)
+    return { router, turn, parses: Effect.map(accept(router, bad), () => router.stats().badLines) }
+  })
+
+  it.effect("is not parsed", () =>
+    Effect.gen(function*() {
+      const { parses, router } = yield* running
+      assert.strictEqual(yield* parses, 0)
+      yield* accept(router, `{"method":"item/completed",`)
+      assert.strictEqual(router.stats().badLines, 1)
+    }))
+
+  const consumers: Record<string, (router: Router.Router["Service"]) => Effect.Effect<unknown, unknown, Scope.Scope>> =
+    {
+      "a turn": (router) => Effect.sync(() => router.turn("thread-1", "turn-1")!.keepEvents()),
+      "another turn": (router) => Effect.sync(() => router.expectTurn("thread-2").claim("turn-2", true)),
+      "a start in flight": (router) => Effect.sync(() => router.expectTurn("thread-2")),
+      "a thread": (router) => router.subscribe("thread-2"),
+      "all notifications": (router) =>
+        Effect.forkScoped(Stream.runDrain(router.notifications), { startImmediately: true }),
+      "a limit": (router) => Effect.sync(() => router.family.watchActivity("thread-2", () => {}))
+    }
+  for (const [name, consume] of Object.entries(consumers)) {
+    it.effect(`is parsed as soon as there is a consumer of ${name}`, () =>
+      Effect.gen(function*() {
+        const { parses, router } = yield* running
+        assert.strictEqual(yield* parses, 0)
+        yield* consume(router)
+        assert.strictEqual(yield* parses, 1)
+      }))
+  }
+
+  it.effect("is parsed on a connection that turns outlive", () =>
+    Effect.gen(function*() {
+      const { parses, router } = yield* running
+      router.open({ serverContinues: true })
+      assert.strictEqual(yield* parses, 1)
+    }))
+
+  it.effect("is not parsed once its consumers have gone", () =>
+    Effect.gen(function*() {
+      const { parses, router, turn } = yield* running
+      const other = router.expectTurn("thread-2").claim("turn-2", true)
+      turn.keepEvents()
+      yield* Effect.asVoid(Effect.scoped(router.subscribe("thread-1")))
+      turn.lose("gone")
+      assert.strictEqual(yield* parses, 1)
+      router.accept([Fixture.line(Fixture.turnCompleted("thread-2", "turn-2"))])
+      assert.isTrue(other.turn.ended)
+      assert.strictEqual(yield* parses, 1)
+    }))
+
+  it.effect("comes to a consumer that joins in the middle of a chunk", () =>
+    Effect.gen(function*() {
+      const { router } = yield* running
+      let events: Router.TurnCursor | undefined
+      const settle = () => {
+        events = router.turn("thread-1", "turn-1")?.keepEvents().cursor()
+      }
+      const id = router.expect({ method: "model/list", settle })
+      router.accept([
+        delta,
+        `{"id":${id},"result":{}}`,
+        delta,
+        Fixture.line(Fixture.turnCompleted("thread-1", "turn-1"))
+      ])
+      assert.deepStrictEqual(
+        yield* texts(Stream.runCollect(events?.stream ?? Stream.empty)),
+        ["a", "turn/completed"]
+      )
     }))
 })
 
