@@ -6,6 +6,7 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Thread from "effect-codex/Thread"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -76,12 +77,13 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     })
 
   /** Starts a Codex thread. Returns undefined if somebody has opened the thread since. */
-  const anew = Effect.fnUntraced(function*(row: IndexedThread) {
-    const thread = yield* activation.start
-    mayHold = true
-    const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" }))
-    return isOurs ? { thread, turns: [], progress: "new" as const } : undefined
-  })
+  const anew = (row: IndexedThread) =>
+    Effect.gen(function*() {
+      const thread = yield* activation.start
+      mayHold = true
+      const isOurs = yield* durably(index.record(name, row.epoch, { threadId: thread.id, progress: "new" }))
+      return isOurs ? { thread, turns: [], progress: "new" as const } : undefined
+    })
 
   /** Tries to resume the thread. Returns undefined if it has to be tried again, and null if the thread has no file. */
   const tryResume = (row: IndexedThread, threadId: string, since: number) =>
@@ -109,17 +111,18 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       })
     )
 
-  const resumed = Effect.fnUntraced(function*(row: IndexedThread, threadId: string) {
-    const since = Date.now()
-    while (true) {
-      mayHold = true
-      const thread = yield* tryResume(row, threadId, since)
-      // Nothing of the first turn was written: the model was never asked.
-      if (thread === null) return yield* anew(row)
-      if (thread === undefined) continue
-      return { thread, turns: yield* lastTurns(threadId), progress: row.progress }
-    }
-  })
+  const resumed = (row: IndexedThread, threadId: string) =>
+    Effect.gen(function*() {
+      const since = Date.now()
+      while (true) {
+        mayHold = true
+        const thread = yield* tryResume(row, threadId, since)
+        // Nothing of the first turn was written: the model was never asked.
+        if (thread === null) return yield* anew(row)
+        if (thread === undefined) continue
+        return { thread, turns: yield* lastTurns(threadId), progress: row.progress }
+      }
+    })
 
   const lastTurns = (threadId: string) =>
     Effect.map(
@@ -178,7 +181,10 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     state = "open"
     detail = null
     yield* Measures.opened(opening.epoch, opening.owner, runner)
-    yield* Effect.forkIn(follow(now), scope, { startImmediately: true })
+    yield* Effect.updateContext(
+      Effect.forkIn(follow(now), scope, { startImmediately: true }),
+      (_: Context.Context<never>) => activation.context
+    )
     return now
   }).pipe(
     Effect.onError(() =>
