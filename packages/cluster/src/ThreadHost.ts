@@ -116,12 +116,10 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
       index,
       log,
       scope,
-      context,
       release,
-      // In the context of the activation alone: that of a request, with its span, would live as long as the thread.
-      start: Effect.suspend(() => Effect.updateContext(codex.threadStart(opened()), () => context)),
+      start: Effect.suspend(() => Effect.provide(codex.threadStart(opened()), context)),
       resume: (threadId) =>
-        Effect.suspend(() => Effect.updateContext(codex.threadResume(threadId, opened()), () => context))
+        Effect.suspend(() => Effect.provide(codex.threadResume(threadId, opened()), context))
     }
     const thread = yield* Handlers.make(activation, requests, () => sharding.hasShardId(address.shardId))
 

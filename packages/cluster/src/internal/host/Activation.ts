@@ -4,7 +4,6 @@
 import type * as Codex from "effect-codex/Codex"
 import type * as CodexError from "effect-codex/CodexError"
 import type * as Thread from "effect-codex/Thread"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -22,8 +21,6 @@ export interface Activation {
   readonly log: EventLog
   /** The scope of the activation. */
   readonly scope: Scope.Scope
-  /** The context of the activation: what lives as long must not keep that of a request. */
-  readonly context: Context.Context<never>
   /** Starts a Codex thread with the options of the host. */
   readonly start: Effect.Effect<Thread.Thread, CodexError.ThreadError>
   /** Resumes a Codex thread with the options of the host. */

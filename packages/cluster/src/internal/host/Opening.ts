@@ -6,7 +6,6 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Thread from "effect-codex/Thread"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -181,10 +180,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     state = "open"
     detail = null
     yield* Measures.opened(opening.epoch, opening.owner, runner)
-    yield* Effect.updateContext(
-      Effect.forkIn(follow(now), scope, { startImmediately: true }),
-      (_: Context.Context<never>) => activation.context
-    )
+    yield* Effect.forkIn(follow(now), scope, { startImmediately: true })
     return now
   }).pipe(
     Effect.onError(() =>
