@@ -69,7 +69,7 @@ export const added = Effect.fnUntraced(function*(quick: boolean, module: string)
     section,
     name,
     unit: "ms",
-    value: summary(values),
+    value: { median: median(values) },
     goal: atMost === undefined ? undefined : { atMost }
   })
   return [

@@ -118,8 +118,7 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
       scope,
       release,
       start: Effect.suspend(() => Effect.provide(codex.threadStart(opened()), context)),
-      resume: (threadId) =>
-        Effect.suspend(() => Effect.provide(codex.threadResume(threadId, opened()), context))
+      resume: (threadId) => Effect.suspend(() => Effect.provide(codex.threadResume(threadId, opened()), context))
     }
     const thread = yield* Handlers.make(activation, requests, () => sharding.hasShardId(address.shardId))
 
