@@ -36,7 +36,7 @@ export { type CallConfig, Config, type Options, type ThreadOptions } from "./int
 export type { Ticket } from "./internal/Ticket.ts"
 
 /**
- * The metadata of a response's end.
+ * The metadata of a response's finish part.
  *
  * @category models
  */
@@ -47,7 +47,7 @@ export type FinishMetadata = {
   readonly turnId: string
   /** `"completed"`, `"interrupted"`, or `"inProgress"` if the turn waits for results. */
   readonly status: string
-  /** The size of the model's context window in tokens; null if the server has not told it. */
+  /** The size of the model's context window in tokens; null if the server has not reported it. */
   readonly contextWindow: number | null
 }
 
@@ -76,7 +76,7 @@ declare module "effect/ai/Prompt" {
 }
 
 /**
- * Makes the service. Closing the scope stops turns that wait for results, and gives up the threads.
+ * Makes the service. Closing the scope stops turns that wait for results, and releases the threads.
  *
  * @category constructors
  */
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * A Layer of the service, on any Layer of `Codex`.
+ * A Layer of the service, which requires `Codex`.
  *
  * @category layers
  */
@@ -120,7 +120,8 @@ export type Overridden<Self> = Self extends Stream.Stream<infer A, infer E, infe
   : never
 
 /**
- * Sets options for the calls in an Effect or a Stream, above those of the Layer and of an outer `withConfigOverride`.
+ * Sets options for the calls in an Effect or a Stream. They take precedence over those of the Layer and of an outer
+ * `withConfigOverride`.
  *
  * @example
  * ```ts

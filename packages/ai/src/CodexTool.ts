@@ -1,5 +1,5 @@
 /**
- * Tools that Codex runs itself, for the toolkit of a program that wants to see their calls and results.
+ * Tools that Codex runs itself, for the toolkit of a program that needs to see their calls and results.
  *
  * Codex runs its tools whether or not they are declared; a declared one appears in the response, as a tool call with
  * `providerExecuted: true` and its result. They need no handlers.

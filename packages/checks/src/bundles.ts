@@ -1,13 +1,11 @@
 /**
- * The check of bundles: their sizes, split into our code and Effect's; that a browser bundle needs no Node module; and that a Node
- * bundle runs.
+ * The check of bundles: their sizes, split into our code and Effect's, and that a browser bundle needs no Node module.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { build } from "vite"
-import { nodes, run, tool } from "./installed.ts"
 import type { Problem } from "./problem.ts"
 
 /** The size of a minified program in KB: our modules, the Effect modules that they need, and both together, zipped. */
@@ -142,75 +140,5 @@ export const checkBrowserBundle = async (
     }],
     build: { write: false, lib: { entry, formats: ["es"] } }
   })
-  return problems
-}
-
-/**
- * A program that is bundled in two formats, each as one self-contained file. It runs a turn on a scripted model with the binary
- * that it receives. Without a binary, it prints the reason of the error.
- */
-const turnProgram = `import { TestCodex } from "@effect-codex/testing"
-import { Codex } from "effect-codex"
-import * as Effect from "effect/Effect"
-
-const codexPath = process.argv[2]
-
-const program = Effect.gen(function*() {
-  const codex = yield* Codex.Codex
-  const thread = yield* codex.threadStart()
-  const { finalResponse } = yield* thread.run("It works.")
-  return finalResponse
-})
-
-program.pipe(
-  Effect.provide(TestCodex.layer({ script: TestCodex.echo, client: codexPath === undefined ? {} : { codexPath } })),
-  Effect.catch((error) => Effect.succeed(error.message)),
-  Effect.runPromise
-).then((said) => console.log(said))
-`
-
-/** Bundles a program for Node as a CommonJS and an ES module, and runs both in a folder without installed packages. */
-export const checkNodeBundles = async (project: string, directory: string): Promise<ReadonlyArray<Problem>> => {
-  const entry = join(project, "turn.js")
-  writeFileSync(entry, turnProgram)
-  writeFileSync(
-    join(project, "binary.js"),
-    `import { ProcessOptions } from "effect-codex"
-     import * as Effect from "effect/Effect"
-     console.log(Effect.runSync(ProcessOptions.command()).program)`
-  )
-  const node = join(tool("node", nodes[0]!), "bin", "node")
-  const binary = await run(project, node, ["binary.js"])
-  if (typeof binary !== "string") return [binary]
-  mkdirSync(directory)
-  const problems: Array<Problem> = []
-  for (const [format, extension] of [["cjs", "cjs"], ["es", "mjs"]] as const) {
-    const file = `turn.${extension}`
-    await build({
-      root: project,
-      configFile: false,
-      logLevel: "error",
-      ssr: { noExternal: true, target: "node" },
-      build: {
-        ssr: true,
-        outDir: directory,
-        emptyOutDir: false,
-        target: "node22",
-        rolldownOptions: {
-          input: entry,
-          output: { format, entryFileNames: file, codeSplitting: false }
-        }
-      }
-    })
-    // The PATH contains nothing of this repository.
-    const bundled = (...args: ReadonlyArray<string>) =>
-      run(directory, node, [file, ...args], { PATH: dirname(node), CODEX_PATH: "" })
-    const [turn, without] = [await bundled(binary.trim()), await bundled()]
-    for (const [result, expected] of [[turn, "It works."], [without, "a bundle needs codexPath"]] as const) {
-      const output = typeof result === "string" ? result : result.message
-      if (typeof result === "string" && output.includes(expected)) continue
-      problems.push({ file: join(directory, file), line: 1, message: `does not print ${expected}:\n${output}` })
-    }
-  }
   return problems
 }

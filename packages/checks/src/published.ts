@@ -7,7 +7,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { checkBrowserBundle, checkNodeBundles, exceeded, measureBundles, printBundle } from "./bundles.ts"
+import { checkBrowserBundle, exceeded, measureBundles, printBundle } from "./bundles.ts"
 import {
   type Archives,
   compile,
@@ -22,6 +22,7 @@ import {
   sdkProgram,
   testingProgram
 } from "./installed.ts"
+import { checkNodeBundles } from "./nodeBundles.ts"
 import { output, pack, type Packed } from "./pack.ts"
 import { checkPacked, readManifest } from "./packed.ts"
 import { type Problem, report, root } from "./problem.ts"

@@ -1,8 +1,8 @@
 /**
  * Turns and approvals as steps of durable workflows (`effect/workflow`).
  *
- * A workflow that is replayed on another machine does not repeat the turns that are done: a step's key is that of its workflow's
- * execution, and a run with a known key returns its answer.
+ * A workflow that is replayed on another machine does not repeat completed turns: the key of a step comes from its workflow's
+ * execution, and a run with a known key returns its stored answer.
  */
 import type * as CodexError from "effect-codex/CodexError"
 import type * as Input from "effect-codex/Input"
@@ -17,7 +17,7 @@ import { HostedError } from "./HostedThreadError.ts"
 import * as HostedThreads from "./HostedThreads.ts"
 
 /**
- * Options of {@link turn}, beside those of a run.
+ * Options of {@link turn}, in addition to those of a run.
  *
  * @category models
  */
@@ -31,9 +31,9 @@ export interface TurnStep {
 }
 
 /**
- * Runs a turn on a hosted thread, once for each execution of the workflow. The turn goes on when the workflow's machine fails, and
- * the replayed workflow waits for the same one. Interrupt it with `thread.interrupt({ turnKey })`; the key is the execution's id
- * and the step's name.
+ * Runs a turn on a hosted thread, once for each execution of the workflow. The turn continues if the workflow's machine fails,
+ * and the replayed workflow waits for that same turn. Interrupt it with `thread.interrupt({ turnKey })`; the key is the
+ * execution's id and the step's name.
  *
  * @example
  * ```ts
@@ -102,9 +102,9 @@ const plain = ({ input, name, thread }: TurnStep, options: HostedThreads.HostedT
  * @category models
  */
 export interface Approval {
-  /** True if the work may go on. */
+  /** True if the work may continue. */
   readonly approved: boolean
-  /** Why, for the agent. */
+  /** The reason, for the agent. */
   readonly note?: string | undefined
 }
 /** The Schema of {@link Approval}. */
@@ -123,14 +123,17 @@ const deferred = (name: string) => DurableDeferred.make(`CodexApproval/${name}`,
 export interface ApprovalOptions<R = never> {
   /** The name of the step, unique in its workflow. */
   readonly name: string
-  /** Tells a person that the workflow waits, with the token for {@link approve}: a mail, a row in a table. Runs once, as a step. */
+  /**
+   * Notifies a person that the workflow waits, and passes on the token for {@link approve}, for example by mail or as a row in
+   * a table. Runs once, as a step.
+   */
   readonly ask: (token: string) => Effect.Effect<void, never, R>
 }
 
 /**
- * Waits for the answer of a person, for days if need be. Nothing runs meanwhile, and no machine has to live: it is a wait between
- * turns, because a turn that waits lives in one process and dies with it. Let the turn before it end with what needs approval, and
- * start the next one with the answer.
+ * Waits for the answer of a person, for days if necessary. Nothing runs meanwhile, and every machine may fail. It is a wait
+ * between turns, because a turn that waits lives in one process and dies with it. Let the turn before it end with a description
+ * of what needs approval, and start the next one with the answer.
  *
  * @category constructors
  */

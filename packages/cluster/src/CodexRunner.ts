@@ -1,9 +1,9 @@
 /**
  * A runner of a fleet in one Layer: its app-server, the threads it hosts, and its place in the cluster.
  *
- * Runners find each other through a SQL database, which also keeps the requests. A runner that ends in order (SIGTERM under
- * `NodeRuntime.runMain`) lets its turns end within `drain`, and hands its threads over. One that dies is replaced after
- * `failover`.
+ * Runners find each other through a SQL database, which also keeps the requests. A runner that shuts down gracefully (SIGTERM
+ * under `NodeRuntime.runMain`) lets its turns end within `drain`, and hands its threads over. A runner that dies is replaced
+ * after `failover`.
  */
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import type * as Codex from "effect-codex/Codex"
@@ -38,15 +38,15 @@ import * as ThreadIndex from "./ThreadIndex.ts"
  */
 export interface ClusterOptions {
   /**
-   * The time after which a runner that gives no sign of life loses its threads. They are open elsewhere about two seconds later. Too
-   * short a time takes them from runners that are merely busy. Default: `"8 seconds"`.
+   * The time after which a runner that shows no sign of life loses its threads. They are open elsewhere about two seconds
+   * later. If the time is too short, runners that are only busy lose theirs, too. Default: `"8 seconds"`.
    */
   readonly failover?: Duration.Input | undefined
   /** The format of the messages between runners. Default: `"binary"`. */
   readonly serialization?: "binary" | "ndjson" | undefined
   /** The beginning of the names of the tables of this cluster. Default: `"cluster"` for Effect's and `"codex"` for the index. */
   readonly prefix?: string | undefined
-  /** Further settings of Effect's sharding, over those of this module. Default: none. */
+  /** Further settings of Effect's sharding, which take precedence over those of this module. Default: none. */
   readonly sharding?: Partial<ShardingConfig.ShardingConfig["Service"]> | undefined
 }
 
@@ -58,16 +58,19 @@ export interface ClusterOptions {
 export interface RunnerOptions<E = never, R = never, RH = never, T extends Tools.ByName = {}, RT = never>
   extends ThreadHost.HostOptions<RH, T, RT>, ClusterOptions
 {
-  /** The address at which the other members reach this runner. */
+  /** The address at which the other members can reach this runner. */
   readonly address: { readonly host: string; readonly port: number }
-  /** The address to listen on, if it is another one, such as `0.0.0.0` in a container. Default: `address`. */
+  /** The address to listen on, if it differs, such as `0.0.0.0` in a container. Default: `address`. */
   readonly listen?: { readonly host: string; readonly port: number } | undefined
   /**
-   * The app-server of this runner. Give it `restart`: a runner whose app-server stays away cannot serve its threads. With a shared
-   * home, its environment is that of `ThreadStorage.shared`.
+   * The app-server of this runner. Give it `restart`: a runner whose app-server does not come back cannot serve its threads.
+   * With a shared home, its environment is that of `ThreadStorage.shared`.
    */
   readonly codex: Layer.Layer<Codex.Services, E, R>
-  /** The time for running turns to end when the runner ends. Turns beyond it are cut off. Default: `"1 minute"`. */
+  /**
+   * The time in which running turns may end when the runner shuts down. Turns that take longer are cut off.
+   * Default: `"1 minute"`.
+   */
   readonly drain?: Duration.Input | undefined
 }
 
@@ -115,8 +118,8 @@ const index = ({ prefix }: ClusterOptions) =>
   ThreadIndex.layerSql(prefix === undefined ? {} : { prefix: `${prefix}_codex` })
 
 /**
- * A runner: it hosts the threads that the cluster assigns to it, and can use all of them. Needs the SQL client of the cluster's
- * database.
+ * A runner: it hosts the threads that the cluster assigns to it, and can use all threads. It needs the SQL client of the
+ * cluster's database.
  *
  * @example
  * ```ts
@@ -169,7 +172,7 @@ export const layer = <E = never, R = never, RH = never, T extends Tools.ByName =
 }
 
 /**
- * A member of the cluster that hosts no threads: a service beside the runners, with the same database. Programs without the
+ * A member of the cluster that hosts no threads: a service next to the runners, with the same database. Programs without the
  * database use `HostedThreads.layerRpc` and a `ThreadGateway`.
  *
  * @category layers

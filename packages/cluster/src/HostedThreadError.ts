@@ -1,4 +1,4 @@
 /**
- * Errors of hosted threads, beside those of the SDK in `effect-codex/CodexError`.
+ * Errors of hosted threads, in addition to those of the SDK in `effect-codex/CodexError`.
  */
 export { HostedError, ThreadUnavailableError, TurnCutOffError, UnavailableReason } from "./internal/model/errors.ts"

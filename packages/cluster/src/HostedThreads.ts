@@ -1,5 +1,5 @@
 /**
- * Threads of a cluster, by name: the client of `ThreadHost`.
+ * Named threads of a cluster: the client of `ThreadHost`.
  *
  * `HostedThreads.layer` is for members of the cluster, {@link layerRpc} for browsers and services that reach it through a
  * `ThreadGateway`.
@@ -39,7 +39,7 @@ export type { Cursor, Location, OnCutOff } from "./internal/model/rpcs.ts"
  * @category services
  */
 export class HostedThreads extends Context.Service<HostedThreads, {
-  /** Returns the handle of a thread. Sends no request; the thread is made at its first turn. */
+  /** Returns the handle of a thread. Sends no request; the thread is created at its first turn. */
   readonly thread: (name: string) => HostedThread.HostedThread
 }>()("@effect-codex/cluster/HostedThreads") {}
 
@@ -65,13 +65,13 @@ export const layer: Layer.Layer<HostedThreads, never, Sharding> = Layer.effect(
 export interface RpcOptions {
   /** The URL of the gateway: `ws:` or `wss:` for a gateway's WebSocket, `http:` or `https:` for its HTTP. */
   readonly url: string
-  /** Headers of each request, such as `authorization`, by which the gateway knows the client. Default: none. */
+  /** Headers of each request, such as `authorization`, by which the gateway identifies the client. Default: none. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
 }
 
 /**
- * The threads behind a `ThreadGateway`. It loads no Node module, and needs neither the cluster nor its database. A run goes on when
- * the connection is lost, and the client asks for its answer again.
+ * The threads behind a `ThreadGateway`. It loads no Node module, and needs neither the cluster nor its database. A run
+ * continues if the connection is lost, and the client asks for its answer again.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
- * The retention of answered requests: Effect's cluster keeps every stored request and its answer for ever, and this deletes those
- * that are old.
+ * The retention of answered requests: Effect's cluster keeps every stored request and its answer forever; this module deletes
+ * the old ones.
  *
- * A deleted run stays known. Its key is kept in the index, and a caller that repeats it gets the answer that the history of the
- * thread has, for as long as it has one.
+ * A deleted run stays known: its key is kept in the index, and a caller that repeats it receives the answer from the history of
+ * the thread, as long as the history has it.
  */
 import * as Clock from "effect/Clock"
 import * as MachineId from "effect/cluster/MachineId"

@@ -19,13 +19,13 @@ import { ThreadIndex } from "./internal/model/ThreadIndex.ts"
  * @category models
  */
 export interface Status {
-  /** True if the runner can serve threads: nothing below is wrong. */
+  /** True if the runner can serve threads: none of the fields below reports a problem. */
   readonly isReady: boolean
   /** The database: `"ok"`, or what is wrong with it. Without it, no request is accepted. */
   readonly database: string
   /** The app-server: `"ok"`, or what is wrong with it. Without it, threads wait until it is back. */
   readonly server: string
-  /** True once the runner gives its threads up. */
+  /** True once the runner has begun to give up its threads. */
   readonly isDraining: boolean
   /** The threads that are active on this runner. */
   readonly threads: number
@@ -37,7 +37,7 @@ export interface Status {
  * @category services
  */
 export class RunnerStatus extends Context.Service<RunnerStatus, {
-  /** Asks the database, and looks at the connection to the app-server. Takes at most two seconds. */
+  /** Queries the database, and checks the connection to the app-server. Takes at most two seconds. */
   readonly check: Effect.Effect<Status>
 }>()("@effect-codex/cluster/RunnerStatus") {}
 
@@ -80,9 +80,10 @@ export const layer: Layer.Layer<RunnerStatus, never, Codex.Codex | Sharding | Th
 )
 
 /**
- * Serves the status over HTTP: `GET /health/live` answers 200 as long as the process lives, `GET /health/ready` answers 200 or 503 with
- * the status as JSON. Restart a runner by the first alone: one that waits for its database or its app-server recovers by itself.
- * They are open to whoever reaches the port, and tell nothing of threads but their number.
+ * Serves the status over HTTP: `GET /health/live` answers 200 as long as the process lives, `GET /health/ready` answers 200 or
+ * 503 with the status as JSON. Restart a runner only when the first one fails: a runner that waits for its database or its
+ * app-server recovers on its own. Both paths are open to anyone who can reach the port, and reveal nothing about threads but
+ * their number.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * Hosted threads in one process, without database or sockets: for tests of programs that use `HostedThreads`, and for programs on
- * one machine that want names, keys and workflows, but need nothing to survive their process.
+ * Hosted threads in one process, without a database or sockets: for tests of programs that use `HostedThreads`, and for
+ * programs on one machine that use names, keys and workflows, but need nothing to survive their process.
  *
- * The code of host and client is that of a fleet; the messages between them are kept in memory.
+ * Host and client run the same code as in a fleet; the messages between them are kept in memory.
  */
 import type * as Codex from "effect-codex/Codex"
 import type * as Tools from "effect-codex/Tools"

@@ -43,8 +43,9 @@ export interface GatewayOptions<R = never> {
   /** The path of the gateway, such as `/threads`. */
   readonly path: `/${string}`
   /**
-   * Decides whether a client may send a request: who may touch which thread. False refuses it with `ThreadUnavailableError`, reason
-   * `Refused`. Names are all that tells tenants apart, so give each a prefix of its own, and check it here. Required.
+   * Decides whether a client may send a request, and so who may use which thread. False refuses it with
+   * `ThreadUnavailableError`, reason `Refused`. Only names tell tenants apart, so give each tenant its own prefix, and check it
+   * here. Required.
    */
   readonly authorize: (request: GatewayRequest) => Effect.Effect<boolean, never, R>
 }
@@ -112,7 +113,7 @@ export const layerWebSocket: <R = never>(
 ) => Layer.Layer<never, never, R | Sharding | HttpRouter> = make("websocket")
 
 /**
- * Serves the threads over HTTP, in lines of JSON: for services, and where WebSockets do not pass.
+ * Serves the threads over HTTP, in lines of JSON: for services, and for networks that block WebSockets.
  *
  * @category layers
  */

@@ -21,7 +21,7 @@ import { ThreadEntity } from "./internal/model/entity.ts"
 import { ThreadIndex } from "./internal/model/ThreadIndex.ts"
 
 /**
- * Options of the Codex thread of a name: those that hold when it is started and whenever it is opened.
+ * Options of the Codex thread of a name, which apply when it is started and whenever it is opened.
  *
  * @category models
  */
@@ -44,14 +44,14 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
    */
   readonly maxIdleTime?: Duration.Input | undefined
   /**
-   * The number of events that are kept for consumers that come back with a cursor. Those of a running turn are all kept. Default:
-   * 10,000.
+   * The number of events that are kept for consumers that come back with a cursor. All events of a running turn are kept.
+   * Default: 10,000.
    */
   readonly keepEvents?: number | undefined
   /**
    * How a thread is released. `"archive"` frees its lock at once: the thread is archived, and restored right away.
-   * `"unsubscribe"` does not touch its file, but Codex frees the lock after 60 seconds, and its next owner waits for that. Default:
-   * `"archive"`.
+   * `"unsubscribe"` leaves its file untouched, but Codex frees the lock only after 60 seconds, and the next owner waits for
+   * that. Default: `"archive"`.
    */
   readonly release?: "archive" | "unsubscribe" | undefined
   /**
@@ -60,7 +60,7 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
    * the handlers of the Codex Layer.
    */
   readonly serverRequests?: ServerRequests.ServerRequestHandlers<R> | "clients" | undefined
-  /** Tools of this program for the agent, on all threads. Every runner must have the same. Default: none. */
+  /** Tools of this program for the agent, on all threads. Every runner must have the same tools. Default: none. */
   readonly tools?: Tools.Input<T, RT> | undefined
 }
 

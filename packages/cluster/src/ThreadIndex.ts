@@ -1,5 +1,5 @@
 /**
- * The index of hosted threads: a small durable table of names, Codex threads, owners and wanted interrupts.
+ * The index of hosted threads: a small durable table of names, Codex threads, owners and requested interrupts.
  *
  * A fleet uses {@link layerSql} on the database of its cluster; tests and single processes use {@link layerMemory}.
  */
@@ -13,7 +13,7 @@ import { type IndexedThread, type Progress, ThreadIndex, ThreadIndexError } from
 export { type IndexedThread, type Progress, ThreadIndex, ThreadIndexError } from "./internal/model/ThreadIndex.ts"
 
 /**
- * Keeps the index in memory. It is gone with the process, and so are the names of its threads.
+ * Keeps the index in memory. The index ends with the process, and so do the names of its threads.
  *
  * @category layers
  */

@@ -1,5 +1,5 @@
 /**
- * The storage of the files of threads, in which every runner of a fleet finds them.
+ * The storage of the files of threads, shared by every runner of a fleet.
  *
  * @example
  * ```ts
@@ -34,8 +34,8 @@ export interface SharedOptions {
   /** The home that all runners share, such as a directory on a network volume: it becomes `CODEX_HOME`. It must exist. */
   readonly home: string
   /**
-   * A directory of this runner alone, on a local disk: it becomes `CODEX_SQLITE_HOME`. The databases in it only serve searches;
-   * SQLite's own locks do not work on network volumes. It must exist.
+   * A directory that only this runner uses, on a local disk: it becomes `CODEX_SQLITE_HOME`. The databases in it are used only
+   * for searches; SQLite's own locks do not work on network volumes. It must exist.
    */
   readonly sqliteHome: string
 }

@@ -126,9 +126,10 @@ export interface Search {
   /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. The scope ends it. Requires Codex 0.140 or later. */
   readonly fileSession: (options: FileSearchOptions) => Effect.Effect<FileSearch, ThreadError, Scope.Scope>
   /**
-   * Emits the stored threads whose messages contain a term (`thread/search`), and reads pages as they are needed. Without `sortKey`,
-   * the latest updated one comes first; with `"created_at"`, threads that were created in the same second may be missing after the end
-   * of a page. An interruption also ends the search on the server. Requires Codex 0.140 or later.
+   * Emits the stored threads whose messages contain a term (`thread/search`), and reads pages as they are needed. Without
+   * `sortKey`, the latest updated one comes first; with `"created_at"`, threads that were created in the same second may be
+   * missing after the end of a page. From Codex 0.171 on, an interruption also ends the search on the server. Requires Codex
+   * 0.140 or later.
    */
   readonly threads: (term: string, filter?: ThreadSearchFilter) => Stream.Stream<FoundThread, ThreadError>
   /**

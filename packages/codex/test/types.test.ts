@@ -20,6 +20,7 @@ import {
   type TurnResult
 } from "effect-codex"
 import * as CodexConfig from "effect-codex/CodexConfig"
+import type * as Promises from "effect-codex/promises"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -318,4 +319,21 @@ describe("capabilities", () => {
     // @ts-expect-error an unknown key
     McpConfig.config({ docs: { url: "https://example.com", bearer_token: "secret" } })
   })
+})
+
+describe("promises", () => {
+  interface Count {
+    readonly tests: number
+  }
+  const promised = (thread: Promises.Thread, output: Promises.AnySchema<Count>) => {
+    expectTypeOf(thread.run("x")).toEqualTypeOf<Promise<TurnResult.TurnResult>>()
+    expectTypeOf(thread.run("x", { output })).toEqualTypeOf<Promise<Output.TypedResult<Count>>>()
+    expectTypeOf(thread.turn("x")).toEqualTypeOf<Promise<Promises.Turn>>()
+    expectTypeOf(thread.turn("x", { output })).toEqualTypeOf<Promise<Promises.TypedTurn<Count>>>()
+    expectTypeOf(thread.stream("x")).toEqualTypeOf<AsyncIterable<Notification.Notification>>()
+    expectTypeOf(thread.stream("x", { output })).toEqualTypeOf<
+      AsyncIterable<Notification.Notification | Output.OutputEvent<Count>>
+    >()
+  }
+  compiled("turns have the types of their answers", () => promised)
 })

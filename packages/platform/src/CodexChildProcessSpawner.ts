@@ -1,12 +1,12 @@
 /**
  * Effect's `ChildProcessSpawner` on the machine of a Codex app-server.
  *
- * A sandbox limits what a command writes, its network, and which processes it signals. It does not limit what a command **reads**,
- * and it does not hide the server's **environment**: a sandboxed command sees API keys in variables and reads `auth.json`. Remove
- * variables with `env`. With `sandbox: "none"` a command has all rights of the server's user, whatever sandbox a thread or the
- * server's configuration names, and no approval is asked for.
+ * A sandbox limits what a command writes, its network, and which processes it signals. It does not limit what a command
+ * **reads**, and it does not hide the server's **environment**: a sandboxed command sees API keys in variables and reads
+ * `auth.json`. Remove variables with `env`. With `sandbox: "none"`, a command has all rights of the server's user, whatever
+ * sandbox a thread or the server's configuration names, and nobody is asked for approval.
  *
- * Use it when commands should run where the agent works: on another machine, in a container, or in the agent's sandbox.
+ * Use it if commands should run where the agent runs: on another machine, in a container, or in the agent's sandbox.
  *
  * @example
  * ```ts
@@ -55,15 +55,18 @@ export interface Size extends RemoteProcess.Size {}
  * @category models
  */
 export interface Options {
-  /** The rights of commands on the server's machine. It has no default: `"none"` must be written down. */
+  /** The rights of commands on the server's machine. It has no default: even `"none"` must be set explicitly. */
   readonly sandbox: Sandbox
-  /** The absolute directory on the server's machine that commands run in, and relative `cwd`s start from. Default: the server's own. */
+  /**
+   * The absolute directory on the server's machine in which commands run, and from which relative `cwd`s start. Default: the
+   * server's own.
+   */
   readonly cwd?: string | undefined
   /** The bytes of output that may be unread before the command is stopped with SIGSTOP; it continues below a quarter. Default: 4 MiB. */
   readonly highWater?: number | undefined
   /**
-   * How many bytes of output may be unread of a command that cannot be stopped: one in a sandbox with a standard input or a
-   * terminal. Beyond, it is killed, and its streams fail with `BadResource`. Default: 64 MiB.
+   * How many bytes of output may be unread if the command cannot be stopped, because it runs in a sandbox with a standard input
+   * or a terminal. Beyond this limit, the command is killed, and its streams fail with `BadResource`. Default: 64 MiB.
    */
   readonly maxUnread?: number | undefined
   /** How many helper shells may work at once, for signals and named pipes. Default: 4. */
@@ -71,8 +74,8 @@ export interface Options {
 }
 
 /**
- * The terminal of the commands that an Effect spawns: provide a size, and they run in a pseudo-terminal. Standard error is then
- * part of standard output. Default: `undefined`, no terminal.
+ * The terminal of the commands that an Effect spawns: if you provide a size, they run in a pseudo-terminal. Standard error is
+ * then part of standard output. Default: `undefined`, no terminal.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 /**
  * Effect's `FileSystem` on the machine of a Codex app-server.
  *
- * A sandbox limits what the file system writes; it does not limit what it **reads**: every file of the server's user, `auth.json`
- * and its keys included. With `sandbox: "none"` the file system has all rights of the server's user, whatever sandbox a thread or
- * the server's configuration names, and no approval is asked for. A model's tool that gets such a file system writes wherever
- * that user may.
+ * A sandbox limits what the file system writes; it does not limit what it **reads**: every file that the server's user can
+ * read, including `auth.json` and its keys. With `sandbox: "none"`, the file system has all rights of the server's user,
+ * whatever sandbox a thread or the server's configuration names, and nobody is asked for approval. A tool of the model that
+ * uses such a file system can write wherever that user can.
  *
- * Use it when a program should work where the agent works: on another machine, in a container, or in the agent's sandbox.
+ * Use it if a program should run where the agent runs: on another machine, in a container, or in the agent's sandbox.
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ import * as Machine from "./internal/server/Machine.ts"
  *
  * - `"auto"` (the default): perl if the machine has one, otherwise a shell with GNU tools.
  * - `"perl"`: system calls with real descriptors. It differs from Node in the fewest cases.
- * - `"sh"`: `/bin/sh` with GNU coreutils and findutils. Open files are followed by their path.
+ * - `"sh"`: `/bin/sh` with GNU coreutils and findutils. Open files are identified by their path.
  * - `"none"`: no helper, for Windows and minimal servers. Only `readFile`, `writeFile` (flag `w`, up to 8 MiB), `exists`,
  *   `makeDirectory`, `remove` and `watch` work, through the server's `fs/*` methods; it requires `sandbox: "none"`.
  *
@@ -59,9 +59,9 @@ export type Helpers = FilesOf.Helpers
  * @category models
  */
 export interface Options {
-  /** The rights of the file system on the server's machine. It has no default: `"none"` must be written down. */
+  /** The rights of the file system on the server's machine. It has no default: even `"none"` must be set explicitly. */
   readonly sandbox: Sandbox
-  /** The absolute directory on the server's machine that relative paths start from. Default: the server's own. */
+  /** The absolute directory on the server's machine from which relative paths start. Default: the server's own. */
   readonly cwd?: string | undefined
   /** The program that does the file operations. Default: `"auto"`. */
   readonly helpers?: Helpers | undefined

@@ -1,8 +1,8 @@
 /**
  * Effect's `Path` with the rules of a Codex app-server's machine.
  *
- * It computes paths and touches no file, so no sandbox is involved: what it names may be outside of one. Use it beside
- * `CodexFileSystem`, so that `resolve` starts from a directory of the server and not from one of yours.
+ * It only computes paths, so no sandbox is involved: a path may lie outside any sandbox. Use it with `CodexFileSystem`, so that
+ * `resolve` starts from a directory on the server's machine, not from one on yours.
  */
 import * as CodexClient from "effect-codex/CodexClient"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,7 @@ import * as Machine from "./internal/server/Machine.ts"
  * @category models
  */
 export interface Options {
-  /** The absolute directory on the server's machine that `resolve` starts from. Default: the server's own. */
+  /** The absolute directory on the server's machine from which `resolve` starts. Default: the server's own. */
   readonly cwd?: string | undefined
 }
 
@@ -41,7 +41,7 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * A `Path` for the server's machine: POSIX or Windows rules, as the server says in the handshake.
+ * A `Path` for the server's machine: POSIX or Windows rules, as the server reports in the handshake.
  *
  * @category layers
  */

@@ -2,12 +2,12 @@
  * Effect's `FileSystem`, `Path` and `ChildProcessSpawner` on the machine of a Codex app-server, in one sandbox.
  *
  * A sandbox limits writing, the network and signals to other processes. It does not limit **reading**, and it does not hide the
- * server's **environment**: sandboxed files and commands read `auth.json` and see API keys in variables. With `sandbox: "none"`
- * they have all rights of the server's user, whatever sandbox a thread or the server's configuration names, and nobody is asked
- * for approval.
+ * server's **environment**: sandboxed file operations and commands can read `auth.json` and see API keys in variables. With
+ * `sandbox: "none"`, they have all rights of the server's user, whatever sandbox a thread or the server's configuration names,
+ * and nobody is asked for approval.
  *
- * Use it in place of `NodeServices.layer`: a program written against Effect's services then works where the agent works. One
- * sandbox for all three matters, because a sandboxed spawner beside an unsandboxed file system is no sandbox.
+ * Use it instead of `NodeServices.layer`: a program written against Effect's services then runs where the agent runs. All three
+ * share one sandbox, because a sandboxed spawner beside an unsandboxed file system is no sandbox.
  *
  * @example
  * ```ts

@@ -103,6 +103,16 @@ describe("the generator", () => {
     }
   })
 
+  it("describes every request of a client", () => {
+    const protocol = readProtocol(bundle)
+    const emitted = emitMethods(protocol, "")
+    const undescribed = protocol.methods.clientRequests.filter(({ method }) => {
+      const before = emitted.slice(0, emitted.indexOf(`  readonly "${method}"`)).trimEnd()
+      return !before.endsWith("*/") || before.endsWith("/** @experimental */")
+    })
+    assert.deepStrictEqual(undescribed.map(({ method }) => method), [])
+  })
+
   it("fails on an unused override", () => {
     const overrides = tracked("names", { used: 1, unused: 2 })
     assert.strictEqual(overrides.get("used"), 1)

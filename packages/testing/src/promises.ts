@@ -11,11 +11,13 @@
  * console.log((await thread.run("Say hello.")).finalResponse === "hello")
  * ```
  */
+import * as Recorder from "@effect-codex/recording/Recorder"
 import { Codex, type StartOptions } from "effect-codex/promises"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { checkNames, type Names } from "./base/options.ts"
 import * as CodexHome from "./CodexHome.ts"
 import type { ModelRequest } from "./ModelRequest.ts"
 import type * as Reply from "./Reply.ts"
@@ -32,9 +34,19 @@ export interface TestCodexOptions {
   readonly script?: ScriptedModel.Script
   /** The configuration in the home's `config.toml`. */
   readonly home?: Omit<CodexHome.Options, "modelUrl">
-  /** Options of `Codex.start`. The variables in `env` are added to those of the home. */
+  /**
+   * Options of `Codex.start`. `cwd` defaults to the home's workspace, and `handshakeTimeout` to 30 seconds, because machines that
+   * run tests are busy. The variables in `env` are added to those of the home and override them.
+   */
   readonly client?: StartOptions
+  /**
+   * A file to record the traffic to, with secrets masked: see `Recorder` of `@effect-codex/recording`. It replaces `client.layer`.
+   * An existing file is replaced. Default: none.
+   */
+  readonly record?: string
 }
+
+const names: Names<TestCodexOptions> = { client: true, home: true, record: true, script: true }
 
 /** A scripted model, which sends the replies of a test. */
 export interface TestModel {
@@ -56,14 +68,25 @@ export interface TestCodex extends AsyncDisposable {
   readonly close: () => Promise<void>
 }
 
-/** Starts Codex in a home of its own, on a scripted model. Takes about half a second. */
-export const startTestCodex = async ({ client, home, script }: TestCodexOptions = {}): Promise<TestCodex> => {
+/**
+ * Starts Codex in a home of its own, on a scripted model. Takes about half a second. Rejects with `InvalidInputError` for an unknown
+ * option, and like `Codex.start` if the server cannot be started.
+ */
+export const startTestCodex = async (options: TestCodexOptions = {}): Promise<TestCodex> => {
+  await Effect.runPromise(checkNames(options, names))
+  const { client, home, record, script } = options
   const runtime = ManagedRuntime.make(CodexHome.layer(home).pipe(Layer.provideMerge(ScriptedModel.layer(script))))
   const services = await runtime.context()
   const { env, workspace, ...rest } = Context.get(services, CodexHome.CodexHome)
   const { enqueue, requests } = Context.get(services, ScriptedModel.ScriptedModel)
   try {
-    const codex = await Codex.start({ cwd: workspace, ...client, env: { ...env, ...client?.env } })
+    const codex = await Codex.start({
+      cwd: workspace,
+      handshakeTimeout: "30 seconds",
+      ...client,
+      env: { ...env, ...client?.env },
+      ...(record !== undefined && { layer: (options) => Recorder.layerCodex(record, options) })
+    })
     const close = async () => {
       try {
         await codex.close()

@@ -1,7 +1,9 @@
 import { Replay } from "@effect-codex/recording"
 import { CodexHome, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { startTestCodex } from "@effect-codex/testing/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { Codex, CodexClient, CodexError } from "effect-codex"
+import * as Promises from "effect-codex/promises"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +18,11 @@ const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-codex-"))),
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
 )
+
+const askWithPromises = async (codex: Promises.Codex) => (await (await codex.threadStart()).run("hello")).finalResponse
+
+const rejection = (start: () => Promise<unknown>) =>
+  Effect.flip(Effect.tryPromise({ try: start, catch: (error) => String(error) }))
 
 describe("TestCodex", () => {
   it.live("runs the real binary on a scripted model, in an isolated home", () =>
@@ -59,6 +66,30 @@ describe("TestCodex", () => {
       })
       assert.strictEqual(yield* ask.pipe(Effect.provide(TestCodex.layer({ script: TestCodex.echo, record }))), "hello")
       assert.strictEqual(yield* ask.pipe(Effect.provide(Replay.layerCodex(record))), "hello")
+    }).pipe(Effect.scoped))
+
+  it.live("records the traffic of the Promise API, for a replay", () =>
+    Effect.gen(function*() {
+      const record = join(yield* temporary, "run.jsonl")
+      const recorded = async () => {
+        await using test = await startTestCodex({
+          script: TestCodex.echo,
+          record,
+          client: { serverRequests: "declineAll" }
+        })
+        return await askWithPromises(test.codex)
+      }
+      const replayed = async () => {
+        await using codex = await Promises.Codex.start({ layer: (options) => Replay.layerCodex(record, options) })
+        return await askWithPromises(codex)
+      }
+      assert.strictEqual(yield* Effect.promise(recorded), "hello")
+      assert.strictEqual(yield* Effect.promise(replayed), "hello")
+      // A Layer that fails, and a name that is no option.
+      const layer = (options: Codex.LayerOptions) => Replay.layerCodex(`${record}.none`, options)
+      assert.match(yield* rejection(() => Promises.Codex.start({ layer })), /RecordingError/)
+      const misspelled = { script: TestCodex.echo, recrod: record }
+      assert.match(yield* rejection(() => startTestCodex(misspelled)), /recrod is not an option; did you mean record\?/)
     }).pipe(Effect.scoped))
 
   it.live("keeps its threads between runs, in a directory of the caller", () =>

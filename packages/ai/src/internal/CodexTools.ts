@@ -8,14 +8,14 @@ import * as Schema from "effect/Schema"
 const ShellResult = Schema.Struct({
   /** `"completed"`, `"failed"` or `"declined"`. */
   status: Schema.String,
-  /** The exit code; null if the command did not end by itself. */
+  /** The exit code; null if the command did not exit on its own. */
   exitCode: Schema.NullOr(Schema.Int),
   /** Standard output and standard error, as the model sees them. */
   output: Schema.String
 })
 
 /**
- * Commands. The result is a failure if the command exited with another code than 0, or was not allowed to run.
+ * Commands. The result is a failure if the command exited with a code other than 0, or was not allowed to run.
  *
  * @category tools
  */

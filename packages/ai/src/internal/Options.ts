@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 
 /**
- * Options of a call. The Layer's options set them for all calls, `withConfigOverride` for some.
+ * Options of a call. The Layer's options set them for all calls, `withConfigOverride` for individual ones.
  *
  * @category models
  */
@@ -73,18 +73,18 @@ export interface Options extends CallConfig {
    */
   readonly instructions?: "developer" | "base" | undefined
   /**
-   * The form of remarks that the agent makes along the way: reasoning parts, text parts, or nothing. Structured output
-   * never has them as text. Default: `"reasoning"`.
+   * The form of the agent's commentary: reasoning parts, text parts, or nothing. Structured output never contains it as text.
+   * Default: `"reasoning"`.
    */
   readonly commentary?: "reasoning" | "text" | "omit" | undefined
   /**
-   * The caller of the handlers of tools. `"framework"`: Effect, between two calls of the model, while the agent's turn waits for
-   * the results. `"turn"`: the model, and one call runs the agent to its end. Default: `"framework"`.
+   * The caller of tool handlers. `"framework"`: Effect calls them between two calls to the model, while the agent's turn waits
+   * for the results. `"turn"`: the model calls them, and one call runs the agent to its end. Default: `"framework"`.
    */
   readonly toolExecution?: "framework" | "turn" | undefined
   /** How long a turn waits for the results of its tool calls before it is stopped. Default: 10 minutes. */
   readonly parkedFor?: Duration.Input | undefined
-  /** How many threads are kept for later calls. The one that was used least recently goes first. Default: 32. */
+  /** How many threads are kept for later calls. The least recently used one is released first. Default: 32. */
   readonly maxThreads?: number | undefined
 }
 

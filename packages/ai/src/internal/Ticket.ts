@@ -12,8 +12,8 @@ import * as Schema from "effect/Schema"
 import { canonical } from "./json.ts"
 
 /**
- * The state that travels with a conversation, in the metadata of its text and tool call parts. A chat keeps it as it keeps
- * the texts; without it, the conversation goes on in a new thread.
+ * The state that travels with a conversation, in the metadata of its text and tool call parts. A chat keeps it as it keeps the
+ * texts; without it, the conversation continues on a new thread.
  *
  * @category models
  */

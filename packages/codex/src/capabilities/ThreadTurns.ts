@@ -117,7 +117,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent) => 
           return Effect.catch(
             Effect.flatMap(prepared, (isSubscribed) => {
               if (isSubscribed === undefined) return Effect.andThen(Effect.yieldNow, attempt)
-              return isSubscribed ? start(thread) : Effect.tap(start(thread), Effect.ignore(client.rejoin(id)))
+              return Effect.tap(start(thread), () =>
+                // On another connection than the one that loaded the thread, the server may send no events of the turn.
+                isSubscribed && asked === client.connections() ? Effect.void : Effect.ignore(client.rejoin(id)))
             }),
             // The server restarted after the thread was loaded, and so refused the turn.
             (error) =>

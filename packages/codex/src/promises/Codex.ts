@@ -9,7 +9,6 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as EffectCodex from "../Codex.ts"
 import type * as CodexClient from "../CodexClient.ts"
-import type { ConnectError } from "../model/errors/CodexError.ts"
 import type * as Request from "../model/requests/Request.ts"
 import type * as Notification from "../model/turns/Notification.ts"
 import * as Hooks from "./Hooks.ts"
@@ -45,6 +44,12 @@ export interface StartOptions extends OwnOptions, Omit<CodexClient.LayerOptions,
    * false.
    */
   readonly restart?: boolean | Schedule.Schedule<unknown, unknown> | undefined
+  /**
+   * Returns the Layer of the Effect API that connects with these options. `(options) => Recorder.layerCodex("run.jsonl", options)`
+   * of `@effect-codex/recording` records the traffic, and `Replay.layerCodex` answers from a recording. `start` also rejects with
+   * the errors of the Layer. Default: `Codex.layer`, which starts a process.
+   */
+  readonly layer?: ((options: EffectCodex.LayerOptions) => Layer.Layer<EffectCodex.Services, unknown>) | undefined
 }
 
 /** Options of a connection to a running server. */
@@ -178,7 +183,7 @@ const toHandlers = (handlers: Handlers | undefined) =>
 
 /** Builds the Layer, and returns its service. Closing it closes the Layer. */
 const open = async (
-  layer: Layer.Layer<EffectCodex.Services, ConnectError>,
+  layer: Layer.Layer<EffectCodex.Services, unknown>,
   signal?: AbortSignal
 ): Promise<Codex> => {
   const { resource, ...closing } = await acquire(Layer.build(layer), signal)
@@ -234,9 +239,11 @@ const open = async (
   }
 }
 
-const start = ({ restart, serverRequests, signal, ...options }: StartOptions & SignalOptions = {}) =>
+const start = (
+  { layer = EffectCodex.layer, restart, serverRequests, signal, ...options }: StartOptions & SignalOptions = {}
+) =>
   open(
-    EffectCodex.layer({
+    layer({
       ...options,
       ...toHandlers(serverRequests),
       restart: restart === true ? restarts : restart

@@ -2,6 +2,7 @@
  * Options of the Promise API: those of the Effect API, with async functions in place of Effects, and a signal.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Struct from "effect/Struct"
 import type { InvalidInputError } from "../model/errors/CodexError.ts"
 import type * as Options from "../Options.ts"
@@ -78,15 +79,20 @@ export const toThreadOptions = Effect.fnUntraced(function*<
   }
 })
 
-/** Returns the options of a turn for the Effect API. */
-export const toTurnOptions = (options: TurnOptions): Options.TurnOptions => Struct.omit(options, ["signal"])
+/**
+ * Runs a method of the Effect API with the options of a turn: the overload that takes a Schema for the answer, or the other one.
+ * They are two functions because a call cannot choose an overload at run time.
+ */
+export const withTurnOptions = <A, T, TE, P, PE>(
+  options: TurnOptions | TypedTurnOptions<A>,
+  typed: (options: Options.TypedTurnOptions<A>) => Effect.Effect<T, TE>,
+  plain: (options: Options.TurnOptions) => Effect.Effect<P, PE>
+): Effect.Effect<T | P, TE | PE | InvalidInputError> => {
+  if (!isTyped(options)) return plain(Struct.omit(options, ["signal"]))
+  const output = toEffectSchema(options.output, "output")
+  if (Result.isFailure(output)) return Effect.fail(output.failure)
+  return typed({ ...Struct.omit(options, ["signal"]), output: output.success })
+}
 
-/** Returns the options of a typed turn for the Effect API. */
-export const toTypedOptions = <A>(
-  options: TypedTurnOptions<A>
-): Effect.Effect<Options.TypedTurnOptions<A>, InvalidInputError> =>
-  Effect.map(toEffectSchema(options.output, "output"), (output) => ({ ...Struct.omit(options, ["signal"]), output }))
-
-/** Returns true if the turn has a Schema for its answer. */
-export const isTyped = <A>(options: TurnOptions | TypedTurnOptions<A>): options is TypedTurnOptions<A> =>
+const isTyped = <A>(options: TurnOptions | TypedTurnOptions<A>): options is TypedTurnOptions<A> =>
   options.output !== undefined

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as JsonSchema from "effect/JsonSchema"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -58,18 +59,19 @@ const closed = (schema: JsonSchema.JsonSchema): JsonSchema.JsonSchema =>
     ? { ...schema, additionalProperties: false }
     : schema
 
-const refused = (field: string, detail: string) => Effect.fail(new InvalidInputError({ field, detail }))
+const refused = (field: string, detail: string) => Result.fail(new InvalidInputError({ field, detail }))
 
 /**
- * Returns an Effect Schema for any Schema. Fails with `InvalidInputError` on `field` for other values, and for a Standard Schema
- * without a JSON Schema, or with one that cannot be translated.
+ * Returns an Effect Schema for any Schema, at once: an Effect would hide the caller from the stacks of errors. Fails with
+ * `InvalidInputError` on `field` for other values, and for a Standard Schema without a JSON Schema, or with one that cannot be
+ * translated.
  */
 export const toEffectSchema = <A>(
   schema: AnySchema<A>,
   field: string
-): Effect.Effect<EffectSchema<A>, InvalidInputError> => {
+): Result.Result<EffectSchema<A>, InvalidInputError> => {
   // A Schema of both kinds is an Effect Schema of the same values.
-  if (Schema.isSchema(schema)) return Effect.succeed(schema as EffectSchema<A>)
+  if (Schema.isSchema(schema)) return Result.succeed(schema as EffectSchema<A>)
   if (!isStandard(schema)) {
     return refused(field, "it is neither an Effect Schema nor a Standard Schema, such as one of zod or valibot")
   }
@@ -82,8 +84,8 @@ export const toEffectSchema = <A>(
         : `it has no JSON Schema (~standard.jsonSchema), which the model needs; use a version of ${vendor} that adds it`
     )
   }
-  return Effect.map(
-    Effect.try({
+  return Result.map(
+    Result.try({
       try: () =>
         SchemaRepresentation.fromJsonSchemaDocument(
           JsonSchema.fromSchemaDraft2020_12(jsonSchema.input({ target: "draft-2020-12" })),

@@ -34,8 +34,8 @@ export interface Search {
   /** Opens a search session (`fuzzyFileSearch/sessionStart`), for a query that changes. `close` ends it. Requires Codex 0.140 or later. */
   readonly fileSession: (options: EffectSearch.FileSearchOptions & SignalOptions) => Promise<FileSearch>
   /**
-   * The stored threads whose messages contain a term (`thread/search`). Pages are read as they are needed. Leaving the loop, or an
-   * abort, also ends the search on the server. Requires Codex 0.140 or later.
+   * The stored threads whose messages contain a term (`thread/search`). Pages are read as they are needed. From Codex 0.171 on,
+   * leaving the loop, or an abort, also ends the search on the server. Requires Codex 0.140 or later.
    */
   readonly threads: (
     term: string,

@@ -13,7 +13,7 @@ import type { OutputEvent, TypedResult } from "../options/OutputCodec.ts"
 import type * as EffectThread from "../Thread.ts"
 import * as BackgroundTerminals from "./BackgroundTerminals.ts"
 import * as Checkpoint from "./Checkpoint.ts"
-import { isTyped, toTurnOptions, toTypedOptions, type TurnOptions, type TypedTurnOptions } from "./Options.ts"
+import { type TurnOptions, type TypedTurnOptions, withTurnOptions } from "./Options.ts"
 import { iterable, promise, type SignalOptions } from "./Runner.ts"
 import * as ThreadQueue from "./ThreadQueue.ts"
 import * as Turn from "./Turn.ts"
@@ -130,13 +130,8 @@ export const make = (thread: EffectThread.Thread): Thread => {
   function run<A>(input: Input.Input, options: TypedTurnOptions<A>): Promise<TypedResult<A>>
   function run(input: Input.Input, options?: TurnOptions): Promise<TurnResult>
   function run<A>(input: Input.Input, options: TurnOptions | TypedTurnOptions<A> = {}): Promise<TurnResult> {
-    const { signal } = options
-    return promise(
-      isTyped(options)
-        ? Effect.flatMap(toTypedOptions(options), (typed) => thread.run(input, typed))
-        : thread.run(input, toTurnOptions(options)),
-      signal
-    )
+    const running = withTurnOptions(options, (typed) => thread.run(input, typed), (plain) => thread.run(input, plain))
+    return promise(running, options.signal)
   }
 
   function turn<A>(input: Input.Input, options: TypedTurnOptions<A>): Promise<Turn.TypedTurn<A>>
@@ -145,13 +140,12 @@ export const make = (thread: EffectThread.Thread): Thread => {
     input: Input.Input,
     options: TurnOptions | TypedTurnOptions<A> = {}
   ): Promise<Turn.Turn> {
-    const { signal } = options
-    return isTyped(options)
-      ? Turn.make(
-        await promise(Effect.flatMap(toTypedOptions(options), (typed) => thread.turn(input, typed)), signal),
-        signal
-      )
-      : Turn.make(await promise(thread.turn(input, toTurnOptions(options)), signal), signal)
+    const starting = withTurnOptions(
+      options,
+      (typed) => thread.turn(input, typed),
+      (plain) => thread.turn(input, plain)
+    )
+    return Turn.make(await promise(starting, options.signal), options.signal)
   }
 
   function stream<A>(
@@ -163,10 +157,12 @@ export const make = (thread: EffectThread.Thread): Thread => {
     input: Input.Input,
     options: TurnOptions | TypedTurnOptions<A> = {}
   ): AsyncIterable<Notification.Notification | OutputEvent<A>> {
-    const { signal } = options
-    return isTyped(options)
-      ? iterable(Stream.unwrap(Effect.map(toTypedOptions(options), (typed) => thread.stream(input, typed))), signal)
-      : iterable(thread.stream(input, toTurnOptions(options)), signal)
+    const events = withTurnOptions(
+      options,
+      (typed) => Effect.succeed(thread.stream(input, typed)),
+      (plain) => Effect.succeed(thread.stream(input, plain))
+    )
+    return iterable(Stream.unwrap(events), options.signal)
   }
 
   return {

@@ -88,7 +88,7 @@ const make = (name: string, { deferLoading = false, description, namespace, para
   Effect.map(
     parameters === undefined
       ? Effect.succeed(AiTool.EmptyParams)
-      : toEffectSchema(parameters, `tools.${name}.parameters`),
+      : Effect.fromResult(toEffectSchema(parameters, `tools.${name}.parameters`)),
     (parameters) => {
       const tool = AiTool.make(name, { description, parameters, success: Schema.String, failure: Schema.String })
         .annotate(DeferLoading, deferLoading)

@@ -37,6 +37,8 @@ export interface Watcher {
 class Running {
   readonly turn: ChildTurn
   readonly usage = new Usage.TurnUsage()
+  /** The number of reports of its tokens. */
+  reports = 0
   isStopped = false
 
   constructor(turn: ChildTurn) {
@@ -126,12 +128,18 @@ export class ChildTurns {
     const running = this.running.get(threadId)
     if (running === undefined || running.turn.turnId !== turnId) return
     running.usage.add(report)
+    running.reports++
     for (const watcher of this.roots.get(running.turn.rootId)?.watchers ?? []) watcher.used?.()
   }
 
   /** The root turn that a thread's running turn works for; undefined if it is no sub-agent's. */
   rootOf(threadId: string): string | undefined {
     return this.running.get(threadId)?.turn.rootId
+  }
+
+  /** The number of reports of the tokens of the turn that runs on a thread. */
+  reports(threadId: string): number {
+    return this.running.get(threadId)?.reports ?? 0
   }
 
   /** The turn of a sub-agent that runs on a thread. */

@@ -46,6 +46,8 @@ export class Delivery {
   isShared = false
   /** True if turns outlive the connection in use. */
   serverContinues = false
+  /** True if the history of a thread names items as events do. */
+  sameIds = true
 
   private readonly errors: ServerErrors
   /** The number of running turns whose events are kept for a consumer. */
@@ -63,7 +65,12 @@ export class Delivery {
 
   /** Creates a record of the received part of a turn. Null if turns end with the connection in use. */
   seen(): Seen | null {
-    return this.serverContinues ? new Seen() : null
+    return this.serverContinues ? this.newSeen() : null
+  }
+
+  /** As {@link seen}, on any connection. */
+  newSeen(): Seen {
+    return new Seen(this.sameIds)
   }
 
   /** Returns the tokens that a thread has used so far. Undefined if no report of them can be missed. */

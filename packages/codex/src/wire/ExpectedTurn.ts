@@ -13,7 +13,7 @@ import type { Caught, Follower } from "./Followers.ts"
 import * as Place from "./Place.ts"
 import type { History, Snapshot } from "./Rejoining.ts"
 import type { RunningTurn, StartedTurn } from "./RunningTurn.ts"
-import { Seen } from "./Seen.ts"
+import type { Seen } from "./Seen.ts"
 
 /** The functions of the router that an expected turn uses. */
 export interface Routes {
@@ -23,6 +23,8 @@ export interface Routes {
   readonly turn: (turnId: string) => RunningTurn
   /** Passes a turn an event that was kept for it. */
   readonly offer: (turn: RunningTurn, event: Notification.Raw) => void
+  /** Creates a record of the received part of a turn. */
+  readonly seen: () => Seen
   /** The tokens that the thread has used so far, if they are known. */
   readonly used: () => Usage.Tokens | undefined
   /** Reports that no turn of the thread runs, after the last event of a turn. Takes the method of the notification that reported it. */
@@ -44,12 +46,9 @@ export interface Findable {
 
 /**
  * The outcome of a start whose response was lost with the connection: the turn, if the next connection shows it. Undefined if it has
- * not started; then it can be sent again. `isSubscribed` is false if the server does not send the events of the thread.
+ * not started; then it can be sent again.
  */
-export interface Outcome {
-  readonly started: StartedTurn | undefined
-  readonly isSubscribed: boolean
-}
+export type Outcome = StartedTurn | undefined
 
 const gap = Symbol("gap")
 
@@ -111,7 +110,7 @@ export class ExpectedTurn {
   /** Looks for the turn when the thread is resumed the next time. It was started earlier, or never. */
   search(): Effect.Effect<Outcome, CodexConnectionError> {
     const outcome = Deferred.makeUnsafe<Outcome, CodexConnectionError>()
-    this.lost = { busy: Exit.succeed({ started: undefined, isSubscribed: true }), outcome }
+    this.lost = { busy: Exit.succeed(undefined), outcome }
     return Deferred.await(outcome)
   }
 
@@ -128,7 +127,7 @@ export class ExpectedTurn {
     const turn = this.routes.turn(turnId)
     turn.isForeign = false
     // The history has what is missing, even if no other connection follows.
-    if (this.lost !== null && !turn.hasStarted) turn.seen ??= new Seen()
+    if (this.lost !== null && !turn.hasStarted) turn.seen ??= this.routes.seen()
     turn.usedBefore = usedBefore
     const cursor = events ? turn.keepEvents().cursor() : null
     for (const event of this.kept.get(turnId) ?? (this.lost === null ? [] : [gap])) {
@@ -162,7 +161,7 @@ export class ExpectedTurn {
   }
 
   /** Looks for the turn in the history of the thread. */
-  private find({ isSubscribed, isWhole, looks, turns }: History): Caught | undefined {
+  private find({ isWhole, looks, turns }: History): Caught | undefined {
     const { findable, lost } = this
     if (findable === undefined || lost === null) return nothing
     const found = turns.findLast((turn) => hasMessage(turn, findable.clientId))
@@ -172,7 +171,7 @@ export class ExpectedTurn {
         findable.events,
         isWhole && turns[0] === found ? Usage.none : this.usedBefore
       )
-      return { settle: () => this.settle(Exit.succeed({ started, isSubscribed })), endings: [] }
+      return { settle: () => this.settle(Exit.succeed(started)), endings: [] }
     }
     if (!isWhole) return undefined
     const running = turns.find(({ status }) => status === "inProgress")
@@ -183,7 +182,7 @@ export class ExpectedTurn {
       return { settle: () => {}, endings: [], isPending: true }
     }
     // Starting it now would steer the turn that another client has started meanwhile.
-    const outcome = running === undefined ? Exit.succeed({ started: undefined, isSubscribed }) : lost.busy
+    const outcome = running === undefined ? Exit.succeed(undefined) : lost.busy
     return { settle: () => this.settle(outcome), endings: [] }
   }
 

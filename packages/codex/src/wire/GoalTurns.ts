@@ -132,10 +132,11 @@ export class GoalTurns implements Follower {
   }
 
   /** Catches up with the turns since the latest that is known. */
-  rejoined({ deliver, sameIds, turns }: History): Caught | undefined {
+  rejoined({ deliver, turns }: History): Caught | undefined {
     const { threadId, whole } = this
     if (whole === null || whole.seen === null) return undefined
-    if (!sameIds) {
+    const { seen } = whole
+    if (!seen.sameIds) {
       const detail = "servers before 0.169 do not tell which events of the goal this client has received"
       const reason = { _tag: "NotRejoined", detail } as const
       return { settle: () => this.fail(new CodexConnectionError({ reason })), endings: [] }
@@ -149,8 +150,10 @@ export class GoalTurns implements Follower {
       for (const end of endings) end()
       if (id !== known) deliver(startOf(threadId, raw))
       if (id === known && this.serverTurn === null) continue
-      whole.seen.catchUp(threadId, raw, sameIds, deliver)
-      endings = status === "inProgress" ? [] : [() => deliver(endOf(threadId, raw))]
+      seen.catchUp(threadId, raw, deliver)
+      endings = status === "inProgress" ? [] : [() => {
+        if (!seen.isAlive) deliver(endOf(threadId, raw))
+      }]
     }
     return { settle: () => {}, endings }
   }

@@ -13,6 +13,7 @@ import {
   type CodexRpcError,
   type RequestError
 } from "../model/errors/CodexError.ts"
+import { saysUnreadable } from "../model/errors/Refusal.ts"
 import { roundTrip, type Wire } from "./RoundTrip.ts"
 
 /** The time limit for one response. */
@@ -30,9 +31,9 @@ type Ask = <A>(method: string, params: object, read: (result: unknown) => A) => 
 const askOn = (wire: Wire): Ask => (method, params, read) =>
   roundTrip(wire, { method, params, timeout, control: true, read: (result) => Exit.succeed(read(result)) })
 
-/** The pause between two attempts to catch up with a thread, and their largest number. */
+/** The pause between two attempts to catch up with a thread, and their largest number: a turn may take five seconds to begin. */
 const pause = "50 millis"
-const maxLooks = 40
+const maxLooks = 100
 
 /** The largest number of pauses for the repeated usage: it may be late, and a turn may have none. */
 const maxWaits = 5
@@ -79,11 +80,10 @@ export const rejoin = (
   threadId: string
 ): Effect.Effect<void, RequestError> => {
   const { rejoining } = wire.router
-  const sameIds = ServerVersion.isAtLeast(serverVersion, "0.169.0")
   const hasPages = ServerVersion.isAtLeast(serverVersion, "0.151.0")
   const ask = askOn(wire)
   const resume = (params: object, looks: number) =>
-    ask("thread/resume", { threadId, ...params }, (result) => rejoining.rejoined(threadId, result, { looks, sameIds }))
+    ask("thread/resume", { threadId, ...params }, (result) => rejoining.rejoined(threadId, result, looks))
 
   const catchUp = (looks: number): Effect.Effect<void, RequestError> =>
     Effect.gen(function*() {
@@ -102,13 +102,19 @@ export const rejoin = (
   /** The server does not resume a thread before its first turn is stored. */
   const examine = (refusal: CodexRpcError, looks: number): Effect.Effect<void, RequestError> =>
     Effect.flatMap(
-      Effect.catchTag(ask("thread/read", { threadId }, factsOf), "CodexRpcError", () => Effect.succeed(gone)),
+      Effect.catchTag(
+        ask("thread/read", { threadId }, factsOf),
+        "CodexRpcError",
+        (error) => Effect.succeed(saysUnreadable(error) ? unclear : gone)
+      ),
       ({ isActive, isEphemeral, isKnown }) => {
-        // The server may have read the start of that turn, and be busy with it.
         const mayBegin = isKnown && !isEphemeral
-        if (mayBegin && (isActive ? looks < maxLooks : looks === 0)) return later(looks)
+        // The thread of a turn that the server has accepted is idle until the turn begins.
+        const isExpected = isActive || saysUnreadable(refusal) || wire.router.turnsOf(threadId).length > 0
+        // The server may have read the start of that turn, and be busy with it.
+        if (mayBegin && (isExpected ? looks < maxLooks : looks === 0)) return later(looks)
         return Effect.sync(() => {
-          if (mayBegin && !isActive) return rejoining.unstarted(threadId)
+          if (mayBegin && !isExpected) return rejoining.unstarted(threadId)
           const detail = isEphemeral ? "the server does not resume ephemeral threads" : refusal.serverMessage
           rejoining.refused(
             threadId,
@@ -141,6 +147,9 @@ export const rejoinAll = (wire: Wire, metadata: Metadata): Effect.Effect<void, C
       cause: error
     }))
 }
+
+/** The facts of a thread that may become clear a little later. */
+const unclear = { isActive: true, isEphemeral: false, isKnown: true }
 
 const gone = { isActive: false, isEphemeral: false, isKnown: false }
 

@@ -11,6 +11,7 @@ import type * as Notification from "../model/turns/Notification.ts"
 import * as Usage from "../model/turns/Usage.ts"
 import type { Family } from "./Family.ts"
 import type { Followers } from "./Followers.ts"
+import { keepsMessagesOnly } from "./NamedItems.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import type { RunningTurns } from "./RunningTurns.ts"
 
@@ -30,12 +31,8 @@ export interface History {
   readonly turns: ReadonlyArray<Snapshot>
   /** True if these are all turns of the thread. */
   readonly isWhole: boolean
-  /** True if items have the same ids as in events: from 0.169. */
-  readonly sameIds: boolean
   /** The number of earlier readings of the history since the connection was lost. */
   readonly looks: number
-  /** True if the server sends the events of the thread from now on. */
-  readonly isSubscribed: boolean
   /** Handles an event that was missed as if it arrived now. */
   readonly deliver: (event: Fields) => void
 }
@@ -48,7 +45,14 @@ export interface Rejoined {
   readonly isPending: boolean
   /** Ends the turns that have ended meanwhile. Run it when their usage has arrived. Undefined if there are none. */
   readonly end: (() => void) | undefined
-  /** Returns true if usage was reported since the response for each turn of this client on the thread. */
+  /** Returns true if usage was reported since the response for each turn of this client, or of a sub-agent, on the thread. */
+  readonly isMeasured: () => boolean
+}
+
+/** The end of a sub-agent's turn that has ended meanwhile. */
+interface Ending {
+  readonly end: () => void
+  /** Returns true if its usage was reported since the response. */
   readonly isMeasured: () => boolean
 }
 
@@ -56,7 +60,7 @@ export interface Rejoining {
   /** The threads to resume: those with a turn or a start of this client, sub-agents, and those with consumers. */
   readonly threads: () => ReadonlyArray<string>
   /** Takes the response of `thread/resume`. Runs in the reader. */
-  readonly rejoined: (threadId: string, response: unknown, facts: Pick<History, "looks" | "sameIds">) => Rejoined
+  readonly rejoined: (threadId: string, response: unknown, looks: number) => Rejoined
   /**
    * Takes a response with all turns when a turn has completed, because earlier responses may lack the latest items. Returns true if
    * the response shows the turn as completed.
@@ -85,14 +89,19 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
   const catchUp = (
     turn: RunningTurn,
     snapshot: Snapshot,
-    { isWhole, sameIds, turns }: History
+    { isWhole, turns }: History
   ): ReadonlyArray<() => void> => {
     const { seen, threadId } = turn
     if (isWhole && turns[0] === snapshot) turn.usedBefore = Usage.none
     turn.missUsage()
     if (!turn.hasStarted) deliver(startOf(threadId, snapshot.raw))
-    seen?.catchUp(threadId, snapshot.raw, sameIds, deliver)
-    return seen === null || snapshot.status === "inProgress" ? [] : [() => {
+    seen?.catchUp(threadId, snapshot.raw, deliver)
+    if (seen === null || snapshot.status === "inProgress") return []
+    return [() => {
+      if (seen.completion === undefined) {
+        if (seen.isAlive) return
+        if (!seen.sameIds && keepsMessagesOnly(snapshot.items)) return turn.fail(withoutTools())
+      }
       // The server's own completion, if it has arrived after all.
       seen.completion ??= endOf(threadId, snapshot.raw)
       deliver(seen.completion)
@@ -100,22 +109,30 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
   }
 
   /** Brings the turns of a sub-agent up to its history. Only their starts and ends matter, and the sub-agents that they spawned. */
-  const catchUpSubagent = (threadId: string, { turns: history }: History): ReadonlyArray<() => void> => {
+  const catchUpSubagent = (threadId: string, { turns: history }: History): Ending | undefined => {
     for (const { id, items } of history) {
       for (const item of items) family.observe("item/completed", { item }, threadId, id)
     }
     const running = family.turns.on(threadId)
     const last = history.at(-1)
     if (last?.status === "inProgress") {
-      if (last.id === running?.turnId || turns.get(threadId, last.id) !== undefined) return []
+      if (last.id === running?.turnId || turns.get(threadId, last.id) !== undefined) return undefined
       const rootTurnId = last.raw["rootTurnId"] ?? turns.of(family.rootOf(threadId))[0]?.turnId
       deliver(startOf(threadId, { ...last.raw, rootTurnId }))
-      return []
+      return undefined
     }
-    if (running === undefined || turns.get(threadId, running.turnId) !== undefined) return []
+    if (running === undefined || turns.get(threadId, running.turnId) !== undefined) return undefined
     const { turnId } = running
     const snapshot = history.find(({ id }) => id === turnId) ?? ended(turnId)
-    return [() => complete(threadId, snapshot)]
+    const reports = family.turns.reports(threadId)
+    // The server's own completion may arrive after all, and another turn start.
+    const isRunning = () => family.turns.on(threadId)?.turnId === turnId
+    return {
+      end: () => {
+        if (isRunning()) complete(threadId, snapshot)
+      },
+      isMeasured: () => !isRunning() || family.turns.reports(threadId) > reports
+    }
   }
 
   return {
@@ -128,8 +145,8 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       for (const threadId of subscribed()) found.add(threadId)
       return Array.from(found)
     },
-    rejoined: (threadId, response, facts) => {
-      const history: History = { ...historyOf(response), ...facts, isSubscribed: true, deliver }
+    rejoined: (threadId, response, looks) => {
+      const history: History = { ...historyOf(response), looks, deliver }
       let isComplete = true
       let isPending = false
       const settle: Array<() => void> = []
@@ -152,12 +169,17 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
           if (history.isWhole) endings.push(() => turn.fail(unknown()))
         } else endings.push(...catchUp(turn, snapshot, history))
       }
-      if (typeof family.get(threadId)?.parent === "string") endings.push(...catchUpSubagent(threadId, history))
+      const ofSubagent = typeof family.get(threadId)?.parent === "string"
+        ? catchUpSubagent(threadId, history)
+        : undefined
+      if (ofSubagent !== undefined) endings.push(ofSubagent.end)
       for (const each of settle) each()
       return {
         isComplete: isComplete || history.isWhole,
         isPending,
-        isMeasured: () => turns.of(threadId).every(({ seen }) => seen === null || seen.isMeasured),
+        isMeasured: () =>
+          turns.of(threadId).every(({ seen }) => seen === null || seen.isMeasured)
+          && ofSubagent?.isMeasured() !== false,
         end: endings.length === 0 ? undefined : () => {
           for (const each of endings) each()
         }
@@ -166,7 +188,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
     completed: ({ seen, threadId, turnId }, response) => {
       const snapshot = historyOf(response).turns.find(({ id }) => id === turnId)
       if (seen === null || snapshot === undefined) return true
-      seen.catchUp(threadId, snapshot.raw, seen.sameIds, deliver)
+      seen.catchUp(threadId, snapshot.raw, deliver)
       return seen.isCurrent(snapshot.raw)
     },
     refused: (threadId, error) => {
@@ -178,9 +200,7 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
       const history: History = {
         turns: [],
         isWhole: true,
-        sameIds: true,
         looks: Infinity,
-        isSubscribed: false,
         deliver
       }
       for (const follower of followers.survivors(threadId)) follower.rejoined?.(history)?.settle()
@@ -190,6 +210,14 @@ export const make = ({ deliver, family, followers, subscribed, turns }: Routes):
 
 const unknown = () =>
   new CodexConnectionError({ reason: { _tag: "NotRejoined", detail: "the server does not have the turn any more" } })
+
+const withoutTools = () =>
+  new CodexConnectionError({
+    reason: {
+      _tag: "NotRejoined",
+      detail: "it ended meanwhile, and servers before 0.151 do not keep the tool calls of an ended turn"
+    }
+  })
 
 /** A review runs in a turn of its own, which the history has in its place until the review has ended. */
 const reviewOf = (turns: ReadonlyArray<Snapshot>, turnId: string): Snapshot | undefined => {

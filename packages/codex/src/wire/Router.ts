@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as JsonRpc from "../base/JsonRpc.ts"
 import { printable } from "../base/printable.ts"
 import { textOf } from "../base/text.ts"
+import * as ServerVersion from "../model/connection/ServerVersion.ts"
 import type { Accept, Connection } from "../model/connection/Transport.ts"
 import type { CodexConnectionError } from "../model/errors/CodexError.ts"
 import type * as Notification from "../model/turns/Notification.ts"
@@ -126,6 +127,8 @@ export class Router extends Context.Service<Router, {
   readonly errors: ServerErrors
   /** Starts routing for a new connection, also after a failure. `hide` removes its secrets from errors. */
   readonly open: (connection?: Pick<Connection, "hide" | "isShared" | "serverContinues">) => void
+  /** Notes the version of the server, when the handshake has reported it. */
+  readonly identify: (serverVersion: string) => void
   /** A record of the received part of a turn. Null if turns end with the connection in use. */
   readonly seen: () => Seen | null
   /** Handles a notification as if it had just arrived. Must be called in the reader. */
@@ -225,6 +228,7 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
         follow: (follower) => followers.add(threadId, follower),
         turn: (turnId) => delivery.claim(threadId, turnId),
         offer: (turn, raw) => delivery.offer(turn, raw),
+        seen: () => delivery.newSeen(),
         used: () => delivery.usedOn(threadId),
         ended: (method) => delivery.setIdle(threadId, method),
         failure: () => failure
@@ -261,6 +265,9 @@ export const make: Effect.Effect<Router["Service"]> = Effect.sync(() => {
       delivery.isShared = connection.isShared === true
       errors.open(connection.hide)
       subscriptions.reopen()
+    },
+    identify: (serverVersion) => {
+      delivery.sameIds = ServerVersion.isAtLeast(serverVersion, "0.169.0")
     },
     seen: () => delivery.seen(),
     suspend: (error) => {

@@ -4,6 +4,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type * as Notification from "../model/turns/Notification.ts"
+import { NamedItems } from "./NamedItems.ts"
 
 type Fields = Notification.Raw
 
@@ -18,14 +19,21 @@ export class Seen {
   /** True if usage was reported since the last cut or snapshot. */
   isMeasured = false
 
+  /**
+   * True if events arrived since the last snapshot. Then the turn had not ended: right at its start and at its end, a history reports
+   * a running turn as interrupted.
+   */
+  isAlive = false
+
   /** The completion, which waits for the usage: the last report may have been missed. */
   completion: Fields | undefined
 
-  /** True if snapshots name items as events do. Those that do not may also lack the latest items. */
-  sameIds = true
+  /** True if snapshots name items as events do: from 0.169. Those that do not may also lack the latest items. */
+  readonly sameIds: boolean
 
-  /** The items that have started, with their types, in the order of their starts. */
-  private readonly started = new Map<string, unknown>()
+  /** The items, if snapshots name them differently. */
+  private readonly named: NamedItems | undefined
+  private readonly started = new Set<string>()
   private readonly completed = new Set<string>()
   /** The items that have started since the last cut: no piece of their texts is missing. */
   private readonly whole = new Set<string>()
@@ -33,10 +41,16 @@ export class Seen {
   private messageId = ""
   private written = 0
 
+  constructor(sameIds: boolean) {
+    this.sameIds = sameIds
+    this.named = sameIds ? undefined : new NamedItems()
+  }
+
   /** Notes that events may be missing from here on. */
   cut(): void {
     this.isCut = true
     this.isMeasured = false
+    this.isAlive = false
     this.whole.clear()
   }
 
@@ -56,39 +70,37 @@ export class Seen {
           this.written = 0
         }
         this.written += delta.length
+        this.named?.write(itemId, delta)
         return
       }
       case "item/started": {
-        const { id, type } = fieldsOf(fieldsOf(params)["item"])
+        const item = fieldsOf(fieldsOf(params)["item"])
+        const { id } = item
         if (typeof id !== "string") return
-        this.started.set(id, type)
+        this.started.add(id)
+        this.named?.start(id, item)
         if (this.isCut) this.whole.add(id)
         return
       }
       case "item/completed": {
-        const { id } = fieldsOf(fieldsOf(params)["item"])
-        if (typeof id === "string") this.completed.add(id)
+        const item = fieldsOf(fieldsOf(params)["item"])
+        const { id } = item
+        if (typeof id !== "string") return
+        this.completed.add(id)
+        this.named?.complete(id, item)
       }
     }
   }
 
-  /**
-   * Delivers the events that a snapshot of the turn adds, without its completion. `deliver` must {@link note} each event. Before
-   * 0.169, snapshots name items differently from events; then `sameIds` is false, and items are matched by type and order.
-   */
-  catchUp(threadId: string, turn: Fields, sameIds: boolean, deliver: (event: Fields) => void): void {
+  /** Delivers the events that a snapshot of the turn adds, without its completion. `deliver` must {@link note} each event. */
+  catchUp(threadId: string, turn: Fields, deliver: (event: Fields) => void): void {
     this.isCut = false
-    this.sameIds = sameIds
     const turnId = textOf(turn["id"])
     const items = Array.isArray(turn["items"]) ? turn["items"].map(fieldsOf) : []
-    const known = sameIds ? undefined : Array.from(this.started)
-    for (const snapshot of items) {
-      const match = known?.findIndex(([, type]) => type === snapshot["type"]) ?? -1
-      const item = match < 0 ? snapshot : { ...snapshot, id: known!.splice(match, 1)[0]![0] }
+    for (const item of this.named?.named(items) ?? items) {
       const id = textOf(item["id"])
       const isRunning = item["status"] === "inProgress"
-      // If ids differ, that of a running item is known only at its end.
-      if (this.completed.has(id) || (isRunning && known !== undefined)) continue
+      if (this.completed.has(id)) continue
       if (!this.started.has(id)) deliver(startOf(threadId, turnId, item))
       if (isRunning) continue
       const rest = this.restOf(item)
@@ -104,7 +116,9 @@ export class Seen {
    */
   pass(raw: Fields): ReadonlyArray<Fields> {
     const params = fieldsOf(raw["params"])
-    switch (raw["method"]) {
+    const method = textOf(raw["method"])
+    this.isAlive ||= method === "turn/started" || method.startsWith("item/")
+    switch (method) {
       case "item/agentMessage/delta":
         return this.whole.has(textOf(params["itemId"])) ? [raw] : []
       case "item/started":

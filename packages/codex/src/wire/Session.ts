@@ -180,6 +180,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.forkIn(connectionScope, { startImmediately: true })
     )
     const metadata = yield* handshake({ router, deadlines, connection }, options, handshakeTimeout)
+    router.identify(metadata.serverVersion)
     // Before anyone else gets the connection. Sub-agents that were spawned meanwhile are found on the way.
     if (state._tag === "Reconnecting" && isSurvivable(connection)) {
       yield* rejoinAll({ router, deadlines, connection }, metadata)

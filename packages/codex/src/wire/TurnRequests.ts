@@ -75,10 +75,10 @@ export const make = ({ controls, fork, rejoining, router, send }: {
     }).pipe(Effect.catchTag("CodexConnectionError", (error) => {
       if (clientId === undefined || isTaken === undefined || !rejoining.survives()) return Effect.fail(error)
       if (!isTaken) return Effect.andThen(Effect.yieldNow, attempt)
-      return Effect.flatMap(expected.outcome ?? Effect.fail(error), ({ isSubscribed, started }) => {
-        if (started !== undefined) return Effect.succeed(started)
-        return isSubscribed ? attempt : Effect.tap(attempt, Effect.ignore(rejoining.rejoin(threadId)))
-      })
+      return Effect.flatMap(
+        expected.outcome ?? Effect.fail(error),
+        (started) => started === undefined ? attempt : Effect.succeed(started)
+      )
     }))
     return Effect.ensuring(attempt, Effect.sync(expected.close))
   })

@@ -277,7 +277,6 @@ export const make = ({ controls, foreign, fork, queued, rejoining, router, send 
         // The next connection resumes the thread.
         Effect.catchTag("CodexConnectionError", (error) => rejoining.survives() ? Effect.void : Effect.fail(error)),
         Effect.andThen(outcome),
-        Effect.map(({ started }) => started),
         Effect.tap((started) => started === undefined ? Effect.void : keep(started.turn, limits)),
         Effect.ensuring(Effect.sync(expected.close))
       )

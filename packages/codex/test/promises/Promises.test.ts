@@ -77,6 +77,11 @@ describe("a thread", () => {
     const error = await thread.run("Fail.").then(() => assert.fail(), (error: unknown) => error)
     assert.instanceOf(error, CodexError.TurnFailedError)
     assert.include(error.stack ?? "", "Promises.test.ts")
+    enqueue(Reply.httpError(400))
+    const output = z.object({ tests: z.number() })
+    const typed = await thread.run("Fail.", { output }).then(() => assert.fail(), (error: unknown) => error)
+    assert.instanceOf(typed, CodexError.TurnFailedError)
+    assert.include(typed.stack ?? "", "Promises.test.ts")
     // @ts-expect-error The option has another name.
     await expect(thread.run("Hello.", { timeout: 3 })).rejects.toThrow("timeout is not an option")
   })

@@ -94,6 +94,8 @@ export interface Report extends Counts {
   readonly turns: number
   readonly cuts: number
   readonly reconnections: number
+  /** The turns that ended without a connection on a server whose history lacks tool calls. */
+  readonly endedUnseen: number
   readonly problems: ReadonlyArray<string>
 }
 
@@ -105,12 +107,17 @@ export interface Wanted {
   readonly cuts: number
   /** Whether items arrive in order, as from 0.169 on. Default: true. */
   readonly inOrder?: boolean | undefined
+  /** Whether the history of an ended turn has its tool calls, as from 0.151 on. Otherwise it ends with an error. Default: true. */
+  readonly isWhole?: boolean | undefined
   /** The mean time between cuts. */
   readonly everyMillis: number
 }
 
 /** Repeats a request whose outcome is unknown. */
 const retried = <A, E>(request: Effect.Effect<A, E>) => Effect.retry(request, { while: CodexError.isRetryable })
+
+const isNotRejoined = (error: CodexError.RunError): boolean =>
+  error._tag === "CodexConnectionError" && error.reason._tag === "NotRejoined"
 
 /** Runs turns, several at a time, until there were enough of them and enough cuts. */
 const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningServer | ScriptedModel.ScriptedModel> =>
@@ -123,6 +130,7 @@ const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningS
     const problems: Array<string> = []
     let turns = 0
     let cuts = 0
+    let endedUnseen = 0
     let storedTurns = 0
 
     return yield* Effect.gen(function*() {
@@ -145,7 +153,12 @@ const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningS
             ? { events: yield* Stream.runCollect(turn.stream) }
             : { text: yield* Stream.runCollect(turn.text) }
           problems.push(...problemsOf(name, wanted.inOrder ?? true, { ...consumed, result: yield* turn.run }))
-        }).pipe(Effect.catch((error) => Effect.sync(() => problems.push(`turn: ${error}`))))
+        }).pipe(Effect.catch((error) =>
+          Effect.sync(() => {
+            if (wanted.isWhole === false && isNotRejoined(error)) endedUnseen++
+            else problems.push(`turn: ${error}`)
+          })
+        ))
 
       const started = retried(codex.threadStart({
         dynamicTools: [{ type: "function", name: "work", description: "", inputSchema: { type: "object" } }],
@@ -181,7 +194,16 @@ const runOn = (wanted: Wanted): Effect.Effect<Report, unknown, server.ListeningS
       }
       const handlerRuns = Array.from(calls.values()).reduce((sum, count) => sum + count, 0)
       const modelRequests = (yield* model.requests).length
-      return { turns, cuts, reconnections: proxy.connections - 1, handlerRuns, modelRequests, storedTurns, problems }
+      return {
+        turns,
+        cuts,
+        reconnections: proxy.connections - 1,
+        endedUnseen,
+        handlerRuns,
+        modelRequests,
+        storedTurns,
+        problems
+      }
     }).pipe(Effect.provideContext(context))
   }).pipe(Effect.scoped)
 

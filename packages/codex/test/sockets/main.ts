@@ -26,12 +26,14 @@ Effect.gen(function*() {
   let failures = 0
   for (const version of versions) {
     const codexPath = install(version)
+    const minor = Number(version.split(".")[1])
     for (const how of ["ws", "unix"] as const) {
       for (let round = 0; round < Number(values.rounds); round++) {
         const { problems, ...report } = yield* run({
           how,
           codexPath,
-          inOrder: Number(version.split(".")[1]) >= 169,
+          inOrder: minor >= 169,
+          isWhole: minor >= 151,
           turns: Number(values.turns),
           cuts: Number(values.cuts),
           everyMillis: Number(values.every)

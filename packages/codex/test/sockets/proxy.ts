@@ -9,8 +9,10 @@ export interface Proxy {
   readonly address: string
   /** Cuts every connection, as a network does; returns whether there was one. */
   readonly cut: () => boolean
-  /** Passes nothing more to the client, as a network that stalls. */
+  /** Passes nothing more to the client, and reads nothing more from the server, as a network that stalls. */
   readonly stall: () => void
+  /** Passes on what has waited, and what follows. */
+  readonly flow: () => void
   /** Runs for each piece of data on its way, before it is passed on, except for pongs of the client, which are no message. */
   onData: (direction: "up" | "down", data: Buffer) => void
   /** Whether new connections are refused. */
@@ -80,6 +82,9 @@ export const make = (target: string, on: "ws" | "unix" = "ws"): Effect.Effect<Pr
       cut,
       stall: () => {
         for (const [, up] of pairs) up.pause()
+      },
+      flow: () => {
+        for (const [, up] of pairs) up.resume()
       },
       onData: () => {},
       isDown: false,

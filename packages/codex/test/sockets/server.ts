@@ -15,6 +15,8 @@ export interface Server {
   /** Its address: `ws://...`, or the path of its socket. */
   readonly address: string
   readonly pid: number
+  /** Waits until the server has logged a line with this text. */
+  readonly logged: (text: string) => Effect.Effect<void>
 }
 
 export class ListeningServer extends Context.Service<ListeningServer, Server>()("test/ListeningServer") {}
@@ -71,10 +73,12 @@ export const listen = (
         })
     )
     const said: Array<string> = []
+    const waiting = new Set<() => void>()
     const listening = yield* Effect.callback<string>((resume) => {
       const lines = createInterface({ input: current.stderr })
       lines.on("line", (line) => {
         said.push(line)
+        for (const look of waiting) look()
         const found = /listening on: (ws:\S+)/.exec(line)?.[1]
         if (found !== undefined) resume(Effect.succeed(found))
       })
@@ -92,7 +96,19 @@ export const listen = (
       return Effect.sync(() => clearInterval(poll))
     })
     if (how === "ws") address = listening
-    return { address: listening, pid: current.pid! }
+    return {
+      address: listening,
+      pid: current.pid!,
+      logged: (text) =>
+        Effect.callback<void>((resume) => {
+          const look = () => {
+            if (said.some((line) => line.includes(text))) resume(Effect.void)
+          }
+          waiting.add(look)
+          look()
+          return Effect.sync(() => waiting.delete(look))
+        })
+    }
   })
 
 /** A listening server, with its model and its home. */

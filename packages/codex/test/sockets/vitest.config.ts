@@ -1,5 +1,6 @@
 /**
- * `npm run test:sockets`: the tests of `test/real` over a WebSocket, or with CODEX_TRANSPORT=unix over a Unix socket.
+ * `npm run test:sockets`: the tests of `test/real` over a WebSocket, or with CODEX_TRANSPORT=unix over a Unix socket, and those of
+ * sockets that take longer.
  */
 import { defineConfig } from "vitest/config"
 
@@ -29,7 +30,7 @@ export default defineConfig({
   },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["test/real/*.test.ts"],
+    include: ["test/real/*.test.ts", "test/sockets/Slow.ts"],
     exclude: aboutProcesses.map((file) => `test/real/${file}.test.ts`),
     testNamePattern: new RegExp(`^(?!.*(${escaped.join("|")}))`),
     maxConcurrency: 3,

@@ -67,7 +67,8 @@ describe("every version", () => {
       assert.deepStrictEqual(events.filter((event) => event.method.startsWith("$")), [])
       const result = yield* turn.run
       assert.strictEqual(result.finalResponse, "hello")
-      assert.isTrue(result.items.some((item) => item.type === "commandExecution"))
+      const [output] = (yield* model.awaitRequest(1)).inputItems("function_call_output")
+      assert.include(result.items.map(({ type }) => type), "commandExecution", JSON.stringify(output))
       assert.strictEqual(result.usage?.last.totalTokens, 7)
     }).pipe(scripted))
 

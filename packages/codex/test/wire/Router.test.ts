@@ -87,7 +87,7 @@ describe("a turn whose start was lost with the connection", () => {
         router.rejoining.rejoined(
           threadId,
           { thread: { turns: [{ id: turnId, status: "inProgress", items }] } },
-          { looks, sameIds: true }
+          looks
         )
       router.open(connection)
       const expected = router.expectTurn(threadId, { clientId: "mine", events: false })
@@ -96,7 +96,7 @@ describe("a turn whose start was lost with the connection", () => {
       assert.isTrue(look([], 0).isPending)
       report(20)
       look([{ type: "userMessage", id: "m", clientId: "mine", content: [] }], 1)
-      const { started } = yield* expected.outcome!
+      const started = yield* expected.outcome!
       report(30)
       // The first one waits until the usage is certain.
       for (let times = 0; times < 2; times++) {

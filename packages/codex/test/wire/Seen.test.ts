@@ -14,6 +14,10 @@ const delta = (itemId: string, text: string): Event => ({
   params: { threadId: "t", turnId: "u", itemId, delta: text }
 })
 
+const user = (id: string, clientId: string) => ({ type: "userMessage", id, clientId, content: [] })
+
+const whole = (id: string, text: string) => [started(message(id, "")), delta(id, text), completed(message(id, text))]
+
 /** What consumers get: one line for each event. */
 const shown = ({ method, params }: Event): string => {
   const { delta, item, itemId } = params as { delta?: string; itemId?: string; item?: { id: string; text?: string } }
@@ -27,14 +31,14 @@ const after = (
   later: ReadonlyArray<Event>,
   sameIds = true
 ) => {
-  const seen = new Seen()
+  const seen = new Seen(sameIds)
   const heard: Array<string> = []
   const hear = (event: Event) => {
     seen.note(event["method"], event["params"])
     heard.push(shown(event))
   }
   for (const event of before) seen.note(event["method"], event["params"])
-  seen.catchUp("t", { id: "u", items }, sameIds, hear)
+  seen.catchUp("t", { id: "u", items }, hear)
   for (const event of later) for (const passed of seen.pass(event)) hear(passed)
   return heard
 }
@@ -74,50 +78,115 @@ describe("a turn after a lost connection", () => {
     )
   })
 
-  it("matches items by type and order where the snapshot has other ids", () => {
-    assert.deepStrictEqual(
-      after(
+  describe("on a server before 0.169, which names messages by their position in the history", () => {
+    it("recognizes messages by their texts, and tool calls by their ids", () => {
+      assert.deepStrictEqual(
+        after(
+          [
+            ...whole("live-1", "A"),
+            started(command("call-2", "inProgress")),
+            started(message("live-3", "")),
+            delta("live-3", "on")
+          ],
+          [
+            message("item-1", "A"),
+            command("call-2", "completed"),
+            message("item-2", "one"),
+            message("item-3", "two"),
+            command("call-5", "inProgress")
+          ],
+          [completed(command("call-5", "completed"))],
+          false
+        ),
         [
-          started(message("live-1", "")),
-          delta("live-1", "A"),
-          completed(message("live-1", "A")),
-          started(command("live-2", "inProgress")),
-          started(message("live-3", "")),
-          delta("live-3", "on")
-        ],
-        [
-          message("item-1", "A"),
-          command("item-2", "completed"),
-          message("item-3", "one"),
-          message("item-4", "two"),
-          command("item-5", "inProgress")
-        ],
-        [completed(command("live-5", "completed"))],
-        false
-      ),
-      [
-        "completed live-2",
-        "live-3: e",
-        "completed live-3",
-        "started item-4",
-        "item-4: two",
-        "completed item-4",
-        "started live-5",
-        "completed live-5"
-      ]
-    )
+          "completed call-2",
+          "live-3: e",
+          "completed live-3",
+          "started item-3",
+          "item-3: two",
+          "completed item-3",
+          "started call-5",
+          "completed call-5"
+        ]
+      )
+    })
+
+    it("gets a message that an earlier snapshot lacked, although a later one was received", () => {
+      assert.deepStrictEqual(
+        after(
+          [...whole("live-1", "A"), ...whole("live-3", "C"), started(command("call-4", "inProgress"))],
+          [
+            message("item-1", "A"),
+            command("call-2", "completed"),
+            message("item-2", "B"),
+            message("item-3", "C"),
+            command("call-4", "inProgress")
+          ],
+          [],
+          false
+        ),
+        ["started call-2", "completed call-2", "started item-2", "item-2: B", "completed item-2"]
+      )
+    })
+
+    it("gets each item once when positions change", () => {
+      const seen = new Seen(false)
+      const heard: Array<string> = []
+      const look = (...items: ReadonlyArray<object>) =>
+        seen.catchUp("t", { id: "u", items }, (event) => {
+          seen.note(event["method"], event["params"])
+          heard.push(shown(event))
+        })
+      look(message("item-2", "A"), message("item-3", "B"))
+      look(message("item-1", "A"), message("item-2", "B"), message("item-3", "B"))
+      assert.deepStrictEqual(heard.filter((line) => line.startsWith("completed")), [
+        "completed item-2",
+        "completed item-3",
+        "completed item-3-2"
+      ])
+    })
+
+    it("recognizes items in the history of the ended turn, which has the ids of events from 0.151 on", () => {
+      const seen = new Seen(false)
+      const heard: Array<string> = []
+      const look = (...items: ReadonlyArray<object>) =>
+        seen.catchUp("t", { id: "u", items }, (event) => {
+          seen.note(event["method"], event["params"])
+          heard.push(shown(event))
+        })
+      look(message("item-1", "same"), command("call-1", "completed"))
+      for (const event of whole("live-2", "same")) seen.note(event["method"], event["params"])
+      look(message("live-1", "same"), command("call-1", "completed"), message("live-2", "same"), message("live-3", "C"))
+      assert.deepStrictEqual(heard.filter((line) => line.startsWith("completed")), [
+        "completed item-1",
+        "completed call-1",
+        "completed live-3"
+      ])
+    })
+
+    it("recognizes the message of the user by its clientId", () => {
+      assert.deepStrictEqual(
+        after(
+          [started(user("live-1", "first")), completed(user("live-1", "first"))],
+          [user("item-1", "first"), user("item-2", "second")],
+          [],
+          false
+        ),
+        ["started item-2", "completed item-2"]
+      )
+    })
   })
 
   it("waits for the whole history at its end, and completes without items, where the snapshot has other ids", () => {
-    const seen = new Seen()
-    seen.catchUp("t", { id: "u", items: [message("item-1", "A")] }, false, () => {})
+    const seen = new Seen(false)
+    seen.catchUp("t", { id: "u", items: [message("item-1", "A")] }, () => {})
     const end = { method: "turn/completed", params: { turn: { id: "u", items: [message("live", "A")] } } }
     assert.deepStrictEqual(seen.pass(end), [])
     assert.deepStrictEqual(seen.pass(end), [{ method: "turn/completed", params: { turn: { id: "u", items: [] } } }])
   })
 
   it("does not complete before its usage is reported", () => {
-    const seen = new Seen()
+    const seen = new Seen(true)
     const end: Event = { method: "turn/completed", params: {} }
     assert.deepStrictEqual(seen.pass(end), [])
     assert.strictEqual(seen.completion, end)

@@ -26,17 +26,17 @@ import * as HostedTurn from "./HostedTurn.ts"
 /**
  * A handle of a thread on the cluster, by its name. A plain value: its methods need no services.
  *
- * The thread is made at its first turn, on the machine that its name is assigned to. It moves when machines fail, leave or join;
- * the handle stays the same. Names have at most 255 characters.
+ * The thread is created at its first turn, on the machine to which its name is assigned. It moves when machines fail, leave or
+ * join; the handle stays the same. Names have at most 255 characters.
  *
  * @category models
  */
 export interface HostedThread {
   readonly name: string
   /**
-   * Runs a turn, and returns its result. The request is stored before it is handled, so the run goes on without this program, and
-   * the same `turnKey` returns the same answer. Interrupting the fiber interrupts the turn, and waits for its end for at most three
-   * seconds. That is recorded, so no runner continues it; later calls with the same key return a result with status
+   * Runs a turn, and returns its result. The request is stored before it is handled, so the run continues without this program,
+   * and the same `turnKey` returns the same answer. Interrupting the fiber interrupts the turn, and waits for its end for at
+   * most three seconds. That is recorded, so no runner continues it; later calls with the same key return a result with status
    * `"interrupted"`, whose `id` is empty if the turn never began.
    *
    * Fails with `TurnCutOffError` if a failure cut the turn off (see `onCutOff`), with `ThreadUnavailableError` if the thread cannot
@@ -63,7 +63,7 @@ export interface HostedThread {
     ): Effect.Effect<Output.TypedResult<A>, HostedError | TypedRunError, RD>
     (input: Input.Input, options?: HostedTurnOptions): Effect.Effect<TurnResult, HostedError>
   }
-  /** Starts a run, and returns its handle when its turn has begun. The run goes on without the handle. */
+  /** Starts a run, and returns its handle when its turn has begun. The run continues without the handle. */
   readonly turn: {
     <A, RD = never>(
       input: Input.Input,
@@ -88,8 +88,8 @@ export interface HostedThread {
     options?: { readonly turnKey?: string | undefined }
   ) => Effect.Effect<void, HostedError>
   /**
-   * Interrupts the running turn, or the run of a key, running or waiting. The wish is stored before the turn is interrupted, so no
-   * runner continues it. Without a key it fails with reason `NotRunning` if no turn runs.
+   * Interrupts the running turn, or the run of a key, running or waiting. The request is stored before the turn is interrupted,
+   * so no runner continues it. Without a key it fails with reason `NotRunning` if no turn runs.
    */
   readonly interrupt: (options?: { readonly turnKey?: string | undefined }) => Effect.Effect<void, HostedError>
   /** Reads the thread from its server (`thread/read`). With `includeTurns`, the result has its turns and their items. */
@@ -97,15 +97,16 @@ export interface HostedThread {
     options?: { readonly includeTurns?: boolean | undefined }
   ) => Effect.Effect<Protocol.Thread, HostedError>
   /**
-   * Emits every notification of the thread, and the events of the host, from the moment the stream is run or after a cursor. It goes
-   * on over moves and lost connections: in order, without gap or duplicate in an epoch; a new epoch begins with `$moved`.
+   * Emits every notification of the thread, and the events of the host, from the moment the stream is run or after a cursor. It
+   * continues across moves and lost connections: in order, without gaps or duplicates within an epoch; a new epoch begins with
+   * `$moved`.
    */
   readonly notifications: (
     options?: { readonly from?: Cursor | undefined }
   ) => Stream.Stream<HostedEvent, HostedError>
   /**
-   * Answers a request of the server that came as `$asked`, with the response of its method. Returns false if no answer is needed any
-   * more. Needs a host with `serverRequests: "clients"`.
+   * Answers a request of the server that arrived as `$asked`, with the response of its method. Returns false if no answer is
+   * needed any more. Needs a host with `serverRequests: "clients"`.
    */
   readonly answer: (requestId: string, response: unknown) => Effect.Effect<boolean, HostedError>
   /** The runner of the thread and its state there. */

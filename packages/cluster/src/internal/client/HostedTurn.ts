@@ -12,7 +12,7 @@ import type { HostedError } from "../model/errors.ts"
 import type { HostedEvent } from "../model/events.ts"
 
 /**
- * A handle of a run that was started with `turn`. The run goes on without the handle, and without this program.
+ * A handle of a run that was started with `turn`. The run continues without the handle, and without this program.
  *
  * @category models
  */
@@ -20,17 +20,17 @@ export interface HostedTurn {
   /** The key of the run. */
   readonly turnKey: string
   /**
-   * Emits the events of the run from its first turn's begin, up to its end. Any number of consumers read it, each at its own pace;
-   * the host keeps a limited number of events.
+   * Emits the events of the run, from the beginning of its first turn to its end. Any number of consumers read it, each at its
+   * own pace; the host keeps a limited number of events.
    */
   readonly stream: Stream.Stream<HostedEvent, HostedError>
-  /** Emits the text of the agent's messages in pieces. After a move, pieces of the lost turn are gone. */
+  /** Emits the text of the agent's messages in pieces. After a move, the pieces of the lost turn are gone. */
   readonly text: Stream.Stream<string, HostedError>
-  /** Emits the completed items. After a move, those of the lost turn come again. */
+  /** Emits the completed items. After a move, those of the lost turn are emitted again. */
   readonly items: Stream.Stream<Protocol.ThreadItem, HostedError>
   /** Waits for the answer of the run. */
   readonly run: Effect.Effect<TurnResult, HostedError>
-  /** Sends more input to the running turn. Fails with reason `NotRunning` if it does not run. */
+  /** Sends more input to the running turn. Fails with reason `NotRunning` if the turn is not running. */
   readonly steer: (input: Input.Input) => Effect.Effect<void, HostedError>
   /** Interrupts the turn, or the run before its turn begins. `run` then returns a result with status `interrupted`. */
   readonly interrupt: Effect.Effect<void, HostedError>

@@ -20,7 +20,7 @@ export class ThreadIndexError extends Schema.TaggedError<ThreadIndexError>("@eff
   }
 ) {
   override get message(): string {
-    return `The index of hosted threads failed at ${this.operation}. Check the database; the host tries again by itself.`
+    return `The index of hosted threads failed at ${this.operation}. Check the database; the host tries again on its own.`
   }
 }
 
@@ -59,7 +59,7 @@ export interface IndexedThread {
  * @category services
  */
 export class ThreadIndex extends Context.Service<ThreadIndex, {
-  /** Returns what is known of a thread, or undefined for an unknown name. */
+  /** Returns the record of a thread, or undefined for an unknown name. */
   readonly get: (name: string) => Effect.Effect<IndexedThread | undefined, ThreadIndexError>
   /** Begins a new epoch of a thread, with a new owner. Returns the thread with the new epoch and the owner before. */
   readonly open: (name: string, owner: string) => Effect.Effect<IndexedThread, ThreadIndexError>
@@ -74,9 +74,9 @@ export class ThreadIndex extends Context.Service<ThreadIndex, {
   ) => Effect.Effect<boolean, ThreadIndexError>
   /** Records that the owner of an epoch has released the thread. */
   readonly release: (name: string, epoch: number) => Effect.Effect<void, ThreadIndexError>
-  /** Records that the turn of a key shall be interrupted. */
+  /** Records that the turn of a key is to be interrupted. */
   readonly want: (name: string, turnKey: string) => Effect.Effect<void, ThreadIndexError>
-  /** Returns the keys whose turns shall be interrupted. */
+  /** Returns the keys whose turns are to be interrupted. */
   readonly wanted: (name: string) => Effect.Effect<ReadonlyArray<string>, ThreadIndexError>
   /** Records runs whose answers are about to be deleted from the cluster's storage: their keys stay known. */
   readonly retire: (

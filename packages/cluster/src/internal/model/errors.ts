@@ -1,5 +1,5 @@
 /**
- * Errors of hosted threads, beside those of the SDK.
+ * Errors of hosted threads, in addition to those of the SDK.
  */
 import * as Protocol from "@effect-codex/protocol/Protocol"
 import { CodexError } from "effect-codex/CodexError"
@@ -8,10 +8,10 @@ import * as Schema from "effect/Schema"
 const name = (thread: string): string => JSON.stringify(thread)
 
 /**
- * A turn that a failure cut off: its runner or its app-server ended in the middle of it. Nobody asked for the end.
+ * A turn that a failure cut off: its runner or its app-server ended in the middle of it, and nobody interrupted it.
  *
- * The answer of a run with `onCutOff: "fail"`, and of one whose turn was cut off in every attempt. The thread holds the completed
- * items; commands that were running may have had effects. Start a new run with a new key to go on.
+ * A run fails with this error if it has `onCutOff: "fail"`, or if its turn was cut off in every attempt. The thread holds the
+ * completed items; commands that were running may have had effects. To continue, start a new run with a new key.
  *
  * @category errors
  */
@@ -26,19 +26,19 @@ export class TurnCutOffError extends Schema.TaggedError<TurnCutOffError>("@effec
     threadId: Schema.String,
     /** Codex's id of the turn that was cut off last. */
     turnId: Schema.String,
-    /** The number of turns that were begun for this key. */
+    /** The number of turns that were started for this key. */
     attempts: Schema.Number,
     /** The items that the last turn had completed. Printing the error does not show them. */
     items: Schema.Array(Protocol.ThreadItem)
   }
 ) {
   override get message(): string {
-    const turns = this.attempts === 1 ? "The turn" : `All ${this.attempts} turns`
-    return `${turns} of ${JSON.stringify(this.turnKey)} on the thread ${
-      name(this.thread)
-    } ended with a failure of its runner or `
-      + `app-server, the last (${this.turnId}) after ${this.items.length} completed items. Read the thread to see what was done, `
-      + `then run it again with a new turnKey, or use onCutOff: "continue".`
+    const run = `${JSON.stringify(this.turnKey)} on the thread ${name(this.thread)}`
+    const after = `after ${this.items.length} completed items`
+    const cut = this.attempts === 1
+      ? `The turn ${this.turnId} of ${run} was cut off by a failure of its runner or app-server ${after}.`
+      : `All ${this.attempts} turns of ${run} were cut off by failures of their runner or app-server, the last (${this.turnId}) ${after}.`
+    return `${cut} Read the thread to see what was done, then run it again with a new turnKey, or use onCutOff: "continue".`
   }
 
   override toJSON(): object {
@@ -50,10 +50,10 @@ export class TurnCutOffError extends Schema.TaggedError<TurnCutOffError>("@effec
 /**
  * Reasons why a thread cannot be reached.
  *
- * - `LockedElsewhere`: another program, such as somebody's command line, has the thread open.
+ * - `LockedElsewhere`: another program, such as the Codex CLI, has the thread open.
  * - `MailboxFull`: its runner has too many waiting requests.
  * - `Storage`: the cluster's database failed, so the request was not accepted.
- * - `Unreachable`: no runner, or no gateway, answered. A run may have been accepted: the same key tells.
+ * - `Unreachable`: no runner, or no gateway, answered. A run may have been accepted: send it again with the same key.
  * - `NotRunning`: the thread has no running turn to steer or to interrupt.
  * - `Refused`: the gateway does not let this client use the thread.
  *

@@ -7,8 +7,8 @@ import type * as ServerRequests from "effect-codex/ServerRequests"
 import type { Cursor, WireEvents } from "./rpcs.ts"
 
 /**
- * The thread was opened anew: by another runner, or after the loss of its app-server. The completed items of a turn that was cut off
- * follow, as `item/completed`.
+ * The thread was opened again, by another runner or after the loss of its app-server. The completed items of a turn that was
+ * cut off follow, as `item/completed`.
  *
  * @category models
  */
@@ -52,7 +52,7 @@ export interface TurnEnded {
 }
 
 /**
- * The server asks: an approval or a question that `thread.answer` answers.
+ * A request of the server, such as an approval or a question, which `thread.answer` answers.
  *
  * @category models
  */
@@ -67,7 +67,7 @@ export type Asked = {
 }[ServerRequests.InteractiveMethod]
 
 /**
- * A request of the server needs no answer any more.
+ * A request of the server no longer needs an answer.
  *
  * @category models
  */

@@ -13,14 +13,14 @@ type LocalOption = "whenBusy" | "buffer" | "startTimeout" | "output" | "clientUs
 /** Options of a run that the host does not pass on to Codex. */
 interface HostedOptions {
   /**
-   * The key of the run. Runs of one thread with the same key are one run: its turn is begun once, and all callers get its answer,
-   * also later and from other machines. At most 255 characters. Default: a random key.
+   * The key of the run. Runs of one thread with the same key are one run: its turn starts once, and all callers receive its
+   * answer, even later and on other machines. At most 255 characters. Default: a random key.
    */
   readonly turnKey?: string | undefined
   /**
-   * The handling of a turn that a failure cut off: `"fail"` with `TurnCutOffError`, `"continue"` with a turn that tells the model
-   * what happened, or `"rerun"` the same input. With the last two, commands of the first turn may run twice; at most three turns
-   * are begun. Default: `"fail"`.
+   * The handling of a turn that a failure cut off: `"fail"` with `TurnCutOffError`, `"continue"` with a turn that tells the
+   * model what happened, or `"rerun"` the same input. With the last two, commands of the first turn may run twice; at most
+   * three turns are started. Default: `"fail"`.
    */
   readonly onCutOff?: OnCutOff | undefined
 }

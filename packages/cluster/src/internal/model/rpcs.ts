@@ -61,7 +61,7 @@ export interface Location {
   /**
    * - `closed`: the runner has not opened it.
    * - `opening`: the runner opens it now.
-   * - `waiting`: the runner waits for its last owner, or for its file; `detail` says which.
+   * - `waiting`: the runner waits for the previous owner, or for the file; `detail` says which.
    * - `idle`: it is open, and no turn runs.
    * - `running`: it runs the turn of `turnKey`.
    */
@@ -91,8 +91,8 @@ const thread = Schema.String
 const turnKey = Schema.NullOr(Schema.String)
 
 /**
- * Runs a turn. The request is stored before it is handled; runs with the same key are one run. A client that goes away leaves it
- * running: who wants it interrupted says so with {@link Interrupt}.
+ * Runs a turn. The request is stored before it is handled; runs with the same key are one run. If its client goes away, the
+ * turn keeps running; to stop it, send {@link Interrupt}.
  */
 export const Run = Rpc.make("Run", {
   payload: { thread, turnKey: Schema.String, input: Json, options: Json, onCutOff: OnCutOff },

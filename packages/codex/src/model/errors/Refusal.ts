@@ -69,6 +69,10 @@ export const rpcReason = (method: string, code: number, message: string, data: u
 export const saysUnstarted = ({ code, serverMessage }: { readonly code: number; readonly serverMessage: string }) =>
   code === ErrorCode.methodNotFound && serverMessage.includes("list_turns is not supported")
 
+/** Returns true if the server could not read what it has stored of a thread, as for a moment while it writes that. */
+export const saysUnreadable = ({ code, serverMessage }: { readonly code: number; readonly serverMessage: string }) =>
+  code === ErrorCode.internalError || serverMessage.includes("thread-store internal error")
+
 /** Returns the kind in a `codexErrorInfo`, which stands for itself or is the key of its details. */
 export const failureKind = (info: unknown): string | undefined =>
   typeof info === "string" ? info : Predicate.isObject(info) ? Object.keys(info)[0] : undefined

@@ -130,7 +130,7 @@ export const connection = (
         ended(
           `The connection to the Codex app-server was lost in mid-turn, and the turn cannot be followed any more: ${reason.detail}`
         ),
-        "It may still be running; read the thread to see its outcome."
+        "Read the thread to see whether it is still running, and its outcome."
       )
     case "Unreadable":
       return compose(

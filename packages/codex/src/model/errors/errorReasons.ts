@@ -57,8 +57,8 @@ export const ConnectReason = Schema.suspend(() =>
  *
  * - `Exited`: the process of the server ended.
  * - `Disconnected`: the connection broke, and the server may still be running.
- * - `NotRejoined`: the connection was lost and is back, but the server does not let this client follow the turn any more. The turn
- *   may be running still.
+ * - `NotRejoined`: the connection was lost and is back, but the server does not let this client follow the turn any more, or does not
+ *   report all of it. The turn may be running still.
  * - `Unreadable`: the server sent data that cannot be read, such as a line that no string can hold. The same call would
  *   bring the same data, so it is not retryable.
  * - `Closed`: this side closed the connection, because its scope ended or for the error in `cause`.

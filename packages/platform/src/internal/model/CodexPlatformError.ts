@@ -65,7 +65,7 @@ const messageOf = (reason: Reason): string => {
     case "InvalidOption":
       return `The option ${reason.field} cannot be used: ${reason.detail}.`
     case "RequestFailed":
-      return `The app-server did not answer what the layer asked when it was built: ${reason.error.message}`
+      return `A request to the app-server failed while the layer was being built: ${reason.error.message}`
   }
 }
 

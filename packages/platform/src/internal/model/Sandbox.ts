@@ -8,13 +8,13 @@ import * as Predicate from "effect/Predicate"
  * The sandbox of a layer, which has no default.
  *
  * A sandbox limits **writing**, the **network** and **signals to other processes**. It limits neither **reading** nor the
- * **environment**: a sandboxed program reads every file that the server's user can read, the server's `auth.json` included, and
- * sees the server's environment variables, API keys included. Remove variables with `env: { NAME: undefined }` and
+ * **environment**: a sandboxed program can read every file that the server's user can read, including the server's `auth.json`,
+ * and sees the server's environment variables, including API keys. Remove variables with `env: { NAME: undefined }` and
  * `extendEnv: true`, or pass `env` alone, which replaces the environment.
  *
  * - `"none"`: all rights of the server's user. The sandbox of a thread, the server's configuration and approvals do not apply.
  * - a `SandboxPolicy`: `{ type: "readOnly" }`, or `{ type: "workspaceWrite", writableRoots: [...] }`. List every writable root:
- *   the working directory of a command is not one by itself.
+ *   the working directory of a command is not automatically one.
  * - `{ permissionProfile }`: a profile in the server's configuration. It requires `experimentalApi`.
  *
  * @category models
