@@ -51,3 +51,31 @@ export const run = Effect.fnUntraced(function*(quick: boolean) {
     row("effect-codex", "sdk", { atMost: 1.15, goal: 1.05 })
   ]
 })
+
+/** Measures what the import of a module takes after that of the foreign modules that it uses, and after that of the SDK. */
+export const added = Effect.fnUntraced(function*(quick: boolean, module: string) {
+  const modules = Array.from(foreign(import.meta.resolve(module)))
+  const rounds = yield* Effect.replicateEffect(
+    Effect.all({
+      own: measure(...modules),
+      all: measure(module),
+      sdk: measure("effect-codex"),
+      both: measure("effect-codex", module)
+    }),
+    quick ? 3 : 9
+  )
+  const section = `import of ${module.split("/").at(-1)}`
+  const row = (name: string, values: ReadonlyArray<number>, atMost?: number): Row => ({
+    section,
+    name,
+    unit: "ms",
+    value: { median: median(values) },
+    goal: atMost === undefined ? undefined : { atMost }
+  })
+  return [
+    row(`the ${modules.length} Effect modules that it uses`, rounds.map(({ own }) => own)),
+    row("with them", rounds.map(({ all }) => all)),
+    row("added to them", rounds.map(({ all, own }) => all - own), 80),
+    row("added to effect-codex", rounds.map(({ both, sdk }) => both - sdk))
+  ]
+})

@@ -6,10 +6,10 @@
 export interface Summary {
   readonly median: number
   /** Half the distance between the lowest and the highest value, relative to the median. */
-  readonly spread: number
+  readonly spread?: number
 }
 
-export const summary = (values: ReadonlyArray<number>): Summary => {
+export const summary = (values: ReadonlyArray<number>): Summary & { readonly spread: number } => {
   const sorted = Array.from(values).sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
@@ -18,7 +18,7 @@ export const summary = (values: ReadonlyArray<number>): Summary => {
 
 export const median = (values: ReadonlyArray<number>): number => summary(values).median
 
-/** The required value of a ratio, and the goal beyond it. */
+/** The required value of a figure, and the goal beyond it. */
 export interface Goal {
   readonly atLeast?: number
   readonly atMost?: number
@@ -38,6 +38,8 @@ export interface Row {
   readonly name: string
   readonly unit: string
   readonly value: Summary
+  /** The goal of the value itself. */
+  readonly goal?: Goal | undefined
   /** The ratio to the first row of the section. */
   readonly ratio?: Ratio | undefined
   /** The CPU time, relative to the first row of the section. */
@@ -57,25 +59,33 @@ const isReached = ({ goal, median }: Ratio): boolean =>
 
 const number = (value: number): string => value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)
 
+/** Renders what is required of a figure, and whether the figure misses it. */
+const judged = (value: Ratio, format: (value: number) => string): string => {
+  const { goal } = value
+  const limit = goal?.atLeast ?? goal?.atMost
+  if (limit === undefined) return ""
+  const sign = goal?.atLeast === undefined ? "≤" : "≥"
+  const required = `${sign} ${format(limit)}${isMet(value) ? "" : ", missed"}`
+  return goal?.goal === undefined
+    ? required
+    : `${required}, goal ${format(goal.goal)}${isReached(value) ? "" : " missed"}`
+}
+
 const ratio = (value: Ratio | undefined): string => {
   if (value === undefined) return ""
-  const { goal, median } = value
-  const limit = goal?.atLeast ?? goal?.atMost
-  if (limit === undefined) return median.toFixed(2)
-  const sign = goal?.atLeast === undefined ? "≤" : "≥"
-  const required = `${sign} ${limit.toFixed(2)}${isMet(value) ? "" : ", missed"}`
-  const wanted = goal?.goal === undefined ? "" : `, goal ${goal.goal.toFixed(2)}${isReached(value) ? "" : " missed"}`
-  return `${median.toFixed(2)} (${required}${wanted})`
+  const goal = judged(value, (limit) => limit.toFixed(2))
+  return goal === "" ? value.median.toFixed(2) : `${value.median.toFixed(2)} (${goal})`
 }
 
 const mebibytes = (value: number | undefined): string => value === undefined ? "" : `${value.toFixed(1)} MiB`
 
-const header = ["median", "spread", "ratio", "CPU", "peak memory", "kept"]
+const header = ["median", "spread", "goal", "ratio", "CPU", "peak memory", "kept"]
 
 const cells = (row: Row): ReadonlyArray<string> => [
   row.name,
   `${number(row.value.median)} ${row.unit}`,
-  `±${(row.value.spread * 100).toFixed(0)} %`,
+  row.value.spread === undefined ? "" : `±${(row.value.spread * 100).toFixed(0)} %`,
+  judged({ median: row.value.median, goal: row.goal }, String),
   ratio(row.ratio),
   ratio(row.cpu),
   mebibytes(row.peak),

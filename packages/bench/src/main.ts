@@ -7,6 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Cluster from "./Cluster.ts"
 import * as Delivery from "./Delivery.ts"
 import * as EndToEnd from "./EndToEnd.ts"
 import * as Firehose from "./Firehose.ts"
@@ -22,9 +23,10 @@ const parts = {
   requests: RoundTrip.run,
   turns: EndToEnd.run,
   startup: Startup.run,
+  cluster: Cluster.run,
   imports: Imports.run
 }
-const partNames = ["firehose", "sockets", "delivery", "requests", "turns", "startup", "imports"] as const
+const partNames = ["firehose", "sockets", "delivery", "requests", "turns", "startup", "cluster", "imports"] as const
 
 const bench = Command.make("bench", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the rows as JSON"), Flag.withDefault(false)),

@@ -29,7 +29,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
   {
     name: "nothing",
     code:
-      `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/recording"; import "@effect-codex/testing"; import "@effect-codex/ai"; import "@effect-codex/platform"`,
+      `import "effect-codex"; import "@effect-codex/protocol"; import "@effect-codex/recording"; import "@effect-codex/testing"; import "@effect-codex/ai"; import "@effect-codex/platform"; import "@effect-codex/cluster/HostedThreads"`,
     limit: { ours: 0, effect: 0, zipped: 0 }
   },
   {
@@ -56,6 +56,12 @@ const programs: ReadonlyArray<{ readonly name: string; readonly code: string; re
     name: "Codex.layer",
     code: using("effect-codex", "Codex.layer"),
     limit: { ours: 450, effect: 150, zipped: 170 }
+  },
+  {
+    name: "HostedThreads.layerRpc",
+    code:
+      `import { layerRpc } from "@effect-codex/cluster/HostedThreads"; import { group } from "@effect-codex/cluster/ThreadRpcs"; export const used = [layerRpc, group]`,
+    limit: { ours: 45, effect: 215, zipped: 84 }
   }
 ]
 
@@ -113,7 +119,7 @@ export const printBundle = ({ limit, name, size }: Bundle): string =>
   `${name}: ours ${size.ours} of ${limit.ours} KB, Effect ${size.effect} of ${limit.effect} KB, ` +
   `zipped ${size.zipped} of ${limit.zipped} KB`
 
-/** Bundles every export of the SDK for a browser, and reports each Node module that the bundle needs. */
+/** Bundles every export of these modules for a browser, and reports each Node module that the bundle needs. */
 export const checkBrowserBundle = async (
   project: string,
   modules: ReadonlyArray<string>

@@ -60,6 +60,13 @@ const lint = async ({ archive, modules, unpacked }: Packed): Promise<ReadonlyArr
   ]
 }
 
+/** The modules of the cluster that browsers use. */
+const hostedClient = [
+  "@effect-codex/cluster/HostedThreads",
+  "@effect-codex/cluster/HostedThreadError",
+  "@effect-codex/cluster/ThreadRpcs"
+]
+
 const check = async (directory: string): Promise<ReadonlyArray<Problem>> => {
   const problems: Array<Problem> = []
   const packages: Array<readonly [Folder, Packed]> = []
@@ -92,6 +99,7 @@ const check = async (directory: string): Promise<ReadonlyArray<Problem>> => {
       ["npx", ["--no-install", "effect-codex", "--version"], version],
       ["npx", ["--no-install", "effect-codex", "timeline", "--help"], "USAGE"]
     ),
+    ...await checkBrowserBundle(project, hostedClient),
     ...await checkNodeBundles(project, join(directory, "bundled"))
   )
 

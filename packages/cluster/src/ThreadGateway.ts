@@ -27,7 +27,10 @@ export interface GatewayRequest {
   readonly thread: string
   /** The request: `Run`, `Events`, `Steer`, `Interrupt`, `Read`, `Answer` or `Where`. */
   readonly method: string
-  /** The headers that the client sent with it, in lower case. */
+  /**
+   * The headers of its connection, with those of the message over them; names are in lower case. The client chooses all of them: a
+   * header that a proxy adds proves nothing, because a message can replace it. Check a token.
+   */
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 

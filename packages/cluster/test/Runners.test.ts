@@ -1,6 +1,7 @@
 /** Two runners on PostgreSQL, in one process: threads find their runner, move in order, and keep their answers. */
 import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
+import * as RunnerStatus from "@effect-codex/cluster/RunnerStatus"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
@@ -17,7 +18,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Postgres from "./postgres.ts"
 import { sql } from "./sql.ts"
-import { askedFor, count } from "./utils.ts"
+import { askedFor, asking, count, everyRequest } from "./utils.ts"
 
 const machine = Layer.mergeAll(
   Postgres.layer,
@@ -38,10 +39,11 @@ const startRunner = (options: CodexRunner.ClusterOptions) =>
       env: { ...home.env, CODEX_SQLITE_HOME: sqlite },
       restart: Schedule.spaced("100 millis")
     })
-    const context = yield* CodexRunner.layer({ ...options, address: { host: "127.0.0.1", port }, codex }).pipe(
-      Layer.provide(sql(url)),
-      Layer.buildWithScope(scope)
-    )
+    const context = yield* CodexRunner.layer({ ...asking, ...options, address: { host: "127.0.0.1", port }, codex })
+      .pipe(
+        Layer.provide(sql(url)),
+        Layer.buildWithScope(scope)
+      )
     return { address: `127.0.0.1:${port}`, context, stop: Scope.close(scope, Exit.void) }
   })
 
@@ -57,7 +59,6 @@ describe("two runners", () => {
     for (const serialization of ["binary", "ndjson"] as const) {
       it.effect(`answer every request, in ${serialization}`, () =>
         Effect.gen(function*() {
-          const model = yield* ScriptedModel.ScriptedModel
           const options = { prefix: serialization, serialization, drain: "5 seconds" }
           const [one, two] = yield* Effect.all([startRunner(options), startRunner(options)], { concurrency: 2 })
           const threads = yield* client(options)
@@ -72,25 +73,7 @@ describe("two runners", () => {
           const places = yield* Effect.forEach(names, (name) => threads.thread(name).where)
           for (const { runner } of places) assert.include([one.address, two.address], runner)
 
-          const thread = threads.thread(names[0] ?? "")
-          const events = yield* Stream.runCollect(thread.stream("with events"))
-          assert.strictEqual(events.at(-1)?.method, "$turnEnded")
-          const gate = yield* Gate.make
-          const steered = yield* Gate.make
-          yield* model.enqueue(
-            Reply.message({ deltas: ["one ", gate, "two"] }),
-            Reply.message({ deltas: ["one ", steered, "two"] })
-          )
-          const turn = yield* thread.turn("to be interrupted")
-          yield* gate.arrived
-          yield* turn.steer("more")
-          yield* steered.arrived
-          yield* thread.interrupt()
-          assert.strictEqual((yield* turn.run).status, "interrupted")
-          assert.strictEqual((yield* thread.read({ includeTurns: true })).turns?.length, 3)
-          assert.isFalse(yield* thread.answer("none", { decision: "accept" }))
-          const error = yield* Effect.flip(thread.run([]))
-          assert.strictEqual(error._tag, "InvalidInputError")
+          yield* everyRequest(threads.thread(`${serialization} asked everything`))
         }), 30_000)
     }
 
@@ -118,6 +101,11 @@ describe("two runners", () => {
             Effect.forkChild
           )
           const stopping = yield* Effect.forkChild(old.stop)
+          // Before that it would still take the next run.
+          yield* Effect.repeat(Context.get(old.context, RunnerStatus.RunnerStatus).check, {
+            until: ({ isDraining }) => isDraining,
+            schedule: Schedule.spaced("10 millis")
+          })
           const waiting = yield* Effect.forkChild(thread.run("move after", { turnKey: "after" }))
           yield* gate.open
           assert.strictEqual((yield* turn.run).finalResponse, "one two")

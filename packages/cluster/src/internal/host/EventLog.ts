@@ -10,6 +10,12 @@ import type { Cursor, WireEvents } from "../model/rpcs.ts"
 /** The most events that one read takes. */
 const batch = 1024
 
+/**
+ * The longest rest of a consumer between two reads, in milliseconds. Each read costs a message and its acknowledgement, which cost far
+ * more than an event: a quick turn would keep both processes busy with messages of one event each.
+ */
+const maxRest = 16
+
 const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({ ...cursor, json: JSON.stringify([event]) })
 
 /** The log of one activation. */
@@ -17,7 +23,10 @@ export class EventLog {
   private entries: Array<string> = []
   private current = 0
   private last = 0
+  /** The newest event that must not wait. */
+  private urgent = 0
   private readonly waiting = new Set<() => void>()
+  private readonly resting = new Set<() => void>()
   private readonly keep: number
   private isHeld = false
 
@@ -35,9 +44,10 @@ export class EventLog {
   begin(epoch: number): void {
     this.current = epoch
     this.last = 0
+    this.urgent = 0
     this.entries = []
     this.isHeld = false
-    this.wake()
+    this.hurry()
   }
 
   /** Adds an event, as JSON. */
@@ -47,36 +57,44 @@ export class EventLog {
     if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
   }
 
-  /** Adds an event of the host, and wakes the consumers. */
+  /** Adds an event of the host, which does not wait. */
   add(event: HostEvent): Cursor {
     // A consumer of a turn may be slow. The others have to keep up.
     if (event.method === "$turnStarted") this.isHeld = true
     else if (event.method === "$turnEnded") this.isHeld = false
     this.append(JSON.stringify(event))
-    this.wake()
+    this.urgent = this.last
+    this.hurry()
     return this.end
   }
 
   /** Wakes the consumers that have read everything. */
   wake(): void {
-    // A consumer may wait again before this returns.
-    const waiting = [...this.waiting]
-    this.waiting.clear()
-    for (const wake of waiting) wake()
+    wakeAll(this.waiting)
+  }
+
+  /** Wakes the consumers that rest, too. */
+  private hurry(): void {
+    wakeAll(this.resting)
+    this.wake()
   }
 
   /** Emits where it begins, then every event after `from`, or from now on. */
   follow(from: Cursor | null): Stream.Stream<WireEvents> {
     return Stream.suspend(() => {
-      const state: { at: Cursor; said: boolean } = { at: from ?? this.end, said: false }
+      const state = { at: from ?? this.end, said: false, rested: 0 }
       const next: Effect.Effect<Arr.NonEmptyReadonlyArray<WireEvents>> = Effect.suspend(() => {
         if (!state.said) {
           state.said = true
           return Effect.succeed(Arr.of(wire(state.at, { method: "$here" })))
         }
-        const { at, events } = this.read(state.at)
+        const rest = this.isUrgent(state.at) ? 0 : state.rested - performance.now()
+        if (rest >= 1) return Effect.andThen(waitIn(this.resting, rest), next)
+        const { at, count, events } = this.read(state.at)
         if (!Arr.isReadonlyArrayNonEmpty(events)) return Effect.andThen(this.changed, next)
         state.at = at
+        // A millisecond for each event: few events are not delayed, and many come together. A backlog does not wait.
+        state.rested = performance.now() + (count === batch ? 0 : Math.min(count, maxRest))
         return Effect.succeed(events)
       })
       return Stream.fromPull(Effect.succeed(next))
@@ -84,7 +102,9 @@ export class EventLog {
   }
 
   /** Returns what follows a cursor, with the events that say what is missing, and the cursor after it. */
-  private read(at: Cursor): { readonly events: ReadonlyArray<WireEvents>; readonly at: Cursor } {
+  private read(
+    at: Cursor
+  ): { readonly events: ReadonlyArray<WireEvents>; readonly count: number; readonly at: Cursor } {
     const events: Array<WireEvents> = []
     let seq = at.seq
     if (at.epoch !== this.current) {
@@ -92,7 +112,7 @@ export class EventLog {
       // Before the first epoch there is nothing to move from.
       if (at.epoch > 0) {
         events.push(wire({ epoch: this.current, seq }, { method: "$moved", epoch: this.current }))
-      } else if (this.last === 0) return { events, at }
+      } else if (this.last === 0) return { events, count: 0, at }
     }
     const first = this.last - this.entries.length
     if (seq < first) {
@@ -101,13 +121,35 @@ export class EventLog {
     }
     const next = this.entries.slice(seq - first, seq - first + batch)
     if (next.length > 0) events.push({ epoch: this.current, seq: seq + 1, json: `[${next.join(",")}]` })
-    return { events, at: { epoch: this.current, seq: seq + next.length } }
+    return { events, count: next.length, at: { epoch: this.current, seq: seq + next.length } }
   }
 
   /** Waits for an event or an epoch. */
-  private readonly changed = Effect.callback<void>((resume) => {
-    const wake = () => resume(Effect.void)
-    this.waiting.add(wake)
-    return Effect.sync(() => this.waiting.delete(wake))
+  private readonly changed = waitIn(this.waiting)
+
+  /** True if an event after a cursor must not wait. */
+  private isUrgent({ epoch, seq }: Cursor): boolean {
+    return epoch !== this.current || seq < this.urgent
+  }
+}
+
+/** Waits until it is woken, or for a time. The timer is Node's, because the Clock of a test may stand still. */
+const waitIn = (waiting: Set<() => void>, millis?: number): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const wake = () => {
+      clearTimeout(timer)
+      waiting.delete(wake)
+      resume(Effect.void)
+    }
+    const timer = millis === undefined ? undefined : setTimeout(wake, millis)
+    waiting.add(wake)
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      waiting.delete(wake)
+    })
   })
+
+/** Wakes everyone. A consumer may wait again before this returns. */
+const wakeAll = (waiting: Set<() => void>): void => {
+  for (const wake of Array.from(waiting)) wake()
 }

@@ -36,10 +36,20 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
   const runs = yield* Runs.make(activation, opening)
 
   /** A thread that began a turn is opened for those who follow it: they see where they are. */
-  const openIfBegun = Effect.flatMap(
-    durably(index.get(name)),
-    (thread) => thread === undefined || thread.progress === "new" ? Effect.void : Effect.asVoid(opening.get)
+  const openIfBegun = Effect.suspend(() =>
+    opening.current() !== undefined ? Effect.void : Effect.flatMap(
+      durably(index.get(name)),
+      (thread) => thread === undefined || thread.progress === "new" ? Effect.void : Effect.asVoid(opening.get)
+    )
   )
+
+  /** The id and the epoch of the thread: an open one is not looked up. */
+  const known = Effect.suspend(() => {
+    const opened = opening.current()
+    return opened !== undefined
+      ? Effect.succeed({ threadId: opened.thread.id, epoch: opened.epoch })
+      : Effect.map(durably(index.get(name)), (row) => ({ threadId: row?.threadId ?? null, epoch: row?.epoch ?? 0 }))
+  })
 
   const handlers: Handlers = {
     // The SDK checks input and options, whatever the client has sent.
@@ -55,13 +65,13 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
     interrupt: runs.interrupt,
     read: (includeTurns) => Effect.flatMap(opening.get, ({ thread }) => thread.read({ includeTurns })),
     answer: (requestId, answer) => requests?.answer(requestId, answer) ?? Effect.succeed(false),
-    where: Effect.map(durably(index.get(name)), (indexed): Location => {
+    where: Effect.map(known, ({ epoch, threadId }): Location => {
       const { detail, state } = opening.step()
       const turnKey = runs.running()?.turnKey ?? null
       return {
         runner,
-        threadId: opening.current()?.thread.id ?? indexed?.threadId ?? null,
-        epoch: indexed?.epoch ?? 0,
+        threadId,
+        epoch,
         state: state !== "open" ? state : turnKey === null ? "idle" : "running",
         turnKey,
         queued: runs.queued(),

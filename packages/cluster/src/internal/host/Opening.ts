@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
+import { toWire } from "../model/events.ts"
 import type { IndexedThread, Progress } from "../model/ThreadIndex.ts"
 import { abandon, type Activation, durably } from "./Activation.ts"
 import * as Lingering from "./Lingering.ts"
@@ -123,17 +124,18 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       })
     )
 
-  const resumed = Effect.fnUntraced(function*(row: IndexedThread, threadId: string) {
-    const since = Date.now()
-    while (true) {
-      mayHold = true
-      const thread = yield* tryResume(row, threadId, since)
-      // Nothing of the first turn was written: the model was never asked.
-      if (thread === null) return yield* anew(row)
-      if (thread === undefined) continue
-      return { thread, turns: yield* lastTurns(threadId), progress: row.progress }
-    }
-  })
+  const resumed = (row: IndexedThread, threadId: string) =>
+    Effect.gen(function*() {
+      const since = Date.now()
+      while (true) {
+        mayHold = true
+        const thread = yield* tryResume(row, threadId, since)
+        // Nothing of the first turn was written: the model was never asked.
+        if (thread === null) return yield* anew(row)
+        if (thread === undefined) continue
+        return { thread, turns: yield* lastTurns(threadId), progress: row.progress }
+      }
+    })
 
   const lastTurns = (threadId: string) =>
     Effect.map(
@@ -151,7 +153,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     Stream.runForEachArray(opened.thread.notifications, (events) =>
       Effect.sync(() => {
         for (const event of events) {
-          log.append(JSON.stringify(event.raw))
+          log.append(toWire(event))
           if (event.method === "turn/completed") Deferred.doneUnsafe(end(event.params.turn.id), Effect.void)
         }
         log.wake()

@@ -160,26 +160,24 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
     )
 
   /** Finds a run whose answer has been deleted from the storage, anywhere in the history of the thread. */
-  const retired = Effect.fnUntraced(function*(threadId: string, turnKey: string): Effect.fn.Return<
-    Found | undefined,
-    HostedError
-  > {
-    if (!(yield* durably(index.isRetired(name, turnKey)))) return undefined
-    let cursor: string | null | undefined
-    do {
-      const page: Protocol.ThreadTurnsListResponse = yield* codex.client.request("thread/turns/list", {
-        threadId,
-        limit: 100,
-        sortDirection: "desc",
-        itemsView: "full",
-        ...(cursor && { cursor })
-      })
-      const found = find(page.data, turnKey)
-      if (found !== undefined) return found
-      cursor = page.nextCursor
-    } while (cursor)
-    return undefined
-  })
+  const retired = (threadId: string, turnKey: string): Effect.Effect<Found | undefined, HostedError> =>
+    Effect.gen(function*() {
+      if (!(yield* durably(index.isRetired(name, turnKey)))) return undefined
+      let cursor: string | null | undefined
+      do {
+        const page: Protocol.ThreadTurnsListResponse = yield* codex.client.request("thread/turns/list", {
+          threadId,
+          limit: 100,
+          sortDirection: "desc",
+          itemsView: "full",
+          ...(cursor && { cursor })
+        })
+        const found = find(page.data, turnKey)
+        if (found !== undefined) return found
+        cursor = page.nextCursor
+      } while (cursor)
+      return undefined
+    })
 
   /** Finds what became of a key, and begins a turn for it unless that is the answer. Fails if the server is lost. */
   const once = (asked: Asked): Effect.Effect<RunAnswer, HostedError> =>

@@ -1,0 +1,105 @@
+/**
+ * A fleet of processes on one machine, and its client.
+ */
+import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
+import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
+import { ThreadIndex } from "@effect-codex/cluster/ThreadIndex"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { freePort } from "../../../../cluster/test/postgres.ts"
+import { sql } from "../../../../cluster/test/sql.ts"
+import type { Cluster, Options, usage } from "./runner.ts"
+
+/** The machine on which the processes run. */
+export interface Machine {
+  readonly database: string
+  readonly workspace: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A runner of the fleet. */
+export interface Runner {
+  readonly address: string
+  readonly ask: (what: keyof typeof usage) => Effect.Effect<number>
+  /** Kills the runner, and with it its app-server. */
+  readonly kill: Effect.Effect<void>
+}
+
+/** Returns the environment of an app-server with databases of its own. */
+export const serverEnv = ({ env, workspace }: Machine, name: string): Readonly<Record<string, string>> => {
+  const folder = join(workspace, name)
+  mkdirSync(folder)
+  return { ...env, CODEX_SQLITE_HOME: folder }
+}
+
+/** Starts a runner, which is killed with the scope. */
+export const startRunner = (machine: Machine, cluster: Cluster, maxIdleTime: Options["maxIdleTime"]) =>
+  Effect.gen(function*() {
+    const port = yield* freePort
+    const options: Options = {
+      ...cluster,
+      database: machine.database,
+      workspace: machine.workspace,
+      port,
+      maxIdleTime,
+      env: serverEnv(machine, `sqlite-${port}`)
+    }
+    const child = fork(join(import.meta.dirname, "runner.ts"), {
+      execArgv: [...process.execArgv, "--expose-gc"],
+      env: { ...process.env, RUNNER: JSON.stringify(options) },
+      stdio: ["ignore", "ignore", "inherit", "ipc"]
+    })
+    const ended = once(child, "exit")
+    const runner: Runner = {
+      address: `127.0.0.1:${port}`,
+      ask: (what) =>
+        Effect.promise(async () => {
+          const answer = once(child, "message")
+          child.send(what)
+          const [value] = await answer
+          return value as number
+        }),
+      kill: Effect.promise(async () => {
+        child.kill("SIGKILL")
+        await ended
+      })
+    }
+    yield* Effect.addFinalizer(() => runner.kill)
+    return runner
+  })
+
+/** A member of the cluster without threads. */
+export const client = ({ database }: Machine, cluster: Cluster) =>
+  Effect.map(
+    Layer.build(CodexRunner.layerClient(cluster).pipe(Layer.provide(sql(database)))),
+    (services) => ({
+      threads: Context.get(services, HostedThreads.HostedThreads),
+      index: Context.get(services, ThreadIndex)
+    })
+  )
+
+/** Waits until these runners, and no others, serve the names. */
+export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: ReadonlyArray<Runner>) =>
+  Effect.forEach(
+    Array.from({ length: 16 }, (_, index) => `probe ${index}`),
+    (name) =>
+      Effect.map(
+        Effect.timeoutOption(threads.thread(name).where, "2 seconds"),
+        (place) => place._tag === "Some" ? place.value.runner : ""
+      ),
+    { concurrency: "unbounded" }
+  ).pipe(
+    Effect.repeat({
+      until: (places) => {
+        const serving = new Set(places)
+        return serving.size === runners.length && runners.every(({ address }) => serving.has(address))
+      },
+      schedule: Schedule.spaced("250 millis")
+    })
+  )

@@ -1,0 +1,65 @@
+/**
+ * A runner in a process of its own. Its options are in the variable `RUNNER`, as JSON. It tells its
+ * parent of its CPU time and its memory.
+ */
+import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Codex from "effect-codex/Codex"
+import type * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as Schedule from "effect/Schedule"
+import { sql } from "../../../../cluster/test/sql.ts"
+
+/** The options of a cluster. */
+export interface Cluster {
+  readonly prefix: string
+  readonly serialization: "binary" | "ndjson"
+  readonly failover: Duration.Input
+}
+
+/** The options of a runner. */
+export interface Options extends Cluster {
+  readonly database: string
+  readonly port: number
+  readonly workspace: string
+  readonly env: Readonly<Record<string, string>>
+  readonly maxIdleTime: Duration.Input
+}
+
+/** Returns the CPU time of this process, in milliseconds. */
+export const cpuTime = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1000
+}
+
+/** What a runner tells of itself. */
+export const usage = {
+  /** The CPU time so far, in milliseconds. */
+  cpu: cpuTime,
+  /** The memory that the program uses after a garbage collection, in bytes. */
+  memory: (): number => {
+    // The second collection takes what finalisers have let go.
+    globalThis.gc?.()
+    globalThis.gc?.()
+    const { external, heapUsed } = process.memoryUsage()
+    return heapUsed + external
+  }
+}
+
+if (import.meta.main) {
+  const { database, env, port, workspace, ...options } = JSON.parse(process.env["RUNNER"] ?? "{}") as Options
+  process.on("message", (asked: keyof typeof usage) => process.send?.(usage[asked]()))
+  CodexRunner.layer({
+    ...options,
+    address: { host: "127.0.0.1", port },
+    codex: Codex.layer({ cwd: workspace, env, restart: Schedule.spaced("200 millis") })
+  }).pipe(
+    Layer.provide(sql(database)),
+    Layer.provide(Logger.layer([Logger.withConsoleError(Logger.formatSimple)])),
+    Layer.provide(Layer.succeed(References.MinimumLogLevel, "Error")),
+    Layer.launch,
+    NodeRuntime.runMain
+  )
+}
