@@ -85,6 +85,8 @@ if (process.env["PORT"] === undefined) {
   await ask({ message: "A hopeless question.", chat })
   await ask({ message: "Hello.", chat: "another" })
   console.log("health", (await fetch(`http://127.0.0.1:${port}/health`)).status)
+  // A client may keep its connections, as Deno's does.
+  server.closeAllConnections()
 } else {
   await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")])
 }

@@ -20,12 +20,14 @@ const ask = (title: string, signal: AbortSignal) =>
   new Promise<{ decision: "accept" | "decline" }>((resolve) => {
     const id = randomUUID()
     const answer = (decision: "accept" | "decline") => {
+      clearTimeout(timer)
       waiting.delete(id)
       resolve({ decision })
     }
     waiting.set(id, { title, answer })
+    const timer = setTimeout(answer, 600_000, "decline")
     // The signal is aborted when the turn has ended: then the question disappears from the page.
-    AbortSignal.any([signal, AbortSignal.timeout(600_000)]).addEventListener("abort", () => answer("decline"))
+    signal.addEventListener("abort", () => answer("decline"))
     void notify()
   })
 

@@ -17,6 +17,7 @@ import { checkCwd, spawnError } from "./ChildProcess.ts"
 import { type Command, commandOn } from "./Command.ts"
 import { codeOf } from "./errno.ts"
 import * as files from "./privateFiles.ts"
+import { identify } from "./processes.ts"
 import type { SharedOptions } from "./SharedOptions.ts"
 import { secretsOf } from "./Stdio.ts"
 
@@ -41,8 +42,6 @@ const maxSocket = process.platform === "linux" ? 107 : 103
 /** The time limit for the binary to print its version. */
 const versionMillis = 10_000
 
-/** Loaded on demand: programs without a shared server need not wait for it. */
-
 const badDirectory = (target: string, detail: string) =>
   new CodexConnectError({ reason: { _tag: "BadDirectory", detail }, target })
 
@@ -54,17 +53,23 @@ export const fileError = (target: string, what: string, error: unknown): CodexCo
 export const onFiles = <A>(target: string, what: string, action: () => A): Effect.Effect<A, CodexConnectError> =>
   Effect.try({ try: action, catch: (error) => fileError(target, what, error) })
 
-/** Fails unless the operating system has Unix sockets and signals as the shared server needs them. */
-const supported: Effect.Effect<void, CodexConnectError> = process.platform !== "win32" ? Effect.void : Effect.fail(
-  new CodexConnectError({
-    reason: {
-      _tag: "Other",
-      detail: "the shared server needs Unix sockets and signals, which Windows does not have; start a server with "
+const unsupported = (detail: string): CodexConnectError =>
+  new CodexConnectError({ reason: { _tag: "Other", detail }, target: "codex app-server" })
+
+/** Fails unless the operating system has Unix sockets and signals as the shared server needs them, and shows which processes run. */
+const supported: Effect.Effect<void, CodexConnectError> = Effect.suspend(() => {
+  if (process.platform === "win32") {
+    return Effect.fail(unsupported(
+      "the shared server needs Unix sockets and signals, which Windows does not have; start a server with "
         + "`codex app-server --listen ws://127.0.0.1:PORT` and connect with Codex.layerWebSocket"
-    },
-    target: "codex app-server"
-  })
-)
+    ))
+  }
+  // Every other process would seem to have ended, and its lock to be free.
+  return identify(process.pid) !== undefined ? Effect.void : Effect.fail(unsupported(
+    "the shared server needs to know which processes run, and this program may not see that; "
+      + "start it with --allow-all on Deno, and with /proc mounted on Linux"
+  ))
+})
 
 /** Resolves options to the place of their server, and creates its directory. Relative paths are relative to `directory`. */
 export const resolve = Effect.fnUntraced(function*(
