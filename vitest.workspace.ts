@@ -21,6 +21,18 @@ const project = (name: string, groupOrder: number) => ({
   test: { name, include: ["test/**/*.test.ts", "dist/docs/*.test.ts"], sequence: { groupOrder } }
 })
 
+/** The examples as programs of another runtime. */
+const examplesOn = (runtime: string, groupOrder: number) => ({
+  extends: true as const,
+  root: "packages/examples",
+  test: {
+    name: `examples on ${runtime}`,
+    include: ["test/examples.test.ts"],
+    env: { RUNTIME: runtime },
+    sequence: { groupOrder }
+  }
+})
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -45,7 +57,9 @@ export default defineConfig({
       project("cluster", 0),
       project("cli", 0),
       project("examples", 1),
-      project("checks", 2)
+      examplesOn("bun", 2),
+      examplesOn("deno", 3),
+      project("checks", 4)
     ],
     reporters: ["default", new ClosingLine()],
     // A worker takes one file after the other: no test leaves anything behind in its process. Starting one costs as much as a file.

@@ -21,7 +21,7 @@ export interface Options {
   readonly permissions?: ReadonlyArray<string>
 }
 
-/** The runtime of the programs. `npm run test:runtimes` sets the variable. */
+/** The runtime of the programs. A project of `vitest.workspace.ts` sets the variable. */
 export const runtime = runtimeOf(process.env["RUNTIME"] ?? "node")
 
 /** Starts a program like its users do. The scope ends it. */

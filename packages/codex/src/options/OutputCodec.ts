@@ -65,7 +65,7 @@ type Codec<A, RD> = {
 export const codec = Effect.fnUntraced(function*<A, RD>(
   schema: OutputSchema<A, RD>
 ): Effect.fn.Return<OutputCodec<A, RD>, InvalidInputError> {
-  if (!Schema.isSchema(schema)) return yield* notSchema
+  if (!Schema.isSchema(schema)) return yield* notSchema()
   const convert = <B>(schema: OutputSchema<B, RD>) =>
     Effect.try({
       try: (): Codec<B, RD> => {
@@ -87,12 +87,11 @@ export const codec = Effect.fnUntraced(function*<A, RD>(
   })
 })
 
-const notSchema = Effect.fail(
+const notSchema = () =>
   new InvalidInputError({
     field: "output",
     detail: "it is not an Effect Schema; pass a JSON Schema as `outputSchema`, and the answer stays text"
   })
-)
 
 const refused = (detail: string) =>
   new InvalidInputError({ field: "output", detail: `the model can't be held to this Schema: ${detail}` })

@@ -7,15 +7,26 @@ import type { RunningTurn } from "./RunningTurn.ts"
 export class RunningTurns {
   private readonly byThread = new Map<string, ReadonlyArray<RunningTurn>>()
   private readonly byKey = new Map<number, ReadonlyArray<RunningTurn>>()
+  /** The turn of the latest message, with its key: messages of one turn arrive in runs. */
+  private latest: RunningTurn | undefined
+  private latestKey = 0
 
   /** The turn of a thread with this id. */
   get(threadId: string | undefined, turnId: string | undefined): RunningTurn | undefined {
     if (threadId === undefined || turnId === undefined) return undefined
-    const turns = this.byKey.get(keyOf(turnId))
+    const key = keyOf(turnId)
+    const { latest } = this
+    if (key === this.latestKey && latest !== undefined && latest.turnId === turnId && latest.threadId === threadId) {
+      return latest
+    }
+    const turns = this.byKey.get(key)
     if (turns === undefined) return undefined
     for (let index = 0; index < turns.length; index++) {
       const turn = turns[index]!
-      if (turn.turnId === turnId && turn.threadId === threadId) return turn
+      if (turn.turnId === turnId && turn.threadId === threadId) {
+        this.latestKey = key
+        return this.latest = turn
+      }
     }
     return undefined
   }
@@ -38,6 +49,7 @@ export class RunningTurns {
     turn.whenEnded(() => {
       remove(this.byThread, threadId, turn)
       remove(this.byKey, keyOf(turnId), turn)
+      if (this.latest === turn) this.latest = undefined
     })
   }
 }

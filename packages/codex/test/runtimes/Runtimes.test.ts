@@ -1,4 +1,4 @@
-/** The core of the SDK on the runtimes that it supports. `npm run test:runtimes` also runs the examples on them. */
+/** The core of the SDK on the runtimes that it supports. The examples run on them, too: see `vitest.workspace.ts`. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
