@@ -198,9 +198,13 @@ export const make = ({ client, router }: Services): Search => {
         const { sessionId } = session
         const before = client.connections()
         const start = Effect.asVoid(request("fuzzyFileSearch/sessionStart", { sessionId, roots: options.roots }))
-        const update = Effect.suspend(() =>
-          Effect.asVoid(request("fuzzyFileSearch/sessionUpdate", { sessionId, query: session.query }))
-        )
+        const update = Effect.suspend(() => {
+          const { query } = session
+          return Effect.map(
+            request("fuzzyFileSearch/sessionUpdate", { sessionId, query }),
+            () => session.accepted(query)
+          )
+        })
         yield* Effect.acquireRelease(
           Effect.sync(() => router.follow(undefined, session)),
           (unfollow) => Effect.sync(() => session.end(unfollow))
@@ -222,7 +226,7 @@ export const make = ({ client, router }: Services): Search => {
             Effect.suspend(() => {
               if (query === session.query) return Effect.void
               const before = session.query
-              session.query = query
+              session.begin(query)
               return Effect.onError(update, () =>
                 Effect.sync(() => {
                   if (session.query === query) session.query = before
@@ -283,6 +287,13 @@ class Session {
   /** The latest query. */
   query = ""
   found: FoundFiles = { query: "", files: [], isComplete: false }
+  /**
+   * True if a completion is one of the latest query: completions name none. That of an earlier query may arrive until the server has
+   * accepted the latest one, unless it has arrived before.
+   */
+  private isOwnCompletion = false
+  /** True if the latest query was completed before its results arrived. */
+  private isCompleted = false
 
   private readonly broadcast = new Broadcast<FoundFiles, CodexConnectionError>()
 
@@ -294,15 +305,30 @@ class Session {
     Stream.concat(Stream.succeed(this.found), this.broadcast.cursor().stream)
   )
 
+  /** Changes the query. */
+  begin(query: string): void {
+    this.isOwnCompletion = this.found.query === this.query && this.found.isComplete
+    this.isCompleted = false
+    this.query = query
+  }
+
+  /** The server has accepted a query. */
+  accepted(query: string): void {
+    if (query === this.query) this.isOwnCompletion = true
+  }
+
   offer(raw: Notification.Raw): void {
     const { method } = raw
     if (method !== "fuzzyFileSearch/sessionUpdated" && method !== "fuzzyFileSearch/sessionCompleted") return
     const event = Notification.fromMessage(raw)
     if (event.method === "fuzzyFileSearch/sessionUpdated") {
       const { files, query, sessionId } = event.params
-      if (sessionId === this.sessionId && query === this.query) this.push({ query, files, isComplete: false })
+      if (sessionId === this.sessionId && query === this.query) {
+        this.push({ query, files, isComplete: this.isCompleted })
+      }
     } else if (event.method === "fuzzyFileSearch/sessionCompleted" && event.params.sessionId === this.sessionId) {
-      if (this.found.query === this.query && !this.found.isComplete) this.push({ ...this.found, isComplete: true })
+      if (this.found.query !== this.query) this.isCompleted = this.isOwnCompletion
+      else if (!this.found.isComplete) this.push({ ...this.found, isComplete: true })
     }
   }
 

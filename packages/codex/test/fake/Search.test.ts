@@ -143,3 +143,57 @@ scenario(
       assert.deepStrictEqual(seen.filter(([query]) => query === "a"), [])
     })
 )
+
+describe("a search of files", () => {
+  const session = Effect.gen(function*() {
+    const codex = yield* Codex.Codex
+    const server = yield* FakeAppServer.FakeAppServer
+    yield* server.on("fuzzyFileSearch", () => ({ files: [] }))
+    yield* server.on("fuzzyFileSearch/sessionStart", () => ({}))
+    yield* server.on("fuzzyFileSearch/sessionStop", () => ({}))
+    yield* server.on("fuzzyFileSearch/sessionUpdate", () => ({}))
+    const session = yield* codex.search.fileSession({ roots: ["/"] })
+    const { params } = yield* server.awaitRequest("fuzzyFileSearch/sessionStart")
+    const { sessionId } = params as Protocol.FuzzyFileSearchSessionStartParams
+    const completed: Fixture.Notification = { method: "fuzzyFileSearch/sessionCompleted", params: { sessionId } }
+    const updated = (query: string): Fixture.Notification => ({
+      method: "fuzzyFileSearch/sessionUpdated",
+      params: { sessionId, query, files: [] }
+    })
+    /** Sends notifications, and returns what was found when they have arrived. */
+    const after = (...notifications: ReadonlyArray<Fixture.Notification>) =>
+      Effect.gen(function*() {
+        yield* server.notifyAll(notifications)
+        yield* codex.search.files("", { roots: ["/"] })
+        const { isComplete, query } = yield* session.current
+        return [query, isComplete] as const
+      })
+    return { after, completed, server, session, updated }
+  })
+
+  scenario("is complete, whichever comes first: its results or the completion", () =>
+    Effect.gen(function*() {
+      const { after, completed, session: { query }, updated } = yield* session
+      yield* query("a")
+      assert.deepStrictEqual(yield* after(updated("a")), ["a", false])
+      assert.deepStrictEqual(yield* after(completed), ["a", true])
+      yield* query("ab")
+      assert.deepStrictEqual(yield* after(completed), ["a", true])
+      assert.deepStrictEqual(yield* after(updated("ab")), ["ab", true])
+    }))
+
+  scenario("is not complete by the completion of the query before it", () =>
+    Effect.gen(function*() {
+      const { after, completed, server, session: { query }, updated } = yield* session
+      yield* query("a")
+      yield* after(updated("a"))
+      const answer = yield* Deferred.make<void>()
+      yield* server.on("fuzzyFileSearch/sessionUpdate", () => Effect.as(Deferred.await(answer), {}))
+      const changing = yield* inBackground(query("ab"))
+      yield* after(completed)
+      yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(changing)
+      assert.deepStrictEqual(yield* after(updated("ab")), ["ab", false])
+      assert.deepStrictEqual(yield* after(completed), ["ab", true])
+    }))
+})
