@@ -17,7 +17,7 @@ const transports: Readonly<Record<Runtime, ReadonlyArray<string>>> = {
 
 const last: Readonly<Record<string, string>> = { stdio: "restart", wss: "token", unix: "reconnect" }
 
-const denied = [["stdio", "allow-env"], ["ws", "allow-net"], ["unix", "allow-write"]] as const
+const denied = [["stdio", "allow-env"], ["ws", "allow-net"], ["unix", "allow-write"], ["shared", "allow-all"]] as const
 
 const output = ([program, ...args]: readonly [string, ...Array<string>], env: NodeJS.ProcessEnv = {}) =>
   Effect.promise(() => promisify(execFile)(program, args, { env: { ...process.env, ...env } })).pipe(

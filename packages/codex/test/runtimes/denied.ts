@@ -11,7 +11,8 @@ import * as Layer from "effect/Layer"
 const layers = {
   stdio: Codex.layer(),
   ws: Codex.layerWebSocket({ url: "ws://127.0.0.1:1" }),
-  unix: Codex.layerUnixSocket({ path: "codex.sock" })
+  unix: Codex.layerUnixSocket({ path: "codex.sock" }),
+  shared: Codex.layerShared()
 }
 
 await Effect.forEach(Object.entries(layers), ([name, layer]) =>
