@@ -12,15 +12,24 @@ const git = async (cwd: string, ...args: ReadonlyArray<string>) =>
   (await promisify(execFile)("git", ["-c", "user.name=Codex", "-c", "user.email=codex@example.com", ...args], { cwd }))
     .stdout.trim()
 
+let latest: Promise<unknown> = Promise.resolve()
+
+/** Adds or removes worktrees one after the other: git reads all of them, and fails if one is only half there. */
+const changeWorktrees = (repository: string, ...args: ReadonlyArray<string>) => {
+  const change = latest.then(() => git(repository, "worktree", ...args))
+  latest = change.catch(() => {})
+  return change
+}
+
 /** Checks out a new branch in a directory of its own. Its end removes the directory; the branch remains. */
 const worktree = async (repository: string, branch: string) => {
   const parent = await mkdtemp(join(tmpdir(), "worktree-"))
   const path = join(parent, branch)
-  await git(repository, "worktree", "add", "--quiet", "-b", branch, path)
+  await changeWorktrees(repository, "add", "--quiet", "-b", branch, path)
   return {
     path,
     async [Symbol.asyncDispose]() {
-      await git(repository, "worktree", "remove", "--force", path)
+      await changeWorktrees(repository, "remove", "--force", path)
       await rm(parent, { recursive: true })
     }
   }
