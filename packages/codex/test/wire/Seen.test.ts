@@ -43,6 +43,18 @@ const after = (
   return heard
 }
 
+/** The received part of a turn on a server before 0.169, and the events that each look at its history adds. */
+const looking = () => {
+  const seen = new Seen(false)
+  const heard: Array<string> = []
+  const look = (...items: ReadonlyArray<object>) =>
+    seen.catchUp("t", { id: "u", items }, (event) => {
+      seen.note(event["method"], event["params"])
+      heard.push(shown(event))
+    })
+  return { heard, look, seen }
+}
+
 describe("a turn after a lost connection", () => {
   it("gets the items that it has not seen, once", () => {
     assert.deepStrictEqual(
@@ -130,13 +142,7 @@ describe("a turn after a lost connection", () => {
     })
 
     it("gets each item once when positions change", () => {
-      const seen = new Seen(false)
-      const heard: Array<string> = []
-      const look = (...items: ReadonlyArray<object>) =>
-        seen.catchUp("t", { id: "u", items }, (event) => {
-          seen.note(event["method"], event["params"])
-          heard.push(shown(event))
-        })
+      const { heard, look } = looking()
       look(message("item-2", "A"), message("item-3", "B"))
       look(message("item-1", "A"), message("item-2", "B"), message("item-3", "B"))
       assert.deepStrictEqual(heard.filter((line) => line.startsWith("completed")), [
@@ -147,13 +153,7 @@ describe("a turn after a lost connection", () => {
     })
 
     it("recognizes items in the history of the ended turn, which has the ids of events from 0.151 on", () => {
-      const seen = new Seen(false)
-      const heard: Array<string> = []
-      const look = (...items: ReadonlyArray<object>) =>
-        seen.catchUp("t", { id: "u", items }, (event) => {
-          seen.note(event["method"], event["params"])
-          heard.push(shown(event))
-        })
+      const { heard, look, seen } = looking()
       look(message("item-1", "same"), command("call-1", "completed"))
       for (const event of whole("live-2", "same")) seen.note(event["method"], event["params"])
       look(message("live-1", "same"), command("call-1", "completed"), message("live-2", "same"), message("live-3", "C"))

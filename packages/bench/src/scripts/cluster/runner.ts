@@ -34,7 +34,7 @@ export const cpuTime = (): number => {
   return (system + user) / 1000
 }
 
-/** What a runner tells of itself. */
+/** The CPU time and the memory of a runner, as it reports them. */
 export const usage = {
   /** The CPU time so far, in milliseconds. */
   cpu: cpuTime,
