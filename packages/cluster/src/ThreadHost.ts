@@ -117,7 +117,10 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
         codex,
         index,
         log,
-        scope,
+        fork: (effect) =>
+          Effect.asVoid(
+            Effect.updateContext(Effect.forkIn(effect, scope, { startImmediately: true }), () => context)
+          ),
         release,
         lingering,
         canLinger: requests === undefined,

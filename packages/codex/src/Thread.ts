@@ -307,7 +307,7 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
       Effect.map(turns.find(clientUserMessageId), (found) => found === undefined ? undefined : Turn.make(client, found))
     )
 
-  const compact = begin(Compaction.start({ client, router }, id), { steerable: false }).pipe(
+  const compact = Effect.suspend(() => begin(Compaction.start({ client, router }, id), { steerable: false })).pipe(
     Effect.flatMap(({ turn }) => Deferred.await(turn.result)),
     Effect.scoped,
     Effect.asVoid,
@@ -344,7 +344,9 @@ export const make = ({ client, router }: Services, id: string, agent: Agent = {}
     get cwd() {
       return family.get(id)?.settings?.cwd
     },
-    children: Children.make({ client, router }, id, (childId) => make({ client, router }, childId, agent)),
+    children: Stream.suspend(() =>
+      Children.make({ client, router }, id, (childId) => make({ client, router }, childId, agent))
+    ),
     run,
     turn,
     findTurn,

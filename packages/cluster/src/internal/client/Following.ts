@@ -9,8 +9,9 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { HostedError } from "../model/errors.ts"
-import { type Followed, fromWire, type HostedEvent } from "../model/events.ts"
+import type { Followed, HostedEvent } from "../model/events.ts"
 import type { Cursor, RunAnswer, WireEvents } from "../model/rpcs.ts"
+import * as Wire from "../model/wire.ts"
 
 /** True if the cursor `at` is behind `than`, or the same. */
 const isUpTo = (at: Cursor, than: Cursor): boolean =>
@@ -38,7 +39,7 @@ export const follow = (
     const subscription = Stream.suspend(() => {
       let begins = 0
       return events(last).pipe(
-        Stream.map(fromWire),
+        Stream.map(Wire.read),
         Stream.flattenIterable,
         // The cluster starts a stream anew on the next runner, with its first cursor.
         Stream.takeUntil((event) => event.method === "$here" && ++begins > 1, { excludeLast: true }),
@@ -59,22 +60,35 @@ export const follow = (
     return Stream.repeat(subscription, Schedule.spaced("100 millis"))
   })
 
+/** A run, as its caller sees it. */
+export interface Run {
+  /** Asks for the run. */
+  readonly begin: Effect.Effect<void>
+  /** Waits for its answer. */
+  readonly answer: Effect.Effect<RunAnswer, HostedError>
+  /** Interrupts it, and waits for that answer. */
+  readonly stop: Effect.Effect<void>
+}
+
 /**
- * Emits the events of one run. `run` is run once the subscription has begun; the stream ends with the last event of its turn, and
- * fails with its error. A failed turn is no error: its events end like those of any other.
+ * Emits the events of one run, which begins once the subscription has. The stream ends with the last event of its turn, and fails with
+ * the error of the run. A failed turn is no error: its events end like those of any other.
  */
 export const ofRun = (
   followed: Stream.Stream<Followed, HostedError>,
   turnKey: string,
-  run: Effect.Effect<RunAnswer, HostedError>
+  { answer, begin, stop }: Run
 ): Stream.Stream<HostedEvent, HostedError> =>
   Stream.callback<HostedEvent, HostedError>((queue) =>
     Effect.gen(function*() {
       const ready = yield* Deferred.make<void, HostedError>()
       const passed = yield* Deferred.make<void>()
+      // A completed turn has but one answer, whose way to the client is longer than that of the events.
+      const certain = yield* Deferred.make<undefined>()
       let end: Cursor | undefined
       let at: Cursor | undefined
       let isInside = false
+      let isCompleted = false
       let hasEnded = false
 
       const belongs = (event: Followed): event is HostedEvent => {
@@ -82,8 +96,10 @@ export const ofRun = (
         if (event.method === "$here") return false
         if (event.method === "$turnStarted") {
           isInside = event.turnKey === turnKey
+          isCompleted = false
           return isInside
         }
+        if (event.method === "turn/completed") isCompleted = event.params.turn.status === "completed"
         if (event.method !== "$turnEnded") return isInside
         const isOurs = isInside && event.turnKey === turnKey
         isInside = false
@@ -97,13 +113,20 @@ export const ofRun = (
           if (events.some((event) => event.method === "$here")) yield* Deferred.succeed(ready, undefined)
           yield* Queue.offerAll(queue, events.filter(belongs))
           if (isPast()) yield* Deferred.succeed(passed, undefined)
+          if (hasEnded && isCompleted) yield* Deferred.succeed(certain, undefined)
         })).pipe(
           Effect.onError((cause) => Effect.andThen(Deferred.failCause(ready, cause), Queue.failCause(queue, cause))),
           Effect.forkScoped
         )
 
       yield* Deferred.await(ready)
-      const exit = yield* Effect.exit(run)
+      const exit = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(
+          begin,
+          Effect.onInterrupt(restore(Effect.raceFirst(Effect.exit(answer), Deferred.await(certain))), () => stop)
+        )
+      )
+      if (exit === undefined) return yield* Queue.end(queue)
       if (Exit.isSuccess(exit)) {
         if (exit.value.end !== null) {
           end = exit.value.end

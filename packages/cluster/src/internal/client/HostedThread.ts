@@ -8,7 +8,6 @@ import * as Output from "effect-codex/Output"
 import type { TurnResult } from "effect-codex/TurnResult"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
@@ -124,8 +123,6 @@ const keyOf = (name: string, options: HostedTurnOptions) =>
     return Effect.as(checkNames(name, turnKey), turnKey)
   })
 
-const resultOf = ({ result }: RunAnswer): TurnResult => result
-
 /** Creates the handle of a thread. Runs of `turn` belong to `scope`; `headers` go with each request. */
 export const make = (
   name: string,
@@ -135,38 +132,46 @@ export const make = (
 ): HostedThread => {
   const events = (from: Cursor | null) => Calls.stream(name, client.Events({ thread: name, from }, { headers }))
 
-  /** Asks for a run in a fiber of its own, which outlives the caller. */
-  const ask = (input: Input.Input, options: HostedTurnOptions, turnKey: string) => {
-    const { onCutOff = "fail", turnKey: _, ...rest } = options
-    return Calls.call(
-      name,
-      client.Run({ thread: name, turnKey, input, options: toWire(rest), onCutOff }, { headers })
-    ).pipe(
-      Effect.retry({
-        schedule: again,
-        while: (error) => error._tag === "ThreadUnavailableError" && error.reason === "Unreachable"
-      }),
-      Effect.forkIn(scope)
-    )
-  }
-
-  /** Asks for a run that is interrupted with its caller. */
-  const answered = (input: Input.Input, options: HostedTurnOptions, turnKey: string) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(ask(input, options, turnKey), (asking) =>
-        restore(Fiber.join(asking)).pipe(
-          Effect.onInterrupt(() =>
-            interrupt({ turnKey }).pipe(
-              Effect.andThen(Fiber.await(asking)),
-              Effect.timeoutOption("3 seconds"),
-              Effect.ignore
-            )
-          )
-        ))
-    )
+  /** Prepares a run. It has a fiber of its own, which outlives the caller. */
+  const prepare = (
+    input: Input.Input,
+    options: HostedTurnOptions,
+    turnKey: string
+  ): Effect.Effect<Following.Run> =>
+    Effect.map(Deferred.make<RunAnswer, HostedError>(), (answered) => {
+      const { onCutOff = "fail", turnKey: _, ...rest } = options
+      const answer = Deferred.await(answered)
+      return {
+        begin: Calls.call(
+          name,
+          client.Run({ thread: name, turnKey, input, options: toWire(rest), onCutOff }, { headers })
+        ).pipe(
+          Effect.retry({
+            schedule: again,
+            while: (error) => error._tag === "ThreadUnavailableError" && error.reason === "Unreachable"
+          }),
+          Effect.onExit((exit) => Deferred.done(answered, exit)),
+          Effect.forkIn(scope),
+          Effect.asVoid
+        ),
+        answer,
+        stop: interrupt({ turnKey }).pipe(
+          Effect.andThen(Effect.exit(answer)),
+          Effect.timeoutOption("3 seconds"),
+          Effect.ignore
+        )
+      }
+    })
 
   const runPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
-    Effect.flatMap(keyOf(name, options), (turnKey) => Effect.map(answered(input, options, turnKey), resultOf))
+    Effect.gen(function*() {
+      const { answer, begin, stop } = yield* prepare(input, options, yield* keyOf(name, options))
+      // A run is interrupted with its caller.
+      const { result } = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(begin, Effect.onInterrupt(restore(answer), () => stop))
+      )
+      return result
+    })
 
   const turnPlain = (
     input: Input.Input,
@@ -174,41 +179,46 @@ export const make = (
   ): Effect.Effect<HostedTurn.HostedTurn, HostedError> =>
     Effect.gen(function*() {
       const turnKey = yield* keyOf(name, options)
-      const answer = yield* Deferred.make<RunAnswer, HostedError>()
-      const asking = Effect.flatMap(ask(input, options, turnKey), (fiber) =>
-        Effect.forkIn(Effect.flatMap(Fiber.await(fiber), (exit) => Deferred.done(answer, exit)), scope))
+      const { answer, begin } = yield* prepare(input, options, turnKey)
       let from: Cursor | null = null
       // From the subscription's begin to that of the turn.
       const begun = Following.follow(events, null).pipe(
         Stream.tap((event) =>
           event.method !== "$here" ? Effect.void : Effect.suspend(() => {
             from = event.cursor
-            return asking
+            return begin
           })
         ),
-        Stream.takeUntil((event) =>
-          event.method === "$turnStarted" && event.turnKey === turnKey
-        ),
+        Stream.takeUntil((event) => event.method === "$turnStarted" && event.turnKey === turnKey),
         Stream.runDrain
       )
-      yield* Effect.raceFirst(begun, Effect.exit(Deferred.await(answer)))
+      yield* Effect.raceFirst(begun, Effect.exit(answer))
       const stream = Stream.suspend(() =>
-        Following.ofRun(Following.follow(events, from), turnKey, Deferred.await(answer))
+        Following.ofRun(Following.follow(events, from), turnKey, { begin: Effect.void, answer, stop: Effect.void })
       )
       return {
         turnKey,
         ...HostedTurn.partsOf(stream),
-        run: Effect.map(Deferred.await(answer), resultOf),
+        run: Effect.map(answer, ({ result }) => result),
         steer: (input) => steer(input, { turnKey }),
         interrupt: interrupt({ turnKey })
       }
     })
 
-  const streamPlain = (input: Input.Input, options: HostedTurnOptions = {}) =>
-    Stream.unwrap(
-      Effect.map(keyOf(name, options), (turnKey) =>
-        Following.ofRun(Following.follow(events, null), turnKey, answered(input, options, turnKey)))
-    )
+  /** Emits the events of a run, and then what `after` makes of its result. */
+  const streamRun = <A, E, R>(
+    input: Input.Input,
+    options: HostedTurnOptions,
+    after: (result: Effect.Effect<TurnResult, HostedError>) => Stream.Stream<A, E, R>
+  ) =>
+    Stream.unwrap(Effect.gen(function*() {
+      const turnKey = yield* keyOf(name, options)
+      const run = yield* prepare(input, options, turnKey)
+      return Stream.concat(
+        Following.ofRun(Following.follow(events, null), turnKey, run),
+        after(Effect.map(run.answer, ({ result }) => result))
+      )
+    }))
 
   const steer: HostedThread["steer"] = (input, { turnKey = null } = {}) =>
     Calls.call(name, client.Steer({ thread: name, turnKey, input }, { headers }))
@@ -246,19 +256,18 @@ export const make = (
   ): Stream.Stream<HostedEvent | Output.OutputEvent<A>, HostedError | TypedRunError, RD>
   function stream(input: Input.Input, options?: HostedTurnOptions): Stream.Stream<HostedEvent, HostedError>
   function stream<A, RD>(input: Input.Input, options?: HostedTurnOptions | TypedHostedTurnOptions<A, RD>) {
-    if (!isTyped(options)) return streamPlain(input, options)
-    return Stream.unwrap(Effect.gen(function*() {
-      const { output, plain } = yield* typed(options)
-      const turnKey = yield* keyOf(name, plain)
-      // The key makes both the same run.
-      const answer = Effect.flatMap(runPlain(input, { ...plain, turnKey }), output.decode)
-      return Stream.concat(
-        streamPlain(input, { ...plain, turnKey }),
-        Stream.fromEffect(
-          Effect.map(answer, ({ output, ...result }) => ({ method: "$output" as const, output, result }))
-        )
+    if (!isTyped(options)) return streamRun(input, options ?? {}, () => Stream.empty)
+    return Stream.unwrap(
+      Effect.map(
+        typed(options),
+        ({ output, plain }) =>
+          streamRun(input, plain, (result) =>
+            Stream.fromEffect(Effect.map(
+              Effect.flatMap(result, output.decode),
+              ({ output, ...result }) => ({ method: "$output" as const, output, result })
+            )))
       )
-    }))
+    )
   }
 
   return {

@@ -8,7 +8,6 @@ import * as Cause from "effect/Cause"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import type { ThreadIndex, ThreadIndexError } from "../model/ThreadIndex.ts"
 import type { EventLog } from "./EventLog.ts"
 import type { Lingering } from "./Lingering.ts"
@@ -22,8 +21,8 @@ export interface Activation {
   readonly codex: Codex.Codex["Service"]
   readonly index: ThreadIndex["Service"]
   readonly log: EventLog
-  /** The scope of the activation. */
-  readonly scope: Scope.Scope
+  /** Runs an effect as long as the activation lives, and without the context of the request that begins it, which would live as long. */
+  readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /** Starts a Codex thread with the options of the host. */
   readonly start: Effect.Effect<Thread.Thread, CodexError.ThreadError>
   /** Resumes a Codex thread with the options of the host. */

@@ -1,11 +1,13 @@
 /**
  * The events of a thread in one epoch, numbered: a bounded log that any number of consumers follow, each from its own cursor.
  */
+import type { Notification } from "effect-codex/Notification"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Here, HostEvent } from "../model/events.ts"
 import type { Cursor, WireEvents } from "../model/rpcs.ts"
+import * as Wire from "../model/wire.ts"
 
 /** The most events that one read takes. */
 const batch = 1024
@@ -16,11 +18,14 @@ const batch = 1024
  */
 const maxRest = 16
 
-const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({ ...cursor, json: JSON.stringify([event]) })
+const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({
+  ...cursor,
+  json: Wire.write([Wire.ofHost(event)])
+})
 
 /** The log of one activation. */
 export class EventLog {
-  private entries: Array<string> = []
+  private entries: Array<Wire.Entry> = []
   private current = 0
   private last = 0
   /** The newest event that must not wait. */
@@ -50,10 +55,14 @@ export class EventLog {
     this.hurry()
   }
 
-  /** Adds an event, as JSON. */
-  append(json: string): void {
+  /** Adds a notification of the server. Its consumers see it after {@link wake}. */
+  append(event: Notification): void {
+    this.push(Wire.ofServer(event, this.entries.at(-1)))
+  }
+
+  private push(entry: Wire.Entry): void {
     this.last += 1
-    this.entries.push(json)
+    this.entries.push(entry)
     if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
   }
 
@@ -62,7 +71,7 @@ export class EventLog {
     // A consumer of a turn may be slow. The others have to keep up.
     if (event.method === "$turnStarted") this.isHeld = true
     else if (event.method === "$turnEnded") this.isHeld = false
-    this.append(JSON.stringify(event))
+    this.push(Wire.ofHost(event))
     this.urgent = this.last
     this.hurry()
     return this.end
@@ -120,7 +129,7 @@ export class EventLog {
       seq = first
     }
     const next = this.entries.slice(seq - first, seq - first + batch)
-    if (next.length > 0) events.push({ epoch: this.current, seq: seq + 1, json: `[${next.join(",")}]` })
+    if (next.length > 0) events.push({ epoch: this.current, seq: seq + 1, json: Wire.write(next) })
     return { events, count: next.length, at: { epoch: this.current, seq: seq + next.length } }
   }
 

@@ -12,7 +12,6 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
-import { toWire } from "../model/events.ts"
 import type { IndexedThread, Progress } from "../model/ThreadIndex.ts"
 import { abandon, type Activation, durably } from "./Activation.ts"
 import * as Lingering from "./Lingering.ts"
@@ -54,7 +53,7 @@ export interface Opening {
 
 /** Begins the opening of an activation. The thread is released with its scope. */
 export const make = Effect.fnUntraced(function*(activation: Activation) {
-  const { codex, index, isOwner, lingering, log, name, runner, scope } = activation
+  const { codex, index, isOwner, lingering, log, name, runner } = activation
   const lock = yield* Semaphore.make(1)
   const releasing = yield* Semaphore.make(1)
   const ends = new Map<string, Deferred.Deferred<void>>()
@@ -153,7 +152,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     Stream.runForEachArray(opened.thread.notifications, (events) =>
       Effect.sync(() => {
         for (const event of events) {
-          log.append(toWire(event))
+          log.append(event)
           if (event.method === "turn/completed") Deferred.doneUnsafe(end(event.params.turn.id), Effect.void)
         }
         log.wake()
@@ -187,7 +186,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     if (newest !== undefined && newest.status !== "completed") {
       for (const item of newest.items) {
         const params = { item, threadId: thread.id, turnId: newest.id, completedAtMs: 0 }
-        log.append(JSON.stringify({ method: "item/completed", params }))
+        log.append({ method: "item/completed", params, raw: { method: "item/completed", params } })
       }
     }
     log.wake()
@@ -196,7 +195,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     state = "open"
     detail = null
     yield* Measures.opened(opening.epoch, opening.owner, runner)
-    yield* Effect.forkIn(follow(now), scope, { startImmediately: true })
+    yield* activation.fork(follow(now))
     return now
   }).pipe(
     Effect.onError(() =>

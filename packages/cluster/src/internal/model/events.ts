@@ -1,10 +1,9 @@
 /**
  * Events of hosted threads: the notifications of the server, and a few of the host.
  */
-import type { ServerNotifications } from "@effect-codex/protocol/Methods"
-import type { Known, Notification, Raw } from "effect-codex/Notification"
+import type { Notification } from "effect-codex/Notification"
 import type * as ServerRequests from "effect-codex/ServerRequests"
-import type { Cursor, WireEvents } from "./rpcs.ts"
+import type { Cursor } from "./rpcs.ts"
 
 /**
  * The thread was opened again, by another runner or after the loss of its app-server. The completed items of a turn that was
@@ -93,41 +92,3 @@ export interface Here {
 
 /** An event, or the begin of the subscription. */
 export type Followed = HostedEvent | (Here & { readonly cursor: Cursor })
-
-/** A notification that is not as the server sent it: unknown, malformed, or decoded. */
-interface Read {
-  readonly method: "$read"
-  readonly event: Notification
-}
-
-/** An event on the wire: of the host, or a notification. */
-type Message = HostEvent | Here | Read | Pick<Known<keyof ServerNotifications>, "method" | "params">
-
-/** The methods of the server have no `$`. */
-const isOfHost = (message: Message): message is HostEvent | Here | Read => message.method.startsWith("$")
-
-/** Writes a notification for the wire: most of them as the server sent them. */
-export const toWire = (event: Notification): string => {
-  const isAsSent = event.method !== "$unknown" && event.method !== "$undecodable" &&
-    event.params === event.raw["params"]
-  const message: Read | Raw = isAsSent ? event.raw : { method: "$read", event }
-  return JSON.stringify(message)
-}
-
-/**
- * Reads events from the wire. The host has checked the notifications, so a client needs neither the checks of the protocol nor the time
- * for them.
- */
-export const fromWire = ({ epoch, json, seq }: WireEvents): ReadonlyArray<Followed> => {
-  // The host writes arrays of these.
-  const messages = JSON.parse(json) as ReadonlyArray<Message>
-  return messages.map((message, index): Followed => {
-    const cursor = { epoch, seq: seq + index }
-    if (!isOfHost(message)) {
-      const { method, params } = message
-      // Method and parameters belong together, which TypeScript cannot see across the union.
-      return { method, params, raw: message as Raw, cursor } as HostedEvent
-    }
-    return message.method === "$read" ? { ...message.event, cursor } : { ...message, cursor }
-  })
-}
