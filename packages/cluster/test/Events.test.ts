@@ -1,9 +1,16 @@
 /** Events of hosted threads on the wire: what a client gets, and in how many messages. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Notification } from "effect-codex"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import * as Following from "../src/internal/client/Following.ts"
 import { EventLog } from "../src/internal/host/EventLog.ts"
+import { type HostedError, ThreadUnavailableError } from "../src/internal/model/errors.ts"
+import type { Followed } from "../src/internal/model/events.ts"
+import type { RunAnswer } from "../src/internal/model/rpcs.ts"
 import * as Wire from "../src/internal/model/wire.ts"
 
 const params = { threadId: "t", turnId: "u", itemId: "i", delta: "text" }
@@ -63,6 +70,68 @@ describe("notifications on the wire", () => {
     }
     assert.deepStrictEqual(JSON.parse(Wire.write(entries)), [delta, ["text", 2], ["text", 3]])
   })
+})
+
+describe("the events of a run", () => {
+  const at = (seq: number) => ({ cursor: { epoch: 1, seq } })
+  const turn = (status: "completed" | "interrupted"): ReadonlyArray<Followed> => {
+    const params = { threadId: "t", turn: { id: "u", items: [], status, error: null } }
+    const raw = { method: "turn/completed" as const, params }
+    return [
+      { method: "$here", ...at(0) },
+      { method: "$turnStarted", turnKey: "other", attempt: 1, ...at(1) },
+      { ...raw, raw, ...at(2) },
+      { method: "$turnEnded", turnKey: "other", ...at(3) },
+      { method: "$turnStarted", turnKey: "k", attempt: 1, ...at(4) },
+      { ...raw, raw, ...at(5) },
+      { method: "$turnEnded", turnKey: "k", ...at(6) }
+    ]
+  }
+  const methods = ["$turnStarted", "turn/completed", "$turnEnded"]
+  const set = Effect.map(
+    Effect.all([Deferred.make<RunAnswer, HostedError>(), Queue.unbounded<"begun" | "stopped">()]),
+    ([answered, steps]) => ({
+      answered,
+      steps,
+      run: {
+        begin: Effect.asVoid(Queue.offer(steps, "begun")),
+        answer: Deferred.await(answered),
+        stop: Effect.asVoid(Queue.offer(steps, "stopped"))
+      }
+    })
+  )
+  const eventsOf = (events: ReadonlyArray<Followed>, run: Following.Run) =>
+    Following.ofRun(Stream.concat(Stream.fromIterable(events), Stream.never), "k", run)
+
+  it.effect("end with a completed turn, wherever its answer is", () =>
+    Effect.gen(function*() {
+      const { run, steps } = yield* set
+      const events = yield* Stream.runCollect(eventsOf(turn("completed"), run))
+      assert.deepStrictEqual(events.map(({ method }) => method), methods)
+      assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun"])
+    }))
+
+  it.effect("of any other turn end with the answer", () =>
+    Effect.gen(function*() {
+      const { answered, run, steps } = yield* set
+      const events = yield* Queue.unbounded<string>()
+      const reading = yield* eventsOf(turn("interrupted"), run).pipe(
+        Stream.runForEach(({ method }) => Queue.offer(events, method)),
+        Effect.forkScoped
+      )
+      assert.deepStrictEqual(yield* Queue.takeN(events, 3), methods)
+      const error = new ThreadUnavailableError({ thread: "t", reason: "Storage" })
+      yield* Deferred.fail(answered, error)
+      assert.strictEqual(yield* Effect.flip(Fiber.join(reading)), error)
+      assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun"])
+    }))
+
+  it.effect("stop the run if nobody reads them to its end", () =>
+    Effect.gen(function*() {
+      const { run, steps } = yield* set
+      yield* Stream.runDrain(Stream.take(eventsOf(turn("interrupted"), run), 1))
+      assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun", "stopped"])
+    }))
 })
 
 describe("the log of a thread", () => {
