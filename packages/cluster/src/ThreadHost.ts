@@ -133,7 +133,7 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
 
       return ThreadEntity.of({
         Run: ({ payload }) => thread.run(payload),
-        Events: ({ payload }) => thread.events(payload.from),
+        Events: ({ payload }) => thread.events(payload.from, payload.turnKey),
         Steer: ({ payload }) => thread.steer(payload.turnKey, payload.input),
         Interrupt: ({ payload }) => thread.interrupt(payload.turnKey),
         Read: ({ payload }) => thread.read(payload.includeTurns),

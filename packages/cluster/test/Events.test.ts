@@ -78,7 +78,7 @@ describe("the events of a run", () => {
     const params = { threadId: "t", turn: { id: "u", items: [], status, error: null } }
     const raw = { method: "turn/completed" as const, params }
     return [
-      { method: "$here", ...at(0) },
+      { method: "$here", end: at(0).cursor, ...at(0) },
       { method: "$turnStarted", turnKey: "other", attempt: 1, ...at(1) },
       { ...raw, raw, ...at(2) },
       { method: "$turnEnded", turnKey: "other", ...at(3) },
@@ -165,22 +165,38 @@ describe("the log of a thread", () => {
 
       yield* settled
       assert.deepStrictEqual(batches.splice(0), [["$here"]])
-      yield* append("a", "b", "c")
-      assert.deepStrictEqual(batches.splice(0), [["a", "b", "c"]])
-      // Three events, three milliseconds.
-      yield* append("d")
-      yield* append("e")
+      yield* append("a", "b", "c", "d", "e")
+      assert.deepStrictEqual(batches.splice(0), [["a", "b", "c", "d", "e"]])
+      // Five events, five milliseconds.
+      yield* append("f")
+      yield* append("g")
       assert.deepStrictEqual(batches.splice(0), [])
+      vi.advanceTimersByTime(5)
+      yield* settled
+      assert.deepStrictEqual(batches.splice(0), [["f", "g"]])
+      yield* append("h")
       vi.advanceTimersByTime(3)
       yield* settled
-      assert.deepStrictEqual(batches.splice(0), [["d", "e"]])
-      yield* append("f")
       assert.deepStrictEqual(batches.splice(0), [])
       log.add({ method: "$turnEnded", turnKey: "k" })
       yield* settled
-      assert.deepStrictEqual(batches.splice(0), [["f", "$turnEnded"]])
+      assert.deepStrictEqual(batches.splice(0), [["h", "$turnEnded"]])
+      const last = yield* log.follow(null, "k").pipe(Stream.take(1), Stream.runCollect)
+      assert.deepStrictEqual(last.map(({ seq }) => seq), [9])
+      log.add({ method: "$turnStarted", turnKey: "k", attempt: 1 })
+      log.add({ method: "$turnStarted", turnKey: "k", attempt: 2 })
+      yield* settled
+      assert.deepStrictEqual(batches.splice(0).flat(), ["$turnStarted", "$turnStarted"])
+      const both = yield* log.follow(null, "k").pipe(Stream.take(2), Stream.runCollect)
+      assert.deepStrictEqual(both.flatMap(Wire.read), [
+        { method: "$here", end: { epoch: 1, seq: 11 }, cursor: { epoch: 1, seq: 9 } },
+        { method: "$turnStarted", turnKey: "k", attempt: 1, cursor: { epoch: 1, seq: 10 } },
+        { method: "$turnStarted", turnKey: "k", attempt: 2, cursor: { epoch: 1, seq: 11 } }
+      ])
       log.begin(2)
-      yield* append("g")
-      assert.deepStrictEqual(batches.splice(0), [["$moved"], ["g"]])
+      yield* append("i")
+      vi.advanceTimersByTime(4)
+      yield* settled
+      assert.deepStrictEqual(batches.splice(0), [["$moved"], ["i"]])
     }))
 })

@@ -3,6 +3,7 @@ import * as TestThreads from "@effect-codex/cluster/TestThreads"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { Gate, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -45,6 +46,30 @@ describe("hosted threads", () => {
         assert.strictEqual(methods.at(-2), "turn/completed")
         assert.strictEqual(methods.at(-1), "$turnEnded")
         assert.include(methods, "item/agentMessage/delta")
+      }))
+
+    it.effect("stream a turn that runs, or that has ended, from its beginning", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
+        const stream = threads.thread("attached").stream("to be attached to", { turnKey: "k" })
+        const first = yield* Effect.forkChild(Stream.runCollect(stream))
+        yield* gate.arrived
+        const second = yield* Effect.forkChild(Stream.runCollect(stream))
+        const begun = yield* Deferred.make<void>()
+        const third = yield* stream.pipe(
+          Stream.tap(() => Deferred.succeed(begun, undefined)),
+          Stream.runCollect,
+          Effect.forkChild
+        )
+        yield* Deferred.await(begun)
+        yield* gate.open
+        const events = yield* Fiber.join(first)
+        assert.deepStrictEqual(yield* Fiber.join(second), events)
+        assert.deepStrictEqual(yield* Fiber.join(third), events)
+        assert.deepStrictEqual(yield* Stream.runCollect(stream), events)
+        assert.strictEqual((yield* askedFor("to be attached to")).length, 1)
       }))
 
     it.effect("decode a typed answer at the client", () =>

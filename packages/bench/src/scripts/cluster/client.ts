@@ -129,6 +129,18 @@ const program = Effect.gen(function*() {
   yield* times(5, () => Effect.all([directThread.run("warm"), thread.run("warm")]))
   const turn = yield* pairs(turns, timed(directThread.run("go")), timed(thread.run("go")))
   const streams = yield* pairs(turns, streamed(directThread.stream("go")), streamed(thread.stream("go")))
+  // Both threads have as many turns so far: each turn sends them all to the model.
+  const input = `deltas ${manyDeltas}`
+  const directCpu = Effect.sync(cpuTime)
+  const hostedCpu = Effect.map(runner.ask("cpu"), (cpu) => cpu + cpuTime())
+  const pieces = yield* pairs(
+    quick ? 4 : 22,
+    withCpu(directCpu, streamed(directThread.stream(input))),
+    withCpu(hostedCpu, streamed(thread.stream(input)))
+  )
+  // The first turns are a warm-up.
+  const deltas = pieces.slice(2)
+
   const end = yield* times(turns, () =>
     Effect.gen(function*() {
       const turn = yield* thread.turn("go")
@@ -141,17 +153,6 @@ const program = Effect.gen(function*() {
       const answered = performance.now()
       return (yield* Deferred.await(ended)) - answered
     }))
-
-  const input = `deltas ${manyDeltas}`
-  const directCpu = Effect.sync(cpuTime)
-  const hostedCpu = Effect.map(runner.ask("cpu"), (cpu) => cpu + cpuTime())
-  const pieces = yield* pairs(
-    quick ? 4 : 10,
-    withCpu(directCpu, streamed(directThread.stream(input))),
-    withCpu(hostedCpu, streamed(thread.stream(input)))
-  )
-  // The first turns are a warm-up.
-  const deltas = pieces.slice(2)
 
   const roundTrip = yield* times(quick ? 100 : 500, () => timed(thread.where))
   yield* thread.run("again", { turnKey: "again" })

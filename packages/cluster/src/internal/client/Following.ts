@@ -71,8 +71,9 @@ export interface Run {
 }
 
 /**
- * Emits the events of one run, which begins once the subscription has. The stream ends with the last event of its turn, and fails with
- * the error of the run. A failed turn is no error: its events end like those of any other.
+ * Emits the events of one run. Both begin at the same time, so `followed` has to go back to the beginning of the turn. The stream ends
+ * with the last event of the turn, and fails with the error of the run. A failed turn is no error: its events end like those of any
+ * other.
  */
 export const ofRun = (
   followed: Stream.Stream<Followed, HostedError>,
@@ -81,11 +82,13 @@ export const ofRun = (
 ): Stream.Stream<HostedEvent, HostedError> =>
   Stream.callback<HostedEvent, HostedError>((queue) =>
     Effect.gen(function*() {
-      const ready = yield* Deferred.make<void, HostedError>()
+      // All events from before the subscription are read.
+      const current = yield* Deferred.make<void, HostedError>()
       const passed = yield* Deferred.make<void>()
       // A completed turn has but one answer, whose way to the client is longer than that of the events.
       const certain = yield* Deferred.make<undefined>()
       let end: Cursor | undefined
+      let newest: Cursor | undefined
       let at: Cursor | undefined
       let isInside = false
       let isCompleted = false
@@ -93,7 +96,10 @@ export const ofRun = (
 
       const belongs = (event: Followed): event is HostedEvent => {
         at = event.cursor
-        if (event.method === "$here") return false
+        if (event.method === "$here") {
+          newest = event.end
+          return false
+        }
         if (event.method === "$turnStarted") {
           isInside = event.turnKey === turnKey
           isCompleted = false
@@ -106,20 +112,20 @@ export const ofRun = (
         hasEnded ||= isOurs
         return isOurs
       }
-      const isPast = () => end === undefined ? hasEnded : at !== undefined && !isUpTo(at, end) || sameAs(at, end)
+      const isAt = (end: Cursor) => at !== undefined && isUpTo(end, at)
+      const isPast = () => end === undefined ? hasEnded : isAt(end)
 
       yield* Stream.runForEachArray(followed, (events) =>
         Effect.gen(function*() {
-          if (events.some((event) => event.method === "$here")) yield* Deferred.succeed(ready, undefined)
           yield* Queue.offerAll(queue, events.filter(belongs))
+          if (newest !== undefined && isAt(newest)) yield* Deferred.succeed(current, undefined)
           if (isPast()) yield* Deferred.succeed(passed, undefined)
           if (hasEnded && isCompleted) yield* Deferred.succeed(certain, undefined)
         })).pipe(
-          Effect.onError((cause) => Effect.andThen(Deferred.failCause(ready, cause), Queue.failCause(queue, cause))),
+          Effect.onError((cause) => Effect.andThen(Deferred.failCause(current, cause), Queue.failCause(queue, cause))),
           Effect.forkScoped
         )
 
-      yield* Deferred.await(ready)
       const exit = yield* Effect.uninterruptibleMask((restore) =>
         Effect.andThen(
           begin,
@@ -138,9 +144,7 @@ export const ofRun = (
         reason._tag === "Fail" && reason.error._tag === "TurnFailedError"
       )
       if (!failed) return yield* Queue.failCause(queue, exit.cause)
+      yield* Deferred.await(current)
       if (isInside) yield* Effect.timeoutOption(Deferred.await(passed), "5 seconds")
       return yield* Queue.end(queue)
     }), { bufferSize: 1024 })
-
-const sameAs = (one: Cursor | undefined, other: Cursor): boolean =>
-  one !== undefined && one.epoch === other.epoch && one.seq === other.seq

@@ -130,7 +130,12 @@ export const make = (
   scope: Scope.Scope,
   headers: Headers.Headers = Headers.empty
 ): HostedThread => {
-  const events = (from: Cursor | null) => Calls.stream(name, client.Events({ thread: name, from }, { headers }))
+  /** Emits the events of the thread, from the turn of a key on, if the host has its events, or from now on. */
+  const follow = (from: Cursor | null, turnKey: string | null = null) =>
+    Following.follow(
+      (from) => Calls.stream(name, client.Events({ thread: name, from, turnKey }, { headers })),
+      from
+    )
 
   /** Prepares a run. It has a fiber of its own, which outlives the caller. */
   const prepare = (
@@ -181,20 +186,19 @@ export const make = (
       const turnKey = yield* keyOf(name, options)
       const { answer, begin } = yield* prepare(input, options, turnKey)
       let from: Cursor | null = null
-      // From the subscription's begin to that of the turn.
-      const begun = Following.follow(events, null).pipe(
+      const begun = follow(null, turnKey).pipe(
         Stream.tap((event) =>
-          event.method !== "$here" ? Effect.void : Effect.suspend(() => {
-            from = event.cursor
-            return begin
+          Effect.sync(() => {
+            from ??= event.cursor
           })
         ),
         Stream.takeUntil((event) => event.method === "$turnStarted" && event.turnKey === turnKey),
         Stream.runDrain
       )
+      yield* begin
       yield* Effect.raceFirst(begun, Effect.exit(answer))
       const stream = Stream.suspend(() =>
-        Following.ofRun(Following.follow(events, from), turnKey, { begin: Effect.void, answer, stop: Effect.void })
+        Following.ofRun(follow(from, turnKey), turnKey, { begin: Effect.void, answer, stop: Effect.void })
       )
       return {
         turnKey,
@@ -215,7 +219,7 @@ export const make = (
       const turnKey = yield* keyOf(name, options)
       const run = yield* prepare(input, options, turnKey)
       return Stream.concat(
-        Following.ofRun(Following.follow(events, null), turnKey, run),
+        Following.ofRun(follow(null, turnKey), turnKey, run),
         after(Effect.map(run.answer, ({ result }) => result))
       )
     }))
@@ -280,7 +284,7 @@ export const make = (
     read: ({ includeTurns = false } = {}) => Calls.call(name, client.Read({ thread: name, includeTurns }, { headers })),
     notifications: ({ from } = {}) =>
       Stream.filter(
-        Following.follow(events, from ?? null),
+        follow(from ?? null),
         (event): event is HostedEvent => event.method !== "$here"
       ),
     answer: (requestId, answer) => Calls.call(name, client.Answer({ thread: name, requestId, answer }, { headers })),

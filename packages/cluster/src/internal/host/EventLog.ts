@@ -13,10 +13,11 @@ import * as Wire from "../model/wire.ts"
 const batch = 1024
 
 /**
- * The longest rest of a consumer between two reads, in milliseconds. Each read costs a message and its acknowledgement, which cost far
- * more than an event: a quick turn would keep both processes busy with messages of one event each.
+ * The rest of a consumer between two reads, in milliseconds: one for each event that it has read, within these bounds. Each read costs a
+ * message and its acknowledgement, which cost far more than an event: a quick turn would keep both processes busy with messages of one
+ * event each.
  */
-const maxRest = 16
+const rest = { min: 4, max: 32 }
 
 const wire = (cursor: Cursor, event: HostEvent | Here): WireEvents => ({
   ...cursor,
@@ -88,26 +89,33 @@ export class EventLog {
     this.wake()
   }
 
-  /** Emits where it begins, then every event after `from`, or from now on. */
-  follow(from: Cursor | null): Stream.Stream<WireEvents> {
+  /** Emits where it begins, then every event after `from`. Without it, it begins with the turn of a key, or else now. */
+  follow(from: Cursor | null, turnKey: string | null = null): Stream.Stream<WireEvents> {
     return Stream.suspend(() => {
-      const state = { at: from ?? this.end, said: false, rested: 0 }
+      const state = { at: from ?? this.before(turnKey) ?? this.end, said: false, rested: 0 }
       const next: Effect.Effect<Arr.NonEmptyReadonlyArray<WireEvents>> = Effect.suspend(() => {
         if (!state.said) {
           state.said = true
-          return Effect.succeed(Arr.of(wire(state.at, { method: "$here" })))
+          return Effect.succeed(Arr.of(wire(state.at, { method: "$here", end: this.end })))
         }
-        const rest = this.isUrgent(state.at) ? 0 : state.rested - performance.now()
-        if (rest >= 1) return Effect.andThen(waitIn(this.resting, rest), next)
+        const left = this.isUrgent(state.at) ? 0 : state.rested - performance.now()
+        if (left >= 1) return Effect.andThen(waitIn(this.resting, left), next)
         const { at, count, events } = this.read(state.at)
         if (!Arr.isReadonlyArrayNonEmpty(events)) return Effect.andThen(this.changed, next)
         state.at = at
-        // A millisecond for each event: few events are not delayed, and many come together. A backlog does not wait.
-        state.rested = performance.now() + (count === batch ? 0 : Math.min(count, maxRest))
+        // A backlog does not wait.
+        state.rested = performance.now() + (count === batch ? 0 : Math.min(Math.max(count, rest.min), rest.max))
         return Effect.succeed(events)
       })
       return Stream.fromPull(Effect.succeed(next))
     })
+  }
+
+  /** Returns the cursor before the first turn of a key. */
+  private before(turnKey: string | null): Cursor | undefined {
+    if (turnKey === null) return undefined
+    const at = this.entries.findIndex(Wire.isStartOf(turnKey))
+    return at < 0 ? undefined : { epoch: this.current, seq: this.last - this.entries.length + at }
   }
 
   /** Returns what follows a cursor, with the events that say what is missing, and the cursor after it. */

@@ -21,7 +21,7 @@ export interface Handlers {
     readonly options: unknown
     readonly onCutOff: OnCutOff
   }) => Effect.Effect<RunAnswer, HostedError>
-  readonly events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>
+  readonly events: (from: Cursor | null, turnKey: string | null) => Stream.Stream<WireEvents, HostedError>
   readonly steer: (turnKey: string | null, input: unknown) => Effect.Effect<void, HostedError>
   readonly interrupt: (turnKey: string | null) => Effect.Effect<void, HostedError>
   readonly read: (includeTurns: boolean) => Effect.Effect<Protocol.Thread, HostedError>
@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
   const handlers: Handlers = {
     // The SDK checks input and options, whatever the client has sent.
     run: ({ input, options, ...asked }) => runs.run({ ...asked, input: input as Input, options: fromWire(options) }),
-    events: (from) => Stream.unwrap(Effect.as(openIfBegun, log.follow(from))),
+    events: (from, turnKey) => Stream.unwrap(Effect.as(openIfBegun, log.follow(from, turnKey))),
     steer: (turnKey, input) =>
       Effect.suspend((): Effect.Effect<void, HostedError> => {
         const running = runs.running()

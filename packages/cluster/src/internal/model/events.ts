@@ -88,6 +88,8 @@ export type HostedEvent = (Notification | HostEvent) & { readonly cursor: Cursor
 /** The first element of a subscription: where it begins. */
 export interface Here {
   readonly method: "$here"
+  /** The cursor of the newest event: the events up to it follow at once. */
+  readonly end: Cursor
 }
 
 /** An event, or the begin of the subscription. */

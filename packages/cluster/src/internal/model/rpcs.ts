@@ -101,9 +101,12 @@ export const Run = Rpc.make("Run", {
   primaryKey: ({ turnKey }) => turnKey
 }).annotate(ClusterSchema.Persisted, true).annotate(ClusterSchema.Uninterruptible, "client")
 
-/** Emits the events after a cursor, or from now on. The first element carries the cursor where it begins. */
+/**
+ * Emits the events after a cursor. Without one, it begins with the turn of a key if the host has its events, or else now. The first
+ * element carries the cursor where it begins.
+ */
 export const Events = Rpc.make("Events", {
-  payload: { thread, from: Schema.NullOr(Cursor) },
+  payload: { thread, from: Schema.NullOr(Cursor), turnKey },
   success: WireEvents,
   error: HostedError,
   stream: true

@@ -78,6 +78,12 @@ const isLike = (one: DeltaMessage, other: DeltaMessage): boolean => {
 /** Converts an event of the host. */
 export const ofHost = (event: HostEvent | Here): Entry => JSON.stringify(event)
 
+/** Returns a test for the events with which the turns of a key begin. */
+export const isStartOf = (turnKey: string): (entry: Entry) => boolean => {
+  const text = `{"method":"$turnStarted","turnKey":${JSON.stringify(turnKey)},`
+  return (entry) => typeof entry === "string" && entry.startsWith(text)
+}
+
 /** Converts a notification. `before` is the entry before it. */
 export const ofServer = (event: Notification, before: Entry | undefined): Entry => {
   const { raw } = event
