@@ -72,21 +72,28 @@ describe("notifications on the wire", () => {
   })
 })
 
+const at = (seq: number) => ({ cursor: { epoch: 1, seq } })
+
+/** Events of a thread: a turn of another key, and one of the key `k`. */
+const turn = (status: "completed" | "interrupted"): ReadonlyArray<Followed> => {
+  const params = { threadId: "t", turn: { id: "u", items: [], status, error: null } }
+  const raw = { method: "turn/completed" as const, params }
+  return [
+    { method: "$here", end: at(0).cursor, ...at(0) },
+    { method: "$turnStarted", turnKey: "other", attempt: 1, ...at(1) },
+    { ...raw, raw, ...at(2) },
+    { method: "$turnEnded", turnKey: "other", ...at(3) },
+    { method: "$turnStarted", turnKey: "k", attempt: 1, ...at(4) },
+    { ...raw, raw, ...at(5) },
+    { method: "$turnEnded", turnKey: "k", ...at(6) }
+  ]
+}
+
+/** The events of the key `k`, among those of a thread that goes on. */
+const eventsOf = (events: ReadonlyArray<Followed>, run: Following.Run) =>
+  Following.ofRun(Stream.concat(Stream.fromIterable(events), Stream.never), "k", run)
+
 describe("the events of a run", () => {
-  const at = (seq: number) => ({ cursor: { epoch: 1, seq } })
-  const turn = (status: "completed" | "interrupted"): ReadonlyArray<Followed> => {
-    const params = { threadId: "t", turn: { id: "u", items: [], status, error: null } }
-    const raw = { method: "turn/completed" as const, params }
-    return [
-      { method: "$here", end: at(0).cursor, ...at(0) },
-      { method: "$turnStarted", turnKey: "other", attempt: 1, ...at(1) },
-      { ...raw, raw, ...at(2) },
-      { method: "$turnEnded", turnKey: "other", ...at(3) },
-      { method: "$turnStarted", turnKey: "k", attempt: 1, ...at(4) },
-      { ...raw, raw, ...at(5) },
-      { method: "$turnEnded", turnKey: "k", ...at(6) }
-    ]
-  }
   const methods = ["$turnStarted", "turn/completed", "$turnEnded"]
   const set = Effect.map(
     Effect.all([Deferred.make<RunAnswer, HostedError>(), Queue.unbounded<"begun" | "stopped">()]),
@@ -100,9 +107,6 @@ describe("the events of a run", () => {
       }
     })
   )
-  const eventsOf = (events: ReadonlyArray<Followed>, run: Following.Run) =>
-    Following.ofRun(Stream.concat(Stream.fromIterable(events), Stream.never), "k", run)
-
   it.effect("end with a completed turn, wherever its answer is", () =>
     Effect.gen(function*() {
       const { run, steps } = yield* set

@@ -53,7 +53,8 @@ describe("hosted threads", () => {
         const { model, threads } = yield* setup
         const gate = yield* Gate.make
         yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
-        const stream = threads.thread("attached").stream("to be attached to", { turnKey: "k" })
+        const thread = threads.thread("attached")
+        const stream = thread.stream("to be attached to", { turnKey: "k" })
         const first = yield* Effect.forkChild(Stream.runCollect(stream))
         yield* gate.arrived
         const second = yield* Effect.forkChild(Stream.runCollect(stream))
@@ -69,6 +70,8 @@ describe("hosted threads", () => {
         assert.deepStrictEqual(yield* Fiber.join(second), events)
         assert.deepStrictEqual(yield* Fiber.join(third), events)
         assert.deepStrictEqual(yield* Stream.runCollect(stream), events)
+        const turn = yield* thread.turn("to be attached to", { turnKey: "k" })
+        assert.deepStrictEqual(yield* Stream.runCollect(turn.stream), events)
         assert.strictEqual((yield* askedFor("to be attached to")).length, 1)
       }))
 

@@ -216,7 +216,10 @@ export const make = ({ client, router }: Services): Search => {
           Stream.filter((state) =>
             state._tag === "Connected" && state.connections > before
           ),
-          Stream.runForEach(() => Effect.ignore(Effect.andThen(start, session.query === "" ? Effect.void : update))),
+          Stream.runForEach(() => {
+            session.restart()
+            return Effect.ignore(Effect.andThen(start, session.query === "" ? Effect.void : update))
+          }),
           Effect.andThen(client.closed),
           Effect.map((error) => session.lose(error)),
           Effect.forkScoped
@@ -227,10 +230,7 @@ export const make = ({ client, router }: Services): Search => {
               if (query === session.query) return Effect.void
               const before = session.query
               session.begin(query)
-              return Effect.onError(update, () =>
-                Effect.sync(() => {
-                  if (session.query === query) session.query = before
-                }))
+              return Effect.onError(update, () => Effect.sync(() => session.revert(query, before)))
             }),
           current: Effect.sync(() => session.found),
           changes: session.changes
@@ -287,6 +287,8 @@ class Session {
   /** The latest query. */
   query = ""
   found: FoundFiles = { query: "", files: [], isComplete: false }
+  /** True if that is of the latest query, and of the server in use. */
+  private isCurrent = true
   /**
    * True if a completion is one of the latest query: completions name none. That of an earlier query may arrive until the server has
    * accepted the latest one, unless it has arrived before.
@@ -307,9 +309,24 @@ class Session {
 
   /** Changes the query. */
   begin(query: string): void {
-    this.isOwnCompletion = this.found.query === this.query && this.found.isComplete
+    this.isOwnCompletion = this.isCurrent && this.found.isComplete
     this.isCompleted = false
+    this.isCurrent = false
     this.query = query
+  }
+
+  /** Takes a query back that the server has refused. */
+  revert(query: string, before: string): void {
+    if (this.query !== query) return
+    this.query = before
+    this.isCurrent = this.found.query === before
+  }
+
+  /** Begins the latest query again, on a server that knows of none before it. */
+  restart(): void {
+    this.isOwnCompletion = true
+    this.isCompleted = false
+    this.isCurrent = false
   }
 
   /** The server has accepted a query. */
@@ -327,7 +344,7 @@ class Session {
         this.push({ query, files, isComplete: this.isCompleted })
       }
     } else if (event.method === "fuzzyFileSearch/sessionCompleted" && event.params.sessionId === this.sessionId) {
-      if (this.found.query !== this.query) this.isCompleted = this.isOwnCompletion
+      if (!this.isCurrent) this.isCompleted = this.isOwnCompletion
       else if (!this.found.isComplete) this.push({ ...this.found, isComplete: true })
     }
   }
@@ -351,6 +368,7 @@ class Session {
 
   private push(found: FoundFiles): void {
     this.found = found
+    this.isCurrent = true
     this.broadcast.push(found)
   }
 }

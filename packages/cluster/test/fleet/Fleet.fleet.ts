@@ -16,6 +16,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Places from "../places.ts"
 import * as Postgres from "../postgres.ts"
 import { askedFor } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
@@ -189,7 +190,7 @@ describe("a fleet", () => {
         const { runners, threads } = yield* start("frozen", 3)
         const freeze = Effect.gen(function*() {
           yield* runners[0]?.signal("SIGSTOP") ?? Effect.void
-          yield* Fleet.serve(threads, runners.slice(1))
+          yield* Places.serve(threads, runners.slice(1))
           yield* runners[0]?.signal("SIGCONT") ?? Effect.void
         })
         yield* load(threads, "frozen", { threads: 9, turns: 6 }, freeze)
@@ -237,7 +238,7 @@ describe("a fleet", () => {
         yield* postgres.start
 
         assert.strictEqual((yield* turn.run).finalResponse, "during the outage")
-        yield* Fleet.awaitPlace(threads, "long", ({ state }) => state === "running" || state === "idle")
+        yield* Places.awaitPlace(threads, "long", ({ state }) => state === "running" || state === "idle")
         yield* long.open
         assert.strictEqual((yield* other.run).finalResponse, "over the outage")
         const messages = Fleet.messagesOf(codexHome)

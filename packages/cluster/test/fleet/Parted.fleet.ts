@@ -4,6 +4,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Places from "../places.ts"
 import { askedFor } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
 import { heldBy, load, machine, namesOf } from "./load.ts"
@@ -39,7 +40,7 @@ describe("a runner whose connections to the database", () => {
           yield* victim.database[how]
           yield* ending.gate.open
           // The next owner waits for the lock, because the turn still runs.
-          yield* Fleet.awaitPlace(threads, long.name, ({ runner, state }) =>
+          yield* Places.awaitPlace(threads, long.name, ({ runner, state }) =>
             runner !== victim.address && state === "waiting")
           const time = performance.now() - since
           yield* Console.log(`${how}: the threads are assigned to another runner after ${time.toFixed(0)} ms`)
@@ -65,7 +66,7 @@ describe("a runner whose connections to the database", () => {
             assert.strictEqual((yield* askedFor(key)).length, 1)
             assert.deepStrictEqual([messages.get(key), messages.get(`${key}#2`)], [1, undefined])
           }
-          yield* Fleet.serve(threads, runners)
+          yield* Places.serve(threads, runners)
 
           const size = { threads: 9, turns: 8 }
           const part = Effect.gen(function*() {
@@ -73,14 +74,14 @@ describe("a runner whose connections to the database", () => {
             yield* victim.database[how]
             yield* Effect.forEach(
               held,
-              ([name]) => Fleet.awaitPlace(threads, name, ({ runner }) => runner !== victim.address),
+              ([name]) => Places.awaitPlace(threads, name, ({ runner }) => runner !== victim.address),
               { concurrency: "unbounded" }
             )
             yield* victim.database.open
           })
           const { continued } = yield* load(threads, how, size, part)
           assert.strictEqual(continued, 0)
-          yield* Fleet.serve(threads, runners)
+          yield* Places.serve(threads, runners)
         }))
     }
   })

@@ -2,6 +2,7 @@
 import { CodexHome } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Places from "../places.ts"
 import { killServers } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
 import { load, machine, start } from "./load.ts"
@@ -16,7 +17,7 @@ describe("a fleet", () => {
         const restart = Effect.forEach(runners, (runner) =>
           Effect.gen(function*() {
             serving.push(yield* Fleet.startRunner("rolling"))
-            yield* Fleet.serve(threads, serving)
+            yield* Places.serve(threads, serving)
             yield* runner.signal("SIGTERM")
             serving.shift()
           }))
@@ -27,7 +28,7 @@ describe("a fleet", () => {
     it.effect("that a runner joins disturbs no turn", () =>
       Effect.gen(function*() {
         const { runners, threads } = yield* start("join", 2)
-        const join = Effect.flatMap(Fleet.startRunner("join"), (runner) => Fleet.serve(threads, [...runners, runner]))
+        const join = Effect.flatMap(Fleet.startRunner("join"), (runner) => Places.serve(threads, [...runners, runner]))
         const counted = yield* load(threads, "join", { threads: 6, turns: 12 }, join)
         assert.strictEqual(counted.continued, 0)
       }))

@@ -5,6 +5,7 @@ import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Places from "../places.ts"
 import * as Postgres from "../postgres.ts"
 import { sql } from "../sql.ts"
 import { askedFor } from "../utils.ts"
@@ -26,7 +27,7 @@ it.live("a deleted answer is that of the thread's history, however long ago", ()
     assert.isAtLeast(deleted, 22)
     yield* first.signal("SIGTERM")
     const second = yield* Fleet.startRunner(prefix)
-    yield* Fleet.serve(threads, [second])
+    yield* Places.serve(threads, [second])
     const again = yield* thread.run("keep this", { turnKey: "kept" })
     assert.strictEqual(again.id, answer.id)
     assert.strictEqual(again.finalResponse, answer.finalResponse)

@@ -6,11 +6,10 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import * as Places from "../places.ts"
 import { freePort, Postgres } from "../postgres.ts"
 import { sql } from "../sql.ts"
 import { kill, serversWith } from "../utils.ts"
@@ -104,44 +103,9 @@ export const client = (prefix: string, runners: ReadonlyArray<Runner>) =>
     const { url } = yield* Postgres
     const services = yield* Layer.build(CodexRunner.layerClient({ prefix, failover }).pipe(Layer.provide(sql(url))))
     const threads = Context.get(services, HostedThreads.HostedThreads)
-    yield* serve(threads, runners)
+    yield* Places.serve(threads, runners)
     return { threads, services }
   })
-
-/** Returns the place of a thread, or undefined if it is moving. */
-export const placeOf = (threads: HostedThreads.HostedThreads["Service"], name: string) =>
-  threads.thread(name).where.pipe(
-    Effect.timeoutOption("1 second"),
-    Effect.map(Option.getOrUndefined),
-    Effect.catchTag("ThreadUnavailableError", () => Effect.undefined)
-  )
-
-/** Waits until the place of a thread is as wanted. */
-export const awaitPlace = (
-  threads: HostedThreads.HostedThreads["Service"],
-  name: string,
-  isWanted: (place: HostedThreads.Location) => boolean
-) =>
-  Effect.repeat(placeOf(threads, name), {
-    until: (place) => place !== undefined && isWanted(place),
-    schedule: Schedule.spaced("50 millis")
-  })
-
-/** Waits until these runners, and no others, serve the names. */
-export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: ReadonlyArray<Runner>) =>
-  Effect.forEach(
-    Array.from({ length: 16 }, (_, index) => `probe ${index}`),
-    (name) => Effect.map(placeOf(threads, name), (place) => place?.runner ?? ""),
-    { concurrency: "unbounded" }
-  ).pipe(
-    Effect.repeat({
-      until: (places) => {
-        const serving = new Set(places)
-        return serving.size === runners.length && runners.every(({ address }) => serving.has(address))
-      },
-      schedule: Schedule.spaced("250 millis")
-    })
-  )
 
 /** Returns how many locks of threads some processes hold. */
 const locksOf = (codexHome: string, pids: ReadonlyArray<number>): number => {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Places from "../places.ts"
 import * as Postgres from "../postgres.ts"
 import * as Fleet from "./fleet.ts"
 
@@ -118,7 +119,9 @@ const count = (
     yield* Effect.forEach(keys, ([name, keys]) =>
       Effect.gen(function*() {
         const { turns = [] } = yield* threads.thread(name).read({ includeTurns: true })
-        const history = turns.map(({ items, status }) => {
+        const history = turns.flatMap(({ items, status }) => {
+          // A server that is killed before it has written the message leaves an empty turn: the key never began.
+          if (items.length === 0 && status === "interrupted") return []
           const message = items.find((item) => item.type === "userMessage")
           return { id: message?.clientId ?? "", status }
         })
@@ -144,7 +147,7 @@ export const reopened = (
     const since = performance.now()
     return Effect.map(
       Effect.forEach(epochs, ([name, before]) =>
-        Fleet.awaitPlace(threads, name, ({ epoch, state }) =>
+        Places.awaitPlace(threads, name, ({ epoch, state }) =>
           epoch > before && (state === "idle" || state === "running")), { concurrency: "unbounded", discard: true }),
       () =>
         performance.now() - since
@@ -158,7 +161,7 @@ export const heldBy = (
   names: ReadonlyArray<string>
 ) =>
   Effect.map(
-    Effect.forEach(names, (name) => Effect.map(Fleet.placeOf(threads, name), (place) => ({ name, place })), {
+    Effect.forEach(names, (name) => Effect.map(Places.placeOf(threads, name), (place) => ({ name, place })), {
       concurrency: "unbounded"
     }),
     (places) =>

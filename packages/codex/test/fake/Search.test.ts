@@ -7,7 +7,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { idle, inBackground, scenario } from "./scenario.ts"
 
 const found = (id: string): Protocol.ThreadSearchResult => ({ snippet: `in ${id}`, thread: Fixture.thread({ id }) })
@@ -168,7 +170,7 @@ describe("a search of files", () => {
         const { isComplete, query } = yield* session.current
         return [query, isComplete] as const
       })
-    return { after, completed, server, session, updated }
+    return { after, completed, server, session, sessionId, updated }
   })
 
   scenario("is complete, whichever comes first: its results or the completion", () =>
@@ -196,4 +198,30 @@ describe("a search of files", () => {
       assert.deepStrictEqual(yield* after(updated("ab")), ["ab", false])
       assert.deepStrictEqual(yield* after(completed), ["ab", true])
     }))
+
+  scenario(
+    "is searched again after a restart of the server, whichever comes first",
+    () =>
+      Effect.gen(function*() {
+        const { after, completed, server, session: { query }, sessionId, updated } = yield* session
+        yield* query("a")
+        assert.deepStrictEqual(yield* after(updated("a"), completed), ["a", true])
+        const asked = yield* server.awaitRequest("fuzzyFileSearch/sessionUpdate")
+        assert.deepStrictEqual(asked.params, { sessionId, query: "a" })
+        const restart = (count: number) =>
+          Effect.gen(function*() {
+            yield* server.crash()
+            yield* TestClock.adjust("1 second")
+            const again = yield* server.awaitRequest("fuzzyFileSearch/sessionUpdate", count)
+            assert.deepStrictEqual(again.params, asked.params)
+          })
+        yield* restart(1)
+        assert.deepStrictEqual(yield* after(updated("a")), ["a", false])
+        assert.deepStrictEqual(yield* after(completed), ["a", true])
+        yield* restart(2)
+        yield* after(completed)
+        assert.deepStrictEqual(yield* after(updated("a")), ["a", true])
+      }),
+    { client: { restart: Schedule.spaced("1 second") } }
+  )
 })

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
+import * as Places from "../../../../cluster/test/places.ts"
 import { sql } from "../../../../cluster/test/sql.ts"
 import * as Fleet from "./fleet.ts"
 import { type Cluster, cpuTime } from "./runner.ts"
@@ -123,7 +124,7 @@ const program = Effect.gen(function*() {
   const directThread = yield* codex.threadStart()
   const runner = yield* Fleet.startRunner(options, cluster, "5 minutes")
   const { threads } = yield* Fleet.client(options, cluster)
-  yield* Fleet.serve(threads, [runner])
+  yield* Places.serve(threads, [runner])
   const thread = threads.thread("one")
 
   yield* times(5, () => Effect.all([directThread.run("warm"), thread.run("warm")]))
@@ -193,7 +194,7 @@ const program = Effect.gen(function*() {
   const resident = yield* perThread("resident", quick ? 80 : 200, (thread) => thread.run("go"))
 
   const second = yield* Fleet.startRunner(options, cluster, "5 minutes")
-  yield* Fleet.serve(threads, [runner, second])
+  yield* Places.serve(threads, [runner, second])
   const moving = Array.from({ length: 12 }, (_, at) => threads.thread(`moving ${at}`))
   yield* Effect.forEach(moving, (thread) => thread.run("before"), { concurrency: 4 })
   const failover = yield* timed(Effect.andThen(
@@ -206,7 +207,7 @@ const program = Effect.gen(function*() {
     const cluster: Cluster = { prefix: `reopen_${serialization}`, serialization, failover: "4 seconds" }
     const runner = yield* Fleet.startRunner(options, cluster, "1 second")
     const { index, threads } = yield* Fleet.client(options, cluster)
-    yield* Fleet.serve(threads, [runner])
+    yield* Places.serve(threads, [runner])
     const names = Array.from({ length: quick ? 8 : 24 }, (_, at) => `released ${at}`)
     yield* Effect.forEach(names, (name) => threads.thread(name).run("go"), { concurrency: 4 })
     yield* Effect.forEach(names, (name) =>

@@ -7,7 +7,6 @@ import { ThreadIndex } from "@effect-codex/cluster/ThreadIndex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync } from "node:fs"
@@ -81,25 +80,5 @@ export const client = ({ database }: Machine, cluster: Cluster) =>
     (services) => ({
       threads: Context.get(services, HostedThreads.HostedThreads),
       index: Context.get(services, ThreadIndex)
-    })
-  )
-
-/** Waits until these runners, and no others, serve the names. */
-export const serve = (threads: HostedThreads.HostedThreads["Service"], runners: ReadonlyArray<Runner>) =>
-  Effect.forEach(
-    Array.from({ length: 16 }, (_, index) => `probe ${index}`),
-    (name) =>
-      Effect.map(
-        Effect.timeoutOption(threads.thread(name).where, "2 seconds"),
-        (place) => place._tag === "Some" ? place.value.runner : ""
-      ),
-    { concurrency: "unbounded" }
-  ).pipe(
-    Effect.repeat({
-      until: (places) => {
-        const serving = new Set(places)
-        return serving.size === runners.length && runners.every(({ address }) => serving.has(address))
-      },
-      schedule: Schedule.spaced("250 millis")
     })
   )

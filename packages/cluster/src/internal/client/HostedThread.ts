@@ -71,8 +71,9 @@ export interface HostedThread {
     (input: Input.Input, options?: HostedTurnOptions): Effect.Effect<HostedTurn.HostedTurn, HostedError>
   }
   /**
-   * Starts a run when the stream is run, and emits its events, with those of the host. A consumer that stops early, or is
-   * interrupted, interrupts the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
+   * Starts a run when the stream is run, and emits its events, with those of the host. With the `turnKey` of a turn that runs or has
+   * ended, it begins with the first event of that turn, if the host still has it. A consumer that stops early, or is interrupted,
+   * interrupts the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
    */
   readonly stream: {
     <A, RD = never>(
