@@ -87,12 +87,17 @@ export const ofRun = (
       const passed = yield* Deferred.make<void>()
       // A completed turn has but one answer, whose way to the client is longer than that of the events.
       const certain = yield* Deferred.make<undefined>()
-      let end: Cursor | undefined
       let newest: Cursor | undefined
       let at: Cursor | undefined
+      /** The last event of the run, once its answer names it. */
+      let end: Cursor | undefined
       let isInside = false
+      // A key may have several turns: both tell of the last one.
       let isCompleted = false
       let hasEnded = false
+
+      const isAt = (cursor: Cursor) => at !== undefined && isUpTo(cursor, at)
+      const isCertain = () => hasEnded && isCompleted
 
       const belongs = (event: Followed): event is HostedEvent => {
         at = event.cursor
@@ -100,27 +105,35 @@ export const ofRun = (
           newest = event.end
           return false
         }
+        // The end of the turn may be among the events that this consumer has missed.
+        if (end !== undefined && !isUpTo(at, end)) return false
         if (event.method === "$turnStarted") {
           isInside = event.turnKey === turnKey
-          isCompleted = false
+          if (isInside) isCompleted = hasEnded = false
           return isInside
         }
+        if (!isInside) return false
         if (event.method === "turn/completed") isCompleted = event.params.turn.status === "completed"
-        if (event.method !== "$turnEnded") return isInside
-        const isOurs = isInside && event.turnKey === turnKey
+        if (event.method !== "$turnEnded") return true
         isInside = false
-        hasEnded ||= isOurs
-        return isOurs
+        hasEnded = event.turnKey === turnKey
+        return hasEnded
       }
-      const isAt = (end: Cursor) => at !== undefined && isUpTo(end, at)
-      const isPast = () => end === undefined ? hasEnded : isAt(end)
+
+      /** True if the last event of an answered run is read. */
+      let isPast = () => false
+      const pastWhen = (condition: () => boolean) =>
+        Effect.suspend(() => {
+          isPast = condition
+          return condition() ? Effect.void : Deferred.await(passed)
+        })
 
       yield* Stream.runForEachArray(followed, (events) =>
         Effect.gen(function*() {
           yield* Queue.offerAll(queue, events.filter(belongs))
           if (newest !== undefined && isAt(newest)) yield* Deferred.succeed(current, undefined)
           if (isPast()) yield* Deferred.succeed(passed, undefined)
-          if (hasEnded && isCompleted) yield* Deferred.succeed(certain, undefined)
+          if (isCertain()) yield* Deferred.succeed(certain, undefined)
         })).pipe(
           Effect.onError((cause) => Effect.andThen(Deferred.failCause(current, cause), Queue.failCause(queue, cause))),
           Effect.forkScoped
@@ -129,22 +142,28 @@ export const ofRun = (
       const exit = yield* Effect.uninterruptibleMask((restore) =>
         Effect.andThen(
           begin,
-          Effect.onInterrupt(restore(Effect.raceFirst(Effect.exit(answer), Deferred.await(certain))), () => stop)
+          Effect.onInterrupt(
+            restore(Effect.raceFirst(Effect.exit(answer), Deferred.await(certain))),
+            // A consumer that stops at the last event leaves nothing to stop.
+            () => isCertain() ? Effect.void : stop
+          )
         )
       )
       if (exit === undefined) return yield* Queue.end(queue)
       if (Exit.isSuccess(exit)) {
-        if (exit.value.end !== null) {
-          end = exit.value.end
-          if (!isPast()) yield* Deferred.await(passed)
+        const last = exit.value.end
+        if (last !== null) {
+          end = last
+          yield* pastWhen(() => isAt(last))
         }
         return yield* Queue.end(queue)
       }
-      const failed = exit.cause.reasons.some((reason) =>
-        reason._tag === "Fail" && reason.error._tag === "TurnFailedError"
-      )
-      if (!failed) return yield* Queue.failCause(queue, exit.cause)
-      yield* Deferred.await(current)
-      if (isInside) yield* Effect.timeoutOption(Deferred.await(passed), "5 seconds")
-      return yield* Queue.end(queue)
+      const tags = exit.cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [reason.error._tag] : [])
+      const hasFailed = tags.includes("TurnFailedError")
+      // The server has ended these turns, so their events have an end.
+      if (hasFailed || tags.includes("TurnLimitError")) {
+        yield* Deferred.await(current)
+        if (isInside) yield* Effect.timeoutOption(pastWhen(() => hasEnded), "5 seconds")
+      }
+      return yield* hasFailed ? Queue.end(queue) : Queue.failCause(queue, exit.cause)
     }), { bufferSize: 1024 })

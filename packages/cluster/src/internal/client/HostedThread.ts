@@ -6,14 +6,16 @@ import type { TypedRunError } from "effect-codex/CodexError"
 import type * as Input from "effect-codex/Input"
 import * as Output from "effect-codex/Output"
 import type { TurnResult } from "effect-codex/TurnResult"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { HostedError } from "../model/errors.ts"
+import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import type { HostedEvent } from "../model/events.ts"
 import { checkNames } from "../model/names.ts"
 import { type HostedTurnOptions, toWire, type TypedHostedTurnOptions } from "../model/options.ts"
@@ -124,6 +126,10 @@ const keyOf = (name: string, options: HostedTurnOptions) =>
     return Effect.as(checkNames(name, turnKey), turnKey)
   })
 
+/** Nobody interrupts the fiber of a run but the scope of its client. Its caller is not interrupted, and the turn goes on. */
+const closed = (thread: string) =>
+  new ThreadUnavailableError({ thread, reason: "Unreachable", detail: "the layer of its client is closed" })
+
 /** Creates the handle of a thread. Runs of `turn` belong to `scope`; `headers` go with each request. */
 export const make = (
   name: string,
@@ -156,9 +162,16 @@ export const make = (
             schedule: again,
             while: (error) => error._tag === "ThreadUnavailableError" && error.reason === "Unreachable"
           }),
-          Effect.onExit((exit) => Deferred.done(answered, exit)),
           Effect.forkIn(scope),
-          Effect.asVoid
+          // Its fiber may be interrupted before it has begun.
+          Effect.map((fiber) =>
+            fiber.addObserver((exit) =>
+              Deferred.doneUnsafe(
+                answered,
+                Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? Exit.fail(closed(name)) : exit
+              )
+            )
+          )
         ),
         answer,
         stop: interrupt({ turnKey }).pipe(

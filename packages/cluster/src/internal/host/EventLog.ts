@@ -64,7 +64,9 @@ export class EventLog {
   private push(entry: Wire.Entry): void {
     this.last += 1
     this.entries.push(entry)
-    if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
+    if (!this.isHeld && this.entries.length >= 2 * this.keep) {
+      this.entries = this.entries.slice(this.entries.length - this.keep)
+    }
   }
 
   /** Adds an event of the host, which does not wait. */
@@ -99,9 +101,11 @@ export class EventLog {
           return Effect.succeed(Arr.of(wire(state.at, { method: "$here", end: this.end })))
         }
         const left = this.isUrgent(state.at) ? 0 : state.rested - performance.now()
-        if (left >= 1) return Effect.andThen(waitIn(this.resting, left), next)
+        if (left >= 1) return Effect.andThen(waitIn(this.resting, () => this.isUrgent(state.at), left), next)
         const { at, count, events } = this.read(state.at)
-        if (!Arr.isReadonlyArrayNonEmpty(events)) return Effect.andThen(this.changed, next)
+        if (!Arr.isReadonlyArrayNonEmpty(events)) {
+          return Effect.andThen(waitIn(this.waiting, () => this.hasMore(state.at)), next)
+        }
         state.at = at
         // A backlog does not wait.
         state.rested = performance.now() + (count === batch ? 0 : Math.min(Math.max(count, rest.min), rest.max))
@@ -141,8 +145,10 @@ export class EventLog {
     return { events, count: next.length, at: { epoch: this.current, seq: seq + next.length } }
   }
 
-  /** Waits for an event or an epoch. */
-  private readonly changed = waitIn(this.waiting)
+  /** True if {@link read} has something after a cursor. */
+  private hasMore({ epoch, seq }: Cursor): boolean {
+    return epoch === this.current ? this.last > seq : epoch > 0 || this.last > 0
+  }
 
   /** True if an event after a cursor must not wait. */
   private isUrgent({ epoch, seq }: Cursor): boolean {
@@ -150,9 +156,13 @@ export class EventLog {
   }
 }
 
-/** Waits until it is woken, or for a time. The timer is Node's, because the Clock of a test may stand still. */
-const waitIn = (waiting: Set<() => void>, millis?: number): Effect.Effect<void> =>
+/**
+ * Waits until it is woken, or for a time. The timer is Node's, because the Clock of a test may stand still. `isOver` looks again, because
+ * the fiber may have yielded since its caller did: nobody wakes it for what came in between.
+ */
+const waitIn = (waiting: Set<() => void>, isOver: () => boolean, millis?: number): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
+    if (isOver()) return resume(Effect.void)
     const wake = () => {
       clearTimeout(timer)
       waiting.delete(wake)
