@@ -1,10 +1,14 @@
 /** Events of hosted threads on the wire: what a client gets, and in how many messages. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Notification } from "effect-codex"
+import { TurnFailedError, TurnLimitError } from "effect-codex/CodexError"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import * as Following from "../src/internal/client/Following.ts"
 import { EventLog } from "../src/internal/host/EventLog.ts"
@@ -74,24 +78,54 @@ describe("notifications on the wire", () => {
 
 const at = (seq: number) => ({ cursor: { epoch: 1, seq } })
 
-/** Events of a thread: a turn of another key, and one of the key `k`. */
-const turn = (status: "completed" | "interrupted"): ReadonlyArray<Followed> => {
+type Status = "completed" | "interrupted" | "failed"
+
+/** Three events of a turn of a key, from a position on. */
+const turnOf = (turnKey: string, status: Status, seq: number, attempt = 1): ReadonlyArray<Followed> => {
   const params = { threadId: "t", turn: { id: "u", items: [], status, error: null } }
   const raw = { method: "turn/completed" as const, params }
   return [
-    { method: "$here", end: at(0).cursor, ...at(0) },
-    { method: "$turnStarted", turnKey: "other", attempt: 1, ...at(1) },
-    { ...raw, raw, ...at(2) },
-    { method: "$turnEnded", turnKey: "other", ...at(3) },
-    { method: "$turnStarted", turnKey: "k", attempt: 1, ...at(4) },
-    { ...raw, raw, ...at(5) },
-    { method: "$turnEnded", turnKey: "k", ...at(6) }
+    { method: "$turnStarted", turnKey, attempt, ...at(seq) },
+    { ...raw, raw, ...at(seq + 1) },
+    { method: "$turnEnded", turnKey, ...at(seq + 2) }
   ]
 }
 
-/** The events of the key `k`, among those of a thread that goes on. */
-const eventsOf = (events: ReadonlyArray<Followed>, run: Following.Run) =>
-  Following.ofRun(Stream.concat(Stream.fromIterable(events), Stream.never), "k", run)
+const result: RunAnswer["result"] = {
+  threadId: "t",
+  id: "u",
+  status: "completed",
+  error: null,
+  startedAt: null,
+  completedAt: null,
+  durationMs: null,
+  finalResponse: null,
+  items: [],
+  usage: null,
+  subagents: { running: 0, stopped: 0 }
+}
+
+const reached = { limit: "steps", allowed: 1, used: 2, threadId: "t", turnId: "u" } as const
+
+/** The begin of a subscription. */
+const here = (end = 0): Followed => ({ method: "$here", end: at(end).cursor, ...at(0) })
+
+/** Events of a thread: a turn of another key, and one of the key `k`. */
+const turn = (status: Status) => [here(), ...turnOf("other", status, 1), ...turnOf("k", status, 4)]
+
+/** Lets the other fibers do what they can. */
+const idle = Effect.repeat(Effect.yieldNow, { times: 20 })
+
+/** The events of the key `k`, among those of a thread that goes on. Each part arrives after everyone has dealt with the one before. */
+const eventsOf = (parts: ReadonlyArray<ReadonlyArray<Followed>>, run: Following.Run) =>
+  Following.ofRun(
+    Stream.concat(
+      Stream.flatMap(Stream.fromIterable(parts), (part) => Stream.unwrap(Effect.as(idle, Stream.fromIterable(part)))),
+      Stream.never
+    ),
+    "k",
+    run
+  )
 
 describe("the events of a run", () => {
   const methods = ["$turnStarted", "turn/completed", "$turnEnded"]
@@ -110,7 +144,7 @@ describe("the events of a run", () => {
   it.effect("end with a completed turn, wherever its answer is", () =>
     Effect.gen(function*() {
       const { run, steps } = yield* set
-      const events = yield* Stream.runCollect(eventsOf(turn("completed"), run))
+      const events = yield* Stream.runCollect(eventsOf([turn("completed")], run))
       assert.deepStrictEqual(events.map(({ method }) => method), methods)
       assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun"])
     }))
@@ -119,7 +153,7 @@ describe("the events of a run", () => {
     Effect.gen(function*() {
       const { answered, run, steps } = yield* set
       const events = yield* Queue.unbounded<string>()
-      const reading = yield* eventsOf(turn("interrupted"), run).pipe(
+      const reading = yield* eventsOf([turn("interrupted")], run).pipe(
         Stream.runForEach(({ method }) => Queue.offer(events, method)),
         Effect.forkScoped
       )
@@ -133,10 +167,117 @@ describe("the events of a run", () => {
   it.effect("stop the run if nobody reads them to its end", () =>
     Effect.gen(function*() {
       const { run, steps } = yield* set
-      yield* Stream.runDrain(Stream.take(eventsOf(turn("interrupted"), run), 1))
+      yield* Stream.runDrain(Stream.take(eventsOf([turn("interrupted")], run), 1))
       assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun", "stopped"])
     }))
+
+  it.effect("have the end of the last turn of the key", () =>
+    Effect.gen(function*() {
+      const { run } = yield* set
+      const [ended, ...last] = turnOf("k", "completed", 4, 2).toReversed()
+      const parts = [
+        [here(), ...turnOf("k", "interrupted", 1), ...last.toReversed()],
+        ended === undefined ? [] : [ended]
+      ]
+      const events = yield* Stream.runCollect(eventsOf(parts, run))
+      assert.deepStrictEqual(events.map(({ method }) => method), [...methods, ...methods])
+    }))
+
+  it.effect("do not end with the completed turn of another key", () =>
+    Effect.gen(function*() {
+      const { answered, run } = yield* set
+      const parts = [[here(6), ...turnOf("k", "interrupted", 1), ...turnOf("other", "completed", 4)]]
+      const error = new TurnLimitError({ ...reached, result })
+      const reading = yield* Effect.forkChild(Effect.flip(Stream.runDrain(eventsOf(parts, run))))
+      yield* Effect.andThen(idle, idle)
+      yield* Deferred.fail(answered, error)
+      assert.strictEqual(yield* Fiber.join(reading), error)
+    }))
+
+  for (
+    const [name, error] of Object.entries({
+      fails: new TurnFailedError({ reason: { _tag: "BadRequest" }, threadId: "t", turnId: "u", error: null, result }),
+      "reaches a limit": new TurnLimitError({ ...reached, result })
+    })
+  ) {
+    it.effect(`arrive before the answer of a turn that ${name}, even if it is faster`, () =>
+      Effect.gen(function*() {
+        const { answered, run } = yield* set
+        yield* Deferred.fail(answered, error)
+        const events: Array<string> = []
+        const exit = yield* eventsOf([[here(3)], turnOf("k", "interrupted", 1)], run).pipe(
+          Stream.runForEach(({ method }) => Effect.sync(() => void events.push(method))),
+          Effect.exit
+        )
+        assert.deepStrictEqual(events, methods)
+        assert.deepStrictEqual(exit, error._tag === "TurnFailedError" ? Exit.void : Exit.fail(error))
+      }))
+  }
+
+  it.effect("are not those of the next turn, if the end of their own is missing", () =>
+    Effect.gen(function*() {
+      const { answered, run } = yield* set
+      yield* Deferred.succeed(answered, { result, end: at(3).cursor })
+      const [started] = turnOf("k", "completed", 1)
+      const missed = { method: "$missed" as const, count: 5, ...at(6) }
+      const parts = [[here()], started === undefined ? [] : [started], [missed, ...turnOf("other", "completed", 7)]]
+      const events = yield* Stream.runCollect(eventsOf(parts, run))
+      assert.deepStrictEqual(events.map(({ method }) => method), ["$turnStarted"])
+    }))
+
+  /** More events of a completed turn than the stream keeps for its consumer. */
+  const many = (): ReadonlyArray<Followed> => {
+    const [started, ...last] = turnOf("k", "completed", 1)
+    const deltas = Array.from({ length: 3000 }, (): Followed => ({ ...Notification.fromMessage(delta), ...at(0) }))
+    return [here(), ...started === undefined ? [] : [started], ...deltas, ...last].map((event, seq) => ({
+      ...event,
+      ...at(seq)
+    }))
+  }
+
+  it.effect("all reach a consumer that is slower than the answer", () =>
+    Effect.gen(function*() {
+      const { answered, run } = yield* set
+      const events = many()
+      yield* Deferred.succeed(answered, { result, end: at(events.length - 1).cursor })
+      const read: Array<Followed> = []
+      yield* eventsOf([events], run).pipe(
+        Stream.rechunk(1),
+        Stream.runForEach((event) => Effect.andThen(Effect.sync(() => read.push(event)), Effect.yieldNow))
+      )
+      assert.deepStrictEqual(read, events.slice(1))
+    }))
+
+  it.effect("stop nothing if the turn has completed, and its consumer is behind", () =>
+    Effect.gen(function*() {
+      const { run, steps } = yield* set
+      yield* Stream.runDrain(Stream.take(eventsOf([many()], run), 1))
+      assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun"])
+    }))
 })
+
+/** A scheduler with which a fiber yields at one of its steps. Others go on before it does. */
+class Yielding extends Scheduler.MixedScheduler {
+  private left = 0
+  private onYield = () => {}
+
+  /** Yields after a number of steps. Waits until the fiber has yielded, and `meanwhile` was called. */
+  yieldAt(step: number, meanwhile: () => void): Effect.Effect<void> {
+    const yielded = Deferred.makeUnsafe<void>()
+    this.left = step
+    this.onYield = () => {
+      meanwhile()
+      Deferred.doneUnsafe(yielded, Effect.void)
+    }
+    return Deferred.await(yielded)
+  }
+
+  override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (--this.left !== 0) return super.shouldYield(fiber)
+    queueMicrotask(this.onYield)
+    return true
+  }
+}
 
 describe("the log of a thread", () => {
   it.effect("sends quick events together, and those of the host at once", () =>
@@ -202,5 +343,52 @@ describe("the log of a thread", () => {
       vi.advanceTimersByTime(4)
       yield* settled
       assert.deepStrictEqual(batches.splice(0), [["$moved"], ["i"]])
+    }))
+
+  it.live("wakes a consumer whose fiber yields anywhere", () =>
+    Effect.gen(function*() {
+      for (let step = 1; step <= 30; step++) {
+        const log = new EventLog(100)
+        log.begin(1)
+        const reads = yield* Queue.unbounded<ReadonlyArray<Followed>>()
+        const read = Effect.map(Queue.take(reads), (events) => events.map(({ method }) => method))
+        const scheduler = new Yielding()
+        const reading = yield* log.follow(null).pipe(
+          Stream.runForEach((events) => Queue.offer(reads, Wire.read(events))),
+          Effect.provideService(Scheduler.Scheduler, scheduler),
+          Effect.forkChild
+        )
+        assert.deepStrictEqual(yield* read, ["$here"])
+        const yielded = scheduler.yieldAt(step, () => log.add({ method: "$settled", requestId: "1" }))
+        log.add({ method: "$moved", epoch: 1 })
+        const first = yield* read
+        // Before it waits, the fiber has fewer steps than this.
+        if (Option.isNone(yield* Effect.timeoutOption(yielded, "100 millis"))) return
+        const events = first.length === 2 ? first : [...first, ...yield* read]
+        assert.deepStrictEqual(events, ["$moved", "$settled"])
+        yield* Fiber.interrupt(reading)
+      }
+      assert.fail("the fiber waits for nothing")
+    }))
+
+  it.effect("that keeps nothing keeps the events of a running turn", () =>
+    Effect.gen(function*() {
+      const log = new EventLog(0)
+      log.begin(1)
+      const delta: Notification.Notification = { method: "$unknown", raw: {} }
+      const read = (from: number, count: number) =>
+        log.follow({ epoch: 1, seq: from }).pipe(
+          Stream.map(Wire.read),
+          Stream.flattenIterable,
+          Stream.take(count),
+          Stream.map(({ method }) => method),
+          Stream.runCollect
+        )
+      log.append(delta)
+      log.add({ method: "$turnStarted", turnKey: "k", attempt: 1 })
+      log.append(delta)
+      assert.deepStrictEqual(yield* read(0, 4), ["$here", "$missed", "$turnStarted", "$unknown"])
+      log.add({ method: "$turnEnded", turnKey: "k" })
+      assert.deepStrictEqual(yield* read(0, 2), ["$here", "$missed"])
     }))
 })

@@ -11,6 +11,7 @@ import * as TestRunner from "effect/cluster/TestRunner"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
@@ -106,21 +107,35 @@ describe("a gateway", () => {
         assert.deepInclude(error, { _tag: "ThreadUnavailableError", reason: "Refused" })
       }))
 
-    it.effect("leaves a run alone whose client has gone", () =>
-      Effect.gen(function*() {
-        const model = yield* ScriptedModel.ScriptedModel
-        const gate = yield* Gate.make
-        yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
-        const scope = yield* Scope.make()
-        const leaving = yield* Effect.provideService(connect("ws"), Scope.Scope, scope)
-        yield* leaving.thread("a/left").turn("left alone", { turnKey: "left" })
-        yield* gate.arrived
-        yield* Scope.close(scope, Exit.void)
-        yield* gate.open
-        const threads = yield* connect("ws")
-        const result = yield* threads.thread("a/left").run("left alone", { turnKey: "left" })
-        assert.strictEqual(result.finalResponse, "one two")
-        assert.strictEqual((yield* askedFor("left alone")).length, 1)
-      }))
+    const asks = {
+      run: (thread: HostedThreads.HostedThread) => Effect.asVoid(thread.run("left alone", { turnKey: "left" })),
+      stream: (thread: HostedThreads.HostedThread) => Stream.runDrain(thread.stream("left alone", { turnKey: "left" })),
+      turn: (thread: HostedThreads.HostedThread) =>
+        Effect.flatMap(thread.turn("left alone", { turnKey: "left" }), (turn) => Stream.runDrain(turn.stream))
+    }
+    for (const [name, ask] of Object.entries(asks)) {
+      it.effect(`leaves a run alone whose client has gone: ${name}`, () =>
+        Effect.gen(function*() {
+          const model = yield* ScriptedModel.ScriptedModel
+          const before = (yield* askedFor("left alone")).length
+          const gate = yield* Gate.make
+          yield* model.enqueue(Reply.message({ deltas: ["one ", gate, "two"] }))
+          const scope = yield* Scope.make()
+          const leaving = yield* Effect.provideService(connect("ws"), Scope.Scope, scope)
+          const left = leaving.thread(`a/left ${name}`)
+          const asking = yield* Effect.forkChild(Effect.flip(ask(left)))
+          yield* gate.arrived
+          yield* Scope.close(scope, Exit.void)
+          // Its caller is told, and so is one who comes later.
+          for (const error of [yield* Fiber.join(asking), yield* Effect.flip(ask(left))]) {
+            assert.deepInclude(error, { _tag: "ThreadUnavailableError", reason: "Unreachable" })
+          }
+          yield* gate.open
+          const threads = yield* connect("ws")
+          const result = yield* threads.thread(`a/left ${name}`).run("left alone", { turnKey: "left" })
+          assert.strictEqual(result.finalResponse, "one two")
+          assert.strictEqual((yield* askedFor("left alone")).length, before + 1)
+        }))
+    }
   })
 })

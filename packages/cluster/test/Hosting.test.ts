@@ -91,9 +91,11 @@ describe("hosted threads", () => {
         const errors = [
           yield* Effect.flip(threads.thread("").run("no name")),
           yield* Effect.flip(threads.thread("keys").run("no key", { turnKey: "" })),
+          // The wire would make a different key of it.
+          yield* Effect.flip(threads.thread("keys").run("half a character", { turnKey: "\ud83d" })),
           yield* Effect.flip(threads.thread("keys").run([]))
         ]
-        assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array(3).fill("InvalidInputError"))
+        assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array(4).fill("InvalidInputError"))
         // The first turn of a thread may be refused.
         const refused = yield* Effect.flip(
           threads.thread("refused").run([{ type: "localImage", path: "/no/such/file" }])
