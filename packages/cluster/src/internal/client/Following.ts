@@ -92,9 +92,10 @@ export const ofRun = (
       /** The last event of the run, once its answer names it. */
       let end: Cursor | undefined
       let isInside = false
-      // A key may have several turns: both tell of the last one.
+      // A key may have several turns: these tell of the last one.
       let isCompleted = false
       let hasEnded = false
+      let isLost = false
 
       const isAt = (cursor: Cursor) => at !== undefined && isUpTo(cursor, at)
       const isCertain = () => hasEnded && isCompleted
@@ -109,11 +110,12 @@ export const ofRun = (
         if (end !== undefined && !isUpTo(at, end)) return false
         if (event.method === "$turnStarted") {
           isInside = event.turnKey === turnKey
-          if (isInside) isCompleted = hasEnded = false
+          if (isInside) isCompleted = hasEnded = isLost = false
           return isInside
         }
         if (!isInside) return false
         if (event.method === "turn/completed") isCompleted = event.params.turn.status === "completed"
+        if (event.method === "$moved") isLost = true
         if (event.method !== "$turnEnded") return true
         isInside = false
         hasEnded = event.turnKey === turnKey
@@ -160,10 +162,10 @@ export const ofRun = (
       }
       const tags = exit.cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [reason.error._tag] : [])
       const hasFailed = tags.includes("TurnFailedError")
-      // The server has ended these turns, so their events have an end.
-      if (hasFailed || tags.includes("TurnLimitError")) {
+      // These turns have begun, and their events have an end.
+      if (hasFailed || tags.includes("TurnLimitError") || tags.includes("TurnCutOffError")) {
         yield* Deferred.await(current)
-        if (isInside) yield* Effect.timeoutOption(pastWhen(() => hasEnded), "5 seconds")
+        if (isInside) yield* Effect.timeoutOption(pastWhen(() => hasEnded || isLost), "5 seconds")
       }
       return yield* hasFailed ? Queue.end(queue) : Queue.failCause(queue, exit.cause)
     }), { bufferSize: 1024 })

@@ -46,13 +46,14 @@ export class EventLog {
     return { epoch: this.current, seq: this.last }
   }
 
-  /** Begins an epoch. The events of the one before are gone. */
-  begin(epoch: number): void {
+  /** Begins an epoch, with its first notifications. The events of the one before are gone. */
+  begin(epoch: number, events: ReadonlyArray<Notification> = []): void {
     this.current = epoch
     this.last = 0
     this.urgent = 0
     this.entries = []
     this.isHeld = false
+    for (const event of events) this.append(event)
     this.hurry()
   }
 

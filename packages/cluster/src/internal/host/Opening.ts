@@ -181,15 +181,15 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     const { progress, thread, turns } = held
     const now: Opened = { epoch: opening.epoch, thread, turns, progress, turn: undefined }
     row = { ...opening, threadId: thread.id }
-    log.begin(opening.epoch)
     const [newest] = turns
-    if (newest !== undefined && newest.status !== "completed") {
-      for (const item of newest.items) {
-        const params = { item, threadId: thread.id, turnId: newest.id, completedAtMs: 0 }
-        log.append({ method: "item/completed", params, raw: { method: "item/completed", params } })
-      }
-    }
-    log.wake()
+    const completed = newest === undefined || newest.status === "completed" ? [] : newest.items
+    log.begin(
+      opening.epoch,
+      completed.map((item) => {
+        const params = { item, threadId: thread.id, turnId: newest?.id ?? "", completedAtMs: 0 }
+        return { method: "item/completed", params, raw: { method: "item/completed", params } }
+      })
+    )
     opened = now
     last = now
     state = "open"
