@@ -26,6 +26,11 @@ const messages = {
   "of another item": { ...delta, params: { ...params, itemId: "j" } },
   "with another method": { ...delta, method: "item/plan/delta" },
   "with more parameters of a newer server": { ...delta, params: { ...params, more: null } },
+  "with an odd text": { ...delta, params: { ...params, delta: "\ud800\u2028\0\"]" } },
+  "with odd parameters": {
+    ...delta,
+    params: Object.defineProperty({ ...params }, "__proto__", { value: "p", enumerable: true })
+  },
   "with more fields of a newer server": { ...delta, more: 2 },
   "without a time": { method: delta.method, params },
   "no delta": {

@@ -106,6 +106,23 @@ describe("a turn that loses its app-server", () => {
         assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
       }))
 
+    it.effect("shows its consumers the move before the error", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        const gate = yield* Gate.make
+        yield* model.enqueue(Reply.message({ deltas: ["never ", gate, "more"] }))
+        const methods: Array<string> = []
+        const reading = yield* threads.thread("moved with an error").stream("moved with an error").pipe(
+          Stream.runForEach(({ method }) => Effect.sync(() => void methods.push(method))),
+          Effect.flip,
+          Effect.forkChild
+        )
+        yield* gate.arrived
+        killServers(home)
+        assert.strictEqual((yield* Fiber.join(reading))._tag, "TurnCutOffError")
+        assert.deepStrictEqual(methods.slice(-2), ["$moved", "item/completed"])
+      }))
+
     it.effect("leaves a thread whose file is missing alone until it is back", () =>
       Effect.gen(function*() {
         const { threads } = yield* setup

@@ -9,6 +9,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, layer } from "@effect/vitest"
 import * as TestRunner from "effect/cluster/TestRunner"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -24,11 +25,15 @@ import { askedFor, asking, everyRequest } from "./utils.ts"
 /** The requests that were decided about. */
 const seen: Array<{ readonly thread: string; readonly method: string; readonly tenant: string | undefined }> = []
 
+/** Opens the way for requests for the events of threads whose name says that they are late. */
+let late = Deferred.makeUnsafe<void>()
+
 const authorize = ({ headers, method, thread }: ThreadGateway.GatewayRequest) =>
-  Effect.sync(() => {
+  Effect.suspend(() => {
     const tenant = headers["x-tenant"]
     seen.push({ thread, method, tenant })
-    return tenant !== undefined && thread.startsWith(`${tenant}/`)
+    const isAllowed = tenant !== undefined && thread.startsWith(`${tenant}/`)
+    return Effect.as(method === "Events" && thread.includes("late") ? Deferred.await(late) : Effect.void, isAllowed)
   })
 
 // @ts-expect-error A gateway without authorisation is no gateway.
@@ -105,6 +110,28 @@ describe("a gateway", () => {
         const { thread } = yield* connect("ws", {})
         const error = yield* Effect.flip(thread("a/x").where)
         assert.deepInclude(error, { _tag: "ThreadUnavailableError", reason: "Refused" })
+      }))
+
+    it.effect("emits all events of a run that is faster than the request for them", () =>
+      Effect.gen(function*() {
+        const { thread: named } = yield* connect("ws")
+        const thread = named("a/late")
+        const stream = thread.stream("late", { turnKey: "k" })
+        const first = yield* Effect.forkChild(Stream.runCollect(stream))
+        const { stream: ofTurn } = yield* Effect.andThen(
+          thread.run("late", { turnKey: "k" }),
+          thread.turn("late", { turnKey: "k" })
+        )
+        yield* Deferred.succeed(late, undefined)
+        const events = yield* Fiber.join(first)
+        assert.deepStrictEqual([events[0]?.method, events.at(-1)?.method], ["$turnStarted", "$turnEnded"])
+        assert.deepStrictEqual(yield* Stream.runCollect(ofTurn), events)
+        late = Deferred.makeUnsafe<void>()
+        const again = yield* Effect.forkChild(Stream.runCollect(stream))
+        yield* thread.run("late", { turnKey: "k" })
+        yield* thread.run("later")
+        yield* Deferred.succeed(late, undefined)
+        assert.deepStrictEqual(yield* Fiber.join(again), events)
       }))
 
     const asks = {

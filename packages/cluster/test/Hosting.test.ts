@@ -1,10 +1,12 @@
 /** Hosted threads in one process: the real binary, a scripted model, a cluster in memory. */
+import type * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import * as TestThreads from "@effect-codex/cluster/TestThreads"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { Gate, Reply, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -46,6 +48,32 @@ describe("hosted threads", () => {
         assert.strictEqual(methods.at(-2), "turn/completed")
         assert.strictEqual(methods.at(-1), "$turnEnded")
         assert.include(methods, "item/agentMessage/delta")
+      }))
+
+    it.effect("stream the events of a turn that fails or reaches a limit, up to its end", () =>
+      Effect.gen(function*() {
+        const { model, threads } = yield* setup
+        const thread = threads.thread("failing")
+        const read = (stream: Stream.Stream<HostedThreads.HostedEvent, unknown>) =>
+          Effect.gen(function*() {
+            const methods: Array<string> = []
+            const exit = yield* Effect.exit(
+              Stream.runForEach(stream, ({ method }) => Effect.sync(() => void methods.push(method)))
+            )
+            return { methods, exit }
+          })
+        const failed = thread.stream("to fail", { turnKey: "failed" })
+        const refusal = Reply.httpError(400, "refused")
+        const limited = thread.stream("to be limited", { turnKey: "limited", limits: { steps: 1 } })
+        const call = Reply.functionCall({ name: "exec_command", arguments: { cmd: "true" } })
+        for (const [stream, reply, hasFailed] of [[failed, refusal, false], [limited, call, true]] as const) {
+          yield* model.enqueue(reply)
+          const first = yield* read(stream)
+          assert.deepStrictEqual(first.methods.slice(-2), ["turn/completed", "$turnEnded"])
+          assert.strictEqual(Exit.isFailure(first.exit), hasFailed)
+          yield* thread.run("another")
+          assert.deepStrictEqual(yield* read(stream), first)
+        }
       }))
 
     it.effect("stream a turn that runs, or that has ended, from its beginning", () =>

@@ -127,22 +127,25 @@ export class EventLog {
   private read(
     at: Cursor
   ): { readonly events: ReadonlyArray<WireEvents>; readonly count: number; readonly at: Cursor } {
-    const events: Array<WireEvents> = []
+    const parts: Array<{ readonly seq: number; readonly entries: Array<Wire.Entry> }> = []
     let seq = at.seq
     if (at.epoch !== this.current) {
       seq = 0
       // Before the first epoch there is nothing to move from.
-      if (at.epoch > 0) {
-        events.push(wire({ epoch: this.current, seq }, { method: "$moved", epoch: this.current }))
-      } else if (this.last === 0) return { events, count: 0, at }
+      if (at.epoch > 0) parts.push({ seq, entries: [Wire.ofHost({ method: "$moved", epoch: this.current })] })
+      else if (this.last === 0) return { events: [], count: 0, at }
     }
     const first = this.last - this.entries.length
     if (seq < first) {
-      events.push(wire({ epoch: this.current, seq: first }, { method: "$missed", count: first - seq }))
+      parts.push({ seq: first, entries: [Wire.ofHost({ method: "$missed", count: first - seq })] })
       seq = first
     }
     const next = this.entries.slice(seq - first, seq - first + batch)
-    if (next.length > 0) events.push({ epoch: this.current, seq: seq + 1, json: Wire.write(next) })
+    // A client does not stop between these events of the host and what follows them.
+    const begun = parts.at(-1)
+    if (begun !== undefined) begun.entries.push(...next)
+    else if (next.length > 0) parts.push({ seq: seq + 1, entries: next })
+    const events = parts.map(({ entries, seq }) => ({ epoch: this.current, seq, json: Wire.write(entries) }))
     return { events, count: next.length, at: { epoch: this.current, seq: seq + next.length } }
   }
 

@@ -127,7 +127,9 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
             Effect.sync(() => {
               if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) opened.turn = undefined
             })
-          )
+          ),
+          // After a loss the events have no end.
+          Effect.tapError((error) => isLoss(error) ? Effect.void : restore(opening.seen(turn.id)))
         )
         yield* restore(opening.seen(turn.id))
         return result
