@@ -72,12 +72,12 @@ export class EventLog {
 
   /** Adds an event of the host, which does not wait. */
   add(event: HostEvent): Cursor {
-    // A consumer of a turn may be slow. The others have to keep up.
     if (event.method === "$turnStarted") this.isHeld = true
-    else if (event.method === "$turnEnded") this.isHeld = false
     this.push(Wire.ofHost(event))
     this.urgent = this.last
     this.hurry()
+    // Those who rest have read the rest of the turn. A consumer may be slower, and the others have to keep up.
+    if (event.method === "$turnEnded") this.isHeld = false
     return this.end
   }
 
