@@ -151,10 +151,12 @@ describe("a gateway", () => {
           const leaving = yield* Effect.provideService(connect("ws"), Scope.Scope, scope)
           const left = leaving.thread(`a/left ${name}`)
           const asking = yield* Effect.forkChild(Effect.flip(ask(left)))
+          const following = yield* Effect.forkChild(Effect.flip(Stream.runDrain(left.notifications())))
           yield* gate.arrived
           yield* Scope.close(scope, Exit.void)
-          // Its caller is told, and so is one who comes later.
-          for (const error of [yield* Fiber.join(asking), yield* Effect.flip(ask(left))]) {
+          // Its callers are told, and so is one who comes later.
+          for (const told of [Fiber.join(asking), Fiber.join(following), Effect.flip(ask(left))]) {
+            const error = yield* told
             assert.deepInclude(error, { _tag: "ThreadUnavailableError", reason: "Unreachable" })
           }
           yield* gate.open

@@ -27,16 +27,19 @@ const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
 
 /**
  * Emits the events after a cursor, or from now on, for ever: where a subscription ends or fails for want of a runner, the next one
- * goes on. The first element says where it begins.
+ * goes on. The first element says where it begins. Fails with `lastError` once there is one, because no subscription can follow.
  */
 export const follow = (
   events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>,
-  from: Cursor | null
+  from: Cursor | null,
+  lastError: () => HostedError | undefined
 ): Stream.Stream<Followed, HostedError> =>
   Stream.suspend(() => {
     let last = from
     let begun = false
     const subscription = Stream.suspend(() => {
+      const error = lastError()
+      if (error !== undefined) return Stream.fail(error)
       let begins = 0
       return events(last).pipe(
         Stream.map(Wire.read),

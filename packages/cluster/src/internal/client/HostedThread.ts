@@ -141,7 +141,8 @@ export const make = (
   const follow = (from: Cursor | null, turnKey: string | null = null) =>
     Following.follow(
       (from) => Calls.stream(name, client.Events({ thread: name, from, turnKey }, { headers })),
-      from
+      from,
+      () => scope.state._tag === "Closed" ? closed(name) : undefined
     )
 
   /** Prepares a run. It has a fiber of its own, which outlives the caller. */
