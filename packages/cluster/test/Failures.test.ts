@@ -82,7 +82,12 @@ describe("a turn that loses its app-server", () => {
     it.effect("that loses it each time is begun three times", () =>
       Effect.gen(function*() {
         const { threads } = yield* setup
-        const error = yield* Effect.flip(threads.thread("poison").run("poison", { onCutOff: "rerun" }))
+        const methods: Array<string> = []
+        const error = yield* threads.thread("poison").stream("poison", { onCutOff: "rerun" }).pipe(
+          Stream.runForEach(({ method }) => Effect.sync(() => void methods.push(method))),
+          Effect.flip
+        )
+        assert.deepStrictEqual(methods.slice(-2), ["$moved", "item/completed"])
         assert.strictEqual(error._tag, "TurnCutOffError")
         if (error._tag === "TurnCutOffError") assert.strictEqual(error.attempts, 3)
         assert.strictEqual((yield* askedFor("poison")).length, 3)

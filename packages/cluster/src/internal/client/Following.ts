@@ -96,6 +96,7 @@ export const ofRun = (
       let end: Cursor | undefined
       let isInside = false
       // A key may have several turns: these tell of the last one.
+      let started = { attempt: 0, epoch: 0 }
       let isCompleted = false
       let hasEnded = false
       let isLost = false
@@ -113,7 +114,10 @@ export const ofRun = (
         if (end !== undefined && !isUpTo(at, end)) return false
         if (event.method === "$turnStarted") {
           isInside = event.turnKey === turnKey
-          if (isInside) isCompleted = hasEnded = isLost = false
+          if (isInside) {
+            started = { attempt: event.attempt, epoch: at.epoch }
+            isCompleted = hasEnded = isLost = false
+          }
           return isInside
         }
         if (!isInside) return false
@@ -132,6 +136,13 @@ export const ofRun = (
           isPast = condition
           return condition() ? Effect.void : Deferred.await(passed)
         })
+      /** Waits for the last event of a run whose answer does not name it, if its turn is not over yet. */
+      const over = (condition: () => boolean) =>
+        Effect.suspend(() => isInside ? Effect.timeoutOption(pastWhen(condition), "5 seconds") : Effect.void)
+      /** True if the last of a number of attempts is over. Each loss begins an epoch, and may hide the attempts between. */
+      const isCutOff = (attempts: number) =>
+        (started.attempt >= attempts && (hasEnded || isLost))
+        || (at?.epoch ?? 0) - started.epoch > attempts - started.attempt
 
       yield* Stream.runForEachArray(followed, (events) =>
         Effect.gen(function*() {
@@ -157,18 +168,18 @@ export const ofRun = (
       if (exit === undefined) return yield* Queue.end(queue)
       if (Exit.isSuccess(exit)) {
         const last = exit.value.end
-        if (last !== null) {
-          end = last
-          yield* pastWhen(() => isAt(last))
-        }
+        end = last ?? undefined
+        // Without an end, the answer was found in the history, after a loss.
+        yield* last === null ? over(() => hasEnded || isLost) : pastWhen(() => isAt(last))
         return yield* Queue.end(queue)
       }
-      const tags = exit.cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [reason.error._tag] : [])
-      const hasFailed = tags.includes("TurnFailedError")
+      const errors = exit.cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [reason.error] : [])
+      const hasFailed = errors.some(({ _tag }) => _tag === "TurnFailedError")
+      const cutOff = errors.find((error) => error._tag === "TurnCutOffError")
       // These turns have begun, and their events have an end.
-      if (hasFailed || tags.includes("TurnLimitError") || tags.includes("TurnCutOffError")) {
+      if (hasFailed || cutOff !== undefined || errors.some(({ _tag }) => _tag === "TurnLimitError")) {
         yield* Deferred.await(current)
-        if (isInside) yield* Effect.timeoutOption(pastWhen(() => hasEnded || isLost), "5 seconds")
+        yield* over(() => cutOff === undefined ? hasEnded : isCutOff(cutOff.attempts))
       }
       return yield* hasFailed ? Queue.end(queue) : Queue.failCause(queue, exit.cause)
     }), { bufferSize: 1024 })

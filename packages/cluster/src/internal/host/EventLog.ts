@@ -52,8 +52,9 @@ export class EventLog {
     this.last = 0
     this.urgent = 0
     this.entries = []
-    this.isHeld = false
+    this.isHeld = true
     for (const event of events) this.append(event)
+    this.isHeld = false
     this.hurry()
   }
 
