@@ -176,6 +176,17 @@ describe("the events of a run", () => {
       assert.deepStrictEqual(yield* Queue.takeAll(steps), ["begun", "stopped"])
     }))
 
+  it.effect("leave the run alone if they fail, and may be asked for again", () =>
+    Effect.gen(function*() {
+      for (const reason of ["MailboxFull", "Refused"] as const) {
+        const { run, steps } = yield* set
+        const error = new ThreadUnavailableError({ thread: "t", reason })
+        const failing = Stream.unwrap(Effect.as(idle, Stream.fail(error)))
+        assert.strictEqual(yield* Effect.flip(Stream.runDrain(Following.ofRun(failing, "k", run))), error)
+        assert.deepStrictEqual(yield* Queue.takeAll(steps), reason === "Refused" ? ["begun", "stopped"] : ["begun"])
+      }
+    }))
+
   it.effect("have the end of the last turn of the key", () =>
     Effect.gen(function*() {
       const { run } = yield* set

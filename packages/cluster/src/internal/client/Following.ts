@@ -63,6 +63,12 @@ export const follow = (
     return Stream.repeat(subscription, Schedule.spaced("100 millis"))
   })
 
+/** True if the same call may succeed later. */
+const isRetryable = (cause: Cause.Cause<HostedError>): boolean =>
+  cause.reasons.some((reason) =>
+    reason._tag === "Fail" && reason.error._tag === "ThreadUnavailableError" && reason.error.isRetryable
+  )
+
 /** A run, as its caller sees it. */
 export interface Run {
   /** Asks for the run. */
@@ -129,6 +135,9 @@ export const ofRun = (
         return hasEnded
       }
 
+      /** True if the events have failed, but the consumer may ask for them again, and for the same run. */
+      let isLeft = false
+
       /** True if the last event of an answered run is read. */
       let isPast = () => false
       const pastWhen = (condition: () => boolean) =>
@@ -151,7 +160,10 @@ export const ofRun = (
           if (isPast()) yield* Deferred.succeed(passed, undefined)
           if (isCertain()) yield* Deferred.succeed(certain, undefined)
         })).pipe(
-          Effect.onError((cause) => Effect.andThen(Deferred.failCause(current, cause), Queue.failCause(queue, cause))),
+          Effect.onError((cause) => {
+            isLeft = isRetryable(cause)
+            return Effect.andThen(Deferred.failCause(current, cause), Queue.failCause(queue, cause))
+          }),
           Effect.forkScoped
         )
 
@@ -160,8 +172,8 @@ export const ofRun = (
           begin,
           Effect.onInterrupt(
             restore(Effect.raceFirst(Effect.exit(answer), Deferred.await(certain))),
-            // A consumer that stops at the last event leaves nothing to stop.
-            () => isCertain() ? Effect.void : stop
+            // At the last event there is nothing to stop.
+            () => isLeft || isCertain() ? Effect.void : stop
           )
         )
       )

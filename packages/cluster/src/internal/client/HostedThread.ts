@@ -38,7 +38,8 @@ export interface HostedThread {
    * Runs a turn, and returns its result. The request is stored before it is handled, so the run continues without this program,
    * and the same `turnKey` returns the same answer. Interrupting the fiber interrupts the turn, and waits for its end for at
    * most three seconds. That is recorded, so no runner continues it; later calls with the same key return a result with status
-   * `"interrupted"`, whose `id` is empty if the turn never began.
+   * `"interrupted"`, whose `id` is empty if the turn never began. If the layer of the client is closed, calls fail with
+   * `ThreadUnavailableError`, reason `Unreachable`, and the turn continues.
    *
    * Fails with `TurnCutOffError` if a failure cut the turn off (see `onCutOff`), with `ThreadUnavailableError` if the thread cannot
    * be reached, and otherwise like `run` of a Codex thread. A result that was found in the thread's history has `usage` null.
@@ -75,7 +76,7 @@ export interface HostedThread {
   /**
    * Starts a run when the stream is run, and emits its events, with those of the host. With the `turnKey` of a turn that runs or has
    * ended, it begins with the first event of that turn, if the host still has it. A consumer that stops early, or is interrupted,
-   * interrupts the turn. With a Schema in `output`, the last event is `$output` with the decoded answer.
+   * interrupts the turn; a stream that fails with a retryable `ThreadUnavailableError` leaves it alone. With a Schema in `output`, the last event is `$output` with the decoded answer.
    */
   readonly stream: {
     <A, RD = never>(
