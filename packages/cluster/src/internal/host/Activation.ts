@@ -22,7 +22,7 @@ export interface Activation {
   readonly codex: Codex.Codex["Service"]
   readonly index: ThreadIndex["Service"]
   readonly log: EventLog
-  /** Runs an effect as long as the activation lives, and without the context of the request that begins it, which would live as long. */
+  /** Runs an effect for as long as the activation lives, without the context of the request that started it, which would be retained. */
   readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /** Starts a Codex thread with the options of the host. */
   readonly start: Effect.Effect<Thread.Thread, CodexError.ThreadError>
