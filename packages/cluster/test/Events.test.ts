@@ -118,6 +118,16 @@ const here = (end = 0): Followed => ({ method: "$here", end: at(end).cursor, ...
 /** Events of a thread: a turn of another key, and one of the key `k`. */
 const turn = (status: Status) => [here(), ...turnOf("other", status, 1), ...turnOf("k", status, 4)]
 
+/** More events of a completed turn than the stream keeps for its consumer. */
+const many = (): ReadonlyArray<Followed> => {
+  const [started, ...last] = turnOf("k", "completed", 1)
+  const deltas = Array.from({ length: 3000 }, (): Followed => ({ ...Notification.fromMessage(delta), ...at(0) }))
+  return [here(), ...started === undefined ? [] : [started], ...deltas, ...last].map((event, seq) => ({
+    ...event,
+    ...at(seq)
+  }))
+}
+
 /** Lets the other fibers do what they can. */
 const idle = Effect.repeat(Effect.yieldNow, { times: 20 })
 
@@ -240,16 +250,6 @@ describe("the events of a run", () => {
       const events = yield* Stream.runCollect(eventsOf(parts, run))
       assert.deepStrictEqual(events.map(({ method }) => method), ["$turnStarted"])
     }))
-
-  /** More events of a completed turn than the stream keeps for its consumer. */
-  const many = (): ReadonlyArray<Followed> => {
-    const [started, ...last] = turnOf("k", "completed", 1)
-    const deltas = Array.from({ length: 3000 }, (): Followed => ({ ...Notification.fromMessage(delta), ...at(0) }))
-    return [here(), ...started === undefined ? [] : [started], ...deltas, ...last].map((event, seq) => ({
-      ...event,
-      ...at(seq)
-    }))
-  }
 
   it.effect("all reach a consumer that is slower than the answer", () =>
     Effect.gen(function*() {

@@ -13,10 +13,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as RpcClient from "effect/rpc/RpcClient"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
@@ -56,14 +59,22 @@ const host = ThreadHost.layer(asking).pipe(
   Layer.provideMerge(TestCodex.layer({ script: TestCodex.echo }))
 )
 
+const origin = HttpServer.HttpServer.useSync(({ address }) =>
+  `127.0.0.1:${new URL(NetAddress.formatUrlUnsafe(address)).port}`
+)
+
+/** The HTTP protocol of a client that speaks it itself. */
+const protocol = Layer.unwrap(
+  Effect.map(origin, (origin) => RpcClient.layerProtocolHttp({ url: `http://${origin}/http` }))
+)
+  .pipe(Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson]))
+
 /** A client of the gateway. */
 const connect = (protocol: "ws" | "http", headers: Readonly<Record<string, string>> = { "x-tenant": "a" }) =>
   Effect.gen(function*() {
-    const server = yield* HttpServer.HttpServer
-    const url = new URL(NetAddress.formatUrlUnsafe(server.address))
     const context = yield* Layer.build(
       HostedThreads.layerRpc({
-        url: `${protocol}://127.0.0.1:${url.port}/${protocol}`,
+        url: `${protocol}://${yield* origin}/${protocol}`,
         headers
       })
     )
@@ -104,6 +115,27 @@ describe("a gateway", () => {
           assert.strictEqual((yield* askedFor("no")).length, 0)
         }))
     }
+
+    it.effect("sends events to a client that speaks the protocol itself", () =>
+      Effect.gen(function*() {
+        const { thread } = yield* connect("ws")
+        yield* thread("a/raw").run("raw input", { turnKey: "raw" })
+        const client = yield* RpcClient.make(ThreadRpcs.group)
+        const headers = { "x-tenant": "a" }
+        const events = yield* client.Events({ thread: "a/raw", from: null, turnKey: "raw" }, { headers }).pipe(
+          Stream.map(ThreadRpcs.readEvents),
+          Stream.flattenIterable,
+          Stream.takeUntil(({ method }) => method === "$turnEnded"),
+          Stream.runCollect
+        )
+        const [here, started] = events
+        assert.deepStrictEqual(here?.method === "$here" && here.end, events.at(-1)?.cursor)
+        assert.deepInclude(started, { method: "$turnStarted", turnKey: "raw", attempt: 1 })
+        assert.strictEqual(
+          events.map((event) => event.method === "item/agentMessage/delta" ? event.params.delta : "").join(""),
+          "raw input"
+        )
+      }).pipe(Effect.provide(protocol)))
 
     it.effect("refuses a client that does not say who it is", () =>
       Effect.gen(function*() {

@@ -12,7 +12,17 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { askedFor, setup } from "./utils.ts"
+import { askedFor, reasonOf, setup } from "./utils.ts"
+
+/** Returns the methods of the events of a stream, and its end. */
+const read = (stream: Stream.Stream<HostedThreads.HostedEvent, unknown>) =>
+  Effect.gen(function*() {
+    const methods: Array<string> = []
+    const exit = yield* Effect.exit(
+      Stream.runForEach(stream, ({ method }) => Effect.sync(() => void methods.push(method)))
+    )
+    return { methods, exit }
+  })
 
 describe("hosted threads", () => {
   layer(
@@ -54,14 +64,6 @@ describe("hosted threads", () => {
       Effect.gen(function*() {
         const { model, threads } = yield* setup
         const thread = threads.thread("failing")
-        const read = (stream: Stream.Stream<HostedThreads.HostedEvent, unknown>) =>
-          Effect.gen(function*() {
-            const methods: Array<string> = []
-            const exit = yield* Effect.exit(
-              Stream.runForEach(stream, ({ method }) => Effect.sync(() => void methods.push(method)))
-            )
-            return { methods, exit }
-          })
         const failed = thread.stream("to fail", { turnKey: "failed" })
         const refusal = Reply.httpError(400, "refused")
         const limited = thread.stream("to be limited", { turnKey: "limited", limits: { steps: 1 } })
@@ -154,7 +156,7 @@ describe("hosted threads", () => {
         assert.strictEqual(events.at(-1)?.method, "$turnEnded")
         assert.deepStrictEqual(yield* thread.run("wait", { turnKey: "long" }), result)
         const refused = yield* Effect.flip(thread.interrupt())
-        assert.strictEqual(refused._tag, "ThreadUnavailableError")
+        assert.strictEqual(reasonOf(refused), "NotRunning")
       }))
   })
 })

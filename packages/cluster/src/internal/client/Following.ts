@@ -13,11 +13,11 @@ import type { Followed, HostedEvent } from "../model/events.ts"
 import type { Cursor, RunAnswer, WireEvents } from "../model/rpcs.ts"
 import * as Wire from "../model/wire.ts"
 
-/** True if the cursor `at` is behind `than`, or the same. */
+/** Returns true if `at` is not after `than`. */
 const isUpTo = (at: Cursor, than: Cursor): boolean =>
   at.epoch < than.epoch || (at.epoch === than.epoch && at.seq <= than.seq)
 
-/** True if a later subscription can go on where the failed one stopped. */
+/** Returns true if a new subscription can continue where the failed one stopped. */
 const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
   cause.reasons.every((reason) =>
     reason._tag === "Interrupt"
@@ -26,8 +26,9 @@ const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
   )
 
 /**
- * Emits the events after a cursor, or from now on, for ever: where a subscription ends or fails for want of a runner, the next one
- * goes on. The first element says where it begins. Fails with `lastError` once there is one, because no subscription can follow.
+ * Emits the events after a cursor, or from now on, and does not end: if a subscription ends, or no runner can be reached, it
+ * subscribes again after the last event. The first element carries the cursor where it begins. Fails with
+ * `lastError` once there is one, because no subscription can follow.
  */
 export const follow = (
   events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>,
@@ -91,10 +92,10 @@ export const ofRun = (
 ): Stream.Stream<HostedEvent, HostedError> =>
   Stream.callback<HostedEvent, HostedError>((queue) =>
     Effect.gen(function*() {
-      // All events from before the subscription are read.
+      // Succeeds when all events from before the subscription have been read.
       const current = yield* Deferred.make<void, HostedError>()
       const passed = yield* Deferred.make<void>()
-      // A completed turn has but one answer, whose way to the client is longer than that of the events.
+      // Succeeds at the end of a completed turn. Its result is final, and the answer arrives later than the events: do not wait for it.
       const certain = yield* Deferred.make<undefined>()
       let newest: Cursor | undefined
       let at: Cursor | undefined
@@ -138,8 +139,8 @@ export const ofRun = (
       /** True if the events have failed, but the consumer may ask for them again, and for the same run. */
       let isLeft = false
 
-      /** True if the last event of an answered run is read. */
-      let isPast = () => false
+      /** Returns true if the last event of the run has been read. Undefined until the run is answered. */
+      let isPast: (() => boolean) | undefined
       const pastWhen = (condition: () => boolean) =>
         Effect.suspend(() => {
           isPast = condition
@@ -157,7 +158,7 @@ export const ofRun = (
         Effect.gen(function*() {
           yield* Queue.offerAll(queue, events.filter(belongs))
           if (newest !== undefined && isAt(newest)) yield* Deferred.succeed(current, undefined)
-          if (isPast()) yield* Deferred.succeed(passed, undefined)
+          if (isPast?.()) yield* Deferred.succeed(passed, undefined)
           if (isCertain()) yield* Deferred.succeed(certain, undefined)
         })).pipe(
           Effect.onError((cause) => {

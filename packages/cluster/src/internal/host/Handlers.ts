@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import { fromWire } from "../model/options.ts"
 import type { Cursor, Location, OnCutOff, RunAnswer, WireEvents } from "../model/rpcs.ts"
-import { type Activation, durably } from "./Activation.ts"
+import { type Activation, durably, outlast } from "./Activation.ts"
 import * as Opening from "./Opening.ts"
 import type { Requests } from "./Requests.ts"
 import * as Runs from "./Runs.ts"
@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
   const opening = yield* Opening.make(activation)
   const runs = yield* Runs.make(activation, opening)
 
-  /** A thread that began a turn is opened for those who follow it: they see where they are. */
+  /** Opens a thread that has had a turn, so that its consumers learn its current epoch. */
   const openIfBegun = Effect.suspend(() =>
     opening.current() !== undefined ? Effect.void : Effect.flatMap(
       durably(index.get(name)),
@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
   const handlers: Handlers = {
     // The SDK checks input and options, whatever the client has sent.
     run: ({ input, options, ...asked }) => runs.run({ ...asked, input: input as Input, options: fromWire(options) }),
-    events: (from, turnKey) => Stream.unwrap(Effect.as(openIfBegun, log.follow(from, turnKey))),
+    events: (from, turnKey) => Stream.unwrap(Effect.as(outlast(openIfBegun), log.follow(from, turnKey))),
     steer: (turnKey, input) =>
       Effect.suspend((): Effect.Effect<void, HostedError> => {
         const running = runs.running()

@@ -84,6 +84,6 @@ export class ThreadIndex extends Context.Service<ThreadIndex, {
   ) => Effect.Effect<void, ThreadIndexError>
   /** Returns whether the answer of a run may have been deleted, so that only the history of the thread knows it. */
   readonly isRetired: (name: string, turnKey: string) => Effect.Effect<boolean, ThreadIndexError>
-  /** Forgets a thread. Its next turn starts a new Codex thread; the old file stays. */
+  /** Forgets a thread. Once no runner has it open, its next turn starts a new Codex thread; the old file stays. */
   readonly forget: (name: string) => Effect.Effect<void, ThreadIndexError>
 }>()("@effect-codex/cluster/ThreadIndex") {}

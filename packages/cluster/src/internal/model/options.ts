@@ -51,6 +51,7 @@ const names = ["idle", "duration", "tokens", "steps"] as const
 /** JSON has no infinity. */
 const infinite = "infinite"
 
+// The two durations have no other type in `Options.TurnOptions`.
 const encodeLimit = (name: typeof names[number], value: unknown): unknown => {
   const number = name === "idle" || name === "duration" ? Duration.toMillis(value as Duration.Input) : value
   return number === Infinity ? infinite : number
