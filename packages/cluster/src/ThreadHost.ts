@@ -104,7 +104,7 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
       const name = address.entityId
       const log = new EventLog(keepEvents)
       const requests = serverRequests === "clients" ? yield* Requests.make(log) : undefined
-      const handlers = requests?.handlers ?? (serverRequests === "clients" ? undefined : serverRequests)
+      const handlers = serverRequests === "clients" ? requests?.handlers : serverRequests
 
       const opened = (): Options.ThreadResumeOptions<R, T, RT> & Options.ThreadStartOptions<R, T, RT> => ({
         ...options.thread?.(name),

@@ -64,7 +64,9 @@ export class EventLog {
   private push(entry: Wire.Entry): void {
     this.last += 1
     this.entries.push(entry)
-    if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
+    if (!this.isHeld && this.entries.length >= 2 * this.keep) {
+      this.entries = this.entries.slice(this.entries.length - this.keep)
+    }
   }
 
   /** Adds an event of the host, which does not wait. */
@@ -123,6 +125,8 @@ export class EventLog {
     at: Cursor
   ): { readonly events: ReadonlyArray<WireEvents>; readonly count: number; readonly at: Cursor } {
     const events: Array<WireEvents> = []
+    // A thread that was not opened here has no epoch to report yet.
+    if (this.current === 0) return { events, count: 0, at }
     let seq = at.seq
     if (at.epoch !== this.current) {
       seq = 0
