@@ -26,7 +26,7 @@ export interface Status {
   readonly database: string
   /**
    * The app-server: `"ok"`, `"connecting"`, or why it is not there: the tag of a `ConnectReason` or a `ConnectionReason` of the SDK,
-   * such as `"Exited"`. The log has the whole error. Without the app-server, threads wait until it is back.
+   * such as `"Exited"`. The log has the error. Without the app-server, threads wait until it is back.
    */
   readonly server: string
   /** True once the runner has begun to give up its threads. */

@@ -10,7 +10,7 @@ import * as Following from "../src/internal/client/Following.ts"
 import { EventLog } from "../src/internal/host/EventLog.ts"
 import { type HostedError, ThreadUnavailableError } from "../src/internal/model/errors.ts"
 import type { Followed } from "../src/internal/model/events.ts"
-import type { RunAnswer } from "../src/internal/model/rpcs.ts"
+import type { Cursor, RunAnswer } from "../src/internal/model/rpcs.ts"
 import * as Wire from "../src/internal/model/wire.ts"
 
 const params = { threadId: "t", turnId: "u", itemId: "i", delta: "text" }
@@ -202,5 +202,42 @@ describe("the log of a thread", () => {
       vi.advanceTimersByTime(4)
       yield* settled
       assert.deepStrictEqual(batches.splice(0), [["$moved"], ["i"]])
+    }))
+  /** Returns the next events of a consumer that comes back with a cursor. */
+  const next = (log: EventLog, from: Cursor, count: number) =>
+    log.follow(from).pipe(
+      Stream.map(Wire.read),
+      Stream.flattenIterable,
+      Stream.filter((event) => event.method !== "$here"),
+      Stream.take(count),
+      Stream.runCollect
+    )
+
+  it.effect("keeps no events but those of a running turn, if it is to keep none", () =>
+    Effect.gen(function*() {
+      const log = new EventLog(0)
+      log.begin(1)
+      log.append({ method: "$unknown", raw: { method: "before" } })
+      log.append({ method: "$unknown", raw: { method: "before" } })
+      log.add({ method: "$turnStarted", turnKey: "k", attempt: 1 })
+      log.append({ method: "$unknown", raw: { method: "inside" } })
+      const running = yield* next(log, { epoch: 1, seq: 0 }, 3)
+      assert.deepStrictEqual(running.map(({ method }) => method), ["$missed", "$turnStarted", "$unknown"])
+      log.add({ method: "$turnEnded", turnKey: "k" })
+      assert.deepStrictEqual(yield* next(log, { epoch: 1, seq: 0 }, 1), [
+        { method: "$missed", count: 5, cursor: { epoch: 1, seq: 5 } }
+      ])
+    }))
+
+  it.effect("reports the move of a thread that it has not opened yet", () =>
+    Effect.gen(function*() {
+      const log = new EventLog(100)
+      const reading = yield* Effect.forkChild(next(log, { epoch: 2, seq: 7 }, 2), { startImmediately: true })
+      log.begin(3)
+      log.add({ method: "$settled", requestId: "3.1" })
+      assert.deepStrictEqual(yield* Fiber.join(reading), [
+        { method: "$moved", epoch: 3, cursor: { epoch: 3, seq: 0 } },
+        { method: "$settled", requestId: "3.1", cursor: { epoch: 3, seq: 1 } }
+      ])
     }))
 })

@@ -11,23 +11,28 @@ import * as TestRunner from "effect/cluster/TestRunner"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as RpcClient from "effect/rpc/RpcClient"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import { askedFor, asking, everyRequest } from "./utils.ts"
 
 /** The requests that were decided about. */
-const seen: Array<{ readonly thread: string; readonly method: string; readonly tenant: string | undefined }> = []
+const seen: Array<Omit<ThreadGateway.GatewayRequest, "headers"> & { readonly tenant: string | undefined }> = []
 
-const authorize = ({ headers, method, thread }: ThreadGateway.GatewayRequest) =>
+const authorize = ({ headers, method, options, thread }: ThreadGateway.GatewayRequest) =>
   Effect.sync(() => {
     const tenant = headers["x-tenant"]
-    seen.push({ thread, method, tenant })
-    return tenant !== undefined && thread.startsWith(`${tenant}/`)
+    seen.push({ thread, method, options, tenant })
+    return tenant !== undefined && thread.startsWith(`${tenant}/`) && options?.model !== "expensive"
   })
 
 // @ts-expect-error A gateway without authorisation is no gateway.
@@ -38,7 +43,8 @@ ThreadGateway.layerHttp({ path: "/open" })
 const Gateways = HttpRouter.serve(
   Layer.mergeAll(
     ThreadGateway.layerWebSocket({ path: "/ws", authorize }),
-    ThreadGateway.layerHttp({ path: "/http", authorize })
+    ThreadGateway.layerHttp({ path: "/http", authorize }),
+    ThreadGateway.layerHttp({ path: "/http/models", authorize, allow: ["model", "limits"] })
   ),
   { disableLogger: true, disableListenLog: true }
 )
@@ -51,18 +57,67 @@ const host = ThreadHost.layer(asking).pipe(
 )
 
 /** A client of the gateway. */
-const connect = (protocol: "ws" | "http", headers: Readonly<Record<string, string>> = { "x-tenant": "a" }) =>
+const connect = (
+  protocol: "ws" | "http" | "http/models",
+  headers: Readonly<Record<string, string>> = { "x-tenant": "a" }
+) =>
   Effect.gen(function*() {
     const server = yield* HttpServer.HttpServer
     const url = new URL(NetAddress.formatUrlUnsafe(server.address))
     const context = yield* Layer.build(
       HostedThreads.layerRpc({
-        url: `${protocol}://127.0.0.1:${url.port}/${protocol}`,
+        url: `${protocol === "ws" ? "ws" : "http"}://127.0.0.1:${url.port}/${protocol}`,
         headers
       })
     )
     return Context.get(context, HostedThreads.HostedThreads)
   })
+
+/** A client without `HostedThreads`, which sends whatever it likes. */
+const raw = Effect.gen(function*() {
+  const { address } = yield* HttpServer.HttpServer
+  const url = `http://127.0.0.1:${new URL(NetAddress.formatUrlUnsafe(address)).port}/http`
+  const protocol = yield* Layer.build(
+    RpcClient.layerProtocolHttp({
+      url,
+      transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-tenant", "a"))
+    })
+      .pipe(Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson]))
+  )
+  return yield* Effect.provide(RpcClient.make(ThreadRpcs.group), protocol)
+})
+
+/** Every option that the host decides. */
+const protectedOptions: ReadonlyArray<
+  { readonly [N in ThreadGateway.ProtectedOption]: Required<Pick<HostedThreads.HostedTurnOptions, N>> }[
+    ThreadGateway.ProtectedOption
+  ]
+> = [
+  { additionalContext: {} },
+  { approvalMode: "autoReview" },
+  { approvalPolicy: "never" },
+  { approvalsReviewer: "user" },
+  { collaborationMode: null },
+  { cwd: "/" },
+  { cyberAccessProgram: null },
+  { disabledPluginIds: [] },
+  { effort: "high" },
+  { environments: [] },
+  { limits: { tokens: 1 } },
+  { model: "other" },
+  { multiAgentMode: null },
+  { parentTurnId: "other" },
+  { permissions: "other" },
+  { responsesapiClientMetadata: {} },
+  { responsesapiClientMetadataPatch: {} },
+  { rootTurnId: "other" },
+  { runtimeWorkspaceRoots: ["/"] },
+  { sandbox: "fullAccess" },
+  { sandboxPolicy: { type: "dangerFullAccess" } },
+  { serviceTier: "fast" },
+  { serviceTierForTurn: "fast" },
+  { turnTrigger: "other" }
+]
 
 describe("a gateway", () => {
   layer(host, { excludeTestServices: true })((it) => {
@@ -93,11 +148,85 @@ describe("a gateway", () => {
             seen.length = 0
             const error = yield* Effect.flip(Effect.asVoid(request))
             assert.deepInclude(error, { _tag: "ThreadUnavailableError", thread: "b/x", reason: "Refused" })
-            assert.deepStrictEqual(seen, [{ thread: "b/x", method, tenant: "a" }])
+            assert.deepStrictEqual(seen, [
+              { thread: "b/x", method, options: method === "Run" ? {} : undefined, tenant: "a" }
+            ])
           }
           assert.strictEqual((yield* askedFor("no")).length, 0)
         }))
     }
+
+    for (const protocol of ["ws", "http"] as const) {
+      it.effect(`refuses options that the host decides, over ${protocol}`, () =>
+        Effect.gen(function*() {
+          const thread = (yield* connect(protocol)).thread(`a/${protocol} options`)
+          const text = `refused over ${protocol}`
+          for (const options of protectedOptions) {
+            seen.length = 0
+            const error = yield* Effect.flip(thread.run(text, options))
+            const [field = ""] = Object.keys(options)
+            assert.deepInclude(error, { _tag: "InvalidInputError", field })
+            assert.include(error.message, `add ${JSON.stringify(field)} to \`allow\` of the gateway`)
+            assert.deepStrictEqual(seen.map(({ options }) => options), [options])
+          }
+          for (
+            const refused of [
+              Effect.asVoid(Effect.flatMap(thread.turn(text, { sandbox: "fullAccess" }), ({ run }) => run)),
+              Stream.runDrain(thread.stream(text, { sandbox: "fullAccess" }))
+            ]
+          ) {
+            assert.deepInclude(yield* Effect.flip(refused), { _tag: "InvalidInputError", field: "sandbox" })
+          }
+          assert.strictEqual((yield* askedFor(text)).length, 0)
+          assert.deepInclude(yield* thread.where, { state: "closed", epoch: 0 })
+
+          const result = yield* thread.run(text, {
+            outputSchema: { type: "object", properties: {}, required: [], additionalProperties: false },
+            subagents: "leave",
+            summary: "none",
+            sandbox: undefined
+          })
+          assert.strictEqual(result.finalResponse, text)
+        }))
+    }
+
+    it.effect("lets clients set the options that it allows, as far as it authorizes them", () =>
+      Effect.gen(function*() {
+        const thread = (yield* connect("http/models")).thread("a/models")
+        const refused = yield* Effect.flip(thread.run("expensive", { model: "expensive" }))
+        assert.deepInclude(refused, { _tag: "ThreadUnavailableError", reason: "Refused" })
+        const other = yield* Effect.flip(thread.run("other", { model: "cheap", effort: "high" }))
+        assert.deepInclude(other, { _tag: "InvalidInputError", field: "effort" })
+        yield* thread.run("cheap", { model: "cheap", limits: { tokens: Infinity } })
+        const [request] = yield* askedFor("cheap")
+        assert.strictEqual(request?.body.model, "cheap")
+        assert.strictEqual((yield* askedFor("expensive")).length + (yield* askedFor("other")).length, 0)
+      }))
+
+    it.effect("checks the requests of clients that speak the protocol themselves", () =>
+      Effect.gen(function*() {
+        const client = yield* raw
+        const send = (options: unknown, thread = "a/raw") =>
+          Effect.flip(client.Run({ thread, turnKey: "k", input: "raw", options, onCutOff: "fail" }))
+        for (
+          const [field, options] of [
+            ["whenBusy", { whenBusy: "steer" }],
+            ["output", { output: {} }],
+            ["clientUserMessageId", { clientUserMessageId: "other" }],
+            ["threadId", { threadId: "other" }],
+            ["__proto__", JSON.parse(`{ "__proto__": { "sandbox": "fullAccess" } }`)],
+            ["toString", { toString: "x" }],
+            ["sandbox", { sandbox: null }],
+            ["options", "fullAccess"],
+            ["options", [{ sandbox: "fullAccess" }]],
+            ["options", null]
+          ] as const
+        ) {
+          assert.deepInclude(yield* send(options), { _tag: "InvalidInputError", field })
+        }
+        assert.deepInclude(yield* send({}, "a/".padEnd(256, "n")), { _tag: "InvalidInputError", field: "thread" })
+        assert.strictEqual((yield* askedFor("raw")).length, 0)
+      }))
 
     it.effect("refuses a client that does not say who it is", () =>
       Effect.gen(function*() {
