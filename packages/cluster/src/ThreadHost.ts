@@ -45,8 +45,8 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
    */
   readonly maxIdleTime?: Duration.Input | undefined
   /**
-   * The number of events that are kept for consumers that come back with a cursor. All events of a running turn are kept.
-   * Default: 10,000.
+   * The number of events that are kept for consumers that come back with a cursor. All events of a running turn are kept. A number
+   * below 256 counts as 256: consumers that stay need these. Default: 10,000.
    */
   readonly keepEvents?: number | undefined
   /**

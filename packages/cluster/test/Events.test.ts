@@ -213,20 +213,28 @@ describe("the log of a thread", () => {
       Stream.runCollect
     )
 
-  it.effect("keeps no events but those of a running turn, if it is to keep none", () =>
+  it.effect("keeps few events if it is to keep none, but all of a running turn", () =>
     Effect.gen(function*() {
       const log = new EventLog(0)
       log.begin(1)
-      log.append({ method: "$unknown", raw: { method: "before" } })
-      log.append({ method: "$unknown", raw: { method: "before" } })
+      const append = (count: number) => {
+        for (let at = 0; at < count; at++) log.append({ method: "$unknown", raw: { method: "more" } })
+      }
+      append(600)
+      const few = yield* next(log, { epoch: 1, seq: 0 }, 2)
+      // 512 events become 256, and 88 more follow.
+      assert.deepInclude(few[0], { method: "$missed", count: 256 })
       log.add({ method: "$turnStarted", turnKey: "k", attempt: 1 })
-      log.append({ method: "$unknown", raw: { method: "inside" } })
-      const running = yield* next(log, { epoch: 1, seq: 0 }, 3)
-      assert.deepStrictEqual(running.map(({ method }) => method), ["$missed", "$turnStarted", "$unknown"])
+      append(1_000)
+      const running = yield* next(log, { epoch: 1, seq: 600 }, 1_001)
+      assert.deepStrictEqual(
+        running.map(({ cursor }) => cursor.seq),
+        Array.from({ length: 1_001 }, (_, at) => 601 + at)
+      )
       log.add({ method: "$turnEnded", turnKey: "k" })
-      assert.deepStrictEqual(yield* next(log, { epoch: 1, seq: 0 }, 1), [
-        { method: "$missed", count: 5, cursor: { epoch: 1, seq: 5 } }
-      ])
+      const ended = yield* next(log, { epoch: 1, seq: 600 }, 257)
+      assert.deepStrictEqual(ended[0], { method: "$missed", count: 746, cursor: { epoch: 1, seq: 1_346 } })
+      assert.strictEqual(ended.at(-1)?.method, "$turnEnded")
     }))
 
   it.effect("reports the move of a thread that it has not opened yet", () =>

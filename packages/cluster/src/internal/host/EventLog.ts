@@ -12,6 +12,9 @@ import * as Wire from "../model/wire.ts"
 /** The most events that one read takes. */
 const batch = 1024
 
+/** The fewest events that are kept: a consumer that rests must find those that arrive meanwhile, also when their turn has ended. */
+const fewest = 256
+
 /**
  * The rest of a consumer between two reads, in milliseconds: one for each event that it has read, within these bounds. Each read costs a
  * message and its acknowledgement, which cost far more than an event: a quick turn would keep both processes busy with messages of one
@@ -36,9 +39,9 @@ export class EventLog {
   private readonly keep: number
   private isHeld = false
 
-  /** Keeps at least `keep` events, and all of a running turn. */
+  /** Keeps at least `keep` events, or {@link fewest}, and all of a running turn. */
   constructor(keep: number) {
-    this.keep = keep
+    this.keep = Math.max(keep, fewest)
   }
 
   /** The cursor of the newest event. */
@@ -64,9 +67,7 @@ export class EventLog {
   private push(entry: Wire.Entry): void {
     this.last += 1
     this.entries.push(entry)
-    if (!this.isHeld && this.entries.length >= 2 * this.keep) {
-      this.entries = this.entries.slice(this.entries.length - this.keep)
-    }
+    if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
   }
 
   /** Adds an event of the host, which does not wait. */
