@@ -32,8 +32,8 @@ export interface TurnStep {
 
 /**
  * Runs a turn on a hosted thread, once for each execution of the workflow. The turn continues if the workflow's machine fails,
- * and the replayed workflow waits for that same turn. Interrupt it with `thread.interrupt({ turnKey })`; the key is the
- * execution's id and the step's name.
+ * and the replayed workflow waits for that same turn. Interrupt it with `thread.interrupt({ turnKey })`; the key is a hash of the
+ * execution's id and the step's name, which `thread.where` returns while the turn runs.
  *
  * @example
  * ```ts
@@ -90,7 +90,7 @@ const plain = ({ input, name, thread }: TurnStep, options: HostedThreads.HostedT
     execute: Effect.gen(function*() {
       const threads = yield* HostedThreads.HostedThreads
       const turnKey = yield* Activity.idempotencyKey(name)
-      // A handle, because the end of this machine is no wish to interrupt the turn.
+      // `turn`, not `run`: the shutdown of this machine must not interrupt the turn.
       const turn = yield* threads.thread(thread).turn(input, { ...options, turnKey })
       return yield* turn.run
     })

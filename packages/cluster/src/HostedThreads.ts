@@ -39,7 +39,7 @@ export type { Cursor, Location, OnCutOff } from "./internal/model/rpcs.ts"
  * @category services
  */
 export class HostedThreads extends Context.Service<HostedThreads, {
-  /** Returns the handle of a thread. Sends no request; the thread is created at its first turn. */
+  /** Returns the handle of a thread. Sends no request; the thread is created at its first turn or `read`. */
   readonly thread: (name: string) => HostedThread.HostedThread
 }>()("@effect-codex/cluster/HostedThreads") {}
 

@@ -19,7 +19,7 @@ import * as HostedThreads from "./HostedThreads.ts"
 import * as ThreadHost from "./ThreadHost.ts"
 import * as ThreadIndex from "./ThreadIndex.ts"
 
-// The runs of a process that ends are gone with it: nothing is gained by waiting long for their ends.
+// Runs end with their process here, so waiting long for them gains nothing.
 const runner = Sharding.layer.pipe(
   Layer.provideMerge(Runners.layerNoop),
   Layer.provideMerge(MessageStorage.layerMemory),

@@ -156,7 +156,7 @@ export const layerSql = (
           }))
         )
 
-      // A statement that says whether it changed a row has another form in each dialect, so it is read back.
+      // SQL dialects report changed rows differently, so the row is read back.
       const isOf = (name: string, epoch: number) => Effect.map(select(name), (thread) => thread?.epoch === epoch)
 
       const wanted = (name: string) =>

@@ -138,6 +138,16 @@ describe("the events of a run", () => {
     }))
 })
 
+/** Returns the next events of a consumer that comes back with a cursor. */
+const next = (log: EventLog, from: Cursor, count: number) =>
+  log.follow(from).pipe(
+    Stream.map(Wire.read),
+    Stream.flattenIterable,
+    Stream.filter((event) => event.method !== "$here"),
+    Stream.take(count),
+    Stream.runCollect
+  )
+
 describe("the log of a thread", () => {
   it.effect("sends quick events together, and those of the host at once", () =>
     Effect.gen(function*() {
@@ -203,16 +213,6 @@ describe("the log of a thread", () => {
       yield* settled
       assert.deepStrictEqual(batches.splice(0), [["$moved"], ["i"]])
     }))
-  /** Returns the next events of a consumer that comes back with a cursor. */
-  const next = (log: EventLog, from: Cursor, count: number) =>
-    log.follow(from).pipe(
-      Stream.map(Wire.read),
-      Stream.flattenIterable,
-      Stream.filter((event) => event.method !== "$here"),
-      Stream.take(count),
-      Stream.runCollect
-    )
-
   it.effect("keeps few events if it is to keep none, but all of a running turn", () =>
     Effect.gen(function*() {
       const log = new EventLog(0)

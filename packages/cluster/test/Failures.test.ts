@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { askedFor, count, killServers, setup } from "./utils.ts"
+import { askedFor, assertInOrder, count, killServers, reasonOf, setup } from "./utils.ts"
 
 let home = ""
 const script = {
@@ -102,8 +102,7 @@ describe("a turn that loses its app-server", () => {
         assert.strictEqual(methods.filter((method) => method === "$moved").length, 1)
         assert.strictEqual(methods.filter((method) => method === "$turnStarted").length, 2)
         assert.strictEqual(methods.at(-1), "$turnEnded")
-        const cursors = events.map(({ cursor }) => cursor.epoch * 1e6 + cursor.seq)
-        assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
+        assertInOrder(events)
       }))
 
     it.effect("leaves a thread whose file is missing alone until it is back", () =>
@@ -189,7 +188,7 @@ it.effect("a request that a runner interrupts fails, and does not interrupt its 
   Effect.gen(function*() {
     const threads = yield* HostedThreads.HostedThreads
     const error = yield* Effect.flip(threads.thread("moving").where)
-    assert.strictEqual(error._tag === "ThreadUnavailableError" ? error.reason : error._tag, "Unreachable")
+    assert.strictEqual(reasonOf(error), "Unreachable")
   }).pipe(Effect.provide(
     ThreadHost.layer().pipe(
       Layer.provideMerge(HostedThreads.layer),

@@ -12,8 +12,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
@@ -56,36 +54,30 @@ const host = ThreadHost.layer(asking).pipe(
   Layer.provideMerge(TestCodex.layer({ script: TestCodex.echo }))
 )
 
+const origin = HttpServer.HttpServer.useSync(({ address }) =>
+  `127.0.0.1:${new URL(NetAddress.formatUrlUnsafe(address)).port}`
+)
+
+/** The HTTP protocol of a client that speaks it itself. */
+const protocol = Layer.unwrap(
+  Effect.map(origin, (origin) => RpcClient.layerProtocolHttp({ url: `http://${origin}/http` }))
+)
+  .pipe(Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson]))
+
 /** A client of the gateway. */
 const connect = (
   protocol: "ws" | "http" | "http/models",
   headers: Readonly<Record<string, string>> = { "x-tenant": "a" }
 ) =>
   Effect.gen(function*() {
-    const server = yield* HttpServer.HttpServer
-    const url = new URL(NetAddress.formatUrlUnsafe(server.address))
     const context = yield* Layer.build(
       HostedThreads.layerRpc({
-        url: `${protocol === "ws" ? "ws" : "http"}://127.0.0.1:${url.port}/${protocol}`,
+        url: `${protocol === "ws" ? "ws" : "http"}://${yield* origin}/${protocol}`,
         headers
       })
     )
     return Context.get(context, HostedThreads.HostedThreads)
   })
-
-/** A client without `HostedThreads`, which sends whatever it likes. */
-const raw = Effect.gen(function*() {
-  const { address } = yield* HttpServer.HttpServer
-  const url = `http://127.0.0.1:${new URL(NetAddress.formatUrlUnsafe(address)).port}/http`
-  const protocol = yield* Layer.build(
-    RpcClient.layerProtocolHttp({
-      url,
-      transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-tenant", "a"))
-    })
-      .pipe(Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson]))
-  )
-  return yield* Effect.provide(RpcClient.make(ThreadRpcs.group), protocol)
-})
 
 /** Every option that the host decides. */
 const protectedOptions: ReadonlyArray<
@@ -205,9 +197,10 @@ describe("a gateway", () => {
 
     it.effect("checks the requests of clients that speak the protocol themselves", () =>
       Effect.gen(function*() {
-        const client = yield* raw
-        const send = (options: unknown, thread = "a/raw") =>
-          Effect.flip(client.Run({ thread, turnKey: "k", input: "raw", options, onCutOff: "fail" }))
+        const client = yield* RpcClient.make(ThreadRpcs.group)
+        const headers = { "x-tenant": "a" }
+        const send = (options: unknown, thread = "a/raw options") =>
+          Effect.flip(client.Run({ thread, turnKey: "k", input: "raw", options, onCutOff: "fail" }, { headers }))
         for (
           const [field, options] of [
             ["whenBusy", { whenBusy: "steer" }],
@@ -226,7 +219,28 @@ describe("a gateway", () => {
         }
         assert.deepInclude(yield* send({}, "a/".padEnd(256, "n")), { _tag: "InvalidInputError", field: "thread" })
         assert.strictEqual((yield* askedFor("raw")).length, 0)
-      }))
+      }).pipe(Effect.provide(protocol)))
+
+    it.effect("sends events to a client that speaks the protocol itself", () =>
+      Effect.gen(function*() {
+        const { thread } = yield* connect("ws")
+        yield* thread("a/raw").run("raw input", { turnKey: "raw" })
+        const client = yield* RpcClient.make(ThreadRpcs.group)
+        const headers = { "x-tenant": "a" }
+        const events = yield* client.Events({ thread: "a/raw", from: null, turnKey: "raw" }, { headers }).pipe(
+          Stream.map(ThreadRpcs.readEvents),
+          Stream.flattenIterable,
+          Stream.takeUntil(({ method }) => method === "$turnEnded"),
+          Stream.runCollect
+        )
+        const [here, started] = events
+        assert.deepStrictEqual(here?.method === "$here" && here.end, events.at(-1)?.cursor)
+        assert.deepInclude(started, { method: "$turnStarted", turnKey: "raw", attempt: 1 })
+        assert.strictEqual(
+          events.map((event) => event.method === "item/agentMessage/delta" ? event.params.delta : "").join(""),
+          "raw input"
+        )
+      }).pipe(Effect.provide(protocol)))
 
     it.effect("refuses a client that does not say who it is", () =>
       Effect.gen(function*() {

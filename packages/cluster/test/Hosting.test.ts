@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { askedFor, forgets, refusesNames, setup } from "./utils.ts"
+import { askedFor, forgets, reasonOf, refusesNames, setup } from "./utils.ts"
 
 describe("hosted threads", () => {
   layer(
@@ -148,7 +148,7 @@ describe("hosted threads", () => {
         assert.strictEqual(events.at(-1)?.method, "$turnEnded")
         assert.deepStrictEqual(yield* thread.run("wait", { turnKey: "long" }), result)
         const refused = yield* Effect.flip(thread.interrupt())
-        assert.strictEqual(refused._tag, "ThreadUnavailableError")
+        assert.strictEqual(reasonOf(refused), "NotRunning")
       }))
   })
 })

@@ -5,7 +5,7 @@ import * as Retention from "@effect-codex/cluster/Retention"
 import * as RunnerStatus from "@effect-codex/cluster/RunnerStatus"
 import * as ThreadGateway from "@effect-codex/cluster/ThreadGateway"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
-import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { CodexHome, Gate, Reply, ScriptedModel } from "@effect-codex/testing"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, layer } from "@effect/vitest"
 import { Codex } from "effect-codex"
@@ -25,6 +25,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as Tracer from "effect/Tracer"
 import { createServer } from "node:http"
 import * as Proxy from "./fleet/proxy.ts"
+import { machine } from "./machine.ts"
 import * as Postgres from "./postgres.ts"
 import { sql } from "./sql.ts"
 import { askedFor, killServers } from "./utils.ts"
@@ -69,7 +70,7 @@ const runner = Layer.unwrap(Effect.gen(function*() {
   })
 }))
 
-const machine = HttpRouter.serve(
+const operated = HttpRouter.serve(
   Layer.mergeAll(
     RunnerStatus.layerHttp(),
     PrometheusMetrics.layerHttp(),
@@ -83,10 +84,7 @@ const machine = HttpRouter.serve(
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 })),
   Layer.provideMerge(runner),
   Layer.provideMerge(database),
-  Layer.provideMerge(Layer.merge(
-    Postgres.layer,
-    CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo)))
-  )),
+  Layer.provideMerge(machine()),
   // The process has run other tests.
   Layer.provideMerge([tracer, Layer.succeed(Metric.MetricRegistry, new Map())])
 )
@@ -103,7 +101,7 @@ const get = (path: string) =>
     }))
 
 describe("operations", () => {
-  layer(machine, { excludeTestServices: true })((it) => {
+  layer(operated, { excludeTestServices: true })((it) => {
     it.effect("follow one trace from the client of a gateway to the turn", () =>
       Effect.gen(function*() {
         const context = yield* Layer.build(

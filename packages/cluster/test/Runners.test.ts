@@ -3,7 +3,7 @@ import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import * as RunnerStatus from "@effect-codex/cluster/RunnerStatus"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
-import { CodexHome, Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
+import { CodexHome, Gate, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import { Codex } from "effect-codex"
 import * as Context from "effect/Context"
@@ -16,14 +16,20 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { machine } from "./machine.ts"
 import * as Postgres from "./postgres.ts"
+import * as Processes from "./processes.ts"
 import { sql } from "./sql.ts"
-import { askedFor, asking, count, everyRequest, forgets, hostRefusesNames, refusesNames } from "./utils.ts"
-
-const machine = Layer.mergeAll(
-  Postgres.layer,
-  CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo)))
-)
+import {
+  askedFor,
+  asking,
+  assertInOrder,
+  count,
+  everyRequest,
+  forgets,
+  hostRefusesNames,
+  refusesNames
+} from "./utils.ts"
 
 /** A runner in a scope of its own, which ends it. */
 const startRunner = (options: CodexRunner.ClusterOptions) =>
@@ -50,12 +56,11 @@ const startRunner = (options: CodexRunner.ClusterOptions) =>
 const client = (options: CodexRunner.ClusterOptions) =>
   Effect.gen(function*() {
     const { url } = yield* Postgres.Postgres
-    const context = yield* Layer.build(CodexRunner.layerClient(options).pipe(Layer.provide(sql(url))))
-    return Context.get(context, HostedThreads.HostedThreads)
+    return Context.get(yield* Processes.client(url, options), HostedThreads.HostedThreads)
   })
 
 describe("two runners", () => {
-  layer(machine, { excludeTestServices: true })((it) => {
+  layer(machine(), { excludeTestServices: true })((it) => {
     for (const serialization of ["binary", "ndjson"] as const) {
       it.effect(`answer every request, in ${serialization}`, () =>
         Effect.gen(function*() {
@@ -123,8 +128,7 @@ describe("two runners", () => {
 
           const events = yield* Fiber.join(following)
           assert.strictEqual(events.filter(({ method }) => method === "$moved").length, 1)
-          const cursors = events.map(({ cursor }) => cursor.epoch * 1e6 + cursor.seq)
-          assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
+          assertInOrder(events)
         }),
       40_000
     )

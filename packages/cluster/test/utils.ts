@@ -1,4 +1,5 @@
 /** Common parts of the tests. */
+import type { HostedError } from "@effect-codex/cluster/HostedThreadError"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import type * as ThreadHost from "@effect-codex/cluster/ThreadHost"
 import type * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
@@ -24,6 +25,16 @@ export const askedFor = (text: string) =>
 /** Returns how often a text stands in the messages of the user of a request. */
 export const count = (request: ModelRequest.ModelRequest | undefined, text: string): number =>
   JSON.stringify(request?.body.input ?? []).split(JSON.stringify(text)).length - 1
+
+/** Returns the reason for which a thread is unavailable, or the tag of any other error. */
+export const reasonOf = (error: HostedError): string =>
+  error._tag === "ThreadUnavailableError" ? error.reason : error._tag
+
+/** Checks that the cursors of events ascend. */
+export const assertInOrder = (events: ReadonlyArray<HostedThreads.HostedEvent>): void => {
+  const cursors = events.map(({ cursor }) => cursor.epoch * 1e6 + cursor.seq)
+  assert.deepStrictEqual(cursors, [...new Set(cursors)].sort((one, other) => one - other))
+}
 
 /** Options of a host whose approvals are those of its clients. */
 export const asking: ThreadHost.HostOptions = {
@@ -61,7 +72,7 @@ export const everyRequest = (thread: HostedThreads.HostedThread) =>
     assert.strictEqual((yield* turn.run).status, "interrupted")
     for (const refused of [thread.steer("more"), thread.interrupt()]) {
       const error = yield* Effect.flip(refused)
-      assert.strictEqual(error._tag === "ThreadUnavailableError" && error.reason, "NotRunning")
+      assert.strictEqual(reasonOf(error), "NotRunning")
     }
 
     yield* model.enqueue(

@@ -18,7 +18,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Places from "../places.ts"
 import * as Postgres from "../postgres.ts"
-import { askedFor } from "../utils.ts"
+import { askedFor, reasonOf } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
 import { heldBy, load, machine, namesOf, start } from "./load.ts"
 import { ThreeTurns } from "./workflow.ts"
@@ -208,7 +208,7 @@ describe("a fleet", () => {
         yield* index.record("elsewhere", epoch, { threadId: id, progress: "begun" })
         yield* index.release("elsewhere", epoch)
         const error = yield* Effect.flip(threads.thread("elsewhere").run("here"))
-        assert.strictEqual(error._tag === "ThreadUnavailableError" ? error.reason : error._tag, "LockedElsewhere")
+        assert.strictEqual(reasonOf(error), "LockedElsewhere")
         yield* elsewhere.threadArchive(id)
         yield* elsewhere.threadUnarchive(id)
         assert.strictEqual((yield* threads.thread("elsewhere").run("here again")).threadId, id)
@@ -234,7 +234,7 @@ describe("a fleet", () => {
         const [request] = yield* askedFor("short")
         yield* request?.outcome ?? Effect.void
         const refused = yield* Effect.flip(threads.thread("refused").run("refused"))
-        assert.strictEqual(refused._tag === "ThreadUnavailableError" ? refused.reason : refused._tag, "Storage")
+        assert.strictEqual(reasonOf(refused), "Storage")
         yield* postgres.start
 
         assert.strictEqual((yield* turn.run).finalResponse, "during the outage")

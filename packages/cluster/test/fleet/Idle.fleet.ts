@@ -1,18 +1,11 @@
 /** Many threads, few of them active: the others leave the memory of the app-servers, and come back when they are used. */
-import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import * as Postgres from "../postgres.ts"
+import { machine } from "../machine.ts"
 import { namesOf, start } from "./load.ts"
-
-const machine = Layer.mergeAll(
-  Postgres.layer,
-  CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo)))
-)
 
 /** `FLEET_IDLE` sets another number of threads. */
 const all = Number(process.env["FLEET_IDLE"] ?? 1_000)
@@ -20,7 +13,7 @@ const active = 50
 const most = 60
 
 describe("a fleet", () => {
-  layer(machine, { excludeTestServices: true, timeout: 60_000 })((it) => {
+  layer(machine(), { excludeTestServices: true, timeout: 60_000 })((it) => {
     it.effect("keeps in memory what is used, and opens the rest again with its history", () =>
       Effect.gen(function*() {
         const { runners, threads } = yield* start("idle", 2)

@@ -1,10 +1,10 @@
 /** Answers that were deleted from the database: the next runner finds them in the history of the thread. */
 import * as Retention from "@effect-codex/cluster/Retention"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
-import { CodexHome, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { machine } from "../machine.ts"
 import * as Places from "../places.ts"
 import * as Postgres from "../postgres.ts"
 import { sql } from "../sql.ts"
@@ -46,8 +46,5 @@ it.live("a deleted answer is that of the thread's history, however long ago", ()
     )
   }).pipe(
     Effect.scoped,
-    Effect.provide(Layer.mergeAll(
-      Postgres.layer,
-      CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(TestCodex.echo)))
-    ))
+    Effect.provide(machine())
   ))

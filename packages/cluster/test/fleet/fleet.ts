@@ -1,17 +1,15 @@
 /** A fleet of processes: a model, a shared home, a database, and runners that can be started and killed. */
-import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import { CodexHome } from "@effect-codex/testing"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { type ChildProcess, spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Places from "../places.ts"
 import { freePort, Postgres } from "../postgres.ts"
-import { sql } from "../sql.ts"
+import * as Processes from "../processes.ts"
 import { kill, serversWith } from "../utils.ts"
 import * as Proxy from "./proxy.ts"
 import type { Options } from "./runner.ts"
@@ -20,8 +18,8 @@ import type { Options } from "./runner.ts"
 export const failover = "4 seconds"
 
 /**
- * The time of the guarantee until the threads of a dead runner are open elsewhere: `failover`, and two looks of a second at who is
- * alive. In milliseconds.
+ * The time of the guarantee until the threads of a dead runner are open elsewhere, in milliseconds: `failover`, and two one-second
+ * checks of the live runners.
  */
 export const moved = Duration.toMillis(failover) + 2_000
 
@@ -75,25 +73,16 @@ const spawnRunner = (own: Pick<Options, "listen" | "port" | "prefix" | "url">) =
     const sqliteHome = join(home.workspace, `sqlite-${own.port}`)
     mkdirSync(sqliteHome)
     const options: Options = { ...own, home: home.env, cwd: home.workspace, sqliteHome, failover }
-    const child = spawn(
-      process.execPath,
-      ["--conditions=@effect-codex/source", join(import.meta.dirname, "runner.ts")],
-      { env: { ...process.env, RUNNER: JSON.stringify(options) }, stdio: ["ignore", "ignore", "inherit"] }
-    )
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+    const script = join(import.meta.dirname, "runner.ts")
+    const { child, signal } = yield* Processes.spawnRunner(script, options, ["--conditions=@effect-codex/source"])
     const servers = () => serversWith(`CODEX_SQLITE_HOME=${sqliteHome}`)
     const runner: Runner = {
       address: `127.0.0.1:${own.port}`,
       process: child,
-      signal: (signal) =>
-        Effect.suspend(() => {
-          child.kill(signal)
-          return signal === "SIGSTOP" || signal === "SIGCONT" ? Effect.void : Effect.promise(() => ended)
-        }),
+      signal,
       killServer: Effect.sync(() => kill(servers())),
       loaded: Effect.sync(() => locksOf(home.codexHome, servers()))
     }
-    yield* Effect.addFinalizer(() => runner.signal("SIGKILL"))
     return runner
   })
 
@@ -101,7 +90,7 @@ const spawnRunner = (own: Pick<Options, "listen" | "port" | "prefix" | "url">) =
 export const client = (prefix: string, runners: ReadonlyArray<Runner>) =>
   Effect.gen(function*() {
     const { url } = yield* Postgres
-    const services = yield* Layer.build(CodexRunner.layerClient({ prefix, failover }).pipe(Layer.provide(sql(url))))
+    const services = yield* Processes.client(url, { prefix, failover })
     const threads = Context.get(services, HostedThreads.HostedThreads)
     yield* Places.serve(threads, runners)
     return { threads, services }

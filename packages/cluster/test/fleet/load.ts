@@ -6,10 +6,10 @@ import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Machine from "../machine.ts"
 import * as Places from "../places.ts"
-import * as Postgres from "../postgres.ts"
+import { reasonOf } from "../utils.ts"
 import * as Fleet from "./fleet.ts"
 
 const slowly = {
@@ -18,10 +18,7 @@ const slowly = {
 }
 
 /** A database, a home, and a model that takes its time. */
-export const machine = Layer.mergeAll(
-  Postgres.layer,
-  CodexHome.layer().pipe(Layer.provideMerge(ScriptedModel.layer(slowly)))
-)
+export const machine = Machine.machine(slowly)
 
 /** Starts runners, and a client that waits until they serve. */
 export const start = (prefix: string, count: number) =>
@@ -64,8 +61,7 @@ export const load = <E = never, R = never>(
     const goesOn = (turns: number) => turns < size.turns || !isDone
     const run = (name: string, turnKey: string) =>
       Effect.retry(threads.thread(name).run(`do ${turnKey}`, { turnKey, onCutOff: "continue" }), {
-        while: (error) =>
-          size.asksAgain === true && error._tag === "ThreadUnavailableError" && error.reason === "Storage",
+        while: (error) => size.asksAgain === true && reasonOf(error) === "Storage",
         schedule: Schedule.spaced("200 millis")
       })
     const keys = new Map(namesOf(prefix, size).map((name): [string, Array<string>] => [name, []]))

@@ -52,7 +52,8 @@ export interface Figures {
   readonly failover: number
 }
 
-const options = JSON.parse(process.argv[2] ?? "{}") as Options
+// `Cluster.ts` has written them.
+const options: Options = JSON.parse(process.argv[2] ?? "{}")
 const { quick, serialization } = options
 const turns = quick ? 10 : 40
 const manyDeltas = 5_000
@@ -64,7 +65,7 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return Effect.map(effect, () => performance.now() - start)
   })
 
-/** Runs an effect one after the other. */
+/** Runs effects one after the other. */
 const times = <A, E, R>(count: number, effect: (at: number) => Effect.Effect<A, E, R>) =>
   Effect.forEach(Array.from({ length: count }), (_, at) => effect(at))
 
@@ -110,7 +111,7 @@ const streamed = <E, R>(events: Stream.Stream<{ readonly method: string }, E, R>
       }))
   })
 
-/** Adds the CPU time that it takes, in milliseconds. */
+/** Runs an effect, and adds the CPU time it used to its result, in milliseconds. */
 const withCpu = <A extends object, E, R>(used: Effect.Effect<number>, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const before = yield* used

@@ -1,18 +1,15 @@
 /**
  * A fleet of processes on one machine, and its client.
  */
-import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import { ThreadIndex } from "@effect-codex/cluster/ThreadIndex"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { fork } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { freePort } from "../../../../cluster/test/postgres.ts"
-import { sql } from "../../../../cluster/test/sql.ts"
+import * as Processes from "../../../../cluster/test/processes.ts"
 import type { Cluster, Options, usage } from "./runner.ts"
 
 /** The machine on which the processes run. */
@@ -49,34 +46,27 @@ export const startRunner = (machine: Machine, cluster: Cluster, maxIdleTime: Opt
       maxIdleTime,
       env: serverEnv(machine, `sqlite-${port}`)
     }
-    const child = fork(join(import.meta.dirname, "runner.ts"), {
-      execArgv: [...process.execArgv, "--expose-gc"],
-      env: { ...process.env, RUNNER: JSON.stringify(options) },
-      stdio: ["ignore", "ignore", "inherit", "ipc"]
-    })
-    const ended = once(child, "exit")
+    const script = join(import.meta.dirname, "runner.ts")
+    const { child, signal } = yield* Processes.spawnRunner(script, options, [...process.execArgv, "--expose-gc"])
     const runner: Runner = {
       address: `127.0.0.1:${port}`,
       ask: (what) =>
         Effect.promise(async () => {
           const answer = once(child, "message")
           child.send(what)
-          const [value] = await answer
-          return value as number
+          // The figures of `usage` are numbers.
+          const [value]: ReadonlyArray<number> = await answer
+          return value ?? NaN
         }),
-      kill: Effect.promise(async () => {
-        child.kill("SIGKILL")
-        await ended
-      })
+      kill: signal("SIGKILL")
     }
-    yield* Effect.addFinalizer(() => runner.kill)
     return runner
   })
 
 /** A member of the cluster without threads. */
 export const client = ({ database }: Machine, cluster: Cluster) =>
   Effect.map(
-    Layer.build(CodexRunner.layerClient(cluster).pipe(Layer.provide(sql(database)))),
+    Processes.client(database, cluster),
     (services) => ({
       threads: Context.get(services, HostedThreads.HostedThreads),
       index: Context.get(services, ThreadIndex)

@@ -1,16 +1,12 @@
 /**
- * A runner in a process of its own. Its options are in the variable `RUNNER`, as JSON. It tells its
- * parent of its CPU time and its memory.
+ * A runner in a process of its own. Its options are in the variable `RUNNER`, as JSON. It reports its
+ * CPU time and memory to its parent.
  */
 import * as CodexRunner from "@effect-codex/cluster/CodexRunner"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Codex from "effect-codex/Codex"
 import type * as Duration from "effect/Duration"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
-import { sql } from "../../../../cluster/test/sql.ts"
+import * as Processes from "../../../../cluster/test/processes.ts"
 
 /** The options of a cluster. */
 export interface Cluster {
@@ -49,17 +45,15 @@ export const usage = {
 }
 
 if (import.meta.main) {
-  const { database, env, port, workspace, ...options } = JSON.parse(process.env["RUNNER"] ?? "{}") as Options
+  // `fleet.ts` has written them.
+  const { database, env, port, workspace, ...options }: Options = JSON.parse(process.env["RUNNER"] ?? "{}")
   process.on("message", (asked: keyof typeof usage) => process.send?.(usage[asked]()))
-  CodexRunner.layer({
-    ...options,
-    address: { host: "127.0.0.1", port },
-    codex: Codex.layer({ cwd: workspace, env, restart: Schedule.spaced("200 millis") })
-  }).pipe(
-    Layer.provide(sql(database)),
-    Layer.provide(Logger.layer([Logger.withConsoleError(Logger.formatSimple)])),
-    Layer.provide(Layer.succeed(References.MinimumLogLevel, "Error")),
-    Layer.launch,
-    NodeRuntime.runMain
+  Processes.runMain(
+    database,
+    CodexRunner.layer({
+      ...options,
+      address: { host: "127.0.0.1", port },
+      codex: Codex.layer({ cwd: workspace, env, restart: Schedule.spaced("200 millis") })
+    })
   )
 }

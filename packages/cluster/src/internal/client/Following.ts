@@ -13,11 +13,11 @@ import type { Followed, HostedEvent } from "../model/events.ts"
 import type { Cursor, RunAnswer, WireEvents } from "../model/rpcs.ts"
 import * as Wire from "../model/wire.ts"
 
-/** True if the cursor `at` is behind `than`, or the same. */
+/** Returns true if `at` is not after `than`. */
 const isUpTo = (at: Cursor, than: Cursor): boolean =>
   at.epoch < than.epoch || (at.epoch === than.epoch && at.seq <= than.seq)
 
-/** True if a later subscription can go on where the failed one stopped. */
+/** Returns true if a new subscription can continue where the failed one stopped. */
 const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
   cause.reasons.every((reason) =>
     reason._tag === "Interrupt"
@@ -26,8 +26,8 @@ const canGoOn = (cause: Cause.Cause<HostedError>): boolean =>
   )
 
 /**
- * Emits the events after a cursor, or from now on, for ever: where a subscription ends or fails for want of a runner, the next one
- * goes on. The first element says where it begins.
+ * Emits the events after a cursor, or from now on, and does not end: if a subscription ends, or no runner can be reached, it
+ * subscribes again after the last event. The first element carries the cursor where it begins.
  */
 export const follow = (
   events: (from: Cursor | null) => Stream.Stream<WireEvents, HostedError>,
@@ -82,10 +82,10 @@ export const ofRun = (
 ): Stream.Stream<HostedEvent, HostedError> =>
   Stream.callback<HostedEvent, HostedError>((queue) =>
     Effect.gen(function*() {
-      // All events from before the subscription are read.
+      // Succeeds when all events from before the subscription have been read.
       const current = yield* Deferred.make<void, HostedError>()
       const passed = yield* Deferred.make<void>()
-      // A completed turn has but one answer, whose way to the client is longer than that of the events.
+      // Succeeds at the end of a completed turn. Its result is final, and the answer arrives later than the events: do not wait for it.
       const certain = yield* Deferred.make<undefined>()
       let end: Cursor | undefined
       let newest: Cursor | undefined

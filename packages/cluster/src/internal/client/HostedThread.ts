@@ -25,8 +25,8 @@ import * as HostedTurn from "./HostedTurn.ts"
 /**
  * A handle of a thread on the cluster, by its name. A plain value: its methods need no services.
  *
- * The thread is created at its first turn, on the machine to which its name is assigned. It moves when machines fail, leave or
- * join; the handle stays the same. Names have at most 255 characters.
+ * The thread is created at its first turn or `read`, on the machine to which its name is assigned. It moves when machines fail,
+ * leave or join; the handle stays the same. Names have at most 255 characters.
  *
  * @category models
  */
@@ -113,7 +113,7 @@ export interface HostedThread {
   readonly where: Effect.Effect<Location, HostedError>
 }
 
-/** A run is safe to ask for again: its key makes it one run. */
+/** The schedule for sending a run again, which is safe: runs with the same key are one run. */
 const again = Schedule.upTo(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")]), {
   times: 10
 })

@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type { HostedError } from "../model/errors.ts"
 import type { ThreadIndex, ThreadIndexError } from "../model/ThreadIndex.ts"
 import type { EventLog } from "./EventLog.ts"
 import type { Lingering } from "./Lingering.ts"
@@ -21,7 +22,7 @@ export interface Activation {
   readonly codex: Codex.Codex["Service"]
   readonly index: ThreadIndex["Service"]
   readonly log: EventLog
-  /** Runs an effect as long as the activation lives, and without the context of the request that begins it, which would live as long. */
+  /** Runs an effect for as long as the activation lives, without the context of the request that started it, which would be retained. */
   readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /** Starts a Codex thread with the options of the host. */
   readonly start: Effect.Effect<Thread.Thread, CodexError.ThreadError>
@@ -46,6 +47,22 @@ export const durably = <A>(operation: Effect.Effect<A, ThreadIndexError>): Effec
     Effect.retry(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])),
     Effect.orDie
   )
+
+/** Returns true if the server was lost: the outcome of the turn is unknown until the thread is opened again. */
+export const isLoss = (error: HostedError): boolean =>
+  error._tag === "CodexConnectionError" || error._tag === "CodexConnectError" || error._tag === "CodexTimeoutError"
+  || (error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound")
+
+/** The number of losses of the server after which a request fails with the last of them. */
+const maxLosses = 8
+
+/** Tries an effect again after each loss of the server, which starts again meanwhile. */
+export const outlast = <A>(effect: Effect.Effect<A, HostedError>): Effect.Effect<A, HostedError> =>
+  Effect.retry(effect, {
+    while: isLoss,
+    times: maxLosses,
+    schedule: Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")])
+  })
 
 /** Leaves a request unanswered, for the thread's owner. */
 export const abandon = Effect.failCause(Cause.annotate(Cause.interrupt(), ClusterSchema.Abandon.annotation))

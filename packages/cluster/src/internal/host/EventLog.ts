@@ -16,8 +16,8 @@ const batch = 1024
 const fewest = 256
 
 /**
- * The rest of a consumer between two reads, in milliseconds: one for each event that it has read, within these bounds. Each read costs a
- * message and its acknowledgement, which cost far more than an event: a quick turn would keep both processes busy with messages of one
+ * The pause of a consumer between two reads: one millisecond per event read, within these bounds. Each read costs a message and its
+ * acknowledgement, which cost far more than an event: without a pause, a fast turn would keep both processes busy with messages of one
  * event each.
  */
 const rest = { min: 4, max: 32 }
@@ -121,7 +121,7 @@ export class EventLog {
     return at < 0 ? undefined : { epoch: this.current, seq: this.last - this.entries.length + at }
   }
 
-  /** Returns what follows a cursor, with the events that say what is missing, and the cursor after it. */
+  /** Returns the events after a cursor, preceded by `$moved` or `$missed` if needed, and the cursor of the last. */
   private read(
     at: Cursor
   ): { readonly events: ReadonlyArray<WireEvents>; readonly count: number; readonly at: Cursor } {

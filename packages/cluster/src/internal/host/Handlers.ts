@@ -9,7 +9,7 @@ import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
 import { checkNames } from "../model/names.ts"
 import { fromWire } from "../model/options.ts"
 import type { Cursor, Location, OnCutOff, RunAnswer, WireEvents } from "../model/rpcs.ts"
-import { type Activation, durably } from "./Activation.ts"
+import { type Activation, durably, outlast } from "./Activation.ts"
 import * as Opening from "./Opening.ts"
 import type { Requests } from "./Requests.ts"
 import * as Runs from "./Runs.ts"
@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
   const opening = yield* Opening.make(activation)
   const runs = yield* Runs.make(activation, opening)
 
-  /** A thread that began a turn is opened for those who follow it: they see where they are. */
+  /** Opens a thread that has had a turn, so that its consumers learn its current epoch. */
   const openIfBegun = Effect.suspend(() =>
     opening.current() !== undefined ? Effect.void : Effect.flatMap(
       durably(index.get(name)),
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
     run: ({ input, options, ...asked }) =>
       Effect.flatMap(fromWire(options), (options) => runs.run({ ...asked, input: input as Input, options })),
     events: (from, turnKey) =>
-      Stream.unwrap(Effect.as(Effect.andThen(checked(turnKey), openIfBegun), log.follow(from, turnKey))),
+      Stream.unwrap(Effect.as(Effect.andThen(checked(turnKey), outlast(openIfBegun)), log.follow(from, turnKey))),
     steer: (turnKey, input) =>
       Effect.flatMap(checked(turnKey), (): Effect.Effect<void, HostedError> => {
         const running = runs.running()

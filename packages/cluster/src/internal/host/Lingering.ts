@@ -1,13 +1,13 @@
 /**
- * Threads that outlive their activation, or the ownership of their runner: a turn that runs is no reason to cut it off, because the
- * lock of its file keeps the next owner away until it has ended. And a runner that hangs in a request to the database cannot end an
- * activation; then its thread is released all the same.
+ * Threads that outlive their activation. A running turn is not cut off when its runner loses the thread: the lock of its file keeps
+ * the next owner waiting until the turn has ended. A runner that hangs in a database request cannot end its activations, so this
+ * module releases their threads.
  */
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Schedule from "effect/Schedule"
 
-/** The time between two looks at the ownership of threads. */
+/** The time between two checks of the ownership of threads. */
 const interval = "1 second"
 
 /** The threads of a runner that are released later. */
@@ -50,6 +50,6 @@ export const make = Effect.gen(function*() {
   return lingering
 })
 
-/** Releases a thread after the end of its turn. A release is not left in its middle. */
+/** Releases a thread after the end of its turn. A release that has begun is not interrupted. */
 export const afterwards = (end: Effect.Effect<unknown, unknown>, release: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.andThen(Effect.exit(end), Effect.uninterruptible(release))

@@ -26,7 +26,7 @@ const answers = Metric.counter("codex.cluster.runs", { description: "Answered ru
 const during = (gauge: Metric.Gauge<number>) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(Metric.modify(gauge, 1), () => effect, () => Metric.modify(gauge, -1))
 
-/** Counts a run that waits for its turn, until the returned effect. */
+/** Counts a run that waits for its turn, until {@link waited}. */
 export const waits = Metric.modify(queued, 1)
 /** Counts the end of a wait. */
 export const waited = Metric.modify(queued, -1)
@@ -58,9 +58,9 @@ export const closed = Metric.modify(hosted, -1)
 const outcomeOf = (exit: Exit.Exit<RunAnswer, HostedError>): string => {
   if (Exit.isSuccess(exit)) return exit.value.result.status
   const failed = exit.cause.reasons.find((reason) => reason._tag === "Fail")
-  return failed?._tag === "Fail" ? failed.error._tag : "abandoned"
+  return failed?._tag === "Fail" ? failed.error._tag : "defect"
 }
 
-/** Counts an answered run, by the status of its turn or the tag of its error. */
+/** Counts an answered run, by the status of its turn, the tag of its error, or `defect`. */
 export const answered = (exit: Exit.Exit<RunAnswer, HostedError>): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(answers, { outcome: outcomeOf(exit) }), 1)

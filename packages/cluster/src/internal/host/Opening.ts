@@ -6,7 +6,6 @@
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Thread from "effect-codex/Thread"
-import type { Turn } from "effect-codex/Turn"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -17,7 +16,7 @@ import { abandon, type Activation, durably } from "./Activation.ts"
 import * as Lingering from "./Lingering.ts"
 import * as Measures from "./Measures.ts"
 
-/** The number of turns in which an unanswered run is searched. Runs are serial, so only the last ones can be unanswered. */
+/** The number of recent turns that are searched for an unanswered run. Runs are serial, so only the last ones can be unanswered. */
 const searched = 20
 
 /** The time for a foreign program to close a thread that its last owner has released, in milliseconds. */
@@ -33,8 +32,10 @@ export interface Opened {
   /** The last turns when it was opened, newest first. */
   readonly turns: ReadonlyArray<Protocol.Turn>
   progress: Progress
-  /** The turn that runs. */
-  turn: Turn | undefined
+  /** Waits for the end of the turn that runs or starts. Undefined if there is none. */
+  ending: Effect.Effect<unknown, HostedError> | undefined
+  /** Completes when the thread is lost. */
+  readonly gone: Deferred.Deferred<void>
 }
 
 /** The opening of one activation. */
@@ -47,7 +48,7 @@ export interface Opening {
   readonly seen: (turnId: string) => Effect.Effect<void>
   /** The open thread, if there is one. */
   readonly current: () => Opened | undefined
-  /** The step that it is at, for `Where`. */
+  /** The current step, for `Where`. */
   readonly step: () => { readonly state: "closed" | "opening" | "waiting" | "open"; readonly detail: string | null }
 }
 
@@ -58,7 +59,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   const releasing = yield* Semaphore.make(1)
   const ends = new Map<string, Deferred.Deferred<void>>()
   let opened: Opened | undefined
-  /** The one that was opened last, also when it is lost. */
+  /** The thread that was opened last, even if it is lost. */
   let last: Opened | undefined
   let row: IndexedThread | undefined
   let state: "closed" | "opening" | "waiting" | "open" = "closed"
@@ -152,8 +153,8 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     )
 
   /** Copies the notifications of the thread into the log. */
-  const follow = (opened: Opened) =>
-    Stream.runForEachArray(opened.thread.notifications, (events) =>
+  const follow = ({ gone, thread }: Opened) =>
+    Stream.runForEachArray(thread.notifications, (events) =>
       Effect.sync(() => {
         for (const event of events) {
           log.append(event)
@@ -162,14 +163,41 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
         log.wake()
       })).pipe(
         Effect.ignore,
-        Effect.ensuring(Effect.andThen(Effect.sync(() => lost(opened)), Measures.closed))
+        // The same notifications may be those of the next epoch.
+        Effect.raceFirst(Deferred.await(gone))
       )
 
-  const lost = (gone: Opened): void => {
-    if (opened !== gone) return
+  const lost = (former: Opened): void => {
+    Deferred.doneUnsafe(former.gone, Effect.void)
+    if (opened !== former) return
     opened = undefined
     state = "closed"
   }
+
+  /** Begins an epoch with a thread that this activation holds. */
+  const begin = ({ epoch, owner }: IndexedThread, held: Pick<Opened, "thread" | "turns" | "progress">) =>
+    Effect.gen(function*() {
+      const now: Opened = { ...held, epoch, ending: undefined, gone: yield* Deferred.make<void>() }
+      ends.clear()
+      log.begin(epoch)
+      const { thread, turns: [newest] } = now
+      if (newest !== undefined && newest.status !== "completed") {
+        for (const item of newest.items) {
+          const params = { item, threadId: thread.id, turnId: newest.id, completedAtMs: 0 }
+          log.append({ method: "item/completed", params, raw: { method: "item/completed", params } })
+        }
+      }
+      log.wake()
+      opened = now
+      last = now
+      state = "open"
+      detail = null
+      yield* Measures.opened(epoch, owner, runner)
+      yield* activation.fork(
+        Effect.ensuring(follow(now), Effect.andThen(Effect.sync(() => lost(now)), Measures.closed))
+      )
+      return now
+    })
 
   const open: Effect.Effect<Opened, HostedError> = Effect.gen(function*() {
     state = "opening"
@@ -182,25 +210,8 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       ? yield* anew(opening)
       : yield* resumed(opening, threadId)
     if (held === undefined) return yield* open
-    const { progress, thread, turns } = held
-    const now: Opened = { epoch: opening.epoch, thread, turns, progress, turn: undefined }
-    row = { ...opening, threadId: thread.id }
-    log.begin(opening.epoch)
-    const [newest] = turns
-    if (newest !== undefined && newest.status !== "completed") {
-      for (const item of newest.items) {
-        const params = { item, threadId: thread.id, turnId: newest.id, completedAtMs: 0 }
-        log.append({ method: "item/completed", params, raw: { method: "item/completed", params } })
-      }
-    }
-    log.wake()
-    opened = now
-    last = now
-    state = "open"
-    detail = null
-    yield* Measures.opened(opening.epoch, opening.owner, runner)
-    yield* activation.fork(follow(now))
-    return now
+    row = { ...opening, threadId: held.thread.id }
+    return yield* Effect.uninterruptible(begin(opening, held))
   }).pipe(
     Effect.onError(() =>
       Effect.sync(() => {
@@ -217,14 +228,18 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   const release = Effect.gen(function*() {
     if (row === undefined || row.threadId === null || !mayHold) return
     const { epoch, threadId } = row
-    if (!(yield* isLoaded(threadId))) return
-    if (last?.progress === "new" || activation.release === "unsubscribe") {
-      yield* codex.client.request("thread/unsubscribe", { threadId })
-      return
+    if (yield* isLoaded(threadId)) {
+      if (last?.progress === "new") yield* codex.client.request("thread/unsubscribe", { threadId })
+      else if (activation.release === "unsubscribe") {
+        yield* codex.client.request("thread/unsubscribe", { threadId })
+        // The server keeps the lock for a minute. Without an owner, the next one would take it for a foreign program's.
+        return
+      } else {
+        // Archiving frees the lock. The file goes back at once, because other servers may know it by its old path alone.
+        yield* codex.threadArchive(threadId)
+        yield* codex.threadUnarchive(threadId)
+      }
     }
-    // Archiving frees the lock. The file goes back at once, because other servers may know it by its old path alone.
-    yield* codex.threadArchive(threadId)
-    yield* codex.threadUnarchive(threadId)
     yield* index.release(name, epoch)
   }).pipe(
     // A server that is gone holds no lock.
@@ -237,12 +252,12 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
   const watched = lingering.watch(
     name,
     isOwner,
-    Effect.suspend(() => Lingering.afterwards(last?.turn?.run ?? Effect.void, release))
+    Effect.suspend(() => Lingering.afterwards(last?.ending ?? Effect.void, release))
   )
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(activation.isEnding, (isEnding) => {
-      const turn = activation.canLinger && !isEnding ? last?.turn : undefined
-      return turn === undefined ? release : lingering.release(name, turn.run, release)
+      const ending = activation.canLinger && !isEnding ? last?.ending : undefined
+      return ending === undefined ? release : lingering.release(name, ending, release)
     })
   )
   yield* Effect.addFinalizer(() => watched)

@@ -1,8 +1,8 @@
 /**
  * The runs of a thread: one after the other, each answered once.
  *
- * The history of the thread tells what became of a key. Absent: the turn never began. Completed or failed: that is the answer.
- * Interrupted: by somebody's wish, which the index records before it is sent, or by a failure, which is never passed off as a wish.
+ * The history of the thread shows the outcome of a key. Absent: the turn never began. Completed or failed: that is the answer.
+ * Interrupted: on request, which the index records first, or by a failure, which is never reported as a request.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { InvalidInputError } from "effect-codex/CodexError"
@@ -17,17 +17,14 @@ import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../model/errors.ts"
 import { checkNames } from "../model/names.ts"
-import type { OnCutOff, RunAnswer } from "../model/rpcs.ts"
-import { abandon, type Activation, durably } from "./Activation.ts"
+import type { Cursor, OnCutOff, RunAnswer } from "../model/rpcs.ts"
+import { abandon, type Activation, durably, isLoss, outlast } from "./Activation.ts"
 import { find, type Found, maxAttempts, messageId } from "./keys.ts"
 import * as Measures from "./Measures.ts"
 import type { Opened, Opening } from "./Opening.ts"
 
 /** The most answers that an activation keeps. */
 const keptAnswers = 100
-
-/** The number of losses of the server after which a run fails with the last of them. */
-const maxLosses = 8
 
 /** A run as it was asked for. */
 export interface Asked {
@@ -59,7 +56,7 @@ const continuation =
   "Your previous turn was cut off: the machine that ran it failed. The user did not interrupt it. Commands that were running then "
   + "were aborted, and may have had effects. Check what has been done, then finish the task."
 
-/** A key that can be found again needs a message of the user in which it stands. */
+/** Refuses input without a message of the user, because the key of a run is stored in that message. */
 const checkInput = (input: Input): Effect.Effect<void, InvalidInputError> =>
   (Array.isArray(input) && input.length === 0)
     || (typeof input === "object" && "type" in input && input.type === "externalMessage")
@@ -108,38 +105,53 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   const want = (turnKey: string) =>
     Effect.andThen(Effect.sync(() => wanted.add(turnKey)), durably(index.want(name, turnKey)))
 
-  /** Runs one turn to its end. Fails if it was lost. */
-  const attempt = (opened: Opened, { input, options, turnKey }: Asked, number: number) =>
+  /**
+   * Runs a turn to its end. `start` starts it, or returns the one that runs already. Returns undefined if the run was interrupted before
+   * it began. Fails if the turn was lost.
+   */
+  const attempt = (
+    opened: Opened,
+    turnKey: string,
+    { isRunning, number, start }: {
+      readonly number: number
+      readonly start: Effect.Effect<Turn, HostedError>
+      readonly isRunning: boolean
+    }
+  ) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const accepted = yield* Deferred.make<Turn, HostedError>()
-        running = { turnKey, turn: Deferred.await(accepted) }
+        const turn = Deferred.await(accepted)
+        // From here on, an interruption finds the turn. Before, it is a wish.
+        if (!isRunning && wanted.has(turnKey)) return undefined
+        running = { turnKey, turn }
+        opened.ending = Effect.flatMap(turn, (turn) => turn.run)
         log.add({ method: "$turnStarted", turnKey, attempt: number })
         // The start is not interrupted: the server would be told to stop the turn, as if somebody wished it.
-        const turn = yield* opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) })
-          .pipe(
-            Effect.onExit((exit) => Deferred.done(accepted, exit))
-          )
-        opened.turn = turn
-        const result = yield* Measures.turn(restore(turn.run)).pipe(
-          // It runs on where its handler is interrupted.
-          Effect.onExit((exit) =>
-            Effect.sync(() => {
-              if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) opened.turn = undefined
-            })
-          )
+        const { id, run } = yield* Effect.onExit(start, (exit) => Deferred.done(accepted, exit))
+        const seen = opening.seen(id)
+        const result = yield* Measures.turn(restore(run)).pipe(
+          Effect.tapError((error) => {
+            if (isLoss(error)) return Effect.void
+            // The history calls a turn at its limit interrupted, like one that a failure cut off.
+            const recorded = error._tag === "TurnLimitError" ? want(turnKey) : Effect.void
+            // An end that cannot be read is not seen as one.
+            const end = error._tag === "CodexDecodeError" ? Effect.void : seen
+            return restore(Effect.all([end, begun(opened), recorded], { discard: true }))
+          })
         )
-        yield* restore(opening.seen(turn.id))
-        return result
+        yield* restore(seen)
+        return { result, end: log.add({ method: "$turnEnded", turnKey }) }
       }).pipe(
-        Effect.map((result) => ({ result, end: log.add({ method: "$turnEnded", turnKey }) })),
         // After a loss the run goes on in the next epoch.
         Effect.tapError((error) =>
           Effect.sync(() => isLoss(error) ? undefined : log.add({ method: "$turnEnded", turnKey }))
         ),
-        Effect.onExit(() =>
+        Effect.onExit((exit) =>
           Effect.sync(() => {
             running = undefined
+            // A turn runs on where its handler is interrupted.
+            if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) opened.ending = undefined
           })
         )
       )
@@ -147,17 +159,6 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
 
   const cutOff = (threadId: string, turnKey: string, attempts: number, turn: Protocol.Turn) =>
     new TurnCutOffError({ thread: name, turnKey, threadId, turnId: turn.id, attempts, items: turn.items })
-
-  /** Waits for the end of a turn that its server still runs, after the connection to it was lost. */
-  const settled = (threadId: string, turn: Protocol.Turn): Effect.Effect<Protocol.Turn, HostedError> =>
-    turn.status !== "inProgress" ? Effect.succeed(turn) : Effect.sleep("500 millis").pipe(
-      Effect.andThen(
-        codex.client.request("thread/turns/list", { threadId, limit: 20, sortDirection: "desc", itemsView: "full" })
-      ),
-      Effect.flatMap(({ data }) =>
-        settled(threadId, data.find(({ id }) => id === turn.id) ?? { ...turn, status: "interrupted" })
-      )
-    )
 
   /** Finds a run whose answer has been deleted from the storage, anywhere in the history of the thread. */
   const retired = (threadId: string, turnKey: string): Effect.Effect<Found | undefined, HostedError> =>
@@ -179,28 +180,48 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
       return undefined
     })
 
-  /** Finds what became of a key, and begins a turn for it unless that is the answer. Fails if the server is lost. */
+  /** Finds the outcome of a key, and begins a turn for it unless that is the answer. Fails if the server is lost. */
   const once = (asked: Asked): Effect.Effect<RunAnswer, HostedError> =>
     Effect.gen(function*() {
-      const { onCutOff, turnKey } = asked
       yield* recorded
       const opened = yield* opening.get
-      const threadId = opened.thread.id
-      const known = find([...ended.values(), ...opened.turns], turnKey) ?? (yield* retired(threadId, turnKey))
-      let number = 1
+      return yield* Effect.tapError(onceOn(opened, asked), (error) =>
+        Effect.sync(() => {
+          if (isLoss(error)) opening.lost(opened)
+        }))
+    })
+
+  const onceOn = (opened: Opened, asked: Asked): Effect.Effect<RunAnswer, HostedError> =>
+    Effect.gen(function*() {
+      const { onCutOff, turnKey } = asked
+      const { thread } = opened
+      const known = find([...ended.values(), ...opened.turns], turnKey) ?? (yield* retired(thread.id, turnKey))
       if (known === undefined) {
-        if (wanted.has(turnKey)) return { result: neverBegun(threadId), end: null }
-      } else {
-        yield* begun(opened)
-        const turn = yield* settled(threadId, known.turn)
-        if (turn.status !== "interrupted") return { result: yield* fromTurn(threadId, turn), end: null }
-        yield* readWanted
-        if (wanted.has(turnKey)) return { result: yield* fromTurn(threadId, turn), end: null }
-        if (onCutOff === "fail" || known.attempt >= maxAttempts) {
-          return yield* cutOff(threadId, turnKey, known.attempt, turn)
-        }
-        number = known.attempt + 1
+        return wanted.has(turnKey)
+          ? { result: neverBegun(thread.id), end: null }
+          : yield* beginTurn(opened, asked, 1)
       }
+      yield* begun(opened)
+      let { turn } = known
+      if (turn.status === "inProgress") {
+        // It has survived what was lost.
+        const running = yield* thread.findTurn(messageId(turnKey, known.attempt))
+        if (running !== undefined) return yield* joinTurn(opened, asked, known.attempt, running)
+        turn = { ...turn, status: "interrupted" }
+      }
+      if (turn.status !== "interrupted") return { result: yield* fromTurn(thread.id, turn), end: null }
+      yield* readWanted
+      if (wanted.has(turnKey)) return { result: yield* fromTurn(thread.id, turn), end: null }
+      if (onCutOff === "fail" || known.attempt >= maxAttempts) {
+        return yield* cutOff(thread.id, turnKey, known.attempt, turn)
+      }
+      return yield* beginTurn(opened, asked, known.attempt + 1)
+    })
+
+  /** Begins a turn. */
+  const beginTurn = (opened: Opened, asked: Asked, number: number): Effect.Effect<RunAnswer, HostedError> =>
+    Effect.gen(function*() {
+      const { onCutOff, options, turnKey } = asked
       if (!isOwner()) return yield* abandon
       const isFirst = opened.progress === "new"
       if (isFirst) {
@@ -213,32 +234,47 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         opened.progress = "beginning"
       }
       const input = number > 1 && onCutOff === "continue" ? continuation : asked.input
-      const { end, result } = yield* attempt(opened, { ...asked, input }, number).pipe(
-        Effect.tapError((error) => {
-          if (isLoss(error)) return Effect.void
-          if (error._tag === "TurnFailedError") return begun(opened)
-          // The history calls a turn at its limit interrupted, like one that a failure cut off.
-          if (error._tag === "TurnLimitError") return Effect.andThen(begun(opened), want(turnKey))
-          // The turn was refused, so the thread still has no file.
-          return isFirst ? refused(opened) : Effect.void
-        })
+      let hasStarted = false
+      const start = Effect.tap(
+        opened.thread.turn(input, { ...options, clientUserMessageId: messageId(turnKey, number) }),
+        () =>
+          Effect.sync(() => {
+            hasStarted = true
+          })
       )
-      if (result.status === "interrupted" && !wanted.has(turnKey)) {
-        remember(messageId(turnKey, number), result)
-        return yield* once(asked)
-      }
-      yield* begun(opened)
-      return { result, end }
+      const attempted = yield* Effect.tapError(
+        attempt(opened, turnKey, { number, start, isRunning: false }),
+        // A refused turn leaves the thread without a file.
+        (error) => isFirst && !hasStarted && isRefusal(error) ? refused(opened) : Effect.void
+      )
+      if (attempted !== undefined) return yield* judge(opened, asked, number, attempted)
+      if (isFirst) yield* refused(opened)
+      return yield* once(asked)
     })
 
-  /** Answers a run. After a loss of the server it looks anew what became of the key. */
-  const answer = (asked: Asked, losses = 0): Effect.Effect<RunAnswer, HostedError> =>
-    Effect.catchIf(once(asked), (error) => isLoss(error) && losses < maxLosses, () =>
-      Effect.suspend(() => {
-        const opened = opening.current()
-        if (opened !== undefined) opening.lost(opened)
-        return Effect.andThen(Effect.sleep(Math.min(100 * 2 ** losses, 2_000)), answer(asked, losses + 1))
-      }))
+  /** Waits for a turn that runs already. */
+  const joinTurn = (opened: Opened, asked: Asked, number: number, turn: Turn): Effect.Effect<RunAnswer, HostedError> =>
+    Effect.gen(function*() {
+      yield* readWanted
+      const start = Effect.suspend(() =>
+        wanted.has(asked.turnKey) ? Effect.as(turn.interrupt, turn) : Effect.succeed(turn)
+      )
+      const attempted = yield* attempt(opened, asked.turnKey, { number, start, isRunning: true })
+      return attempted === undefined ? yield* once(asked) : yield* judge(opened, asked, number, attempted)
+    })
+
+  /** Answers with the result of a turn, unless a failure has interrupted it. */
+  const judge = (
+    opened: Opened,
+    asked: Asked,
+    number: number,
+    answer: { readonly result: TurnResult; readonly end: Cursor }
+  ): Effect.Effect<RunAnswer, HostedError> => {
+    const { result } = answer
+    if (result.status !== "interrupted" || wanted.has(asked.turnKey)) return Effect.as(begun(opened), answer)
+    remember(messageId(asked.turnKey, number), result)
+    return once(asked)
+  }
 
   /** Records, before the first turn is answered, that the thread has a file. */
   const begun = (opened: Opened): Effect.Effect<void> =>
@@ -280,7 +316,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
         lock.withPermit(Effect.suspend(() => {
           const given = answers.get(asked.turnKey)
           if (given !== undefined) return given
-          return Effect.andThen(leave, answer(asked)).pipe(
+          return Effect.andThen(leave, outlast(once(asked))).pipe(
             Effect.onExit((exit) =>
               Effect.suspend(() => {
                 // A request can be delivered again to the activation that has answered it already.
@@ -315,7 +351,5 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
   return runs
 })
 
-/** True if the server was lost, so that nobody knows what became of the turn until the thread was opened anew. */
-const isLoss = (error: HostedError): boolean =>
-  error._tag === "CodexConnectionError" || error._tag === "CodexConnectError" || error._tag === "CodexTimeoutError"
-  || (error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound")
+/** Returns true if the server did not begin the turn. A response that cannot be read may be that of a turn. */
+const isRefusal = (error: HostedError): boolean => !isLoss(error) && error._tag !== "CodexDecodeError"

@@ -1,6 +1,6 @@
 /**
- * The ids of users' messages, from which a thread's history tells the runs that it has seen: the key of the run, and the number of
- * the attempt after the first.
+ * The ids of user messages. They consist of the run's key and, after the first attempt, its number, so a history shows which runs it
+ * contains.
  */
 import type * as Protocol from "@effect-codex/protocol/Protocol"
 

@@ -6,8 +6,8 @@ import type * as ServerRequests from "effect-codex/ServerRequests"
 import type { Cursor } from "./rpcs.ts"
 
 /**
- * The thread was opened again, by another runner or after the loss of its app-server. The completed items of a turn that was
- * cut off follow, as `item/completed`.
+ * The thread was opened again, by another runner or after the loss of its app-server. If its last turn did not complete, the
+ * completed items of that turn follow as `item/completed`.
  *
  * @category models
  */
@@ -85,12 +85,20 @@ export type HostEvent = Moved | Missed | TurnStarted | TurnEnded | Asked | Settl
  */
 export type HostedEvent = (Notification | HostEvent) & { readonly cursor: Cursor }
 
-/** The first element of a subscription: where it begins. */
+/**
+ * The first element of a subscription. Its cursor is the position where the subscription begins.
+ *
+ * @category models
+ */
 export interface Here {
   readonly method: "$here"
-  /** The cursor of the newest event: the events up to it follow at once. */
+  /** The cursor of the newest event. The events up to it follow at once. */
   readonly end: Cursor
 }
 
-/** An event, or the begin of the subscription. */
+/**
+ * An event, or the start of the subscription.
+ *
+ * @category models
+ */
 export type Followed = HostedEvent | (Here & { readonly cursor: Cursor })

@@ -143,6 +143,7 @@ const limitNames = ["idle", "duration", "tokens", "steps"] as const
 /** JSON has no infinity. */
 const infinite = "infinite"
 
+// The two durations have no other type in `Options.TurnOptions`.
 const encodeLimit = (name: typeof limitNames[number], value: unknown): unknown => {
   const number = name === "idle" || name === "duration" ? Duration.toMillis(value as Duration.Input) : value
   return number === Infinity ? infinite : number

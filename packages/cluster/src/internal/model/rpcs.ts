@@ -25,7 +25,14 @@ export interface Cursor {
 /** The Schema of {@link Cursor}. */
 export const Cursor: Schema.Codec<Cursor> = Schema.Struct({ epoch: Schema.Number, seq: Schema.Number })
 
-/** The Schema of events on the wire: the cursor of the first, and their messages as one JSON array. The others count on from it. */
+/**
+ * The Schema of events on the wire: the cursor of the first event, and the messages of all of them as one JSON array. The `seq` of each
+ * further event is one higher.
+ *
+ * A message is a notification of the server, an event of the host, `$here` at the start of a subscription, or `$read` around a
+ * notification that the host has decoded. A delta that continues the message before it is sent as the pair `[text, emittedAtMs]`.
+ * `ThreadRpcs.readEvents` decodes all of them.
+ */
 export const WireEvents = Schema.Struct({ epoch: Schema.Number, seq: Schema.Number, json: Schema.String })
 
 /** Events on the wire. */

@@ -1,7 +1,7 @@
 /**
  * Events on the wire, and as a host keeps them: JSON, most of it as the server sent it.
  *
- * A model answers in thousands of deltas, which differ in a word and a time. Of a delta that goes on where the one before it stopped, only
+ * A model answers in thousands of deltas that differ only in their text and time. Of a delta that continues the one before it, only
  * these two are kept and sent.
  */
 import type { ServerNotifications } from "@effect-codex/protocol/Methods"
@@ -35,14 +35,14 @@ const isDelta = (raw: Raw): raw is DeltaMessage => {
     Object.keys(raw).length === 3
 }
 
-/** A delta on the wire whose other fields are those of the message before it: its text and its `emittedAtMs`. */
+/** A delta whose other fields equal those of the message before it: its text and its `emittedAtMs`. */
 type Piece = readonly [text: string, emittedAtMs: number]
 
 const isPiece = (sent: Message | Piece): sent is Piece => Array.isArray(sent)
 
 /** A delta, as a host keeps it. */
 class Delta {
-  /** The first of the deltas that go on from each other. */
+  /** The first of the deltas that continue each other. */
   readonly first: DeltaMessage
   readonly text: string
   readonly emittedAtMs: number

@@ -11,6 +11,9 @@ import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import { Socket } from "effect/socket/Socket"
 
+/** The time limits of Effect's `NodeClusterSocket`, in milliseconds. */
+const timeouts = { openTimeout: 1000, timeout: 5500 }
+
 /** Connections to other runners. */
 export const client = Layer.effect(
   Runners.RpcClientProtocol,
@@ -19,7 +22,7 @@ export const client = Layer.effect(
     return {
       codecFor: serialization.codecFor,
       make: Effect.fnUntraced(function*({ host, port }) {
-        const socket = yield* NodeSocket.makeNet({ openTimeout: 1000, timeout: 5500, host, port, noDelay: true })
+        const socket = yield* NodeSocket.makeNet({ ...timeouts, host, port, noDelay: true })
         return yield* RpcClient.makeProtocolSocket().pipe(
           Effect.provideService(Socket, socket),
           Effect.provideService(RpcSerialization.RpcSerialization, serialization)
