@@ -4,6 +4,7 @@
  * `CodexRunner.layer` provides the service, and {@link layerHttp} serves it.
  */
 import * as Codex from "effect-codex/Codex"
+import type { ConnectError } from "effect-codex/CodexError"
 import { Sharding } from "effect/cluster/Sharding"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,7 +24,10 @@ export interface Status {
   readonly isReady: boolean
   /** The database: `"ok"`, or what is wrong with it. Without it, no request is accepted. */
   readonly database: string
-  /** The app-server: `"ok"`, or what is wrong with it. Without it, threads wait until it is back. */
+  /**
+   * The app-server: `"ok"`, `"connecting"`, or why it is not there: the tag of a `ConnectReason` or a `ConnectionReason` of the SDK,
+   * such as `"Exited"`. The log has the error. Without the app-server, threads wait until it is back.
+   */
   readonly server: string
   /** True once the runner has begun to give up its threads. */
   readonly isDraining: boolean
@@ -41,6 +45,9 @@ export class RunnerStatus extends Context.Service<RunnerStatus, {
   readonly check: Effect.Effect<Status>
 }>()("@effect-codex/cluster/RunnerStatus") {}
 
+/** Returns the tag of the reason. The message of an error contains the last lines of the server's log, which can hold anything. */
+const tagOf = (error: ConnectError): string => "reason" in error ? error.reason._tag : error._tag
+
 /**
  * The status of a runner that was built by hand. `CodexRunner.layer` contains it.
  *
@@ -56,7 +63,7 @@ export const layer: Layer.Layer<RunnerStatus, never, Codex.Codex | Sharding | Th
     yield* codex.connection.pipe(
       Stream.runForEach((state) =>
         Effect.sync(() => {
-          server = state._tag === "Connected" ? "ok" : state.error.message
+          server = state._tag === "Connected" ? "ok" : tagOf(state.error)
         })
       ),
       Effect.forkScoped({ startImmediately: true })

@@ -2,7 +2,8 @@
  * A gateway to the threads of a cluster: for browsers, and for services without the cluster's database. `HostedThreads.layerRpc` is
  * its client.
  *
- * It has no open default: `authorize` decides about every request.
+ * It has no open default: `authorize` decides about every request, and a run cannot change what the host decides, such as the sandbox,
+ * unless `allow` lists the option.
  */
 import type { Sharding } from "effect/cluster/Sharding"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,10 @@ import * as RpcServer from "effect/rpc/RpcServer"
 import * as Calls from "./internal/client/Calls.ts"
 import { ThreadEntity } from "./internal/model/entity.ts"
 import { ThreadUnavailableError } from "./internal/model/errors.ts"
+import { checkSent, type ProtectedOption, type SentOptions } from "./internal/model/options.ts"
 import { group } from "./internal/model/rpcs.ts"
+
+export type { ProtectedOption, SentOptions } from "./internal/model/options.ts"
 
 /**
  * A request, as far as authorisation needs it.
@@ -27,6 +31,11 @@ export interface GatewayRequest {
   readonly thread: string
   /** The request: `Run`, `Events`, `Steer`, `Interrupt`, `Read`, `Answer` or `Where`. */
   readonly method: string
+  /**
+   * The options of a `Run`, as the client sent them: check the value of an option that `allow` lists before you rely on its type.
+   * Those that a run cannot have are refused later, whatever `authorize` returns. Undefined for other requests.
+   */
+  readonly options: SentOptions | undefined
   /**
    * The headers of its connection, with those of the message over them; names are in lower case. The client chooses all of them: a
    * header that a proxy adds proves nothing, because a message can replace it. Check a token.
@@ -48,6 +57,13 @@ export interface GatewayOptions<R = never> {
    * here. Required.
    */
   readonly authorize: (request: GatewayRequest) => Effect.Effect<boolean, never, R>
+  /**
+   * Options of runs that clients may set although the host decides them, such as `["model", "effort"]`. A run with any other
+   * {@link ProtectedOption} fails with `InvalidInputError`, which names the option, and is not sent to the host. To decide by tenant or by
+   * value, list the option here, and check `options` in `authorize`. Most options apply to the later turns of the thread, too.
+   * Default: none.
+   */
+  readonly allow?: ReadonlyArray<ProtectedOption> | undefined
 }
 
 class Authorization extends RpcMiddleware.Service<Authorization>()("@effect-codex/cluster/Authorization", {
@@ -62,32 +78,38 @@ const authorization = <R>(authorize: GatewayOptions<R>["authorize"]): Layer.Laye
     Effect.map(Effect.context<R>(), (context) =>
       Authorization.of((effect, { headers, payload, rpc }) => {
         const thread = Predicate.hasProperty(payload, "thread") ? String(payload.thread) : ""
+        const options = Predicate.hasProperty(payload, "options") && Predicate.isObject(payload.options)
+          ? payload.options
+          : undefined
         return Effect.flatMap(
-          Effect.provide(authorize({ thread, method: rpc._tag, headers }), context),
+          Effect.provide(authorize({ thread, method: rpc._tag, options, headers }), context),
           (isAllowed) => isAllowed ? effect : Effect.fail(new ThreadUnavailableError({ thread, reason: "Refused" }))
         )
       }))
   )
 
-/** Passes each request on to the entity of its thread. */
-const handlers = guarded.toLayer(Effect.map(ThreadEntity.client, (client) =>
-  guarded.of({
-    Run: (run) => Calls.call(run.thread, client(run.thread).Run(run)),
-    Events: (events) => Calls.stream(events.thread, client(events.thread).Events(events)),
-    Steer: (steer) => Calls.call(steer.thread, client(steer.thread).Steer(steer)),
-    Interrupt: (interrupt) => Calls.call(interrupt.thread, client(interrupt.thread).Interrupt(interrupt)),
-    Read: (read) => Calls.call(read.thread, client(read.thread).Read(read)),
-    Answer: (answer) => Calls.call(answer.thread, client(answer.thread).Answer(answer)),
-    Where: (where) => Calls.call(where.thread, client(where.thread).Where(where))
-  })))
+/** Passes each request on to the entity of its thread, but for runs with options that are not allowed. */
+const handlers = (allowed: ReadonlyArray<ProtectedOption>) =>
+  guarded.toLayer(Effect.map(ThreadEntity.client, (client) =>
+    guarded.of({
+      Run: (run) =>
+        Effect.andThen(checkSent(run.options, allowed), Calls.call(run.thread, client(run.thread).Run(run))),
+      Events: (events) => Calls.stream(events.thread, client(events.thread).Events(events)),
+      Steer: (steer) => Calls.call(steer.thread, client(steer.thread).Steer(steer)),
+      Interrupt: (interrupt) => Calls.call(interrupt.thread, client(interrupt.thread).Interrupt(interrupt)),
+      Read: (read) => Calls.call(read.thread, client(read.thread).Read(read)),
+      Answer: (answer) => Calls.call(answer.thread, client(answer.thread).Answer(answer)),
+      Where: (where) => Calls.call(where.thread, client(where.thread).Where(where))
+    })))
 
-const make =
-  (protocol: "http" | "websocket") =>
-  <R = never>({ authorize, path }: GatewayOptions<R>): Layer.Layer<never, never, R | Sharding | HttpRouter> =>
-    RpcServer.layerHttp({ group: guarded, path, protocol, concurrency: "unbounded" }).pipe(
-      Layer.provide([handlers, authorization(authorize)]),
-      Layer.provide(protocol === "http" ? RpcSerialization.layerNdjson : RpcSerialization.layerJson)
-    )
+const make = (protocol: "http" | "websocket") =>
+<R = never>(
+  { allow = [], authorize, path }: GatewayOptions<R>
+): Layer.Layer<never, never, R | Sharding | HttpRouter> =>
+  RpcServer.layerHttp({ group: guarded, path, protocol, concurrency: "unbounded" }).pipe(
+    Layer.provide([handlers(allow), authorization(authorize)]),
+    Layer.provide(protocol === "http" ? RpcSerialization.layerNdjson : RpcSerialization.layerJson)
+  )
 
 /**
  * Serves the threads over a WebSocket, in JSON: for browsers and long connections.

@@ -45,8 +45,8 @@ export interface HostOptions<R = never, T extends Tools.ByName = {}, RT = never>
    */
   readonly maxIdleTime?: Duration.Input | undefined
   /**
-   * The number of events that are kept for consumers that come back with a cursor. All events of a running turn are kept.
-   * Default: 10,000.
+   * The number of events that are kept for consumers that come back with a cursor. All events of a running turn are kept. A number
+   * below 256 counts as 256: consumers that stay need these. Default: 10,000.
    */
   readonly keepEvents?: number | undefined
   /**
@@ -104,7 +104,7 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
       const name = address.entityId
       const log = new EventLog(keepEvents)
       const requests = serverRequests === "clients" ? yield* Requests.make(log) : undefined
-      const handlers = requests?.handlers ?? (serverRequests === "clients" ? undefined : serverRequests)
+      const handlers = serverRequests === "clients" ? requests?.handlers : serverRequests
 
       const opened = (): Options.ThreadResumeOptions<R, T, RT> & Options.ThreadStartOptions<R, T, RT> => ({
         ...options.thread?.(name),

@@ -47,7 +47,9 @@ export const layerMemory: Layer.Layer<ThreadIndex> = Layer.sync(ThreadIndex, () 
     isRetired: (name, turnKey) => Effect.sync(() => retired.get(name)?.has(turnKey) ?? false),
     forget: (name) =>
       Effect.sync(() => {
-        threads.delete(name)
+        const thread = threads.get(name)
+        // The epochs go on: cursors and owners of the forgotten thread stay older.
+        if (thread !== undefined) threads.set(name, { ...thread, threadId: null, owner: null, progress: "new" })
         wanted.delete(name)
         retired.delete(name)
       })
@@ -173,15 +175,13 @@ export const layerSql = (
         get: (name) => select(name).pipe(failing("get")),
         open: (name, owner) => open(name, owner).pipe(failing("open")),
         record: (name, epoch, { progress, threadId }) =>
-          Effect.gen(function*() {
-            if (threadId !== undefined) {
-              yield* sql`UPDATE ${threads} SET thread_id = ${threadId} WHERE name = ${name} AND epoch = ${epoch}`
-            }
-            if (progress !== undefined) {
-              yield* sql`UPDATE ${threads} SET progress = ${progress} WHERE name = ${name} AND epoch = ${epoch}`
-            }
-            return yield* isOf(name, epoch)
-          }).pipe(sql.withTransaction, failing("record")),
+          Effect.andThen(
+            // With the epoch, which it keeps, there is always something to set.
+            sql`UPDATE ${threads} SET ${
+              sql.update({ epoch, ...(threadId && { thread_id: threadId }), ...(progress && { progress }) })
+            } WHERE name = ${name} AND epoch = ${epoch}`,
+            isOf(name, epoch)
+          ).pipe(sql.withTransaction, failing("record")),
         release: (name, epoch) =>
           sql`UPDATE ${threads} SET owner = NULL WHERE name = ${name} AND epoch = ${epoch}`.pipe(
             Effect.asVoid,
@@ -214,7 +214,8 @@ export const layerSql = (
               sql`DELETE FROM ${retired} WHERE name = ${name}`,
               sql`DELETE FROM ${interrupts} WHERE name = ${name}`
             ),
-            sql`DELETE FROM ${threads} WHERE name = ${name}`
+            // The epochs go on: cursors and owners of the forgotten thread stay older.
+            sql`UPDATE ${threads} SET thread_id = NULL, owner = NULL, progress = 'new' WHERE name = ${name}`
           ).pipe(sql.withTransaction, Effect.asVoid, failing("forget"))
       })
     })

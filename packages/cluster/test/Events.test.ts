@@ -14,7 +14,7 @@ import * as Following from "../src/internal/client/Following.ts"
 import { EventLog } from "../src/internal/host/EventLog.ts"
 import { type HostedError, ThreadUnavailableError } from "../src/internal/model/errors.ts"
 import type { Followed } from "../src/internal/model/events.ts"
-import type { RunAnswer } from "../src/internal/model/rpcs.ts"
+import type { Cursor, RunAnswer } from "../src/internal/model/rpcs.ts"
 import * as Wire from "../src/internal/model/wire.ts"
 
 const params = { threadId: "t", turnId: "u", itemId: "i", delta: "text" }
@@ -295,6 +295,16 @@ class Yielding extends Scheduler.MixedScheduler {
   }
 }
 
+/** Returns the next events of a consumer that comes back with a cursor. */
+const next = (log: EventLog, from: Cursor, count: number) =>
+  log.follow(from).pipe(
+    Stream.map(Wire.read),
+    Stream.flattenIterable,
+    Stream.filter((event) => event.method !== "$here"),
+    Stream.take(count),
+    Stream.runCollect
+  )
+
 describe("the log of a thread", () => {
   it.effect("sends quick events together, and those of the host at once", () =>
     Effect.gen(function*() {
@@ -389,7 +399,7 @@ describe("the log of a thread", () => {
 
   it.effect("that keeps little keeps a turn until its consumers have read it", () =>
     Effect.gen(function*() {
-      for (const keep of [0, 5]) {
+      for (const keep of [0, 300]) {
         const log = new EventLog(keep)
         log.begin(1)
         const reads = yield* Queue.unbounded<Followed>()
@@ -400,20 +410,49 @@ describe("the log of a thread", () => {
         assert.strictEqual((yield* Queue.take(reads)).method, "$here")
         log.add({ method: "$turnStarted", turnKey: "k", attempt: 1 })
         yield* Queue.take(reads)
-        for (let count = 0; count < 100; count++) log.append({ method: "$unknown", raw: {} })
+        for (let count = 0; count < 1_000; count++) log.append({ method: "$unknown", raw: {} })
         log.wake()
         log.add({ method: "$turnEnded", turnKey: "k" })
-        const events = yield* Queue.takeN(reads, 101)
+        const events = yield* Queue.takeN(reads, 1_001)
         assert.deepStrictEqual(new Set(events.map(({ method }) => method)), new Set(["$unknown", "$turnEnded"]))
         yield* Fiber.interrupt(reading)
-        log.append({ method: "$unknown", raw: {} })
-        const late = yield* log.follow({ epoch: 1, seq: 0 }).pipe(
-          Stream.map(Wire.read),
-          Stream.flattenIterable,
-          Stream.take(2),
-          Stream.runCollect
-        )
-        assert.deepInclude(late[1], { method: "$missed", count: 103 - keep })
       }
+    }))
+
+  it.effect("keeps few events if it is to keep none, but all of a running turn", () =>
+    Effect.gen(function*() {
+      const log = new EventLog(0)
+      log.begin(1)
+      const append = (count: number) => {
+        for (let at = 0; at < count; at++) log.append({ method: "$unknown", raw: { method: "more" } })
+      }
+      append(600)
+      const few = yield* next(log, { epoch: 1, seq: 0 }, 2)
+      // 512 events become 256, and 88 more follow.
+      assert.deepInclude(few[0], { method: "$missed", count: 256 })
+      log.add({ method: "$turnStarted", turnKey: "k", attempt: 1 })
+      append(1_000)
+      const running = yield* next(log, { epoch: 1, seq: 600 }, 1_001)
+      assert.deepStrictEqual(
+        running.map(({ cursor }) => cursor.seq),
+        Array.from({ length: 1_001 }, (_, at) => 601 + at)
+      )
+      log.add({ method: "$turnEnded", turnKey: "k" })
+      append(1)
+      const ended = yield* next(log, { epoch: 1, seq: 600 }, 257)
+      assert.deepStrictEqual(ended[0], { method: "$missed", count: 747, cursor: { epoch: 1, seq: 1_347 } })
+      assert.strictEqual(ended.at(-2)?.method, "$turnEnded")
+    }))
+
+  it.effect("reports the move of a thread that it has not opened yet", () =>
+    Effect.gen(function*() {
+      const log = new EventLog(100)
+      const reading = yield* Effect.forkChild(next(log, { epoch: 2, seq: 7 }, 2), { startImmediately: true })
+      log.begin(3)
+      log.add({ method: "$settled", requestId: "3.1" })
+      assert.deepStrictEqual(yield* Fiber.join(reading), [
+        { method: "$moved", epoch: 3, cursor: { epoch: 3, seq: 0 } },
+        { method: "$settled", requestId: "3.1", cursor: { epoch: 3, seq: 1 } }
+      ])
     }))
 })

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { renameSync } from "node:fs"
+import { readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { askedFor, assertInOrder, count, killServers, reasonOf, setup } from "./utils.ts"
 
@@ -147,6 +147,39 @@ describe("a turn that loses its app-server", () => {
         const [request] = yield* askedFor("after it was missing")
         // The input, and the model's echo of it.
         assert.strictEqual(count(request, "before it was missing"), 2)
+      }))
+
+    it.effect("begins a forgotten thread anew, which waits for its missing file", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const thread = threads.thread("forgotten")
+        const { threadId } = yield* thread.run("before it was forgotten")
+        const following = yield* thread.notifications({ from: { epoch: 1, seq: 0 } }).pipe(
+          Stream.takeUntil((event) => event.method === "$turnEnded" && event.turnKey === "anew"),
+          Stream.runCollect,
+          Effect.forkChild
+        )
+        const sessions = join(home, "sessions")
+        const file = readdirSync(sessions, { encoding: "utf8", recursive: true }).find((path) =>
+          path.includes(threadId)
+        )
+        assert.isDefined(file)
+        rmSync(join(sessions, file ?? ""))
+        killServers(home)
+        const running = yield* Effect.forkChild(thread.run("after it was forgotten", { turnKey: "anew" }))
+        yield* Effect.repeat(thread.where, {
+          until: ({ state }) => state === "waiting",
+          schedule: Schedule.spaced("50 millis")
+        })
+        yield* ThreadIndex.ThreadIndex.use((index) => index.forget("forgotten"))
+        const result = yield* Fiber.join(running)
+        assert.notStrictEqual(result.threadId, threadId)
+        const [request] = yield* askedFor("after it was forgotten")
+        assert.strictEqual(count(request, "before it was forgotten"), 0)
+        // The consumer of the forgotten thread is told, and goes on.
+        const events = yield* Fiber.join(following)
+        assert.deepStrictEqual(events.flatMap((event) => event.method === "$moved" ? [event.epoch] : []), [3])
+        assert.deepInclude(yield* thread.where, { threadId: result.threadId, epoch: 3 })
       }))
 
     it.effect("that its caller interrupts is not continued", () =>

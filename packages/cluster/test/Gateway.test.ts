@@ -26,16 +26,16 @@ import * as Http from "node:http"
 import { askedFor, asking, everyRequest } from "./utils.ts"
 
 /** The requests that were decided about. */
-const seen: Array<{ readonly thread: string; readonly method: string; readonly tenant: string | undefined }> = []
+const seen: Array<Omit<ThreadGateway.GatewayRequest, "headers"> & { readonly tenant: string | undefined }> = []
 
 /** Opens the way for requests for the events of threads whose name says that they are late. */
 let late = Deferred.makeUnsafe<void>()
 
-const authorize = ({ headers, method, thread }: ThreadGateway.GatewayRequest) =>
+const authorize = ({ headers, method, options, thread }: ThreadGateway.GatewayRequest) =>
   Effect.suspend(() => {
     const tenant = headers["x-tenant"]
-    seen.push({ thread, method, tenant })
-    const isAllowed = tenant !== undefined && thread.startsWith(`${tenant}/`)
+    seen.push({ thread, method, options, tenant })
+    const isAllowed = tenant !== undefined && thread.startsWith(`${tenant}/`) && options?.model !== "expensive"
     return Effect.as(method === "Events" && thread.includes("late") ? Deferred.await(late) : Effect.void, isAllowed)
   })
 
@@ -47,7 +47,8 @@ ThreadGateway.layerHttp({ path: "/open" })
 const Gateways = HttpRouter.serve(
   Layer.mergeAll(
     ThreadGateway.layerWebSocket({ path: "/ws", authorize }),
-    ThreadGateway.layerHttp({ path: "/http", authorize })
+    ThreadGateway.layerHttp({ path: "/http", authorize }),
+    ThreadGateway.layerHttp({ path: "/http/models", authorize, allow: ["model", "limits"] })
   ),
   { disableLogger: true, disableListenLog: true }
 )
@@ -70,16 +71,51 @@ const protocol = Layer.unwrap(
   .pipe(Layer.provide([FetchHttpClient.layer, RpcSerialization.layerNdjson]))
 
 /** A client of the gateway. */
-const connect = (protocol: "ws" | "http", headers: Readonly<Record<string, string>> = { "x-tenant": "a" }) =>
+const connect = (
+  protocol: "ws" | "http" | "http/models",
+  headers: Readonly<Record<string, string>> = { "x-tenant": "a" }
+) =>
   Effect.gen(function*() {
     const context = yield* Layer.build(
       HostedThreads.layerRpc({
-        url: `${protocol}://${yield* origin}/${protocol}`,
+        url: `${protocol === "ws" ? "ws" : "http"}://${yield* origin}/${protocol}`,
         headers
       })
     )
     return Context.get(context, HostedThreads.HostedThreads)
   })
+
+/** Every option that the host decides. */
+const protectedOptions: ReadonlyArray<
+  { readonly [N in ThreadGateway.ProtectedOption]: Required<Pick<HostedThreads.HostedTurnOptions, N>> }[
+    ThreadGateway.ProtectedOption
+  ]
+> = [
+  { additionalContext: {} },
+  { approvalMode: "autoReview" },
+  { approvalPolicy: "never" },
+  { approvalsReviewer: "user" },
+  { collaborationMode: null },
+  { cwd: "/" },
+  { cyberAccessProgram: null },
+  { disabledPluginIds: [] },
+  { effort: "high" },
+  { environments: [] },
+  { limits: { tokens: 1 } },
+  { model: "other" },
+  { multiAgentMode: null },
+  { parentTurnId: "other" },
+  { permissions: "other" },
+  { responsesapiClientMetadata: {} },
+  { responsesapiClientMetadataPatch: {} },
+  { rootTurnId: "other" },
+  { runtimeWorkspaceRoots: ["/"] },
+  { sandbox: "fullAccess" },
+  { sandboxPolicy: { type: "dangerFullAccess" } },
+  { serviceTier: "fast" },
+  { serviceTierForTurn: "fast" },
+  { turnTrigger: "other" }
+]
 
 describe("a gateway", () => {
   layer(host, { excludeTestServices: true })((it) => {
@@ -110,11 +146,86 @@ describe("a gateway", () => {
             seen.length = 0
             const error = yield* Effect.flip(Effect.asVoid(request))
             assert.deepInclude(error, { _tag: "ThreadUnavailableError", thread: "b/x", reason: "Refused" })
-            assert.deepStrictEqual(seen, [{ thread: "b/x", method, tenant: "a" }])
+            assert.deepStrictEqual(seen, [
+              { thread: "b/x", method, options: method === "Run" ? {} : undefined, tenant: "a" }
+            ])
           }
           assert.strictEqual((yield* askedFor("no")).length, 0)
         }))
     }
+
+    for (const protocol of ["ws", "http"] as const) {
+      it.effect(`refuses options that the host decides, over ${protocol}`, () =>
+        Effect.gen(function*() {
+          const thread = (yield* connect(protocol)).thread(`a/${protocol} options`)
+          const text = `refused over ${protocol}`
+          for (const options of protectedOptions) {
+            seen.length = 0
+            const error = yield* Effect.flip(thread.run(text, options))
+            const [field = ""] = Object.keys(options)
+            assert.deepInclude(error, { _tag: "InvalidInputError", field })
+            assert.include(error.message, `add ${JSON.stringify(field)} to \`allow\` of the gateway`)
+            assert.deepStrictEqual(seen.map(({ options }) => options), [options])
+          }
+          for (
+            const refused of [
+              Effect.asVoid(Effect.flatMap(thread.turn(text, { sandbox: "fullAccess" }), ({ run }) => run)),
+              Stream.runDrain(thread.stream(text, { sandbox: "fullAccess" }))
+            ]
+          ) {
+            assert.deepInclude(yield* Effect.flip(refused), { _tag: "InvalidInputError", field: "sandbox" })
+          }
+          assert.strictEqual((yield* askedFor(text)).length, 0)
+          assert.deepInclude(yield* thread.where, { state: "closed", epoch: 0 })
+
+          const result = yield* thread.run(text, {
+            outputSchema: { type: "object", properties: {}, required: [], additionalProperties: false },
+            subagents: "leave",
+            summary: "none",
+            sandbox: undefined
+          })
+          assert.strictEqual(result.finalResponse, text)
+        }))
+    }
+
+    it.effect("lets clients set the options that it allows, as far as it authorizes them", () =>
+      Effect.gen(function*() {
+        const thread = (yield* connect("http/models")).thread("a/models")
+        const refused = yield* Effect.flip(thread.run("expensive", { model: "expensive" }))
+        assert.deepInclude(refused, { _tag: "ThreadUnavailableError", reason: "Refused" })
+        const other = yield* Effect.flip(thread.run("other", { model: "cheap", effort: "high" }))
+        assert.deepInclude(other, { _tag: "InvalidInputError", field: "effort" })
+        yield* thread.run("cheap", { model: "cheap", limits: { tokens: Infinity } })
+        const [request] = yield* askedFor("cheap")
+        assert.strictEqual(request?.body.model, "cheap")
+        assert.strictEqual((yield* askedFor("expensive")).length + (yield* askedFor("other")).length, 0)
+      }))
+
+    it.effect("checks the requests of clients that speak the protocol themselves", () =>
+      Effect.gen(function*() {
+        const client = yield* RpcClient.make(ThreadRpcs.group)
+        const headers = { "x-tenant": "a" }
+        const send = (options: unknown, thread = "a/raw options") =>
+          Effect.flip(client.Run({ thread, turnKey: "k", input: "raw", options, onCutOff: "fail" }, { headers }))
+        for (
+          const [field, options] of [
+            ["whenBusy", { whenBusy: "steer" }],
+            ["output", { output: {} }],
+            ["clientUserMessageId", { clientUserMessageId: "other" }],
+            ["threadId", { threadId: "other" }],
+            ["__proto__", JSON.parse(`{ "__proto__": { "sandbox": "fullAccess" } }`)],
+            ["toString", { toString: "x" }],
+            ["sandbox", { sandbox: null }],
+            ["options", "fullAccess"],
+            ["options", [{ sandbox: "fullAccess" }]],
+            ["options", null]
+          ] as const
+        ) {
+          assert.deepInclude(yield* send(options), { _tag: "InvalidInputError", field })
+        }
+        assert.deepInclude(yield* send({}, "a/".padEnd(256, "n")), { _tag: "InvalidInputError", field: "thread" })
+        assert.strictEqual((yield* askedFor("raw")).length, 0)
+      }).pipe(Effect.provide(protocol)))
 
     it.effect("sends events to a client that speaks the protocol itself", () =>
       Effect.gen(function*() {

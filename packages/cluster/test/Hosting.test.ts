@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { askedFor, reasonOf, setup } from "./utils.ts"
+import { askedFor, forgets, reasonOf, refusesNames, setup } from "./utils.ts"
 
 /** Returns the methods of the events of a stream, and its end. */
 const read = (stream: Stream.Stream<HostedThreads.HostedEvent, unknown>) =>
@@ -139,6 +139,30 @@ describe("hosted threads", () => {
         yield* threads.thread("keys").run("one", { turnKey: "k" })
         assert.strictEqual((yield* threads.thread("keys").run("two", { turnKey: "k#2" })).finalResponse, "two")
       }))
+
+    it.effect("refuse names and keys that no database could hold", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        yield* refusesNames(threads, [""])
+        assert.isUndefined(yield* ThreadIndex.ThreadIndex.use((index) => index.get("")))
+      }))
+
+    it.effect("refuse options that a hosted thread does not have", () =>
+      Effect.gen(function*() {
+        const { threads } = yield* setup
+        const options = { whenBusy: "steer", model: undefined }
+        const error = yield* Effect.flip(threads.thread("options").run("optional", options))
+        assert.deepInclude(error, { _tag: "InvalidInputError", field: "whenBusy" })
+        // Members of the cluster set what they like.
+        const result = yield* threads.thread("options").run("optional", {
+          sandbox: "readOnly",
+          limits: { tokens: Infinity, duration: "1 minute" }
+        })
+        assert.strictEqual(result.finalResponse, "optional")
+      }))
+
+    it.effect("are forgotten, but for their epochs", () =>
+      ThreadIndex.ThreadIndex.use((index) => forgets(index, "forgotten")))
 
     it.effect("hand out a turn that can be followed, steered and interrupted", () =>
       Effect.gen(function*() {

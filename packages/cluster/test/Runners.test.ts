@@ -20,7 +20,16 @@ import { machine } from "./machine.ts"
 import * as Postgres from "./postgres.ts"
 import * as Processes from "./processes.ts"
 import { sql } from "./sql.ts"
-import { askedFor, asking, assertInOrder, count, everyRequest } from "./utils.ts"
+import {
+  askedFor,
+  asking,
+  assertInOrder,
+  count,
+  everyRequest,
+  forgets,
+  hostRefusesNames,
+  refusesNames
+} from "./utils.ts"
 
 /** A runner in a scope of its own, which ends it. */
 const startRunner = (options: CodexRunner.ClusterOptions) =>
@@ -151,8 +160,24 @@ describe("two runners", () => {
         yield* other.release("n", 12)
         const released = yield* index.get("n")
         assert.deepStrictEqual(released, { name: "n", threadId: "t", epoch: 12, owner: null, progress: "begun" })
-        yield* index.forget("n")
-        assert.isUndefined(yield* other.get("n"))
+        yield* forgets(index, "n")
+      }))
+
+    it.effect("refuse names and keys that the database cannot hold", () =>
+      Effect.gen(function*() {
+        const options = { prefix: "names", drain: "5 seconds" } as const
+        yield* startRunner(options)
+        const { url } = yield* Postgres.Postgres
+        const context = yield* Layer.build(CodexRunner.layerClient(options).pipe(Layer.provide(sql(url))))
+        const threads = Context.get(context, HostedThreads.HostedThreads)
+        const names = ["n".repeat(256), "a\0b", ""]
+        yield* refusesNames(threads, names)
+        yield* Effect.provide(hostRefusesNames(names), context)
+        const index = Context.get(context, ThreadIndex.ThreadIndex)
+        assert.isUndefined(yield* index.get("n".repeat(255)))
+        assert.isUndefined(yield* index.get("keyed"))
+        // The longest name.
+        assert.strictEqual((yield* threads.thread("n".repeat(255)).run("at most")).finalResponse, "at most")
       }))
   })
 })

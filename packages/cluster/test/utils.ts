@@ -2,11 +2,14 @@
 import type { HostedError } from "@effect-codex/cluster/HostedThreadError"
 import * as HostedThreads from "@effect-codex/cluster/HostedThreads"
 import type * as ThreadHost from "@effect-codex/cluster/ThreadHost"
+import type * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import { Gate, type ModelRequest, Reply, ScriptedModel } from "@effect-codex/testing"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { readdirSync, readFileSync } from "node:fs"
+import { ThreadEntity } from "../src/internal/model/entity.ts"
 
 /** The services of a test. */
 export const setup = Effect.gen(function*() {
@@ -99,6 +102,83 @@ export const everyRequest = (thread: HostedThreads.HostedThread) =>
     assert.deepStrictEqual(turns?.map(({ status }) => status), ["completed", "interrupted", "completed"])
     assert.deepInclude(yield* thread.where, { state: "idle", epoch: 1 })
     assert.strictEqual((yield* Effect.flip(thread.run([])))._tag, "InvalidInputError")
+  })
+
+/** Checks that a request is refused because of its name or its key. */
+const refuses = (field: "thread" | "turnKey") => <A, E, R>(request: Effect.Effect<A, E, R>) =>
+  Effect.map(
+    Effect.flip(request),
+    (error) =>
+      assert.strictEqual(
+        Predicate.hasProperty(error, "message") ? error.message : error,
+        `${field}: it must have 1 to 255 characters, and no character of code 0.`
+      )
+  )
+
+/** Sends every request to threads and with keys that no database can hold: none of them may be tried for ever. */
+export const refusesNames = (threads: HostedThreads.HostedThreads["Service"], names: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const thread = refuses("thread")
+    const turnKey = refuses("turnKey")
+    for (const name of names) {
+      const bad = threads.thread(name)
+      yield* thread(bad.run("named"))
+      yield* thread(bad.turn("named"))
+      yield* thread(Stream.runDrain(bad.stream("named")))
+      yield* thread(bad.steer("named"))
+      yield* thread(bad.interrupt({ turnKey: "k" }))
+      yield* thread(bad.read())
+      yield* thread(Stream.runDrain(bad.notifications()))
+      yield* thread(bad.answer("1.1", {}))
+      yield* thread(bad.where)
+      const good = threads.thread("keyed")
+      yield* turnKey(good.run("named", { turnKey: name }))
+      yield* turnKey(good.steer("named", { turnKey: name }))
+      yield* turnKey(good.interrupt({ turnKey: name }))
+    }
+    assert.strictEqual((yield* askedFor("named")).length, 0)
+  })
+
+/** Does the same with a client that checks nothing. The cluster cannot store runs and interrupts of all these names. */
+export const hostRefusesNames = (names: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const thread = refuses("thread")
+    const turnKey = refuses("turnKey")
+    const client = yield* ThreadEntity.client
+    const good = client("keyed")
+    for (const name of names) {
+      const bad = client(name)
+      yield* thread(bad.Steer({ thread: name, turnKey: null, input: "named" }))
+      yield* thread(bad.Read({ thread: name, includeTurns: false }))
+      yield* thread(Stream.runDrain(bad.Events({ thread: name, from: null, turnKey: null })))
+      yield* thread(bad.Answer({ thread: name, requestId: "1.1", answer: {} }))
+      yield* thread(bad.Where({ thread: name }))
+      yield* turnKey(good.Steer({ thread: "keyed", turnKey: name, input: "named" }))
+      yield* turnKey(Stream.runDrain(good.Events({ thread: "keyed", from: null, turnKey: name })))
+    }
+    const run = { thread: "", turnKey: "k", input: "named", options: {}, onCutOff: "fail" } as const
+    yield* thread(client("").Run(run))
+    yield* thread(client("").Interrupt({ thread: "", turnKey: "k" }))
+    assert.strictEqual((yield* askedFor("named")).length, 0)
+  })
+
+/** Forgets a thread: its epochs go on, and an owner of before cannot change what follows. */
+export const forgets = (index: ThreadIndex.ThreadIndex["Service"], name: string) =>
+  Effect.gen(function*() {
+    const { epoch } = yield* index.open(name, "one")
+    assert.isTrue(yield* index.record(name, epoch, { threadId: "t", progress: "begun" }))
+    yield* index.want(name, "k")
+    yield* index.retire([{ name, turnKey: "k" }])
+    yield* index.forget(name)
+    assert.deepStrictEqual(yield* index.get(name), { name, threadId: null, epoch, owner: null, progress: "new" })
+    assert.deepStrictEqual(yield* index.wanted(name), [])
+    assert.isFalse(yield* index.isRetired(name, "k"))
+    assert.deepInclude(yield* index.open(name, "two"), { threadId: null, epoch: epoch + 1, progress: "new" })
+    assert.isFalse(yield* index.record(name, epoch, { threadId: "u" }))
+    yield* index.release(name, epoch)
+    assert.deepInclude(yield* index.get(name), { threadId: null, owner: "two" })
+    yield* index.forget("never opened")
+    assert.isUndefined(yield* index.get("never opened"))
   })
 
 /** Returns the processes of the app-servers that have a variable in their environment. */

@@ -12,6 +12,9 @@ import * as Wire from "../model/wire.ts"
 /** The most events that one read takes. */
 const batch = 1024
 
+/** The fewest events that are kept: a consumer that rests must find those that arrive meanwhile, also when their turn has ended. */
+const fewest = 256
+
 /**
  * The pause of a consumer between two reads: one millisecond per event read, within these bounds. Each read costs a message and its
  * acknowledgement, which cost far more than an event: without a pause, a fast turn would keep both processes busy with messages of one
@@ -36,9 +39,9 @@ export class EventLog {
   private readonly keep: number
   private isHeld = false
 
-  /** Keeps at least `keep` events, and all of a running turn. */
+  /** Keeps at least `keep` events, or {@link fewest}, and all of a running turn. */
   constructor(keep: number) {
-    this.keep = keep
+    this.keep = Math.max(keep, fewest)
   }
 
   /** The cursor of the newest event. */
@@ -129,6 +132,8 @@ export class EventLog {
     at: Cursor
   ): { readonly events: ReadonlyArray<WireEvents>; readonly count: number; readonly at: Cursor } {
     const parts: Array<{ readonly seq: number; readonly entries: Array<Wire.Entry> }> = []
+    // A thread that was not opened here has no epoch to report yet.
+    if (this.current === 0) return { events: [], count: 0, at }
     let seq = at.seq
     if (at.epoch !== this.current) {
       seq = 0
@@ -152,7 +157,7 @@ export class EventLog {
 
   /** True if {@link read} has something after a cursor. */
   private hasMore({ epoch, seq }: Cursor): boolean {
-    return epoch === this.current ? this.last > seq : epoch > 0 || this.last > 0
+    return this.current > 0 && (epoch === this.current ? this.last > seq : epoch > 0 || this.last > 0)
   }
 
   /** True if an event after a cursor must not wait. */

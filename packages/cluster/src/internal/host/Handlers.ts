@@ -6,6 +6,7 @@ import type { Input } from "effect-codex/Input"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
+import { checkNames } from "../model/names.ts"
 import { fromWire } from "../model/options.ts"
 import type { Cursor, Location, OnCutOff, RunAnswer, WireEvents } from "../model/rpcs.ts"
 import { type Activation, durably, outlast } from "./Activation.ts"
@@ -25,8 +26,8 @@ export interface Handlers {
   readonly steer: (turnKey: string | null, input: unknown) => Effect.Effect<void, HostedError>
   readonly interrupt: (turnKey: string | null) => Effect.Effect<void, HostedError>
   readonly read: (includeTurns: boolean) => Effect.Effect<Protocol.Thread, HostedError>
-  readonly answer: (requestId: string, answer: unknown) => Effect.Effect<boolean>
-  readonly where: Effect.Effect<Location>
+  readonly answer: (requestId: string, answer: unknown) => Effect.Effect<boolean, HostedError>
+  readonly where: Effect.Effect<Location, HostedError>
 }
 
 /** Creates the handlers of an activation. */
@@ -51,21 +52,31 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
       : Effect.map(durably(index.get(name)), (row) => ({ threadId: row?.threadId ?? null, epoch: row?.epoch ?? 0 }))
   })
 
+  /** Fails for a name or a key that the databases cannot hold: their errors would be retried for ever. */
+  const checked = (turnKey: string | null = null) => checkNames(name, turnKey)
+
   const handlers: Handlers = {
     // The SDK checks input and options, whatever the client has sent.
-    run: ({ input, options, ...asked }) => runs.run({ ...asked, input: input as Input, options: fromWire(options) }),
-    events: (from, turnKey) => Stream.unwrap(Effect.as(outlast(openIfBegun), log.follow(from, turnKey))),
+    run: ({ input, options, ...asked }) =>
+      Effect.flatMap(fromWire(options), (options) => runs.run({ ...asked, input: input as Input, options })),
+    events: (from, turnKey) =>
+      Stream.unwrap(Effect.as(Effect.andThen(checked(turnKey), outlast(openIfBegun)), log.follow(from, turnKey))),
     steer: (turnKey, input) =>
-      Effect.suspend((): Effect.Effect<void, HostedError> => {
+      Effect.flatMap(checked(turnKey), (): Effect.Effect<void, HostedError> => {
         const running = runs.running()
         return running === undefined || (turnKey !== null && turnKey !== running.turnKey)
           ? Effect.fail(new ThreadUnavailableError({ thread: name, reason: "NotRunning" }))
           : Effect.flatMap(running.turn, (turn) => turn.steer(input as Input))
       }),
     interrupt: runs.interrupt,
-    read: (includeTurns) => Effect.flatMap(opening.get, ({ thread }) => thread.read({ includeTurns })),
-    answer: (requestId, answer) => requests?.answer(requestId, answer) ?? Effect.succeed(false),
-    where: Effect.map(known, ({ epoch, threadId }): Location => {
+    read: (includeTurns) =>
+      checked().pipe(
+        Effect.andThen(opening.get),
+        Effect.flatMap(({ thread }) => thread.read({ includeTurns }))
+      ),
+    answer: (requestId, answer) =>
+      Effect.andThen(checked(), requests?.answer(requestId, answer) ?? Effect.succeed(false)),
+    where: Effect.map(Effect.andThen(checked(), known), ({ epoch, threadId }): Location => {
       const { detail, state } = opening.step()
       const turnKey = runs.running()?.turnKey ?? null
       return {

@@ -132,7 +132,11 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
         const thread = yield* tryResume(row, threadId, since)
         // Nothing of the first turn was written: the model was never asked.
         if (thread === null) return yield* anew(row)
-        if (thread === undefined) continue
+        if (thread === undefined) {
+          // A thread that was forgotten meanwhile is opened anew, as another Codex thread.
+          if ((yield* durably(index.get(name)))?.threadId !== threadId) return undefined
+          continue
+        }
         return { thread, turns: yield* lastTurns(threadId), progress: row.progress }
       }
     })

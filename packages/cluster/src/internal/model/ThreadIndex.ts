@@ -20,7 +20,7 @@ export class ThreadIndexError extends Schema.TaggedError<ThreadIndexError>("@eff
   }
 ) {
   override get message(): string {
-    return `The index of hosted threads failed at ${this.operation}. Check the database; the host tries again on its own.`
+    return `Hosted threads could not use their database (${this.operation}).`
   }
 }
 
@@ -84,6 +84,10 @@ export class ThreadIndex extends Context.Service<ThreadIndex, {
   ) => Effect.Effect<void, ThreadIndexError>
   /** Returns whether the answer of a run may have been deleted, so that only the history of the thread knows it. */
   readonly isRetired: (name: string, turnKey: string) => Effect.Effect<boolean, ThreadIndexError>
-  /** Forgets a thread. Once no runner has it open, its next turn starts a new Codex thread; the old file stays. */
+  /**
+   * Forgets the Codex thread of a name, its interrupts and its retired runs. The old file stays, and the epochs go on. The next
+   * opening starts a new Codex thread: at once, if a runner waits for the old one; not before it is released, if a runner has it
+   * open.
+   */
   readonly forget: (name: string) => Effect.Effect<void, ThreadIndexError>
 }>()("@effect-codex/cluster/ThreadIndex") {}
