@@ -16,9 +16,11 @@ import * as RpcServer from "effect/rpc/RpcServer"
 import * as Calls from "./internal/client/Calls.ts"
 import { ThreadEntity } from "./internal/model/entity.ts"
 import { ThreadUnavailableError } from "./internal/model/errors.ts"
+import { checkSentInput, type ProtectedInput } from "./internal/model/inputs.ts"
 import { checkSent, type ProtectedOption, type SentOptions } from "./internal/model/options.ts"
 import { group } from "./internal/model/rpcs.ts"
 
+export type { ProtectedInput } from "./internal/model/inputs.ts"
 export type { ProtectedOption, SentOptions } from "./internal/model/options.ts"
 
 /**
@@ -58,12 +60,12 @@ export interface GatewayOptions<R = never> {
    */
   readonly authorize: (request: GatewayRequest) => Effect.Effect<boolean, never, R>
   /**
-   * Options of runs that clients may set although the host decides them, such as `["model", "effort"]`. A run with any other
-   * {@link ProtectedOption} fails with `InvalidInputError`, which names the option, and is not sent to the host. To decide by tenant or by
-   * value, list the option here, and check `options` in `authorize`. Most options apply to the later turns of the thread, too.
-   * Default: none.
+   * Options of runs that clients may set although the host decides them, such as `["model", "effort"]`, and types of input that they may
+   * send although these name files of the host. A run with any other {@link ProtectedOption} or {@link ProtectedInput} fails with
+   * `InvalidInputError`, which names it, and is not sent to the host. To decide by tenant or by value, list the option here, and check
+   * `options` in `authorize`. Most options apply to the later turns of the thread, too. Default: none.
    */
-  readonly allow?: ReadonlyArray<ProtectedOption> | undefined
+  readonly allow?: ReadonlyArray<ProtectedOption | ProtectedInput> | undefined
 }
 
 class Authorization extends RpcMiddleware.Service<Authorization>()("@effect-codex/cluster/Authorization", {
@@ -88,14 +90,21 @@ const authorization = <R>(authorize: GatewayOptions<R>["authorize"]): Layer.Laye
       }))
   )
 
-/** Passes each request on to the entity of its thread, but for runs with options that are not allowed. */
-const handlers = (allowed: ReadonlyArray<ProtectedOption>) =>
+/** Passes each request on to the entity of its thread, but for those with options or input that are not allowed. */
+const handlers = (allowed: ReadonlyArray<ProtectedOption | ProtectedInput>) =>
   guarded.toLayer(Effect.map(ThreadEntity.client, (client) =>
     guarded.of({
       Run: (run) =>
-        Effect.andThen(checkSent(run.options, allowed), Calls.call(run.thread, client(run.thread).Run(run))),
+        checkSent(run.options, allowed).pipe(
+          Effect.andThen(checkSentInput(run.input, allowed)),
+          Effect.andThen(Calls.call(run.thread, client(run.thread).Run(run)))
+        ),
       Events: (events) => Calls.stream(events.thread, client(events.thread).Events(events)),
-      Steer: (steer) => Calls.call(steer.thread, client(steer.thread).Steer(steer)),
+      Steer: (steer) =>
+        Effect.andThen(
+          checkSentInput(steer.input, allowed),
+          Calls.call(steer.thread, client(steer.thread).Steer(steer))
+        ),
       Interrupt: (interrupt) => Calls.call(interrupt.thread, client(interrupt.thread).Interrupt(interrupt)),
       Read: (read) => Calls.call(read.thread, client(read.thread).Read(read)),
       Answer: (answer) => Calls.call(answer.thread, client(answer.thread).Answer(answer)),

@@ -4,6 +4,7 @@ import * as ThreadGateway from "@effect-codex/cluster/ThreadGateway"
 import * as ThreadHost from "@effect-codex/cluster/ThreadHost"
 import * as ThreadIndex from "@effect-codex/cluster/ThreadIndex"
 import * as ThreadRpcs from "@effect-codex/cluster/ThreadRpcs"
+import type * as Protocol from "@effect-codex/protocol/Protocol"
 import { Gate, Reply, ScriptedModel, TestCodex } from "@effect-codex/testing"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, layer } from "@effect/vitest"
@@ -48,7 +49,7 @@ const Gateways = HttpRouter.serve(
   Layer.mergeAll(
     ThreadGateway.layerWebSocket({ path: "/ws", authorize }),
     ThreadGateway.layerHttp({ path: "/http", authorize }),
-    ThreadGateway.layerHttp({ path: "/http/models", authorize, allow: ["model", "limits"] })
+    ThreadGateway.layerHttp({ path: "/http/models", authorize, allow: ["model", "limits", "localImage"] })
   ),
   { disableLogger: true, disableListenLog: true }
 )
@@ -175,6 +176,22 @@ describe("a gateway", () => {
           ) {
             assert.deepInclude(yield* Effect.flip(refused), { _tag: "InvalidInputError", field: "sandbox" })
           }
+          const path = "/etc/passwd"
+          const files: ReadonlyArray<Protocol.UserInputInput> = [
+            { type: "localImage", path },
+            { type: "localAudio", path },
+            { type: "mention", name: "x", path },
+            { type: "skill", name: "x", path }
+          ]
+          for (const item of files) {
+            for (
+              const refused of [thread.run(item), thread.run([{ type: "text", text }, item]), thread.steer([item])]
+            ) {
+              const error = yield* Effect.flip(refused)
+              assert.deepInclude(error, { _tag: "InvalidInputError", field: "input" })
+              assert.include(error.message, `add ${JSON.stringify(item.type)} to \`allow\` of the gateway`)
+            }
+          }
           assert.strictEqual((yield* askedFor(text)).length, 0)
           assert.deepInclude(yield* thread.where, { state: "closed", epoch: 0 })
 
@@ -195,6 +212,9 @@ describe("a gateway", () => {
         assert.deepInclude(refused, { _tag: "ThreadUnavailableError", reason: "Refused" })
         const other = yield* Effect.flip(thread.run("other", { model: "cheap", effort: "high" }))
         assert.deepInclude(other, { _tag: "InvalidInputError", field: "effort" })
+        // The gateway lets it pass, so the host looks for the file.
+        const missing = yield* Effect.flip(thread.run({ type: "localImage", path: "/nowhere/image.png" }))
+        assert.notInclude(missing.message, "gateway")
         yield* thread.run("cheap", { model: "cheap", limits: { tokens: Infinity } })
         const [request] = yield* askedFor("cheap")
         assert.strictEqual(request?.body.model, "cheap")

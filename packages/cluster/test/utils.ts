@@ -111,7 +111,7 @@ const refuses = (field: "thread" | "turnKey") => <A, E, R>(request: Effect.Effec
     (error) =>
       assert.strictEqual(
         Predicate.hasProperty(error, "message") ? error.message : error,
-        `${field}: it must have 1 to 255 characters, and no character of code 0.`
+        `${field}: it must have 1 to 255 characters, no character of code 0, and no half of a surrogate pair.`
       )
   )
 

@@ -124,11 +124,11 @@ const sent = (json: unknown): Effect.Effect<SentOptions, InvalidInputError> => {
  */
 export const checkSent = (
   json: unknown,
-  allowed: ReadonlyArray<ProtectedOption>
+  allowed: ReadonlyArray<string>
 ): Effect.Effect<void, InvalidInputError> =>
   Effect.flatMap(sent(json), (options) => {
     const refused = Object.keys(options).find((name) =>
-      !(isName(name) && (deciders[name] === "client" || allowed.some((other) => other === name)))
+      !(isName(name) && (deciders[name] === "client" || allowed.includes(name)))
     )
     return refused === undefined ? Effect.void : invalid(
       refused,
