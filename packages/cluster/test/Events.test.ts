@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import * as Following from "../src/internal/client/Following.ts"
 import { EventLog } from "../src/internal/host/EventLog.ts"
 import { type HostedError, ThreadUnavailableError } from "../src/internal/model/errors.ts"
@@ -249,6 +250,20 @@ describe("the events of a run", () => {
       const parts = [[here()], started === undefined ? [] : [started], [missed, ...turnOf("other", "completed", 7)]]
       const events = yield* Stream.runCollect(eventsOf(parts, run))
       assert.deepStrictEqual(events.map(({ method }) => method), ["$turnStarted"])
+    }))
+
+  it.effect("end without any if the thread is not open", () =>
+    Effect.gen(function*() {
+      const { answered, run } = yield* set
+      const closed = { epoch: 0, seq: 0 }
+      const reading = yield* Effect.forkChild(
+        Stream.runCollect(eventsOf([[{ method: "$here", end: closed, cursor: closed }]], run))
+      )
+      yield* idle
+      yield* Deferred.succeed(answered, { result, end: at(6).cursor })
+      yield* idle
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(reading), [])
     }))
 
   it.effect("all reach a consumer that is slower than the answer", () =>

@@ -146,9 +146,16 @@ export const ofRun = (
           isPast = condition
           return condition() ? Effect.void : Deferred.await(passed)
         })
+      const patience = "5 seconds"
+      /** Waits for the last event of a run whose answer names it. A thread that is not open has none, unless it is opened just now. */
+      const upTo = (last: Cursor) =>
+        Effect.flatMap(Deferred.await(current), () => {
+          const past = pastWhen(() => isAt(last))
+          return at?.epoch === 0 ? Effect.asVoid(Effect.timeoutOption(past, patience)) : past
+        })
       /** Waits for the last event of a run whose answer does not name it, if its turn is not over yet. */
       const over = (condition: () => boolean) =>
-        Effect.suspend(() => isInside ? Effect.timeoutOption(pastWhen(condition), "5 seconds") : Effect.void)
+        Effect.suspend(() => isInside ? Effect.timeoutOption(pastWhen(condition), patience) : Effect.void)
       /** True if the last of a number of attempts is over. Each loss begins an epoch, and may hide the attempts between. */
       const isCutOff = (attempts: number) =>
         (started.attempt >= attempts && (hasEnded || isLost))
@@ -183,7 +190,7 @@ export const ofRun = (
         const last = exit.value.end
         end = last ?? undefined
         // Without an end, the answer was found in the history, after a loss.
-        yield* last === null ? over(() => hasEnded || isLost) : pastWhen(() => isAt(last))
+        yield* last === null ? over(() => hasEnded || isLost) : upTo(last)
         return yield* Queue.end(queue)
       }
       const errors = exit.cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [reason.error] : [])

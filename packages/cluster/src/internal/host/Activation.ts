@@ -53,15 +53,15 @@ export const isLoss = (error: HostedError): boolean =>
   error._tag === "CodexConnectionError" || error._tag === "CodexConnectError" || error._tag === "CodexTimeoutError"
   || (error._tag === "CodexRpcError" && error.reason._tag === "ThreadNotFound")
 
-/** The number of losses of the server after which a request fails with the last of them. */
-const maxLosses = 8
+/** The number of losses of the server after which a request fails with the last of them: some ten seconds, if it does not come back. */
+const maxLosses = 20
 
 /** Tries an effect again after each loss of the server, which starts again meanwhile. */
 export const outlast = <A>(effect: Effect.Effect<A, HostedError>): Effect.Effect<A, HostedError> =>
   Effect.retry(effect, {
     while: isLoss,
     times: maxLosses,
-    schedule: Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")])
+    schedule: Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("500 millis")])
   })
 
 /** Leaves a request unanswered, for the thread's owner. */
