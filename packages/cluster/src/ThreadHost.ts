@@ -117,10 +117,7 @@ export const layer = <R = never, T extends Tools.ByName = {}, RT = never>(
         codex,
         index,
         log,
-        fork: (effect) =>
-          Effect.asVoid(
-            Effect.updateContext(Effect.forkIn(effect, scope, { startImmediately: true }), () => context)
-          ),
+        fork: (effect) => Effect.updateContext(Effect.forkIn(effect, scope, { startImmediately: true }), () => context),
         release,
         lingering,
         canLinger: requests === undefined,

@@ -7,6 +7,7 @@ import type * as Thread from "effect-codex/Thread"
 import * as Cause from "effect/Cause"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type { HostedError } from "../model/errors.ts"
 import type { ThreadIndex, ThreadIndexError } from "../model/ThreadIndex.ts"
@@ -23,7 +24,7 @@ export interface Activation {
   readonly index: ThreadIndex["Service"]
   readonly log: EventLog
   /** Runs an effect for as long as the activation lives, without the context of the request that started it, which would be retained. */
-  readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
+  readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<Fiber.Fiber<void>>
   /** Starts a Codex thread with the options of the host. */
   readonly start: Effect.Effect<Thread.Thread, CodexError.ThreadError>
   /** Resumes a Codex thread with the options of the host. */

@@ -8,6 +8,7 @@ import type * as Protocol from "@effect-codex/protocol/Protocol"
 import type * as Thread from "effect-codex/Thread"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type HostedError, ThreadUnavailableError } from "../model/errors.ts"
@@ -34,8 +35,8 @@ export interface Opened {
   progress: Progress
   /** Waits for the end of the turn that runs or starts. Undefined if there is none. */
   ending: Effect.Effect<unknown, HostedError> | undefined
-  /** Completes when the thread is lost. */
-  readonly gone: Deferred.Deferred<void>
+  /** The fiber that follows its notifications. */
+  following: Fiber.Fiber<void> | undefined
 }
 
 /** The opening of one activation. */
@@ -153,8 +154,8 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
     )
 
   /** Copies the notifications of the thread into the log. */
-  const follow = ({ gone, thread }: Opened) =>
-    Stream.runForEachArray(thread.notifications, (events) =>
+  const follow = (now: Opened) =>
+    Stream.runForEachArray(now.thread.notifications, (events) =>
       Effect.sync(() => {
         for (const event of events) {
           log.append(event)
@@ -163,21 +164,25 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
         log.wake()
       })).pipe(
         Effect.ignore,
-        // The same notifications may be those of the next epoch.
-        Effect.raceFirst(Deferred.await(gone))
+        Effect.ensuring(Effect.andThen(Effect.sync(() => forget(now)), Measures.closed))
       )
 
-  const lost = (former: Opened): void => {
-    Deferred.doneUnsafe(former.gone, Effect.void)
+  const forget = (former: Opened): void => {
     if (opened !== former) return
     opened = undefined
     state = "closed"
   }
 
+  const lost = (former: Opened): void => {
+    forget(former)
+    // Its next notifications are those of the next epoch.
+    former.following?.interruptUnsafe()
+  }
+
   /** Begins an epoch with a thread that this activation holds. */
   const begin = ({ epoch, owner }: IndexedThread, held: Pick<Opened, "thread" | "turns" | "progress">) =>
     Effect.gen(function*() {
-      const now: Opened = { ...held, epoch, ending: undefined, gone: yield* Deferred.make<void>() }
+      const now: Opened = { ...held, epoch, ending: undefined, following: undefined }
       ends.clear()
       const { thread, turns: [newest] } = now
       const completed = newest === undefined || newest.status === "completed" ? [] : newest.items
@@ -193,9 +198,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation) {
       state = "open"
       detail = null
       yield* Measures.opened(epoch, owner, runner)
-      yield* activation.fork(
-        Effect.ensuring(follow(now), Effect.andThen(Effect.sync(() => lost(now)), Measures.closed))
-      )
+      now.following = yield* activation.fork(follow(now))
       return now
     })
 
