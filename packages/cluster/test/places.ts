@@ -1,4 +1,4 @@
-/** Where the threads of a fleet are, as a client sees it. */
+/** The places of the threads of a fleet, as a client sees them. */
 import type { HostedThreads, Location } from "@effect-codex/cluster/HostedThreads"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
