@@ -49,8 +49,9 @@ const unavailable = (thread: string, error: TransportError): ThreadUnavailableEr
 }
 
 /**
- * Checks the name of a thread, sends a request to it, and converts the errors of the transport to those of this package. A runner that gives a thread up interrupts its handlers: at the
- * client that is an error, unlike the client's own interruption, which is not caught here.
+ * Checks the name of a thread, sends a request to it, and converts the errors of the transport to those of this package. A runner that
+ * gives a thread up interrupts its handlers: at the client that is an error, unlike the client's own interruption, which is not caught
+ * here.
  */
 export const call = <A>(
   thread: string,

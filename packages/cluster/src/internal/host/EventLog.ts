@@ -69,9 +69,7 @@ export class EventLog {
   private push(entry: Wire.Entry): void {
     this.last += 1
     this.entries.push(entry)
-    if (!this.isHeld && this.entries.length >= 2 * this.keep) {
-      this.entries = this.entries.slice(this.entries.length - this.keep)
-    }
+    if (!this.isHeld && this.entries.length >= 2 * this.keep) this.entries = this.entries.slice(-this.keep)
   }
 
   /** Adds an event of the host, which does not wait. */

@@ -58,7 +58,10 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
   const handlers: Handlers = {
     // The SDK checks input and options, whatever the client has sent.
     run: ({ input, options, ...asked }) =>
-      Effect.flatMap(fromWire(options), (options) => runs.run({ ...asked, input: input as Input, options })),
+      checked(asked.turnKey).pipe(
+        Effect.andThen(fromWire(options)),
+        Effect.flatMap((options) => runs.run({ ...asked, input: input as Input, options }))
+      ),
     events: (from, turnKey) =>
       Stream.unwrap(Effect.as(Effect.andThen(checked(turnKey), outlast(openIfBegun)), log.follow(from, turnKey))),
     steer: (turnKey, input) =>
@@ -68,7 +71,7 @@ export const make = Effect.fnUntraced(function*(activation: Activation, requests
           ? Effect.fail(new ThreadUnavailableError({ thread: name, reason: "NotRunning" }))
           : Effect.flatMap(running.turn, (turn) => turn.steer(input as Input))
       }),
-    interrupt: runs.interrupt,
+    interrupt: (turnKey) => Effect.andThen(checked(turnKey), runs.interrupt(turnKey)),
     read: (includeTurns) =>
       checked().pipe(
         Effect.andThen(opening.get),

@@ -16,7 +16,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { type HostedError, ThreadUnavailableError, TurnCutOffError } from "../model/errors.ts"
-import { checkNames } from "../model/names.ts"
 import type { Cursor, OnCutOff, RunAnswer } from "../model/rpcs.ts"
 import { abandon, type Activation, durably, isLoss, outlast } from "./Activation.ts"
 import { find, type Found, maxAttempts, messageId } from "./keys.ts"
@@ -333,10 +332,9 @@ export const make = Effect.fnUntraced(function*(activation: Activation, opening:
     })
 
   const runs: Runs = {
-    run: (asked) =>
-      checkNames(name, asked.turnKey).pipe(Effect.andThen(checkInput(asked.input)), Effect.andThen(run(asked))),
+    run: (asked) => Effect.andThen(checkInput(asked.input), run(asked)),
     interrupt: (turnKey) =>
-      Effect.flatMap(checkNames(name, turnKey), (): Effect.Effect<void, HostedError> => {
+      Effect.suspend((): Effect.Effect<void, HostedError> => {
         const now = running
         if (now !== undefined && (turnKey === null || turnKey === now.turnKey)) {
           return Effect.andThen(want(now.turnKey), Effect.flatMap(now.turn, (turn) => turn.interrupt))
